@@ -1,0 +1,2 @@
+//! Drives builds, tests, checks and benchmarks of the workspace.
+fn main() {}
