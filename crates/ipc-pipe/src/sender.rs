@@ -137,10 +137,6 @@ impl Sender {
             errno => os_error(operation, errno),
         })
     }
-
-    pub(crate) fn close(&self) -> Result<()> {
-        self.end.close()
-    }
 }
 
 fn check_record(record: &[u8]) -> Result<()> {
