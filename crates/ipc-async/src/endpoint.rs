@@ -45,7 +45,12 @@ impl<T: Pollable> Async<T> {
     /// In a runtime whose input and output are not enabled, as tokio itself does.
     pub fn new(endpoint: T) -> Result<Self> {
         let registration = Registration::new(endpoint)?;
-        Ok(Self { shared: Arc::new(Shared { registration, paying: AtomicBool::new(false) }) })
+        Ok(Self {
+            shared: Arc::new(Shared {
+                registration,
+                paying: AtomicBool::new(false),
+            }),
+        })
     }
 
     /// The endpoint: its try forms and what else it can do.
@@ -124,7 +129,8 @@ impl<T: TryRecv> Async<T> {
     /// # Errors
     /// As the endpoint's `recv`.
     pub async fn recv(&self, buffer: &mut [u8]) -> Result<usize> {
-        self.ready(Interest::Read, |endpoint| endpoint.try_recv(buffer)).await
+        self.ready(Interest::Read, |endpoint| endpoint.try_recv(buffer))
+            .await
     }
 }
 
@@ -144,7 +150,8 @@ impl<T: TrySend + Flush + Send + Sync + 'static> Async<T> {
     /// # Errors
     /// As the endpoint's `send`.
     pub async fn send(&self, message: &[u8]) -> Result<()> {
-        self.ready(Interest::Write, |endpoint| endpoint.try_send(message)).await?;
+        self.ready(Interest::Write, |endpoint| endpoint.try_send(message))
+            .await?;
         self.pay_in_background();
         Ok(())
     }

@@ -41,11 +41,19 @@ impl<T: Pollable> Registration<T> {
         let write = endpoint.descriptor(Interest::Write).as_raw_fd();
         if read == write {
             let read = register(read, Registered::READABLE | Registered::WRITABLE)?;
-            return Ok(Self { read, write: None, endpoint });
+            return Ok(Self {
+                read,
+                write: None,
+                endpoint,
+            });
         }
         let read = register(read, Registered::READABLE)?;
         let write = Some(register(write, Registered::WRITABLE)?);
-        Ok(Self { read, write, endpoint })
+        Ok(Self {
+            read,
+            write,
+            endpoint,
+        })
     }
 
     pub(crate) fn endpoint(&self) -> &T {
@@ -61,7 +69,11 @@ impl<T: Pollable> Registration<T> {
 
     /// The endpoint alone; its descriptors are not watched any more.
     pub(crate) fn into_endpoint(self) -> T {
-        let Self { read, write, endpoint } = self;
+        let Self {
+            read,
+            write,
+            endpoint,
+        } = self;
         drop((read, write));
         Arc::into_inner(endpoint).expect("the only reference: no clone of it ever leaves `self`")
     }
@@ -77,7 +89,9 @@ fn register(number: RawFd, interest: Registered) -> Result<AsyncFd<Number>> {
     registered.map_err(|error| {
         let (_, source) = error.into_parts();
         Error::new("register", ErrorKind::Other)
-            .hint(format!("the runtime cannot watch this descriptor: {source}"))
+            .hint(format!(
+                "the runtime cannot watch this descriptor: {source}"
+            ))
             .caused_by(source)
     })
 }

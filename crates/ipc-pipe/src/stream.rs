@@ -2,8 +2,8 @@
 
 use crate::{Receiver, Sender};
 use ipc_core::{
-    ByteSink, ByteSource, Debt, Error, ErrorKind, Flush, Framed, Interest, Pollable,
-    Result, TryRecv, TrySend, Until, four_forms,
+    ByteSink, ByteSource, Debt, Error, ErrorKind, Flush, Framed, Interest, Pollable, Result,
+    TryRecv, TrySend, Until, four_forms,
 };
 use ipc_sys::wait_ready;
 use std::io::{self, Read, Write};

@@ -21,7 +21,11 @@ const CURRENT: u64 = u64::MAX;
 
 /// A pipe: the end to read, the end to write.
 pub(crate) fn pipe(packets: bool) -> Result<(OwnedFd, OwnedFd)> {
-    let packets = if packets { PipeFlags::DIRECT } else { PipeFlags::empty() };
+    let packets = if packets {
+        PipeFlags::DIRECT
+    } else {
+        PipeFlags::empty()
+    };
     let (read, write) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC | packets)
         .map_err(|errno| os_error("create pipe", errno))?;
     Ok((above_stdio(read)?, above_stdio(write)?))
@@ -42,7 +46,11 @@ struct End {
 
 impl End {
     fn new(fd: OwnedFd, packets: bool) -> Self {
-        let packets = if packets { OFlags::DIRECT } else { OFlags::empty() };
+        let packets = if packets {
+            OFlags::DIRECT
+        } else {
+            OFlags::empty()
+        };
         Self {
             fd: Some(fd),
             no_nowait: AtomicBool::new(false),
@@ -53,11 +61,16 @@ impl End {
 
     #[inline]
     fn fd(&self) -> BorrowedFd<'_> {
-        self.fd.as_ref().expect("taken only when the endpoint is consumed").as_fd()
+        self.fd
+            .as_ref()
+            .expect("taken only when the endpoint is consumed")
+            .as_fd()
     }
 
     fn take_fd(&mut self) -> OwnedFd {
-        self.fd.take().expect("taken once, by the conversion that consumes the endpoint")
+        self.fd
+            .take()
+            .expect("taken once, by the conversion that consumes the endpoint")
     }
 
     /// One try that does not wait: by a flag for this call, else by the twin.
@@ -86,7 +99,12 @@ impl End {
 }
 
 /// Waits for `flags` on `fd`, then says whether to try again.
-fn again(operation: &'static str, fd: BorrowedFd<'_>, flags: PollFlags, until: Until) -> Result<()> {
+fn again(
+    operation: &'static str,
+    fd: BorrowedFd<'_>,
+    flags: PollFlags,
+    until: Until,
+) -> Result<()> {
     if until == Until::Now {
         return Err(until.over(operation));
     }
@@ -180,7 +198,10 @@ impl WriteEnd {
             Sigpipe::Masked => MASKED,
         };
         let end = End::new(fd, packets);
-        Self { end, sigpipe: AtomicU8::new(sigpipe) }
+        Self {
+            end,
+            sigpipe: AtomicU8::new(sigpipe),
+        }
     }
 
     #[inline]
@@ -223,7 +244,12 @@ impl WriteEnd {
     }
 
     /// A write that raises no SIGPIPE in a process that does not ignore it.
-    fn quiet_write(&self, head: &[u8], body: &[u8], flags: ReadWriteFlags) -> rustix::io::Result<usize> {
+    fn quiet_write(
+        &self,
+        head: &[u8],
+        body: &[u8],
+        flags: ReadWriteFlags,
+    ) -> rustix::io::Result<usize> {
         if self.sigpipe.load(Ordering::Relaxed) == FLAGGED {
             let flags = flags | NOSIGNAL;
             match flagged_write(self.fd(), head, body, flags) {

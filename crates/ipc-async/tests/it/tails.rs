@@ -37,7 +37,10 @@ async fn a_large_send_is_finished_in_the_background_before_the_answer() {
 #[tokio::test]
 async fn a_dropped_endpoint_still_finishes_what_it_accepted() {
     let _watchdog = watchdog(PATIENCE);
-    let (tx, rx) = Options::new().capacity(Capacity::Default).pair().expect("a pipe");
+    let (tx, rx) = Options::new()
+        .capacity(Capacity::Default)
+        .pair()
+        .expect("a pipe");
     let sent = pattern(500_000);
     let tx = Async::new(tx).expect("registered");
     tx.send(&sent).await.expect("begun");
@@ -53,7 +56,10 @@ async fn a_dropped_endpoint_still_finishes_what_it_accepted() {
 #[tokio::test]
 async fn flush_waits_for_the_tail() {
     let _watchdog = watchdog(PATIENCE);
-    let (tx, rx) = Options::new().capacity(Capacity::Default).pair().expect("a pipe");
+    let (tx, rx) = Options::new()
+        .capacity(Capacity::Default)
+        .pair()
+        .expect("a pipe");
     let tx = Async::new(tx).expect("registered");
     for round in 0..20 {
         let sent = pattern(100_000 + round);

@@ -17,7 +17,10 @@ async fn messages_pass_both_ways_over_a_duplex() {
     let echo = tokio::spawn(async move {
         let mut bytes = [0; 64];
         while let Ok(length) = right.recv(&mut bytes).await {
-            right.send(&bytes[..length]).await.expect("the other side listens");
+            right
+                .send(&bytes[..length])
+                .await
+                .expect("the other side listens");
         }
     });
     let mut bytes = [0; 64];
@@ -33,7 +36,10 @@ async fn messages_pass_both_ways_over_a_duplex() {
 #[tokio::test]
 async fn records_and_bytes_keep_their_nature() {
     let (tx, rx) = Options::new().record(true).pair().expect("a pipe");
-    let (tx, rx) = (Async::new(tx).expect("registered"), Async::new(rx).expect("registered"));
+    let (tx, rx) = (
+        Async::new(tx).expect("registered"),
+        Async::new(rx).expect("registered"),
+    );
     tx.send(b"one").await.expect("send");
     tx.send(b"three").await.expect("send");
     let mut bytes = [0; 4096];
@@ -79,7 +85,10 @@ async fn a_killed_peer_ends_every_wait() {
     let _watchdog = watchdog(PATIENCE);
     let (tx, rx) = ipc_pipe::pair().expect("a pipe");
     let (full, full_rx) = ipc_pipe::pair().expect("a pipe");
-    let holder = Role::new("hold").descriptor(&tx).descriptor(&full_rx).spawn_holding();
+    let holder = Role::new("hold")
+        .descriptor(&tx)
+        .descriptor(&full_rx)
+        .spawn_holding();
     drop((tx, full_rx));
     while full.try_send(&[0; 4096]).is_ok() {}
     let rx = Async::new(rx).expect("registered");
@@ -103,7 +112,10 @@ async fn a_fifo_is_awaited_before_its_first_sender_comes() {
     let waiting = tokio::spawn(async move {
         let mut bytes = [0; 16];
         let length = rx.recv(&mut bytes).await.expect("it waited");
-        (length, rx.recv(&mut bytes).await.expect_err("it left").kind())
+        (
+            length,
+            rx.recv(&mut bytes).await.expect_err("it left").kind(),
+        )
     });
     tokio::task::yield_now().await;
     let tx = fifo.try_sender().expect("a receiver is there");
@@ -118,7 +130,9 @@ async fn any_try_form_can_be_awaited() {
     let rx = Async::new(Framed::new(rx)).expect("registered");
     tx.framed().send(b"whole").expect("send");
     let mut message = Vec::new();
-    rx.ready(Interest::Read, |rx| rx.try_recv_vec(&mut message)).await.expect("a message");
+    rx.ready(Interest::Read, |rx| rx.try_recv_vec(&mut message))
+        .await
+        .expect("a message");
     assert_eq!(message, b"whole");
 }
 
@@ -133,7 +147,9 @@ fn outside_a_runtime_it_is_an_error_and_no_panic() {
 #[test]
 fn nothing_is_left_behind_and_no_thread_is_started() {
     isolated!({
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
         let runtime = runtime.expect("a runtime");
         let before = ipc_testkit::Snapshot::take();
         runtime.block_on(async {
