@@ -5,8 +5,8 @@ use crate::ancillary::Ancillary;
 use crate::peer;
 use crate::socket::{Socket, check_fds, message};
 use ipc_core::{
-    ByteSink, ByteSource, Credentials, Debt, Duplex, Error, ErrorKind, Flush, Framed, Interest,
-    Pollable, Result, TryRecv, TrySend, Until, four_forms,
+    ByteSink, ByteSource, Credentials, Debt, Error, ErrorKind, Flush, Framed, Interest, Pollable,
+    Result, TryRecv, TrySend, Until, four_forms,
 };
 use ipc_sys::{Process, os_error};
 use rustix::net::Shutdown;
@@ -286,12 +286,6 @@ impl ByteSink for Stream {
     }
     fn debt(&self) -> &Debt {
         &self.shared.debt
-    }
-}
-
-impl Duplex for Stream {
-    fn close_write(&self) -> Result<()> {
-        Self::close_write(self)
     }
 }
 
