@@ -1,8 +1,9 @@
 //! Where a socket is found: a path, an abstract name, or nowhere.
 
+use crate::sys;
 use ipc_core::{Error, ErrorKind, Result};
 use ipc_sys::os_error;
-use rustix::net::{SocketAddrAny, SocketAddrUnix};
+use rustix::net::SocketAddrUnix;
 use std::ffi::OsStr;
 use std::fmt;
 use std::os::fd::BorrowedFd;
@@ -102,19 +103,8 @@ impl Address {
         }
     }
 
-    pub(crate) fn from_kernel(address: Option<SocketAddrAny>) -> Self {
-        let Some(address) = address.and_then(|any| SocketAddrUnix::try_from(any).ok()) else {
-            return Self::UNNAMED;
-        };
-        match (address.path_bytes(), address.abstract_name()) {
-            // Other programs may bind all 108 bytes of a path: such a peer has no name we can use.
-            (Some(path), _) => Self::new(Kind::Path, path).unwrap_or(Self::UNNAMED),
-            (None, Some(name)) => Self::new(Kind::Abstract, name).unwrap_or(Self::UNNAMED),
-            (None, None) => Self::UNNAMED,
-        }
-    }
-
-    /// From the bytes of `sun_path` that the kernel filled.
+    /// From the bytes of `sun_path` that the kernel filled. Other programs may bind all 108 bytes
+    /// of a path: such a peer has no name that we could use.
     pub(crate) fn from_sun_path(filled: &[u8]) -> Self {
         match filled {
             [] => Self::UNNAMED,
@@ -154,13 +144,11 @@ impl Address {
 }
 
 pub(crate) fn local_address(fd: BorrowedFd<'_>) -> Result<Address> {
-    let address = rustix::net::getsockname(fd).map_err(|errno| os_error("address", errno))?;
-    Ok(Address::from_kernel(Some(address)))
+    sys::local_address(fd).map_err(|errno| os_error("address", errno))
 }
 
 pub(crate) fn peer_address(fd: BorrowedFd<'_>) -> Result<Address> {
-    let address = rustix::net::getpeername(fd).map_err(|errno| os_error("peer address", errno))?;
-    Ok(Address::from_kernel(address))
+    sys::peer_address(fd).map_err(|errno| os_error("peer address", errno))
 }
 
 fn refuse(bytes: &[u8], why: &'static str) -> Error {

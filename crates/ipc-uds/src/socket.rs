@@ -142,16 +142,11 @@ impl Socket {
 
     /// [`recv_whole`](Socket::recv_whole) with the sender's address.
     pub(crate) fn recv_from(&self, buffer: &mut [u8], until: Until) -> Result<(usize, Address)> {
-        self.run("recv", Interest::Read, until, |dont_wait| {
-            let flags = RecvFlags::TRUNC;
-            let flags = if dont_wait {
-                flags | RecvFlags::DONTWAIT
-            } else {
-                flags
-            };
-            let (_, length, from) = rustix::net::recvfrom(self.fd(), &mut *buffer, flags)?;
-            Ok((length, Address::from_kernel(from)))
-        })
+        let received = self.run("recv", Interest::Read, until, |dont_wait| {
+            let flags = flag(dont_wait) | libc::MSG_TRUNC;
+            sys::recv_message(self.fd(), &mut *buffer, &mut [], flags)
+        })?;
+        Ok((received.length, received.from))
     }
 
     /// Receives with what comes beside the bytes; `whole` asks for the message's true length.

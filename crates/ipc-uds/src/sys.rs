@@ -173,10 +173,7 @@ pub(crate) fn recv_message(
     control: &mut [u8],
     flags: libc::c_int,
 ) -> rustix::io::Result<Received> {
-    let mut name = libc::sockaddr_un {
-        sun_family: 0,
-        sun_path: [0; 108],
-    };
+    let mut name = NO_NAME;
     let mut slice = libc::iovec {
         iov_base: buffer.as_mut_ptr().cast(),
         iov_len: buffer.len(),
@@ -192,15 +189,46 @@ pub(crate) fn recv_message(
     // SAFETY: every pointer in `header` points to memory that outlives the call, valid for writes
     // over the length given beside it (recvmsg(2)).
     let length = check(unsafe { libc::recvmsg(fd.as_raw_fd(), &mut header, flags) })?;
-    let named =
-        (header.msg_namelen as usize).saturating_sub(offset_of!(libc::sockaddr_un, sun_path));
-    let path = name.sun_path.map(|byte| byte as u8);
     Ok(Received {
         length,
         control_bytes: header.msg_controllen as _,
         control_truncated: header.msg_flags & libc::MSG_CTRUNC != 0,
-        from: Address::from_sun_path(&path[..named.min(path.len())]),
+        from: address(&name, header.msg_namelen),
     })
+}
+
+const NO_NAME: libc::sockaddr_un = libc::sockaddr_un {
+    sun_family: libc::AF_UNIX as libc::sa_family_t,
+    sun_path: [0; 108],
+};
+
+/// The address that a call has filled in, of `length` bytes with the family.
+fn address(name: &libc::sockaddr_un, length: libc::socklen_t) -> Address {
+    let named = (length as usize).saturating_sub(offset_of!(libc::sockaddr_un, sun_path));
+    let path = name.sun_path.map(|byte| byte as u8);
+    Address::from_sun_path(&path[..named.min(path.len())])
+}
+
+/// The address that `fd` is bound to.
+pub(crate) fn local_address(fd: BorrowedFd<'_>) -> rustix::io::Result<Address> {
+    let mut name = NO_NAME;
+    let mut length = size_of::<libc::sockaddr_un>() as libc::socklen_t;
+    let place = ptr::from_mut(&mut name).cast();
+    // SAFETY: `place` is valid for writes of `length` bytes, and `length` for writes
+    // (getsockname(2)); `fd` is open for the call.
+    check(unsafe { libc::getsockname(fd.as_raw_fd(), place, &mut length) })?;
+    Ok(address(&name, length))
+}
+
+/// The address that the peer of `fd` is bound to.
+pub(crate) fn peer_address(fd: BorrowedFd<'_>) -> rustix::io::Result<Address> {
+    let mut name = NO_NAME;
+    let mut length = size_of::<libc::sockaddr_un>() as libc::socklen_t;
+    let place = ptr::from_mut(&mut name).cast();
+    // SAFETY: `place` is valid for writes of `length` bytes, and `length` for writes
+    // (getpeername(2)); `fd` is open for the call.
+    check(unsafe { libc::getpeername(fd.as_raw_fd(), place, &mut length) })?;
+    Ok(address(&name, length))
 }
 
 /// A control message, its descriptors owned.

@@ -22,7 +22,7 @@ ipc_testkit::roles! {
     "descriptor giver" => two_processes::give_a_descriptor,
     //     "caller" => death::connect_and_wait_to_be_killed,
     //     "server" => death::serve_until_killed,
-    //     "racing binder" => paths::race_to_bind,
-    //     "stranger" => listeners::connect_as_another_user,
+    "racing binder" => paths::race_to_bind,
+    "stranger" => listeners::connect_as_another_user,
     //     "squatter" => abstract_names::squat,
 }
