@@ -62,3 +62,11 @@ pub fn open(path: impl AsRef<Path>) -> Result<Fifo> {
 pub fn open_or_create(path: impl AsRef<Path>) -> Result<Fifo> {
     Options::new().open_or_create(path)
 }
+
+/// Removes the name of the FIFO at `path`.
+///
+/// # Errors
+/// As [`Options::unlink`].
+pub fn unlink(path: impl AsRef<Path>) -> Result<()> {
+    Options::new().unlink(path)
+}

@@ -83,17 +83,23 @@ fn a_named_fifo_lives_in_a_private_directory() {
     let mut options = Options::new();
     options.directory(dir.join("run"));
     let name = ipc_core::Name::new("/jobs").expect("a good name");
-    let fifo = options.create_named(&name).expect("made");
+    let path = options.path_of(&name).expect("a private directory");
+    let fifo = options.create(&path).expect("made");
     assert_eq!(fifo.path(), dir.join("run").join("jobs"));
     let mode = std::fs::metadata(dir.join("run"))
         .expect("made")
         .permissions()
         .mode();
     assert_eq!(mode & 0o777, 0o700);
-    options.open_named(&name).expect("found");
-    options.open_or_create_named(&name).expect("found");
+    options.open(&path).expect("found");
+    options.open_or_create(&path).expect("found");
+    options.unlink(&path).expect("found");
+    assert_eq!(
+        options.unlink(&path).expect_err("gone").kind(),
+        ErrorKind::NotFound
+    );
     std::fs::set_permissions(dir.join("run"), PermissionsExt::from_mode(0o770)).expect("chmod");
-    let error = options.open_named(&name).expect_err("others may enter");
+    let error = options.path_of(&name).expect_err("others may enter");
     assert_eq!(error.kind(), ErrorKind::Denied);
     assert!(error.to_string().contains("Options::directory"), "{error}");
 }
