@@ -144,24 +144,32 @@ impl Options {
         self
     }
 
-    /// Where [`named`](Options::named) places names, instead of the user's runtime directory. It
+    /// Where [`path_of`](Options::path_of) places names, instead of the user's runtime directory. It
     /// must belong to the user alone (0700); it is made if missing.
     pub fn directory(&mut self, directory: impl AsRef<Path>) -> &mut Self {
         self.directory = Some(directory.as_ref().to_path_buf());
         self
     }
 
-    /// The address of `name` in the runtime directory.
+    /// The path of `name` in the user's runtime directory, or in
+    /// [`directory`](Options::directory), which is made where it is missing: for sockets whose
+    /// names are the program's own.
+    ///
+    /// ```no_run
+    /// let options = ipc_uds::Options::new();
+    /// let listener = options.bind(options.path_of(&"/jobs".parse()?)?)?;
+    /// # Ok::<(), ipc_uds::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::Denied`] where there is no usable directory; [`ErrorKind::TooLarge`] where
-    /// the path becomes too long.
-    pub fn named(&self, name: &Name) -> Result<Address> {
+    /// [`ErrorKind::Denied`] where there is no directory that is the user's alone; the message
+    /// names [`directory`](Options::directory).
+    pub fn path_of(&self, name: &Name) -> Result<PathBuf> {
         let directory = match &self.directory {
             Some(directory) => RuntimeDirectory::open_at(directory)?,
             None => RuntimeDirectory::open()?,
         };
-        Address::path(directory.path_of(name))
+        Ok(directory.path_of(name))
     }
 
     /// Listens for streams at `address`.

@@ -24,5 +24,5 @@ ipc_testkit::roles! {
     //     "server" => death::serve_until_killed,
     "racing binder" => paths::race_to_bind,
     "stranger" => listeners::connect_as_another_user,
-    //     "squatter" => abstract_names::squat,
+    "squatter" => abstract_names::squat,
 }

@@ -116,13 +116,13 @@ fn a_named_socket_lives_in_a_private_directory() {
     let mut options = Options::new();
     options.directory(dir.join("run"));
     let name = Name::new("/jobs").expect("a good name");
-    let address = options.named(&name).expect("a directory");
-    let listener = options.bind(address).expect("bind");
+    let path = options.path_of(&name).expect("a private directory");
+    let listener = options.bind(&path).expect("bind");
     assert_eq!(
         listener.address().expect("named").as_path(),
         Some(&*dir.join("run/jobs"))
     );
-    options.connect(address).expect("connect");
+    options.connect(&path).expect("connect");
     let folder = std::fs::metadata(dir.join("run")).expect("made");
     assert_eq!(folder.permissions().mode() & 0o777, 0o700);
 }
@@ -149,22 +149,24 @@ fn a_listener_removes_its_own_path_alone() {
 
 #[test]
 fn an_unlinked_or_never_bound_path_is_not_found_and_a_dead_one_refused() {
-    let dir = TempDir::new();
-    let path = dir.join("socket");
-    let missing = ipc_uds::connect(&path).expect_err("nothing there");
-    assert_eq!(missing.kind(), ErrorKind::NotFound);
-    let listener = ipc_uds::bind(&path).expect("bind");
-    std::fs::remove_file(&path).expect("ours");
-    let missing = ipc_uds::connect(&path).expect_err("unlinked");
-    assert_eq!(missing.kind(), ErrorKind::NotFound);
-    drop(listener);
-    drop(std::os::unix::net::UnixListener::bind(&path).expect("bind"));
-    let dead = ipc_uds::connect(&path).expect_err("stale");
-    assert_eq!(dead.kind(), ErrorKind::Refused);
-    assert!(dead.to_string().contains("replace_stale"), "{dead}");
-    let taken = ipc_uds::bind(&path).expect_err("stale, and not asked to replace");
-    assert_eq!(taken.kind(), ErrorKind::AlreadyExists);
-    assert!(taken.to_string().contains("replace_stale"), "{taken}");
+    isolated!({
+        let dir = TempDir::new();
+        let path = dir.join("socket");
+        let missing = ipc_uds::connect(&path).expect_err("nothing there");
+        assert_eq!(missing.kind(), ErrorKind::NotFound);
+        let listener = ipc_uds::bind(&path).expect("bind");
+        std::fs::remove_file(&path).expect("ours");
+        let missing = ipc_uds::connect(&path).expect_err("unlinked");
+        assert_eq!(missing.kind(), ErrorKind::NotFound);
+        drop(listener);
+        drop(std::os::unix::net::UnixListener::bind(&path).expect("bind"));
+        let dead = ipc_uds::connect(&path).expect_err("stale");
+        assert_eq!(dead.kind(), ErrorKind::Refused);
+        assert!(dead.to_string().contains("replace_stale"), "{dead}");
+        let taken = ipc_uds::bind(&path).expect_err("stale, and not asked to replace");
+        assert_eq!(taken.kind(), ErrorKind::AlreadyExists);
+        assert!(taken.to_string().contains("replace_stale"), "{taken}");
+    });
 }
 
 #[test]
@@ -228,27 +230,29 @@ fn a_stale_path_of_any_kind_is_taken_over_and_a_live_one_never() {
 
 #[test]
 fn after_a_kill_the_next_start_takes_over() {
-    let _watchdog = watchdog(PATIENCE);
-    let dir = TempDir::new();
-    let path = dir.join("socket");
-    for _ in 0..10 {
-        let (told, tell) = ipc_uds::pair().expect("a pair");
-        let child = Role::new("racing binder")
-            .argument(path.display())
-            .descriptor(tell.as_fd())
-            .spawn();
-        drop(tell);
-        let mut word = [0; 1];
-        told.recv(&mut word).expect("it says how it went");
-        assert_eq!(&word, b"w");
-        child.kill();
-        child.wait();
-        assert!(path.exists(), "a kill leaves the path");
-        let dead = ipc_uds::connect(&path).expect_err("nobody listens");
-        assert_eq!(dead.kind(), ErrorKind::Refused);
-    }
-    let listener = Options::new().replace_stale(true).bind(&path);
-    listener.expect("it is free again");
+    isolated!({
+        let _watchdog = watchdog(PATIENCE);
+        let dir = TempDir::new();
+        let path = dir.join("socket");
+        for _ in 0..10 {
+            let (told, tell) = ipc_uds::pair().expect("a pair");
+            let child = Role::new("racing binder")
+                .argument(path.display())
+                .descriptor(tell.as_fd())
+                .spawn();
+            drop(tell);
+            let mut word = [0; 1];
+            told.recv(&mut word).expect("it says how it went");
+            assert_eq!(&word, b"w");
+            child.kill();
+            child.wait();
+            assert!(path.exists(), "a kill leaves the path");
+            let dead = ipc_uds::connect(&path).expect_err("nobody listens");
+            assert_eq!(dead.kind(), ErrorKind::Refused);
+        }
+        let listener = Options::new().replace_stale(true).bind(&path);
+        listener.expect("it is free again");
+    });
 }
 
 /// Tries to bind argument 0, and says `w` for won or `l` for lost; a winner stays until the
@@ -270,64 +274,68 @@ pub(crate) fn race_to_bind(mut stage: Stage) {
 
 #[test]
 fn of_many_that_race_for_a_stale_path_exactly_one_wins() {
-    const RACERS: usize = 25;
-    let _watchdog = watchdog(PATIENCE);
-    let dir = TempDir::new();
-    let path = dir.join("socket");
-    for _ in 0..4 {
-        drop(std::os::unix::net::UnixListener::bind(&path).expect("a stale path"));
-        let racers: Vec<_> = (0..RACERS)
-            .map(|_| {
-                let (told, tell) = ipc_uds::pair().expect("a pair");
-                let racer = Role::new("racing binder")
-                    .argument(path.display())
-                    .descriptor(tell.as_fd())
-                    .spawn();
-                (told, racer)
-            })
-            .collect();
-        let winners = racers
-            .iter()
-            .filter(|(told, _)| {
-                let mut word = [0; 1];
-                told.recv(&mut word).expect("it says how it went");
-                &word == b"w"
-            })
-            .count();
-        assert_eq!(winners, 1);
-        ipc_uds::connect(&path).expect("the winner listens");
-        for (told, racer) in racers {
-            drop(told);
-            racer.done();
+    isolated!({
+        const RACERS: usize = 25;
+        let _watchdog = watchdog(PATIENCE);
+        let dir = TempDir::new();
+        let path = dir.join("socket");
+        for _ in 0..4 {
+            drop(std::os::unix::net::UnixListener::bind(&path).expect("a stale path"));
+            let racers: Vec<_> = (0..RACERS)
+                .map(|_| {
+                    let (told, tell) = ipc_uds::pair().expect("a pair");
+                    let racer = Role::new("racing binder")
+                        .argument(path.display())
+                        .descriptor(tell.as_fd())
+                        .spawn();
+                    (told, racer)
+                })
+                .collect();
+            let winners = racers
+                .iter()
+                .filter(|(told, _)| {
+                    let mut word = [0; 1];
+                    told.recv(&mut word).expect("it says how it went");
+                    &word == b"w"
+                })
+                .count();
+            assert_eq!(winners, 1);
+            ipc_uds::connect(&path).expect("the winner listens");
+            for (told, racer) in racers {
+                drop(told);
+                racer.done();
+            }
+            assert_eq!(std::fs::read_dir(dir.path()).expect("there").count(), 0);
         }
-        assert_eq!(std::fs::read_dir(dir.path()).expect("there").count(), 0);
-    }
+    });
 }
 
 #[test]
 fn of_a_hundred_threads_that_race_exactly_one_wins() {
-    let _watchdog = watchdog(PATIENCE);
-    let dir = TempDir::new();
-    let path = dir.join("socket");
-    for _ in 0..10 {
-        drop(std::os::unix::net::UnixListener::bind(&path).expect("a stale path"));
-        let start = std::sync::Barrier::new(100);
-        let outcomes: Vec<_> = std::thread::scope(|scope| {
-            let racers: Vec<_> = (0..100)
-                .map(|_| {
-                    scope.spawn(|| {
-                        start.wait();
-                        Options::new().replace_stale(true).bind(&path)
+    isolated!({
+        let _watchdog = watchdog(PATIENCE);
+        let dir = TempDir::new();
+        let path = dir.join("socket");
+        for _ in 0..10 {
+            drop(std::os::unix::net::UnixListener::bind(&path).expect("a stale path"));
+            let start = std::sync::Barrier::new(100);
+            let outcomes: Vec<_> = std::thread::scope(|scope| {
+                let racers: Vec<_> = (0..100)
+                    .map(|_| {
+                        scope.spawn(|| {
+                            start.wait();
+                            Options::new().replace_stale(true).bind(&path)
+                        })
                     })
-                })
-                .collect();
-            let join =
-                |racer: std::thread::ScopedJoinHandle<'_, _>| racer.join().expect("no panic");
-            racers.into_iter().map(join).collect()
-        });
-        assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1);
-        for error in outcomes.iter().filter_map(|outcome| outcome.as_ref().err()) {
-            assert_eq!(error.kind(), ErrorKind::AlreadyExists, "{error}");
+                    .collect();
+                let join =
+                    |racer: std::thread::ScopedJoinHandle<'_, _>| racer.join().expect("no panic");
+                racers.into_iter().map(join).collect()
+            });
+            assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1);
+            for error in outcomes.iter().filter_map(|outcome| outcome.as_ref().err()) {
+                assert_eq!(error.kind(), ErrorKind::AlreadyExists, "{error}");
+            }
         }
-    }
+    });
 }
