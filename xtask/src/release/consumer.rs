@@ -1,0 +1,138 @@
+//! A project outside the workspace that knows the packages and nothing else.
+
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use super::package_dir;
+use super::readme::Block;
+use crate::Outcome;
+use crate::workspace::{Dependency, Package, Workspace};
+
+/// The project that tries one crate.
+pub(super) struct Consumer<'a> {
+    dir: PathBuf,
+    unpacked: &'a Path,
+    package: &'a Package,
+    /// Every crate that was packaged.
+    packages: &'a [&'a Package],
+}
+
+impl<'a> Consumer<'a> {
+    pub(super) fn new(
+        scratch: &Path,
+        unpacked: &'a Path,
+        package: &'a Package,
+        packages: &'a [&'a Package],
+    ) -> Outcome<Self> {
+        let dir = scratch.join(format!("uses-{}", package.name));
+        fs::create_dir_all(dir.join("src/bin"))?;
+        Ok(Self {
+            dir,
+            unpacked,
+            package,
+            packages,
+        })
+    }
+
+    /// Writes the project: one program for each block. The lock file is the workspace's, so that
+    /// the packages are tried with the versions they were tested with.
+    pub(super) fn write(&self, blocks: &[Block], workspace: &Workspace) -> Outcome {
+        fs::write(self.dir.join("Cargo.toml"), self.manifest(blocks)?)?;
+        let _ = fs::copy(
+            workspace.root.join("Cargo.lock"),
+            self.dir.join("Cargo.lock"),
+        );
+        for (index, block) in blocks.iter().enumerate() {
+            let program = self.dir.join(format!("src/bin/example{}.rs", index + 1));
+            fs::write(program, block.program())?;
+        }
+        Ok(())
+    }
+
+    /// Builds the program of one block, and runs it where it is meant to run. The error is all
+    /// that cargo and the program printed.
+    pub(super) fn try_block(&self, number: usize, block: &Block, target: &Path) -> Outcome {
+        let mut command = Command::new("cargo");
+        let verb = if block.runs { "run" } else { "build" };
+        command.args([verb, "--quiet", "--bin", &format!("example{number}")]);
+        command.current_dir(&self.dir).stdin(Stdio::null());
+        // Shared by all of these projects, and with nothing else.
+        command.env("CARGO_TARGET_DIR", target.join("package-check"));
+        let output = command.output()?;
+        if output.status.success() {
+            return Ok(());
+        }
+        let printed = [output.stdout, output.stderr].concat();
+        let text = String::from_utf8_lossy(&printed);
+        Err(format!(
+            "{command:?}: {}\n{text}\n{}",
+            output.status,
+            block.program()
+        )
+        .into())
+    }
+
+    fn manifest(&self, blocks: &[Block]) -> Outcome<String> {
+        let mut text = String::from(
+            "[package]\nname = \"consumer\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n\
+             [workspace]\n\n[dependencies]\n",
+        );
+        let name = &self.package.name;
+        let features = quoted(&self.package.readme_features);
+        writeln!(
+            text,
+            "{name} = {{ path = {:?}, features = [{features}] }}",
+            self.path(self.package)
+        )?;
+        // What else the example names: its user would add that as well.
+        let mut added = vec![name.as_str()];
+        for dependency in &self.package.dependencies {
+            let named = blocks.iter().any(|block| block.names(&dependency.name));
+            if named && !added.contains(&dependency.name.as_str()) {
+                added.push(&dependency.name);
+                writeln!(text, "{}", self.line(dependency))?;
+            }
+        }
+        text.push_str("\n[patch.crates-io]\n");
+        for package in self.packages {
+            writeln!(
+                text,
+                "{} = {{ path = {:?} }}",
+                package.name,
+                self.path(package)
+            )?;
+        }
+        Ok(text)
+    }
+
+    fn line(&self, dependency: &Dependency) -> String {
+        let Dependency {
+            name,
+            requirement,
+            default_features,
+            ..
+        } = dependency;
+        let features = quoted(&dependency.features);
+        let source = match self.packages.iter().find(|package| package.name == *name) {
+            Some(package) => format!("path = {:?}", self.path(package)),
+            None => format!("version = {requirement:?}"),
+        };
+        format!(
+            "{name} = {{ {source}, features = [{features}], default-features = {default_features} }}"
+        )
+    }
+
+    fn path(&self, package: &Package) -> PathBuf {
+        self.unpacked.join(package_dir(package))
+    }
+}
+
+fn quoted(words: &[String]) -> String {
+    words
+        .iter()
+        .map(|word| format!("{word:?}"))
+        .collect::<Vec<_>>()
+        .join(", ")
+}
