@@ -1,7 +1,7 @@
 //! The tail of a message that is begun: a sink accepts it whole, and owes what did not fit.
 
 use crate::turn::{Held, Turn};
-use crate::{ByteSink, ErrorKind, Result, Until};
+use crate::{ByteSink, Duplex, ErrorKind, Interest, Result, Until};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -88,6 +88,35 @@ impl Debt {
         }
         let turn = self.turn.take(until).ok_or_else(|| until.over("flush"))?;
         self.pay(&turn, sink, until)
+    }
+
+    /// Reads from a stream that owes: pays while it waits, since the peer may need the rest of a
+    /// message before it answers. `try_read` reads without waiting.
+    ///
+    /// # Errors
+    /// As [`ByteSource::read_until`](crate::ByteSource::read_until).
+    #[cold]
+    pub fn read_paying(
+        &self,
+        stream: &impl Duplex,
+        mut try_read: impl FnMut() -> Result<usize>,
+        until: Until,
+    ) -> Result<usize> {
+        loop {
+            // A peer that is gone does not hinder reading what it sent before.
+            let interests: &[Interest] = match self.flush(stream, Until::Now) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    &[Interest::Read, Interest::Write]
+                }
+                _ => &[Interest::Read],
+            };
+            match try_read() {
+                Err(error) if error.kind() == ErrorKind::WouldBlock && until != Until::Now => {
+                    stream.wait_ready(interests, until)?;
+                }
+                outcome => return outcome,
+            }
+        }
     }
 
     fn finish_in_turn(
