@@ -7,6 +7,7 @@ mod ci;
 mod deny;
 mod docs;
 mod release;
+mod scratch;
 mod test;
 mod tidy;
 mod workspace;
@@ -20,12 +21,7 @@ pub(crate) type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
 
 /// Drives builds, tests, checks and benchmarks of the workspace.
 #[derive(Parser)]
-#[command(
-    name = "cargo xtask",
-    bin_name = "cargo xtask",
-    version,
-    max_term_width = 100
-)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version, max_term_width = 100)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -52,7 +48,21 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let outcome = match Cli::parse().command {
+    match run(Cli::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Outcome {
+    // What is launched leaves nothing behind, and must meet signals as any program does.
+    if !matches!(command, Command::Launch(_)) {
+        scratch::clean_up_when_interrupted()?;
+    }
+    match command {
         Command::Bench(args) => bench::run(args),
         Command::Build(args) => build_matrix::run(&args),
         Command::Ci(args) => ci::run(&args),
@@ -62,12 +72,5 @@ fn main() -> ExitCode {
         Command::Test(args) => test::run(&args),
         Command::Tidy => tidy::run(),
         Command::Launch(args) => test::launch::run(args),
-    };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
     }
 }

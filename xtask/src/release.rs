@@ -10,6 +10,7 @@ use xshell::cmd;
 
 use self::consumer::Consumer;
 use crate::Outcome;
+use crate::scratch::Scratch;
 use crate::workspace::{Package, Workspace, shell};
 
 /// Packages every publishable crate, then builds and runs each README example against the packages.
@@ -33,23 +34,17 @@ pub(crate) struct Args {
 /// Packages, unpacks and tries; prints one line for each example.
 pub(crate) fn run(args: &Args) -> Outcome {
     if !args.dry_run {
-        return Err(
-            "publishing is done by a person, with `cargo publish`; this command only \
+        return Err("publishing is done by a person, with `cargo publish`; this command only \
                     rehearses it: add --dry-run"
-                .into(),
-        );
+            .into());
     }
     let workspace = Workspace::load()?;
     for name in &args.packages {
         workspace.package(name)?;
     }
-    let packages: Vec<&Package> = workspace
-        .packages
-        .iter()
-        .filter(|p| p.publishable)
-        .collect();
-    let scratch = Scratch::new()?;
-    let unpacked = package(&workspace, &packages, args.allow_dirty, &scratch.dir)?;
+    let packages: Vec<&Package> = workspace.packages.iter().filter(|p| p.publishable).collect();
+    let scratch = Scratch::outside("release")?;
+    let unpacked = package(&workspace, &packages, args.allow_dirty, scratch.dir())?;
 
     let (mut ran, mut failed) = (0, Vec::new());
     for package in &packages {
@@ -63,15 +58,11 @@ pub(crate) fn run(args: &Args) -> Outcome {
             println!("{:<14} no example in its README", package.name);
             continue;
         }
-        let consumer = Consumer::new(&scratch.dir, &unpacked, package, &packages)?;
+        let consumer = Consumer::new(scratch.dir(), &unpacked, package, &packages)?;
         consumer.write(&blocks, &workspace)?;
         for (number, block) in blocks.iter().enumerate() {
             let outcome = consumer.try_block(number + 1, block, &workspace.target);
-            let word = if outcome.is_ok() {
-                "built and ran"
-            } else {
-                "FAILED"
-            };
+            let word = if outcome.is_ok() { "built and ran" } else { "FAILED" };
             println!("{:<14} README line {:>3}: {word}", package.name, block.line);
             if let Err(error) = outcome {
                 println!("{error}");
@@ -80,16 +71,8 @@ pub(crate) fn run(args: &Args) -> Outcome {
             ran += 1;
         }
     }
-    println!(
-        "{} packages, {ran} examples, {} failed",
-        packages.len(),
-        failed.len()
-    );
-    if failed.is_empty() {
-        Ok(())
-    } else {
-        Err(format!("failed: {}", failed.join(", ")).into())
-    }
+    println!("{} packages, {ran} examples, {} failed", packages.len(), failed.len());
+    if failed.is_empty() { Ok(()) } else { Err(format!("failed: {}", failed.join(", ")).into()) }
 }
 
 /// Packages the crates in one call, since each needs the others, and unpacks them in `scratch`.
@@ -103,22 +86,13 @@ fn package(
     let selection = packages.iter().flat_map(|package| ["-p", &package.name]);
     let dirty = allow_dirty.then_some("--allow-dirty");
     // Not verified here: each is built below, from its package, together with its README.
-    cmd!(
-        sh,
-        "cargo package --quiet --no-verify {selection...} {dirty...}"
-    )
-    .run()?;
+    cmd!(sh, "cargo package --quiet --no-verify {selection...} {dirty...}").run()?;
     let unpacked = scratch.join("packages");
     sh.create_dir(&unpacked)?;
     for package in packages {
         let name = format!("{}.crate", package_dir(package));
         let archive = workspace.target.join("package").join(name);
-        cmd!(
-            sh,
-            "tar --extract --gzip --file {archive} --directory {unpacked}"
-        )
-        .quiet()
-        .run()?;
+        cmd!(sh, "tar --extract --gzip --file {archive} --directory {unpacked}").quiet().run()?;
     }
     Ok(unpacked)
 }
@@ -126,23 +100,4 @@ fn package(
 /// What a package is called once unpacked.
 fn package_dir(package: &Package) -> String {
     format!("{}-{}", package.name, package.version)
-}
-
-/// A directory outside the workspace, removed when dropped.
-struct Scratch {
-    dir: PathBuf,
-}
-
-impl Scratch {
-    fn new() -> Outcome<Self> {
-        let dir = std::env::temp_dir().join(format!("ipc-release-{}", std::process::id()));
-        fs::create_dir(&dir).map_err(|error| format!("{}: {error}", dir.display()))?;
-        Ok(Self { dir })
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.dir);
-    }
 }

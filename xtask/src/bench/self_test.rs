@@ -30,11 +30,7 @@ pub(super) fn run(bench: &Bench, args: &[OsString]) -> Outcome {
         wrong += usize::from(!ok);
         println!(
             "{round:>2}  {:<24} {:<14} {:<6} {} ({:.0} s)",
-            if planted {
-                "this tree slowed by 10 %"
-            } else {
-                "this tree with itself"
-            },
+            if planted { "this tree slowed by 10 %" } else { "this tree with itself" },
             if planted { "must fail" } else { "must pass" },
             if passed { "passed" } else { "failed" },
             if ok { "as it must" } else { "WRONG" },
@@ -51,11 +47,7 @@ pub(super) fn run(bench: &Bench, args: &[OsString]) -> Outcome {
 /// Whether the bench lets the comparison pass. Only exit codes 0 and 1 are verdicts.
 fn compare(bench: &Bench, copy: &Path, args: &[OsString], planted: bool) -> Outcome<bool> {
     let mut command = Command::new(&bench.executable);
-    command
-        .args(args)
-        .arg("--against")
-        .arg(copy)
-        .stdout(Stdio::null());
+    command.args(args).arg("--against").arg(copy).stdout(Stdio::null());
     if planted {
         command.args(["--plant", PLANT]);
     }

@@ -2,7 +2,7 @@
 //! rights.
 
 use std::fs::{self, Permissions};
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt, chown};
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -11,11 +11,11 @@ use nix::unistd::Uid;
 use super::launch::NOBODY;
 use super::targets::{Built, Target};
 use crate::Outcome;
+use crate::scratch::Scratch;
 
 /// Directories that exist while it lives.
 pub(crate) struct Confinement {
-    /// Short, since Unix socket paths under it must fit 107 bytes.
-    dir: PathBuf,
+    scratch: Scratch,
     unprivileged: bool,
     programs: Vec<(String, PathBuf)>,
 }
@@ -23,17 +23,12 @@ pub(crate) struct Confinement {
 impl Confinement {
     /// Copies the binaries to where the user may read them, and makes the user's directories.
     pub(crate) fn prepare(built: &Built) -> Outcome<Self> {
-        let dir = std::env::temp_dir().join(format!("ipc-confined-{}", std::process::id()));
+        let scratch = Scratch::outside("confined")?;
         let unprivileged = Uid::effective().is_root();
-        fs::DirBuilder::new().mode(0o755).create(&dir)?;
-        let mut confinement = Self {
-            dir,
-            unprivileged,
-            programs: Vec::new(),
-        };
-        fs::set_permissions(&confinement.dir, Permissions::from_mode(0o755))?;
+        let mut confinement = Self { scratch, unprivileged, programs: Vec::new() };
+        fs::set_permissions(confinement.scratch.dir(), Permissions::from_mode(0o755))?;
         for name in ["bin", "home", "tmp", "run"] {
-            let path = confinement.dir.join(name);
+            let path = confinement.scratch.dir().join(name);
             fs::create_dir(&path)?;
             if name == "bin" {
                 fs::set_permissions(&path, Permissions::from_mode(0o755))?;
@@ -62,19 +57,15 @@ impl Confinement {
 
     /// The user's home.
     pub(crate) fn home(&self) -> PathBuf {
-        self.dir.join("home")
+        self.scratch.dir().join("home")
     }
 
     /// Completes a `launch` command: its environment, its directory and the program's copy.
     pub(crate) fn apply(&self, command: &mut Command, target: &Target) {
         command.env_clear().current_dir(self.home());
-        command
-            .env("PATH", "/usr/local/bin:/usr/bin:/bin")
-            .env("RUST_BACKTRACE", "1");
-        command
-            .env("HOME", self.home())
-            .env("TMPDIR", self.dir.join("tmp"));
-        command.env("XDG_RUNTIME_DIR", self.dir.join("run"));
+        command.env("PATH", "/usr/local/bin:/usr/bin:/bin").env("RUST_BACKTRACE", "1");
+        command.env("HOME", self.home()).env("TMPDIR", self.scratch.dir().join("tmp"));
+        command.env("XDG_RUNTIME_DIR", self.scratch.dir().join("run"));
         for (name, program) in &self.programs {
             command.env(format!("CARGO_BIN_EXE_{name}"), program);
         }
@@ -93,9 +84,7 @@ impl Confinement {
     }
 
     fn place(&self, executable: &Path) -> PathBuf {
-        self.dir
-            .join("bin")
-            .join(executable.file_name().unwrap_or_default())
+        self.scratch.dir().join("bin").join(executable.file_name().unwrap_or_default())
     }
 
     fn announce(&self) {
@@ -105,11 +94,5 @@ impl Confinement {
         } else {
             println!("NOT confined, for want of root: the user, /dev/shm and /dev/mqueue stay");
         }
-    }
-}
-
-impl Drop for Confinement {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.dir);
     }
 }

@@ -1,5 +1,6 @@
 //! What one test binary said, and the sum over all of them.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use crate::Outcome;
@@ -13,6 +14,8 @@ pub(crate) struct Report {
     pub(crate) failed: Vec<String>,
     /// `test: reason` for each test that did not run.
     pub(crate) skipped: Vec<String>,
+    /// Whether it ended before its last test did.
+    pub(crate) ended_early: bool,
     /// All that it printed.
     pub(crate) output: String,
     pub(crate) took: Duration,
@@ -33,10 +36,7 @@ impl Report {
     /// binary only the last line counts; rustdoc prints one for each group of doctests, which
     /// `every_line` sums up.
     pub(crate) fn from_harness(label: &str, output: String, every_line: bool) -> Self {
-        let mut report = Self {
-            label: label.to_owned(),
-            ..Self::default()
-        };
+        let mut report = Self { label: label.to_owned(), ..Self::default() };
         let mut results: Vec<(usize, usize)> = output.lines().filter_map(result_line).collect();
         if !every_line {
             results.drain(..results.len().saturating_sub(1));
@@ -46,18 +46,28 @@ impl Report {
         let mut names = failures(&output);
         report.failed = names.split_off(names.len().saturating_sub(failed));
         while report.failed.len() < failed {
-            report
-                .failed
-                .push("a test that the output does not name".to_owned());
+            report.failed.push("a test that the output does not name".to_owned());
         }
         report.skipped = output.lines().filter_map(ignored_line).collect();
-        if results.is_empty() {
-            report
-                .failed
-                .push("no result line: the binary ended before its tests did".to_owned());
+        report.ended_early = results.is_empty();
+        if report.ended_early {
+            report.passed = verdicts(&output).filter(|(_, verdict)| *verdict == "ok").count();
         }
         report.output = output;
         report
+    }
+
+    /// Fails the tests in `all` that have no verdict, since the binary ended the way `how` says.
+    pub(crate) fn blame_unfinished(&mut self, all: &str, how: &str) {
+        let finished: HashSet<&str> = verdicts(&self.output).map(|(name, _)| name).collect();
+        let names = all.lines().filter_map(|line| line.strip_suffix(": test"));
+        let unfinished: Vec<&str> = names.filter(|name| !finished.contains(name)).collect();
+        for (name, verdict) in verdicts(&self.output) {
+            if verdict.starts_with("FAILED") {
+                self.failed.push(name.to_owned());
+            }
+        }
+        self.failed.push(format!("{how}; without a verdict: {}", unfinished.join(", ")));
     }
 
     /// Moves the tests that said why they could not run from passed to skipped. The kit writes one
@@ -80,12 +90,7 @@ impl Report {
 
     /// One line, and everything the binary printed when something failed.
     pub(crate) fn print(&self) {
-        println!(
-            "{:<44} {} ({:.1} s)",
-            self.label,
-            self.counts(),
-            self.took.as_secs_f64()
-        );
+        println!("{:<44} {} ({:.1} s)", self.label, self.counts(), self.took.as_secs_f64());
         if !self.failed.is_empty() {
             println!("{}", self.output.trim_end());
             for name in &self.failed {
@@ -106,10 +111,8 @@ impl Tally {
     pub(crate) fn add_silently(&mut self, report: &Report) {
         let label = &report.label;
         self.passed += report.passed;
-        self.failed
-            .extend(report.failed.iter().map(|name| format!("{label}: {name}")));
-        self.skipped
-            .extend(report.skipped.iter().map(|skip| format!("{label}: {skip}")));
+        self.failed.extend(report.failed.iter().map(|name| format!("{label}: {name}")));
+        self.skipped.extend(report.skipped.iter().map(|skip| format!("{label}: {skip}")));
     }
 
     /// Lists what was skipped and what failed, and ends with the line of sums.
@@ -127,11 +130,7 @@ impl Tally {
             println!("failed   {name}");
         }
         println!("{sums}");
-        if self.failed.is_empty() {
-            Ok(())
-        } else {
-            Err("a test failed".into())
-        }
+        if self.failed.is_empty() { Ok(()) } else { Err("a test failed".into()) }
     }
 }
 
@@ -147,20 +146,25 @@ fn test_name(skip: &str) -> &str {
 fn result_line(line: &str) -> Option<(usize, usize)> {
     let (_, counts) = line.strip_prefix("test result: ")?.split_once(". ")?;
     let count = |word: &str| {
-        counts
-            .split("; ")
-            .find_map(|part| part.strip_suffix(word)?.trim().parse().ok())
+        counts.split("; ").find_map(|part| part.strip_suffix(word)?.trim().parse().ok())
     };
     Some((count("passed")?, count("failed")?))
 }
 
+/// Every `test name ... verdict` as (name, verdict).
+fn verdicts(output: &str) -> impl Iterator<Item = (&str, &str)> {
+    output.lines().filter_map(verdict_line)
+}
+
+fn verdict_line(line: &str) -> Option<(&str, &str)> {
+    line.strip_prefix("test ")?.rsplit_once(" ... ")
+}
+
 /// `test name ... ignored, why` as `name: why`.
 fn ignored_line(line: &str) -> Option<String> {
-    let (name, verdict) = line.strip_prefix("test ")?.rsplit_once(" ... ")?;
+    let (name, verdict) = verdict_line(line)?;
     let why = verdict.strip_prefix("ignored")?;
-    let why = why
-        .strip_prefix(", ")
-        .unwrap_or("ignored, without a reason");
+    let why = why.strip_prefix(", ").unwrap_or("ignored, without a reason");
     Some(format!("{name}: {why}"))
 }
 
@@ -196,17 +200,17 @@ mod tests {
     }
 
     #[test]
-    fn a_binary_without_a_result_line_failed() {
-        let report = Report::from_harness("x", "running 2 tests\n".to_owned(), false);
-        assert_eq!(report.failed.len(), 1);
+    fn a_binary_without_a_result_line_names_the_tests_without_a_verdict() {
+        let output = "running 3 tests\ntest a ... ok\ntest b ... FAILED\n".to_owned();
+        let mut report = Report::from_harness("x", output, false);
+        assert!(report.ended_early && report.passed == 1);
+        report.blame_unfinished("a: test\nb: test\nc: test\n\n3 tests", "it was killed");
+        assert_eq!(report.failed, ["b", "it was killed; without a verdict: c"]);
     }
 
     #[test]
     fn a_skip_is_counted_once_and_taken_off_the_passed() {
-        let mut report = Report {
-            passed: 3,
-            ..Report::default()
-        };
+        let mut report = Report { passed: 3, ..Report::default() };
         report.add_skips("SKIPPED a: no pidfd\nSKIPPED a: no pidfd\n\nSKIPPED b: no mqueue\n");
         assert_eq!(report.counts(), "1 passed, 0 failed, 2 skipped");
         assert_eq!(report.skipped, ["a: no pidfd", "b: no mqueue"]);

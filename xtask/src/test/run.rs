@@ -60,17 +60,12 @@ impl<'a> Runner<'a> {
     pub(crate) fn run(&self, target: &Target) -> Outcome<Report> {
         // Through /proc, since a build may have replaced this program's file meanwhile.
         let mut command = Command::new("/proc/self/exe");
-        command
-            .arg("launch")
-            .arg("--parent")
-            .arg(std::process::id().to_string());
+        command.arg("launch").arg("--parent").arg(std::process::id().to_string());
         match self.confinement {
             Some(confinement) => confinement.apply(&mut command, target),
             None => {
                 let dir = target.dir.as_os_str();
-                command
-                    .current_dir(&target.dir)
-                    .env("CARGO_MANIFEST_DIR", dir);
+                command.current_dir(&target.dir).env("CARGO_MANIFEST_DIR", dir);
                 command.arg("--").arg(&target.executable);
             }
         }
@@ -81,21 +76,19 @@ impl<'a> Runner<'a> {
         let mut report = match target.kind {
             Kind::Harness => {
                 let mut report = Report::from_harness(&target.label, ended.output, false);
-                if !ended.succeeded && report.failed.is_empty() {
-                    report
-                        .failed
-                        .push(format!("its tests passed, but {}", ended.how));
+                if report.ended_early {
+                    let list = Command::new(&target.executable).arg("--list").output()?;
+                    let all = String::from_utf8_lossy(&list.stdout);
+                    report.blame_unfinished(&all, &ended.how);
+                } else if !ended.succeeded && report.failed.is_empty() {
+                    report.failed.push(format!("its tests passed, but {}", ended.how));
                 }
                 report
             }
             Kind::Example => Report {
                 label: target.label.clone(),
                 passed: usize::from(ended.succeeded),
-                failed: if ended.succeeded {
-                    Vec::new()
-                } else {
-                    vec![ended.how]
-                },
+                failed: if ended.succeeded { Vec::new() } else { vec![ended.how] },
                 output: ended.output,
                 ..Report::default()
             },
@@ -108,12 +101,8 @@ impl<'a> Runner<'a> {
     /// Runs the doctests of a library through cargo.
     pub(crate) fn run_doctests(&self, package: &Package) -> Outcome<Report> {
         let mut command = Command::new("cargo");
-        command
-            .args(["test", "--quiet", "--doc"])
-            .args(Workspace::selection(&[package]));
-        command
-            .args(["--", "--format", "pretty"])
-            .current_dir(root());
+        command.args(["test", "--quiet", "--doc"]).args(Workspace::selection(&[package]));
+        command.args(["--", "--format", "pretty"]).current_dir(root());
         let ended = self.watch(&mut command)?;
         let label = format!("{} doctests", package.name);
         let mut report = Report::from_harness(&label, ended.output, true);
@@ -129,9 +118,7 @@ impl<'a> Runner<'a> {
         let log = File::create(&self.log)?;
         // In confinement the file is the unprivileged user's own: emptied, never replaced.
         File::create(&self.skips)?;
-        command
-            .env(SKIPS_VARIABLE, &self.skips)
-            .stdin(Stdio::null());
+        command.env(SKIPS_VARIABLE, &self.skips).stdin(Stdio::null());
         command.stdout(log.try_clone()?).stderr(log);
         let started = Instant::now();
         let mut child = command.spawn()?;
