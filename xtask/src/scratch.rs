@@ -4,6 +4,10 @@ use std::fs;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
 
 use crate::Outcome;
 
@@ -49,11 +53,14 @@ impl Drop for Scratch {
 /// From here on SIGINT, SIGTERM and SIGHUP remove what is live and end the process; the programs
 /// that it launched die with it.
 pub(crate) fn clean_up_when_interrupted() -> Outcome {
-    ctrlc::set_handler(|| {
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+    thread::spawn(move || {
+        let Some(signal) = signals.forever().next() else { return };
         for dir in LIVE.lock().unwrap_or_else(PoisonError::into_inner).iter() {
             let _ = fs::remove_dir_all(dir);
         }
-        std::process::exit(130);
-    })?;
+        // What a shell reports of a program that a signal ended.
+        std::process::exit(128 + signal);
+    });
     Ok(())
 }
