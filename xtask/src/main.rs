@@ -8,6 +8,7 @@ mod deny;
 mod docs;
 mod release;
 mod scratch;
+mod supervise;
 mod test;
 mod tidy;
 mod workspace;

@@ -51,9 +51,8 @@ pub(crate) fn run(args: &Args) -> Outcome {
         if !args.packages.is_empty() && !args.packages.contains(&package.name) {
             continue;
         }
-        let blocks = readme::blocks(&fs::read_to_string(
-            unpacked.join(package_dir(package)).join("README.md"),
-        )?);
+        let readme = unpacked.join(package_dir(package)).join("README.md");
+        let blocks = readme::blocks(&fs::read_to_string(readme)?);
         if blocks.is_empty() {
             println!("{:<14} no example in its README", package.name);
             continue;
@@ -62,7 +61,11 @@ pub(crate) fn run(args: &Args) -> Outcome {
         consumer.write(&blocks, &workspace)?;
         for (number, block) in blocks.iter().enumerate() {
             let outcome = consumer.try_block(number + 1, block, &workspace.target);
-            let word = if outcome.is_ok() { "built and ran" } else { "FAILED" };
+            let word = match &outcome {
+                Ok(()) if block.runs => "built and ran",
+                Ok(()) => "built",
+                Err(_) => "FAILED",
+            };
             println!("{:<14} README line {:>3}: {word}", package.name, block.line);
             if let Err(error) = outcome {
                 println!("{error}");

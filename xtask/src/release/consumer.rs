@@ -3,12 +3,17 @@
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
+use std::time::Duration;
 
 use super::package_dir;
 use super::readme::Block;
 use crate::Outcome;
+use crate::supervise::{self, Ended};
 use crate::workspace::{Dependency, Package, Workspace};
+
+/// For a build with its dependencies, and far beyond any example's run.
+const TIMEOUT: Duration = Duration::from_secs(600);
 
 /// The project that tries one crate.
 pub(super) struct Consumer<'a> {
@@ -44,21 +49,29 @@ impl<'a> Consumer<'a> {
     }
 
     /// Builds the program of one block, and runs it where it is meant to run. The error is all
-    /// that cargo and the program printed.
+    /// that cargo or the program printed.
     pub(super) fn try_block(&self, number: usize, block: &Block, target: &Path) -> Outcome {
-        let mut command = Command::new("cargo");
-        let verb = if block.runs { "run" } else { "build" };
-        command.args([verb, "--quiet", "--bin", &format!("example{number}")]);
-        command.current_dir(&self.dir).stdin(Stdio::null());
         // Shared by all of these projects, and with nothing else.
-        command.env("CARGO_TARGET_DIR", target.join("package-check"));
-        let output = command.output()?;
-        if output.status.success() {
+        let target = target.join("package-check");
+        let name = format!("example{number}");
+        let mut build = Command::new("cargo");
+        build.args(["build", "--quiet", "--bin", &name]).env("CARGO_TARGET_DIR", &target);
+        self.try_command(build.current_dir(&self.dir), block)?;
+        if !block.runs {
             return Ok(());
         }
-        let printed = [output.stdout, output.stderr].concat();
-        let text = String::from_utf8_lossy(&printed);
-        Err(format!("{command:?}: {}\n{text}\n{}", output.status, block.program()).into())
+        let mut run = supervise::launcher();
+        run.arg("--").arg(target.join("debug").join(&name)).current_dir(&self.dir);
+        self.try_command(&mut run, block)
+    }
+
+    fn try_command(&self, command: &mut Command, block: &Block) -> Outcome {
+        let ended = supervise::run(command, &self.dir.join("log"), TIMEOUT)?;
+        if ended.succeeded {
+            return Ok(());
+        }
+        let Ended { how, output, .. } = ended;
+        Err(format!("{command:?}: {how}\n{output}\n{}", block.program()).into())
     }
 
     fn manifest(&self, blocks: &[Block]) -> Outcome<String> {

@@ -1,19 +1,15 @@
-//! Runs one test binary or example: launched, logged, timed, and killed when it hangs.
+//! Runs one test binary, example or set of doctests, and reads what it said.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
-use std::sync::mpsc;
-use std::thread;
-use std::time::{Duration, Instant};
-
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use std::process::Command;
+use std::time::Duration;
 
 use super::confine::Confinement;
 use super::report::Report;
 use super::targets::{Kind, Target};
 use crate::Outcome;
+use crate::supervise::{self, Ended};
 use crate::workspace::{Package, Workspace, root};
 
 /// Names the file to which the test kit appends one line for each test that it skips.
@@ -24,8 +20,7 @@ pub(crate) struct Runner<'a> {
     confinement: Option<&'a Confinement>,
     timeout: Duration,
     filters: &'a [String],
-    /// Both streams of the program that runs now. A file, not a pipe: a grandchild that keeps a
-    /// pipe open would keep its reader waiting.
+    /// Both streams of the program that runs now.
     log: PathBuf,
     skips: PathBuf,
 }
@@ -58,9 +53,7 @@ impl<'a> Runner<'a> {
 
     /// Runs one target and says what came of it.
     pub(crate) fn run(&self, target: &Target) -> Outcome<Report> {
-        // Through /proc, since a build may have replaced this program's file meanwhile.
-        let mut command = Command::new("/proc/self/exe");
-        command.arg("launch").arg("--parent").arg(std::process::id().to_string());
+        let mut command = supervise::launcher();
         match self.confinement {
             Some(confinement) => confinement.apply(&mut command, target),
             None => {
@@ -72,7 +65,7 @@ impl<'a> Runner<'a> {
         if target.kind == Kind::Harness {
             command.args(self.filters);
         }
-        let ended = self.watch(&mut command)?;
+        let (ended, skips) = self.watch(&mut command)?;
         let mut report = match target.kind {
             Kind::Harness => {
                 let mut report = Report::from_harness(&target.label, ended.output, false);
@@ -94,7 +87,7 @@ impl<'a> Runner<'a> {
             },
         };
         report.took = ended.took;
-        report.add_skips(&ended.skips);
+        report.add_skips(&skips);
         Ok(report)
     }
 
@@ -103,48 +96,24 @@ impl<'a> Runner<'a> {
         let mut command = Command::new("cargo");
         command.args(["test", "--quiet", "--doc"]).args(Workspace::selection(&[package]));
         command.args(["--", "--format", "pretty"]).current_dir(root());
-        let ended = self.watch(&mut command)?;
+        let (ended, skips) = self.watch(&mut command)?;
         let label = format!("{} doctests", package.name);
         let mut report = Report::from_harness(&label, ended.output, true);
         if !ended.succeeded && report.failed.is_empty() {
             report.failed.push(format!("{command:?}: {}", ended.how));
         }
         report.took = ended.took;
-        report.add_skips(&ended.skips);
+        report.add_skips(&skips);
         Ok(report)
     }
 
-    fn watch(&self, command: &mut Command) -> Outcome<Ended> {
-        let log = File::create(&self.log)?;
+    /// Runs the command; returns how it ended and the skips that its tests wrote down.
+    fn watch(&self, command: &mut Command) -> Outcome<(Ended, String)> {
         // In confinement the file is the unprivileged user's own: emptied, never replaced.
         File::create(&self.skips)?;
-        command.env(SKIPS_VARIABLE, &self.skips).stdin(Stdio::null());
-        command.stdout(log.try_clone()?).stderr(log);
-        let started = Instant::now();
-        let mut child = command.spawn()?;
-        let id = Pid::from_raw(child.id().cast_signed());
-
-        // The child dies with the thread that started it, so that thread is this one, and only the
-        // waiting is done by another.
-        let (sender, ended) = mpsc::channel();
-        let waiter = thread::spawn(move || {
-            let status = child.wait();
-            let _ = sender.send(());
-            status
-        });
-        let hung = ended.recv_timeout(self.timeout).is_err();
-        if hung {
-            // Fails only when the child ended this very moment, which is what was wanted.
-            let _ = kill(id, Signal::SIGKILL);
-        }
-        let status = waiter.join().expect("the waiting thread does not panic")?;
-        Ok(Ended {
-            succeeded: status.success() && !hung,
-            how: describe(status, hung.then_some(self.timeout)),
-            output: String::from_utf8_lossy(&fs::read(&self.log)?).into_owned(),
-            skips: fs::read_to_string(&self.skips)?,
-            took: started.elapsed(),
-        })
+        command.env(SKIPS_VARIABLE, &self.skips);
+        let ended = supervise::run(command, &self.log, self.timeout)?;
+        Ok((ended, fs::read_to_string(&self.skips)?))
     }
 }
 
@@ -152,21 +121,5 @@ impl Drop for Runner<'_> {
     fn drop(&mut self) {
         let _ = fs::remove_file(&self.log);
         let _ = fs::remove_file(&self.skips);
-    }
-}
-
-/// How a program ended.
-struct Ended {
-    succeeded: bool,
-    how: String,
-    output: String,
-    skips: String,
-    took: Duration,
-}
-
-fn describe(status: ExitStatus, hung_for: Option<Duration>) -> String {
-    match hung_for {
-        Some(limit) => format!("it was killed after {} s", limit.as_secs()),
-        None => format!("it ended with {status}"),
     }
 }
