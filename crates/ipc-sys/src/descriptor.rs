@@ -29,6 +29,7 @@ fn moved(fd: &OwnedFd) -> Result<OwnedFd> {
 /// or a peer may share it. `access` is `OFlags::RDONLY` or `OFlags::WRONLY`.
 ///
 /// # Errors
+/// [`ErrorKind::Closed`] for the writing end of a pipe that nobody reads;
 /// [`ErrorKind::Unsupported`] where `/proc` is not mounted; else as open(2).
 pub fn reopen_nonblocking(fd: BorrowedFd<'_>, access: OFlags) -> Result<OwnedFd> {
     let path = format!("/proc/self/fd/{}", fd.as_raw_fd());
@@ -37,6 +38,8 @@ pub fn reopen_nonblocking(fd: BorrowedFd<'_>, access: OFlags) -> Result<OwnedFd>
         Ok(twin) => above_stdio(twin),
         Err(Errno::NOENT | Errno::NOTDIR) => Err(Error::new("reopen", ErrorKind::Unsupported)
             .hint("a try form of this object needs /proc on this kernel, which is not mounted")),
+        // A pipe without a reader cannot be opened to write: what a write would say, too.
+        Err(Errno::NXIO) => Err(Error::new("reopen", ErrorKind::Closed)),
         Err(errno) => Err(os_error("reopen", errno)),
     }
 }

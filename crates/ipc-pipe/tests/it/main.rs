@@ -1,0 +1,18 @@
+//! The tests of ipc-pipe, one file per question.
+
+mod bad_input;
+mod capacity;
+mod fallbacks;
+mod fifo;
+mod frames;
+mod host;
+mod large_sends;
+mod records;
+mod suite;
+mod two_processes;
+
+#[global_allocator]
+static ALLOCATOR: ipc_testkit::CountingAllocator = ipc_testkit::CountingAllocator;
+
+ipc_testkit::roles! {
+}
