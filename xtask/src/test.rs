@@ -104,7 +104,8 @@ fn doctests(runner: &Runner<'_>, packages: &[&Package]) -> Outcome<Vec<Report>> 
         println!("doctests: left out, since rustdoc needs the toolchain's files");
         return Ok(Vec::new());
     }
-    let libraries: Vec<&Package> =
-        packages.iter().copied().filter(|package| package.has_library).collect();
-    libraries.iter().map(|library| runner.run_doctests(library)).collect()
+    if !packages.iter().any(|package| package.has_library) {
+        return Ok(Vec::new());
+    }
+    runner.run_doctests(packages)
 }

@@ -91,20 +91,33 @@ impl<'a> Runner<'a> {
         Ok(report)
     }
 
-    /// Runs the doctests of a library through cargo.
-    pub(crate) fn run_doctests(&self, package: &Package) -> Outcome<Report> {
+    /// Runs the doctests of these packages through cargo, in one call with the same features as the
+    /// test build, so that nothing is built anew.
+    pub(crate) fn run_doctests(&self, packages: &[&Package]) -> Outcome<Vec<Report>> {
         let mut command = Command::new("cargo");
-        command.args(["test", "--quiet", "--doc"]).args(Workspace::selection(&[package]));
-        command.args(["--", "--format", "pretty"]).current_dir(root());
-        let (ended, skips) = self.watch(&mut command)?;
-        let label = format!("{} doctests", package.name);
-        let mut report = Report::from_harness(&label, ended.output, true);
-        if !ended.succeeded && report.failed.is_empty() {
-            report.failed.push(format!("{command:?}: {}", ended.how));
+        command.args(["test", "--doc", "--no-fail-fast"]).args(Workspace::selection(packages));
+        let (ended, skips) = self.watch(command.current_dir(root()))?;
+        let mut reports = Vec::new();
+        for section in ended.output.split("   Doc-tests ").skip(1) {
+            let name = section.lines().next().unwrap_or_default().replace('_', "-");
+            let label = format!("{name} doctests");
+            let mut report = Report::from_harness(&label, section.to_owned(), true);
+            if report.ended_early {
+                report.failed.push("no result: its doctests did not build or were killed".into());
+            }
+            report.took = doctests_took(section);
+            reports.push(report);
         }
-        report.took = ended.took;
-        report.add_skips(&skips);
-        Ok(report)
+        let explained = reports.iter().any(|report| !report.failed.is_empty());
+        if !ended.succeeded && !explained {
+            let failed = vec![format!("{command:?}: {}", ended.how)];
+            let label = "doctests".to_owned();
+            reports.push(Report { label, failed, output: ended.output, ..Report::default() });
+        }
+        if let Some(last) = reports.last_mut() {
+            last.add_skips(&skips);
+        }
+        Ok(reports)
     }
 
     /// Runs the command; returns how it ended and the skips that its tests wrote down.
@@ -122,4 +135,12 @@ impl Drop for Runner<'_> {
         let _ = fs::remove_file(&self.log);
         let _ = fs::remove_file(&self.skips);
     }
+}
+
+/// What rustdoc says at the end: `all doctests ran in 0.78s; merged …`.
+fn doctests_took(output: &str) -> Duration {
+    let seconds = output.lines().find_map(|line| {
+        line.strip_prefix("all doctests ran in ")?.split_once('s')?.0.parse().ok()
+    });
+    Duration::from_secs_f64(seconds.unwrap_or_default())
 }
