@@ -15,4 +15,9 @@ mod two_processes;
 static ALLOCATOR: ipc_testkit::CountingAllocator = ipc_testkit::CountingAllocator;
 
 ipc_testkit::roles! {
+    "record writer" => records::write_records,
+    "frame echo" => two_processes::echo_frames,
+    "half frame" => frames::write_half_a_frame,
+    "fifo creator" => fifo::create_and_send,
+    "reader" => two_processes::read_until_killed,
 }
