@@ -142,5 +142,5 @@ fn doctests_took(output: &str) -> Duration {
     let seconds = output.lines().find_map(|line| {
         line.strip_prefix("all doctests ran in ")?.split_once('s')?.0.parse().ok()
     });
-    Duration::from_secs_f64(seconds.unwrap_or_default())
+    seconds.and_then(|s| Duration::try_from_secs_f64(s).ok()).unwrap_or_default()
 }
