@@ -4,6 +4,7 @@ mod compare;
 mod self_test;
 
 use std::ffi::OsString;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -32,7 +33,8 @@ Builds the bench in release mode and runs it with ARGS. Of these, xtask itself r
                      when this tree is slower; narrow it with --mechanism, --scenario and --size,
                      and write a Markdown summary with --summary FILE
   --self-test        Show that --compare can be believed: ten comparisons of this tree with itself
-                     must pass, one with a planted slowdown of 10 % must fail
+                     must pass, and so must one whose base is slowed down by 10 %; one that is
+                     slowed down itself must fail; narrow it with --mechanism pipe --size 64
   --help             Print this, then the bench's own help
 ";
 
@@ -71,7 +73,7 @@ pub(crate) fn run(args: Args) -> Outcome {
     match base {
         Some(base) => compare::run(&bench, &base, &request),
         None if request.self_test => self_test::run(&bench, &request.passed_on),
-        None => bench.run(&request.passed_on),
+        None => bench.become_it(&request.passed_on),
     }
 }
 
@@ -110,11 +112,11 @@ impl Request {
 }
 
 impl Bench {
-    /// Runs the bench in the caller's directory, so that file names mean what the caller thinks.
-    fn run(&self, args: &[OsString]) -> Outcome {
-        let mut command = Command::new(&self.executable);
-        let status = command.args(args).status()?;
-        if status.success() { Ok(()) } else { Err(format!("{command:?}: {status}").into()) }
+    /// Becomes the bench, which has its own answer to an interrupt and cleans up after itself. It
+    /// stays in the caller's directory, so that file names mean what the caller thinks.
+    fn become_it(&self, args: &[OsString]) -> Outcome {
+        let error = Command::new(&self.executable).args(args).exec();
+        Err(format!("cannot start {}: {error}", self.executable.display()).into())
     }
 }
 

@@ -34,7 +34,7 @@ impl Base {
     }
 }
 
-/// Builds the base, lets the bench of this tree measure both, and fails where it does.
+/// Builds the base, and becomes the bench of this tree, which measures both and gives the verdict.
 pub(super) fn run(bench: &Bench, base: &Base, request: &Request) -> Outcome {
     println!("comparing with {} ({:.12})", base.reference, base.commit);
     let checkout = Checkout::add(&bench.scratch, &base.commit)?;
@@ -44,7 +44,7 @@ pub(super) fn run(bench: &Bench, base: &Base, request: &Request) -> Outcome {
     drop(checkout);
     let mut args = request.passed_on.clone();
     args.extend(["--against".into(), built.into_os_string()]);
-    bench.run(&args)
+    bench.become_it(&args)
 }
 
 /// A worktree of one commit, removed when dropped.
