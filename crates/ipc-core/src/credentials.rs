@@ -32,7 +32,11 @@ mod tests {
 
     #[test]
     fn substituted_ids_identify_nobody() {
-        let good = Credentials { pid: 7, uid: 1000, gid: 1000 };
+        let good = Credentials {
+            pid: 7,
+            uid: 1000,
+            gid: 1000,
+        };
         assert!(good.identify());
         assert!(!Credentials { pid: 0, ..good }.identify());
         assert!(!Credentials { uid: 65534, ..good }.identify());

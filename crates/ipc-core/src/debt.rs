@@ -194,7 +194,11 @@ impl Debt {
 
 impl Tail {
     fn write(&mut self, sink: &impl ByteSink, until: Until) -> Result<()> {
-        while let Some(unpaid) = self.bytes.get(self.paid..).filter(|unpaid| !unpaid.is_empty()) {
+        while let Some(unpaid) = self
+            .bytes
+            .get(self.paid..)
+            .filter(|unpaid| !unpaid.is_empty())
+        {
             self.paid += sink.write_until(&[], unpaid, until)?;
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! Byte streams: a source, a sink, and both in one.
+//! Byte streams: a source, a sink, both in one, and the end of one direction.
 
 use crate::{Debt, Pollable, Result, Until};
 
@@ -28,7 +28,13 @@ pub trait ByteSink: Pollable {
 }
 
 /// A byte stream in both directions, as every transport of a protocol is.
-pub trait Duplex: ByteSource + ByteSink {
+pub trait Duplex: ByteSource + ByteSink {}
+
+impl<T: ByteSource + ByteSink + ?Sized> Duplex for T {}
+
+/// A stream whose own direction can be ended while the peer's goes on: sockets can; of a pair of
+/// pipes one drops the sender instead.
+pub trait HalfClose: Duplex {
     /// Ends the own direction: the peer reads to the end, and its answer can still come.
     ///
     /// # Errors

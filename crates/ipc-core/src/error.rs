@@ -102,7 +102,13 @@ impl Error {
     /// An error of `kind` in `operation` (a verb: `send`, `open` …). Allocates nothing.
     #[must_use]
     pub const fn new(operation: &'static str, kind: ErrorKind) -> Self {
-        Self { operation, kind, hint: None, object: None, source: None }
+        Self {
+            operation,
+            kind,
+            hint: None,
+            object: None,
+            source: None,
+        }
     }
 
     /// Names the object that the operation was done to.
@@ -229,8 +235,7 @@ mod tests {
 
     #[test]
     fn an_unclassified_system_error_shows_its_text() {
-        let error =
-            Error::new("send", ErrorKind::Other).caused_by(io::Error::from_raw_os_error(5));
+        let error = Error::new("send", ErrorKind::Other).caused_by(io::Error::from_raw_os_error(5));
         assert!(error.to_string().contains("os error 5"), "{error}");
     }
 }

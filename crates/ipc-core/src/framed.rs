@@ -59,7 +59,10 @@ impl<T> Framed<T> {
             return Err(Error::new("frame", ErrorKind::InvalidInput)
                 .hint("the limit of a message is at most 4294967295 bytes"));
         }
-        Ok(Self { max_message_bytes, ..Self::new(inner) })
+        Ok(Self {
+            max_message_bytes,
+            ..Self::new(inner)
+        })
     }
 
     /// The endpoint below.
@@ -103,7 +106,9 @@ impl<T: ByteSink> Framed<T> {
         let mut joined = [0; JOINED_BYTES];
         joined[..HEADER_BYTES].copy_from_slice(&length);
         joined[HEADER_BYTES..whole].copy_from_slice(message);
-        self.inner.debt().send(&self.inner, &[], &joined[..whole], until)
+        self.inner
+            .debt()
+            .send(&self.inner, &[], &joined[..whole], until)
     }
 
     fn flush_until(&self, until: Until) -> Result<()> {
@@ -153,7 +158,10 @@ impl<T: ByteSource> Framed<T> {
 
     /// Waits for a whole message and hands it to `accept`; it is consumed where that succeeds.
     fn take<R>(&self, until: Until, accept: impl FnOnce(&[u8]) -> Result<R>) -> Result<R> {
-        let _turn = self.receiving.take(until).ok_or_else(|| until.over("recv"))?;
+        let _turn = self
+            .receiving
+            .take(until)
+            .ok_or_else(|| until.over("recv"))?;
         let mut inbox = self.inbox();
         loop {
             if let Some(length) = inbox.complete(self.max_message_bytes)? {
@@ -161,7 +169,8 @@ impl<T: ByteSource> Framed<T> {
                 if taken.is_ok() {
                     inbox.consume(HEADER_BYTES + length);
                 }
-                self.buffered.store(inbox.may_hold_more(), Ordering::Relaxed);
+                self.buffered
+                    .store(inbox.may_hold_more(), Ordering::Relaxed);
                 return taken;
             }
             // From here on the descriptor tells of what is missing.
@@ -249,7 +258,11 @@ impl Inbox {
 
 #[cold]
 fn too_large(operation: &'static str, length: usize, limit: usize) -> Error {
-    let what = if operation == "send" { "the limit" } else { "the buffer" };
+    let what = if operation == "send" {
+        "the limit"
+    } else {
+        "the buffer"
+    };
     Error::new(operation, ErrorKind::TooLarge)
         .hint(format!("the message has {length} bytes, {what} is {limit}"))
 }

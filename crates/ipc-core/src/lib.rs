@@ -16,7 +16,7 @@ mod until;
 pub use crate::{
     credentials::Credentials,
     debt::Debt,
-    duplex::{ByteSink, ByteSource, Duplex},
+    duplex::{ByteSink, ByteSource, Duplex, HalfClose},
     error::{Error, ErrorKind, Result},
     forms::{Flush, TryAccept, TryRecv, TrySend},
     framed::Framed,

@@ -26,7 +26,9 @@ impl Name {
     pub fn new(name: &str) -> Result<Self> {
         let bare = name.strip_prefix('/').unwrap_or(name);
         let refuse = |why: &'static str| {
-            Err(Error::new("name", ErrorKind::InvalidInput).on(clip(name)).hint(why))
+            Err(Error::new("name", ErrorKind::InvalidInput)
+                .on(clip(name))
+                .hint(why))
         };
         if bare.is_empty() {
             return refuse("a name needs at least one character");
@@ -37,7 +39,10 @@ impl Name {
         if bare.starts_with(['.', '-']) {
             return refuse("a name does not begin with a dot or a dash");
         }
-        if !bare.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-')) {
+        if !bare
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
+        {
             return refuse("a name has only A-Z, a-z, 0-9, dot, underscore and dash");
         }
         Ok(Self(bare.into()))
@@ -52,7 +57,9 @@ impl Name {
 
 /// The beginning of a refused name: enough to recognise it, never the whole of a huge one.
 fn clip(name: &str) -> &str {
-    let end = (0..=name.len().min(120)).rev().find(|&at| name.is_char_boundary(at));
+    let end = (0..=name.len().min(120))
+        .rev()
+        .find(|&at| name.is_char_boundary(at));
     name.get(..end.unwrap_or(0)).unwrap_or("")
 }
 
@@ -84,17 +91,27 @@ mod tests {
         for byte in 0..=127u8 {
             let allowed = byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
             let c = char::from(byte);
-            assert_eq!(Name::new(&format!("a{c}b")).is_ok(), allowed, "{c:?} inside");
+            assert_eq!(
+                Name::new(&format!("a{c}b")).is_ok(),
+                allowed,
+                "{c:?} inside"
+            );
             let first = allowed && !b".-".contains(&byte);
             // A leading slash is stripped, so `/b` is the name `b`.
-            assert_eq!(Name::new(&format!("{c}b")).is_ok(), first || c == '/', "{c:?} first");
+            assert_eq!(
+                Name::new(&format!("{c}b")).is_ok(),
+                first || c == '/',
+                "{c:?} first"
+            );
         }
     }
 
     #[test]
     fn nasty_names_are_refused_with_a_clipped_message() {
         let long = "é".repeat(100_000);
-        for nasty in ["", "/", "//a", "..", ".", "-rf", "a/b", "a\0b", "a\nb", "ä", "a b", &long] {
+        for nasty in [
+            "", "/", "//a", "..", ".", "-rf", "a/b", "a\0b", "a\nb", "ä", "a b", &long,
+        ] {
             let error = Name::new(nasty).expect_err(nasty);
             assert_eq!(error.kind(), ErrorKind::InvalidInput);
             assert!(error.to_string().len() < 400, "{error}");

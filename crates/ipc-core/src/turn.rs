@@ -43,7 +43,10 @@ impl Turn {
                 return Some(Held(self));
             }
             queue = match until.remaining() {
-                None => self.freed.wait(queue).unwrap_or_else(PoisonError::into_inner),
+                None => self
+                    .freed
+                    .wait(queue)
+                    .unwrap_or_else(PoisonError::into_inner),
                 Some(left) if left.is_zero() => return None,
                 Some(left) => {
                     let woken = self.freed.wait_timeout(queue, left);
@@ -54,7 +57,9 @@ impl Turn {
     }
 
     fn exchange(&self, from: u32, to: u32) -> bool {
-        self.state.compare_exchange(from, to, Ordering::Acquire, Ordering::Relaxed).is_ok()
+        self.state
+            .compare_exchange(from, to, Ordering::Acquire, Ordering::Relaxed)
+            .is_ok()
     }
 }
 
@@ -90,8 +95,11 @@ mod tests {
             for _ in 0..4 {
                 scope.spawn(|| {
                     for round in 0..5_000 {
-                        let until =
-                            if round % 3 == 0 { Until::after(Duration::MAX) } else { Until::Forever };
+                        let until = if round % 3 == 0 {
+                            Until::after(Duration::MAX)
+                        } else {
+                            Until::Forever
+                        };
                         let held = turn.take(until).expect("it waits for ever");
                         assert_eq!(inside.fetch_add(1, Ordering::Relaxed), 0);
                         inside.fetch_sub(1, Ordering::Relaxed);

@@ -25,7 +25,9 @@ impl Until {
     /// From now, for `duration`; a duration past the end of the clock is for ever.
     #[must_use]
     pub fn after(duration: Duration) -> Self {
-        Instant::now().checked_add(duration).map_or(Self::Forever, Self::At)
+        Instant::now()
+            .checked_add(duration)
+            .map_or(Self::Forever, Self::At)
     }
 
     /// What is left to wait: `None` is for ever, zero is not at all.

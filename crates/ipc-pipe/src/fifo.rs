@@ -37,7 +37,11 @@ impl Fifo {
             true => Some(self.open_end(OFlags::WRONLY | OFlags::NONBLOCK)?),
             false => None,
         };
-        Ok(Receiver::of_fifo(ReadEnd::new(read), self.options.record, keeper))
+        Ok(Receiver::of_fifo(
+            ReadEnd::new(read),
+            self.options.record,
+            keeper,
+        ))
     }
 
     /// Opens an end to send into, waiting for ever until there is a receiver. The kernel has no
@@ -108,7 +112,12 @@ pub(crate) fn open(path: &Path, mode: Mode, options: &Options) -> Result<Fifo> {
     let (place, stat) = open_place("open FIFO", path)?;
     check(path, &stat, mode, options)?;
     let (path, options) = (path.to_path_buf(), options.clone());
-    Ok(Fifo { path, place, inode: Inode::from(&stat), options })
+    Ok(Fifo {
+        path,
+        place,
+        inode: Inode::from(&stat),
+        options,
+    })
 }
 
 pub(crate) fn open_or_create(path: &Path, mode: Mode, options: &Options) -> Result<Fifo> {
@@ -126,12 +135,14 @@ pub(crate) fn open_or_create(path: &Path, mode: Mode, options: &Options) -> Resu
 }
 
 fn check(path: &Path, stat: &Stat, mode: Mode, options: &Options) -> Result<()> {
-    let refuse = |kind, why: String| {
-        Err(Error::new("open FIFO", kind).on(path.display()).hint(why))
-    };
+    let refuse =
+        |kind, why: String| Err(Error::new("open FIFO", kind).on(path.display()).hint(why));
     let found = FileType::from_raw_mode(stat.st_mode);
     if found != FileType::Fifo {
-        let why = format!("it is {}, not a FIFO; a link is never followed", describe(found));
+        let why = format!(
+            "it is {}, not a FIFO; a link is never followed",
+            describe(found)
+        );
         return refuse(ErrorKind::WrongType, why);
     }
     let ours = [ROOT, rustix::process::geteuid().as_raw()].contains(&stat.st_uid);
@@ -151,7 +162,10 @@ fn check(path: &Path, stat: &Stat, mode: Mode, options: &Options) -> Result<()> 
         return refuse(ErrorKind::Denied, why);
     }
     if stat.st_nlink != 1 {
-        return refuse(ErrorKind::Denied, format!("it has {} names (hard links)", stat.st_nlink));
+        return refuse(
+            ErrorKind::Denied,
+            format!("it has {} names (hard links)", stat.st_nlink),
+        );
     }
     Ok(())
 }

@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
 
 mod fifo;
 mod options;
@@ -60,4 +61,12 @@ pub fn open(path: impl AsRef<Path>) -> Result<Fifo> {
 /// As [`Options::open_or_create`].
 pub fn open_or_create(path: impl AsRef<Path>) -> Result<Fifo> {
     Options::new().open_or_create(path)
+}
+
+/// Removes the name of the FIFO at `path`.
+///
+/// # Errors
+/// As [`Options::unlink`].
+pub fn unlink(path: impl AsRef<Path>) -> Result<()> {
+    Options::new().unlink(path)
 }

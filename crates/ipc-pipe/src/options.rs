@@ -89,8 +89,7 @@ impl Options {
         self
     }
 
-    /// Where [`create_named`](Options::create_named) and its like place names, instead of the
-    /// user's runtime directory. It must belong to the user alone (0700); it is made if missing.
+    /// Where [`path_of`](Options::path_of) places names, instead of the user's runtime directory. It must belong to the user alone (0700); it is made if missing.
     pub fn directory(&mut self, directory: impl AsRef<Path>) -> &mut Self {
         self.directory = Some(directory.as_ref().to_path_buf());
         self
@@ -150,28 +149,33 @@ impl Options {
         fifo::open_or_create(path.as_ref(), self.checked_mode()?, self)
     }
 
-    /// [`create`](Options::create) for a name in the runtime directory.
+    /// Removes the name of the FIFO at `path`; what else may stand there stays.
     ///
     /// # Errors
-    /// As [`create`](Options::create); [`ErrorKind::Denied`] where there is no usable directory.
-    pub fn create_named(&self, name: &Name) -> Result<Fifo> {
-        self.create(self.place(name)?)
+    /// As [`open`](Options::open).
+    pub fn unlink(&self, path: impl AsRef<Path>) -> Result<()> {
+        self.open(path)?.unlink().map(drop)
     }
 
-    /// [`open`](Options::open) for a name in the runtime directory.
+    /// The path of `name` in the user's runtime directory, or in
+    /// [`directory`](Options::directory), which is made where it is missing: for FIFOs whose
+    /// names are the program's own.
+    ///
+    /// ```no_run
+    /// let options = ipc_pipe::Options::new();
+    /// let fifo = options.open_or_create(options.path_of(&"/jobs".parse()?)?)?;
+    /// # Ok::<(), ipc_pipe::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// As [`open`](Options::open); [`ErrorKind::Denied`] where there is no usable directory.
-    pub fn open_named(&self, name: &Name) -> Result<Fifo> {
-        self.open(self.place(name)?)
-    }
-
-    /// [`open_or_create`](Options::open_or_create) for a name in the runtime directory.
-    ///
-    /// # Errors
-    /// As [`open`](Options::open); [`ErrorKind::Denied`] where there is no usable directory.
-    pub fn open_or_create_named(&self, name: &Name) -> Result<Fifo> {
-        self.open_or_create(self.place(name)?)
+    /// [`ErrorKind::Denied`] where there is no directory that is the user's alone; the message
+    /// names [`directory`](Options::directory).
+    pub fn path_of(&self, name: &Name) -> Result<PathBuf> {
+        let directory = match &self.directory {
+            Some(directory) => RuntimeDirectory::open_at(directory)?,
+            None => RuntimeDirectory::open()?,
+        };
+        Ok(directory.path_of(name))
     }
 
     pub(crate) fn grows(&self) -> bool {
@@ -187,13 +191,5 @@ impl Options {
 
     fn checked_mode(&self) -> Result<Mode> {
         self.mode.map_or(Ok(Mode::PRIVATE), Mode::new)
-    }
-
-    fn place(&self, name: &Name) -> Result<PathBuf> {
-        let directory = match &self.directory {
-            Some(directory) => RuntimeDirectory::open_at(directory)?,
-            None => RuntimeDirectory::open()?,
-        };
-        Ok(directory.path_of(name))
     }
 }

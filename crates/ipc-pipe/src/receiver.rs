@@ -32,13 +32,24 @@ pub struct Receiver {
 impl Receiver {
     pub(crate) fn new(end: ReadEnd, record: bool) -> Self {
         let (awaiting, spilled) = (AtomicBool::new(false), AtomicBool::new(false));
-        Self { end, record, awaiting, _keeper: None, spilled, spill: Mutex::default() }
+        Self {
+            end,
+            record,
+            awaiting,
+            _keeper: None,
+            spilled,
+            spill: Mutex::default(),
+        }
     }
 
     /// A FIFO's receiver, which may have come before any sender.
     pub(crate) fn of_fifo(end: ReadEnd, record: bool, keeper: Option<OwnedFd>) -> Self {
         let awaiting = AtomicBool::new(true);
-        Self { awaiting, _keeper: keeper, ..Self::new(end, record) }
+        Self {
+            awaiting,
+            _keeper: keeper,
+            ..Self::new(end, record)
+        }
     }
 
     four_forms! {
@@ -149,7 +160,11 @@ impl Pollable for Receiver {
         self.end.fd()
     }
     fn wait_ready(&self, interests: &[Interest], until: Until) -> Result<()> {
-        if self.has_buffered() { Ok(()) } else { wait_ready(self, interests, until) }
+        if self.has_buffered() {
+            Ok(())
+        } else {
+            wait_ready(self, interests, until)
+        }
     }
     fn has_buffered(&self) -> bool {
         self.spilled.load(Ordering::Relaxed)

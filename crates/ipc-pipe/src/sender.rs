@@ -46,7 +46,12 @@ impl Sender {
     pub(crate) fn new(end: WriteEnd, record: bool, grows: bool) -> Self {
         let enlarge_from = if grows { LARGE_BYTES } else { usize::MAX };
         let enlarge_from = AtomicUsize::new(enlarge_from);
-        Self { end, record, enlarge_from, debt: Debt::default() }
+        Self {
+            end,
+            record,
+            enlarge_from,
+            debt: Debt::default(),
+        }
     }
 
     four_forms! {
@@ -124,22 +129,23 @@ impl Sender {
     }
 
     pub(crate) fn set_capacity(&self, operation: &'static str, bytes: usize) -> Result<()> {
-        self.end.set_capacity_bytes(bytes).map(drop).map_err(|errno| match errno {
-            Errno::PERM => Error::new(operation, ErrorKind::LimitReached)
-                .hint(capacity_hint(bytes))
-                .caused_by(errno.into()),
-            Errno::INVAL => Error::new(operation, ErrorKind::InvalidInput)
-                .hint(format!("a pipe of {bytes} bytes is beyond what the kernel can count"))
-                .caused_by(errno.into()),
-            Errno::BUSY => Error::new(operation, ErrorKind::Full)
-                .hint(format!("the pipe holds more than {bytes} bytes already"))
-                .caused_by(errno.into()),
-            errno => os_error(operation, errno),
-        })
-    }
-
-    pub(crate) fn close(&self) -> Result<()> {
-        self.end.close()
+        self.end
+            .set_capacity_bytes(bytes)
+            .map(drop)
+            .map_err(|errno| match errno {
+                Errno::PERM => Error::new(operation, ErrorKind::LimitReached)
+                    .hint(capacity_hint(bytes))
+                    .caused_by(errno.into()),
+                Errno::INVAL => Error::new(operation, ErrorKind::InvalidInput)
+                    .hint(format!(
+                        "a pipe of {bytes} bytes is beyond what the kernel can count"
+                    ))
+                    .caused_by(errno.into()),
+                Errno::BUSY => Error::new(operation, ErrorKind::Full)
+                    .hint(format!("the pipe holds more than {bytes} bytes already"))
+                    .caused_by(errno.into()),
+                errno => os_error(operation, errno),
+            })
     }
 }
 
@@ -158,7 +164,9 @@ fn check_record(record: &[u8]) -> Result<()> {
 /// Which of the kernel's two limits stands in the way.
 fn capacity_hint(bytes: usize) -> String {
     let read = |name: &str| std::fs::read_to_string(format!("/proc/sys/fs/{name}"));
-    let most = read("pipe-max-size").ok().and_then(|text| text.trim().parse::<usize>().ok());
+    let most = read("pipe-max-size")
+        .ok()
+        .and_then(|text| text.trim().parse::<usize>().ok());
     match most {
         Some(most) if bytes > most => format!(
             "{bytes} bytes are above this host's limit {most} (fs.pipe-max-size); \

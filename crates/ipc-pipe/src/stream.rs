@@ -2,8 +2,8 @@
 
 use crate::{Receiver, Sender};
 use ipc_core::{
-    ByteSink, ByteSource, Debt, Duplex, Error, ErrorKind, Flush, Framed, Interest, Pollable,
-    Result, TryRecv, TrySend, Until, four_forms,
+    ByteSink, ByteSource, Debt, Error, ErrorKind, Flush, Framed, Interest, Pollable, Result,
+    TryRecv, TrySend, Until, four_forms,
 };
 use ipc_sys::wait_ready;
 use std::io::{self, Read, Write};
@@ -34,8 +34,7 @@ impl Stream {
         /// Sends `bytes`, all of them; see [`Sender::send`].
         ///
         /// # Errors
-        /// [`Closed`](ErrorKind::Closed) when the peer can read no more, or after
-        /// [`close_write`](Duplex::close_write).
+        /// [`Closed`](ErrorKind::Closed) when the peer can read no more.
         send / try_send / send_timeout / send_deadline = send_until(bytes: &[u8]) -> ()
     }
 
@@ -63,6 +62,7 @@ impl Stream {
     }
 
     /// The two ends, to be given to two threads, or to a child as standard input and output.
+    /// Dropping the sender ends the own direction alone.
     #[must_use]
     pub fn split(self) -> (Sender, Receiver) {
         (self.sender, self.receiver)
@@ -104,12 +104,6 @@ impl ByteSink for Stream {
     }
     fn debt(&self) -> &Debt {
         self.sender.debt()
-    }
-}
-
-impl Duplex for Stream {
-    fn close_write(&self) -> Result<()> {
-        self.sender.close()
     }
 }
 

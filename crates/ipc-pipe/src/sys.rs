@@ -1,10 +1,8 @@
 //! Every system call of the crate: pipes, their ends, and how each form reads and writes.
 
-#![allow(unsafe_code)]
-
-use ipc_core::{Error, ErrorKind, Result, Until};
+use ipc_core::{Result, Until};
 use ipc_sys::{
-    PollFd, PollFlags, Sigpipe, above_stdio, os_error, reopen_nonblocking, retry, wait_any,
+    PollFd, PollFlags, Sigpipe, above_stdio, os_error, reopen_nonblocking, wait_any,
     with_sigpipe_masked,
 };
 use rustix::fs::OFlags;
@@ -12,7 +10,7 @@ use rustix::io::{Errno, ReadWriteFlags};
 use rustix::pipe::PipeFlags;
 use std::cell::RefCell;
 use std::io::{IoSlice, IoSliceMut};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
@@ -23,7 +21,11 @@ const CURRENT: u64 = u64::MAX;
 
 /// A pipe: the end to read, the end to write.
 pub(crate) fn pipe(packets: bool) -> Result<(OwnedFd, OwnedFd)> {
-    let packets = if packets { PipeFlags::DIRECT } else { PipeFlags::empty() };
+    let packets = if packets {
+        PipeFlags::DIRECT
+    } else {
+        PipeFlags::empty()
+    };
     let (read, write) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC | packets)
         .map_err(|errno| os_error("create pipe", errno))?;
     Ok((above_stdio(read)?, above_stdio(write)?))
@@ -44,7 +46,11 @@ struct End {
 
 impl End {
     fn new(fd: OwnedFd, packets: bool) -> Self {
-        let packets = if packets { OFlags::DIRECT } else { OFlags::empty() };
+        let packets = if packets {
+            OFlags::DIRECT
+        } else {
+            OFlags::empty()
+        };
         Self {
             fd: Some(fd),
             no_nowait: AtomicBool::new(false),
@@ -55,11 +61,16 @@ impl End {
 
     #[inline]
     fn fd(&self) -> BorrowedFd<'_> {
-        self.fd.as_ref().expect("taken only when the endpoint is consumed").as_fd()
+        self.fd
+            .as_ref()
+            .expect("taken only when the endpoint is consumed")
+            .as_fd()
     }
 
     fn take_fd(&mut self) -> OwnedFd {
-        self.fd.take().expect("taken once, by the conversion that consumes the endpoint")
+        self.fd
+            .take()
+            .expect("taken once, by the conversion that consumes the endpoint")
     }
 
     /// One try that does not wait: by a flag for this call, else by the twin.
@@ -88,7 +99,12 @@ impl End {
 }
 
 /// Waits for `flags` on `fd`, then says whether to try again.
-fn again(operation: &'static str, fd: BorrowedFd<'_>, flags: PollFlags, until: Until) -> Result<()> {
+fn again(
+    operation: &'static str,
+    fd: BorrowedFd<'_>,
+    flags: PollFlags,
+    until: Until,
+) -> Result<()> {
     if until == Until::Now {
         return Err(until.over(operation));
     }
@@ -168,8 +184,6 @@ pub(crate) struct WriteEnd {
     end: End,
     /// How SIGPIPE is avoided; see [`Sigpipe`].
     sigpipe: AtomicU8,
-    /// The descriptor stays, but is no pipe any more.
-    closed: AtomicBool,
 }
 
 const IGNORED: u8 = 0;
@@ -184,7 +198,10 @@ impl WriteEnd {
             Sigpipe::Masked => MASKED,
         };
         let end = End::new(fd, packets);
-        Self { end, sigpipe: AtomicU8::new(sigpipe), closed: AtomicBool::new(false) }
+        Self {
+            end,
+            sigpipe: AtomicU8::new(sigpipe),
+        }
     }
 
     #[inline]
@@ -203,9 +220,6 @@ impl WriteEnd {
     /// Writes what there is room for of `head` and `body`, at least one byte of a non-empty pair.
     #[inline]
     pub(crate) fn write(&self, head: &[u8], body: &[u8], until: Until) -> Result<usize> {
-        if self.closed.load(Ordering::Relaxed) {
-            return Err(Error::new("send", ErrorKind::Closed));
-        }
         loop {
             let outcome = match (until, self.sigpipe.load(Ordering::Relaxed)) {
                 (Until::Forever, IGNORED) => plain_write(self.fd(), head, body),
@@ -221,27 +235,6 @@ impl WriteEnd {
         }
     }
 
-    /// Closes the pipe's writing end while the descriptor stays what it is to event loops: a
-    /// valid number, now of `/dev/null`.
-    pub(crate) fn close(&self) -> Result<()> {
-        if self.closed.swap(true, Ordering::Relaxed) {
-            return Err(Error::new("close", ErrorKind::Closed));
-        }
-        let flags = OFlags::WRONLY | OFlags::CLOEXEC;
-        let null = retry(|| rustix::fs::open("/dev/null", flags, rustix::fs::Mode::empty()))
-            .map_err(|errno| os_error("close", errno).on("/dev/null"))?;
-        let (from, to) = (null.as_raw_fd(), self.fd().as_raw_fd());
-        // SAFETY: `from` is open (owned by `null`) and `to` is open and ours (owned by `end`),
-        // so the call replaces a descriptor of our own by another of ours; `to` stays owned and
-        // open throughout, as every `BorrowedFd` of it expects (dup3(2)).
-        let replaced = unsafe { libc::dup3(from, to, libc::O_CLOEXEC) };
-        if replaced < 0 {
-            let errno = Errno::from_io_error(&std::io::Error::last_os_error());
-            return Err(os_error("close", errno.unwrap_or(Errno::IO)));
-        }
-        Ok(())
-    }
-
     pub(crate) fn capacity_bytes(&self) -> Result<usize> {
         rustix::pipe::fcntl_getpipe_size(self.fd()).map_err(|e| os_error("capacity", e))
     }
@@ -251,7 +244,12 @@ impl WriteEnd {
     }
 
     /// A write that raises no SIGPIPE in a process that does not ignore it.
-    fn quiet_write(&self, head: &[u8], body: &[u8], flags: ReadWriteFlags) -> rustix::io::Result<usize> {
+    fn quiet_write(
+        &self,
+        head: &[u8],
+        body: &[u8],
+        flags: ReadWriteFlags,
+    ) -> rustix::io::Result<usize> {
         if self.sigpipe.load(Ordering::Relaxed) == FLAGGED {
             let flags = flags | NOSIGNAL;
             match flagged_write(self.fd(), head, body, flags) {

@@ -16,7 +16,11 @@ const FIRST_FREE: i32 = 3;
 /// [`ErrorKind::LimitReached`] where there is no descriptor left.
 #[inline]
 pub fn above_stdio(fd: OwnedFd) -> Result<OwnedFd> {
-    if fd.as_raw_fd() >= FIRST_FREE { Ok(fd) } else { moved(&fd) }
+    if fd.as_raw_fd() >= FIRST_FREE {
+        Ok(fd)
+    } else {
+        moved(&fd)
+    }
 }
 
 #[cold]

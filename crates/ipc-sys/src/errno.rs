@@ -49,7 +49,9 @@ fn kind(errno: Errno) -> ErrorKind {
 
 fn descriptor_limit() -> String {
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
-    limit.current.map_or_else(|| "unlimited".into(), |n| n.to_string())
+    limit
+        .current
+        .map_or_else(|| "unlimited".into(), |n| n.to_string())
 }
 
 #[cfg(test)]
@@ -59,12 +61,18 @@ mod tests {
     #[test]
     fn a_full_descriptor_table_names_the_limit_and_the_cure() {
         let text = os_error("accept", Errno::MFILE).to_string();
-        assert!(text.contains("RLIMIT_NOFILE") && text.contains("ulimit -n"), "{text}");
+        assert!(
+            text.contains("RLIMIT_NOFILE") && text.contains("ulimit -n"),
+            "{text}"
+        );
     }
 
     #[test]
     fn the_number_survives_as_source() {
-        assert_eq!(os_error("open", Errno::IO).raw_os_error(), Some(Errno::IO.raw_os_error()));
+        assert_eq!(
+            os_error("open", Errno::IO).raw_os_error(),
+            Some(Errno::IO.raw_os_error())
+        );
         assert_eq!(os_error("open", Errno::IO).kind(), ErrorKind::Other);
     }
 }

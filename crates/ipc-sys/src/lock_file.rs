@@ -48,7 +48,12 @@ impl LockFile {
             match rustix::fs::lstat(path) {
                 Ok(named) if Inode::from(&named) == inode => {
                     let owner = std::process::id();
-                    return Ok(Self { path: path.into(), inode, owner, _locked: file });
+                    return Ok(Self {
+                        path: path.into(),
+                        inode,
+                        owner,
+                        _locked: file,
+                    });
                 }
                 Ok(_) | Err(Errno::NOENT) => {}
                 Err(errno) => return Err(fail(errno)),
@@ -98,7 +103,10 @@ fn check(file: OwnedFd, path: &Path) -> Result<OwnedFd> {
         return refuse(ErrorKind::Denied, "the lock file belongs to another user");
     }
     if stat.st_nlink > 1 {
-        return refuse(ErrorKind::Denied, "the lock file has a second name (hard link)");
+        return refuse(
+            ErrorKind::Denied,
+            "the lock file has a second name (hard link)",
+        );
     }
     Ok(file)
 }
@@ -119,7 +127,10 @@ mod tests {
         drop(LockFile::acquire(&path).expect("free again"));
         assert!(!path.exists());
         std::os::unix::fs::symlink("/etc/passwd", &path).expect("a link");
-        assert_eq!(LockFile::acquire(&path).expect_err("a link").kind(), ErrorKind::WrongType);
+        assert_eq!(
+            LockFile::acquire(&path).expect_err("a link").kind(),
+            ErrorKind::WrongType
+        );
         std::fs::remove_dir_all(&dir).expect("clean up");
     }
 }

@@ -16,7 +16,10 @@ pub struct Inode {
 
 impl From<&Stat> for Inode {
     fn from(stat: &Stat) -> Self {
-        Self { device: stat.st_dev, number: stat.st_ino }
+        Self {
+            device: stat.st_dev,
+            number: stat.st_ino,
+        }
     }
 }
 
@@ -39,7 +42,13 @@ pub fn open_place(operation: &'static str, path: &Path) -> Result<(OwnedFd, Stat
 /// # Errors
 /// As open(2); `ENXIO` of a FIFO without a reader comes through unchanged.
 pub fn open_at(place: BorrowedFd<'_>, flags: OFlags) -> rustix::io::Result<OwnedFd> {
-    retry(|| rustix::fs::open(magic(place), flags | OFlags::CLOEXEC, rustix::fs::Mode::empty()))
+    retry(|| {
+        rustix::fs::open(
+            magic(place),
+            flags | OFlags::CLOEXEC,
+            rustix::fs::Mode::empty(),
+        )
+    })
 }
 
 /// Sets the permission bits of what `place` (from [`open_place`]) refers to.

@@ -1,7 +1,7 @@
 //! The directory in which names of the toolkit live: the user's own, 0700, checked.
 
-use crate::path::{open_place, set_mode};
 use crate::os_error;
+use crate::path::{open_place, set_mode};
 use ipc_core::{Error, ErrorKind, Mode, Name, Result};
 use rustix::fs::FileType;
 use rustix::io::Errno;
@@ -22,7 +22,9 @@ impl RuntimeDirectory {
     /// message names `Options::directory` as the way out.
     pub fn open() -> Result<Self> {
         let base = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
-        let base = base.filter(|base| base.is_absolute()).unwrap_or_else(|| "/run".into());
+        let base = base
+            .filter(|base| base.is_absolute())
+            .unwrap_or_else(|| "/run".into());
         Self::open_at(&base.join("ipc"))
     }
 
@@ -44,7 +46,9 @@ impl RuntimeDirectory {
         };
         let (place, stat) = open_place(OPERATION, path)?;
         let refuse = |kind, why: &str| {
-            Err(Error::new(OPERATION, kind).on(path.display()).hint(format!("{why}; {cure}")))
+            Err(Error::new(OPERATION, kind)
+                .on(path.display())
+                .hint(format!("{why}; {cure}")))
         };
         if FileType::from_raw_mode(stat.st_mode) != FileType::Directory {
             return refuse(ErrorKind::WrongType, "it is not a directory");
@@ -55,7 +59,10 @@ impl RuntimeDirectory {
         if made {
             set_mode(OPERATION, &place, Mode::new(0o700)?)?;
         } else if stat.st_mode & 0o077 != 0 {
-            return refuse(ErrorKind::Denied, "others may enter it (its mode should be 0700)");
+            return refuse(
+                ErrorKind::Denied,
+                "others may enter it (its mode should be 0700)",
+            );
         }
         Ok(Self { path: path.into() })
     }
@@ -82,7 +89,10 @@ mod tests {
     fn it_is_made_private_and_refused_when_it_is_not() {
         let dir = std::env::temp_dir().join(format!("ipc-sys-run-{}", std::process::id()));
         let made = RuntimeDirectory::open_at(&dir).expect("made");
-        let mode = std::fs::metadata(made.path()).expect("stat").permissions().mode();
+        let mode = std::fs::metadata(made.path())
+            .expect("stat")
+            .permissions()
+            .mode();
         assert_eq!(mode & 0o777, 0o700);
         RuntimeDirectory::open_at(&dir).expect("found");
         std::fs::set_permissions(&dir, PermissionsExt::from_mode(0o755)).expect("chmod");
@@ -91,7 +101,10 @@ mod tests {
         assert!(error.to_string().contains("Options::directory"));
         std::fs::remove_dir(&dir).expect("clean up");
         std::os::unix::fs::symlink("/tmp", &dir).expect("a link");
-        assert_eq!(RuntimeDirectory::open_at(&dir).expect_err("link").kind(), ErrorKind::WrongType);
+        assert_eq!(
+            RuntimeDirectory::open_at(&dir).expect_err("link").kind(),
+            ErrorKind::WrongType
+        );
         std::fs::remove_file(&dir).expect("clean up");
     }
 }

@@ -18,7 +18,11 @@ impl Sigpipe {
     /// signal is not ignored, to be given up for [`Sigpipe::Masked`] when the kernel refuses it.
     #[must_use]
     pub fn judge() -> Self {
-        if sys::sigpipe_is_ignored() { Self::Ignored } else { Self::Flagged }
+        if sys::sigpipe_is_ignored() {
+            Self::Ignored
+        } else {
+            Self::Flagged
+        }
     }
 }
 

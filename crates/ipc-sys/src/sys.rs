@@ -32,7 +32,11 @@ impl MaskedSigpipe {
         let mut before = empty_set();
         // SAFETY: both sets are initialised and outlive the call (pthread_sigmask(3)).
         unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &set, &mut before) };
-        Self { before, was_pending, _thread: PhantomData }
+        Self {
+            before,
+            was_pending,
+            _thread: PhantomData,
+        }
     }
 }
 
@@ -40,13 +44,17 @@ impl Drop for MaskedSigpipe {
     fn drop(&mut self) {
         if !self.was_pending && sigpipe_is_pending() {
             let set = sigpipe_set();
-            let now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+            let now = libc::timespec {
+                tv_sec: 0,
+                tv_nsec: 0,
+            };
             // SAFETY: `set` and `now` are initialised and outlive the call; a null info is
             // allowed (sigtimedwait(2)). The write's SIGPIPE is directed at this thread, where
             // it is blocked and pending, so this takes exactly it.
             while unsafe { libc::sigtimedwait(&set, ptr::null_mut(), &now) } < 0
                 && std::io::Error::last_os_error().kind() == std::io::ErrorKind::Interrupted
-            {}
+            {
+            }
         }
         // SAFETY: `before` was filled by the kernel in `new`; a null old set is allowed.
         unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &self.before, ptr::null_mut()) };

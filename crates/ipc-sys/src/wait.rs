@@ -29,7 +29,8 @@ pub fn wait_any(fds: &mut [PollFd<'_>], until: Until) -> rustix::io::Result<bool
         let timeout = remaining.map(timespec);
         match poll(fds, timeout.as_ref()) {
             // A time-out longer than the kernel's clock is cut: look at the deadline again.
-            Ok(0) if remaining.is_none() || until.remaining().is_none_or(|left| !left.is_zero()) => {}
+            Ok(0)
+                if remaining.is_none() || until.remaining().is_none_or(|left| !left.is_zero()) => {}
             Ok(ready) => return Ok(ready > 0),
             Err(Errno::INTR) => {}
             Err(errno) => return Err(errno),
@@ -62,7 +63,10 @@ pub fn wait_ready<P: Pollable>(endpoint: &P, interests: &[Interest], until: Unti
 fn timespec(duration: Duration) -> Timespec {
     // The kernel refuses what its own clock cannot hold: wait in steps of at most a year.
     let capped = duration.min(Duration::from_secs(365 * 24 * 3600));
-    Timespec { tv_sec: capped.as_secs() as _, tv_nsec: capped.subsec_nanos() as _ }
+    Timespec {
+        tv_sec: capped.as_secs() as _,
+        tv_nsec: capped.subsec_nanos() as _,
+    }
 }
 
 #[cfg(test)]

@@ -22,7 +22,11 @@ thread_local! {
 pub fn allocations(work: impl FnOnce()) -> u64 {
     let before = COUNT.get();
     drop(std::hint::black_box(Box::new(0u8)));
-    assert_eq!(COUNT.get(), before + 1, "CountingAllocator is not the global allocator");
+    assert_eq!(
+        COUNT.get(),
+        before + 1,
+        "CountingAllocator is not the global allocator"
+    );
     let before = COUNT.get();
     work();
     COUNT.get() - before

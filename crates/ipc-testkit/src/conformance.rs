@@ -171,7 +171,10 @@ fn expect<C: Channel>(rx: &C::Rx, number: u64) {
     let mut filled = 0;
     while filled < bytes.len() {
         let length = C::recv(rx, &mut bytes[filled..]).expect("a message is on its way");
-        assert!(length > 0 && (!C::MESSAGES || length == bytes.len()), "{length} bytes");
+        assert!(
+            length > 0 && (!C::MESSAGES || length == bytes.len()),
+            "{length} bytes"
+        );
         filled += length;
     }
     check(&bytes, number);
@@ -200,11 +203,20 @@ pub fn every_form_sends_and_receives<C: Channel>(_here: &str) {
     check(&bytes, 0);
     assert_eq!(C::try_recv(&rx, &mut bytes).expect("try_recv"), 64);
     check(&bytes, 1);
-    assert_eq!(C::recv_timeout(&rx, &mut bytes, Duration::MAX).expect("recv_timeout"), 64);
+    assert_eq!(
+        C::recv_timeout(&rx, &mut bytes, Duration::MAX).expect("recv_timeout"),
+        64
+    );
     check(&bytes, 2);
-    assert_eq!(C::recv_deadline(&rx, &mut bytes, late).expect("recv_deadline"), 64);
+    assert_eq!(
+        C::recv_deadline(&rx, &mut bytes, late).expect("recv_deadline"),
+        64
+    );
     check(&bytes, 3);
-    assert_eq!(TryRecv::try_recv(&rx, &mut bytes).expect("the trait's try_recv"), 64);
+    assert_eq!(
+        TryRecv::try_recv(&rx, &mut bytes).expect("the trait's try_recv"),
+        64
+    );
     check(&bytes, 4);
 }
 
@@ -218,11 +230,20 @@ pub fn an_empty_channel_makes_no_form_wait_too_short<C: Channel>(_here: &str) {
     assert_kind(C::recv_timeout(&rx, &mut bytes, SHORT), ErrorKind::TimedOut);
     assert!(start.elapsed() >= SHORT);
     let deadline = Instant::now() + SHORT;
-    assert_kind(C::recv_deadline(&rx, &mut bytes, deadline), ErrorKind::TimedOut);
+    assert_kind(
+        C::recv_deadline(&rx, &mut bytes, deadline),
+        ErrorKind::TimedOut,
+    );
     assert!(Instant::now() >= deadline);
     // A deadline in the past is tried once.
-    assert_kind(C::recv_deadline(&rx, &mut bytes, deadline), ErrorKind::TimedOut);
-    assert_kind(C::recv_timeout(&rx, &mut bytes, Duration::ZERO), ErrorKind::TimedOut);
+    assert_kind(
+        C::recv_deadline(&rx, &mut bytes, deadline),
+        ErrorKind::TimedOut,
+    );
+    assert_kind(
+        C::recv_timeout(&rx, &mut bytes, Duration::ZERO),
+        ErrorKind::TimedOut,
+    );
 }
 
 #[allow(missing_docs)]
@@ -242,8 +263,15 @@ pub fn a_message_wakes_a_waiting_receiver<C: Channel>(_here: &str) {
         for number in 0..100 {
             C::send(&tx, &message(number)).expect("send");
             let mut bytes = [0; 64];
-            let timeout = if number % 2 == 0 { Duration::MAX } else { PATIENCE };
-            assert_eq!(C::recv_timeout(&answers, &mut bytes, timeout).expect("an answer"), 64);
+            let timeout = if number % 2 == 0 {
+                Duration::MAX
+            } else {
+                PATIENCE
+            };
+            assert_eq!(
+                C::recv_timeout(&answers, &mut bytes, timeout).expect("an answer"),
+                64
+            );
             check(&bytes, number);
         }
     });
@@ -268,9 +296,15 @@ pub fn a_full_channel_says_so_and_loses_nothing<C: Channel>(_here: &str) {
     let accepted = fill::<C>(&tx);
     assert!(accepted > 0, "it takes one message at least");
     let start = Instant::now();
-    assert_kind(C::send_timeout(&tx, &message(accepted), SHORT), ErrorKind::TimedOut);
+    assert_kind(
+        C::send_timeout(&tx, &message(accepted), SHORT),
+        ErrorKind::TimedOut,
+    );
     assert!(start.elapsed() >= SHORT);
-    assert_kind(C::send_deadline(&tx, &message(accepted), start), ErrorKind::TimedOut);
+    assert_kind(
+        C::send_deadline(&tx, &message(accepted), start),
+        ErrorKind::TimedOut,
+    );
     assert_kind(C::try_send(&tx, &message(accepted)), ErrorKind::WouldBlock);
     // What was refused was not sent; what was accepted comes, whole and in order.
     let mut stream = Vec::new();
@@ -329,7 +363,10 @@ pub fn the_end_shows_after_the_last_message<C: Channel>(_here: &str) {
     for _ in 0..2 {
         assert_kind(C::recv(&rx, &mut bytes), ErrorKind::Closed);
         assert_kind(C::try_recv(&rx, &mut bytes), ErrorKind::Closed);
-        assert_kind(C::recv_timeout(&rx, &mut bytes, PATIENCE), ErrorKind::Closed);
+        assert_kind(
+            C::recv_timeout(&rx, &mut bytes, PATIENCE),
+            ErrorKind::Closed,
+        );
     }
 }
 
@@ -345,7 +382,10 @@ pub fn a_missing_receiver_is_an_error_and_no_signal<C: Channel>(here: &str) {
         drop(rx);
         assert_kind(C::send(&tx, &message(0)), ErrorKind::Closed);
         assert_kind(C::try_send(&tx, &message(0)), ErrorKind::Closed);
-        assert_kind(C::send_timeout(&tx, &message(0), PATIENCE), ErrorKind::Closed);
+        assert_kind(
+            C::send_timeout(&tx, &message(0), PATIENCE),
+            ErrorKind::Closed,
+        );
     });
 }
 
@@ -361,7 +401,9 @@ pub fn a_killed_sender_ends_the_channel<C: Channel>(_here: &str) {
     let _watchdog = watchdog(PATIENCE);
     let (tx, rx) = C::pair();
     C::send(&tx, &message(0)).expect("send");
-    let holder = Role::new("hold").descriptor(tx.descriptor(Interest::Write)).spawn_holding();
+    let holder = Role::new("hold")
+        .descriptor(tx.descriptor(Interest::Write))
+        .spawn_holding();
     drop(tx);
     expect::<C>(&rx, 0);
     let mut bytes = [0; 64];
@@ -378,7 +420,9 @@ pub fn a_killed_receiver_ends_the_channel<C: Channel>(_here: &str) {
     }
     let _watchdog = watchdog(PATIENCE);
     let (tx, rx) = C::pair();
-    let holder = Role::new("hold").descriptor(rx.descriptor(Interest::Read)).spawn_holding();
+    let holder = Role::new("hold")
+        .descriptor(rx.descriptor(Interest::Read))
+        .spawn_holding();
     drop(rx);
     let accepted = fill::<C>(&tx);
     holder.kill();
@@ -411,8 +455,14 @@ pub fn a_storm_of_signals_changes_nothing<C: Channel>(here: &str) {
         // A deadline is absolute: the storm does not stretch it.
         let mut bytes = [0; 64];
         let sent = storm.sent();
-        assert_kind(C::recv_timeout(&rx, &mut bytes, 20 * SHORT), ErrorKind::TimedOut);
-        assert!(storm.sent() > sent, "the storm blew while the receiver waited");
+        assert_kind(
+            C::recv_timeout(&rx, &mut bytes, 20 * SHORT),
+            ErrorKind::TimedOut,
+        );
+        assert!(
+            storm.sent() > sent,
+            "the storm blew while the receiver waited"
+        );
     });
 }
 
@@ -453,9 +503,16 @@ pub fn descriptors_are_above_stdio_and_close_on_exec<C: Channel>(here: &str) {
         let _watchdog = watchdog(PATIENCE);
         let numbers = without_stdio(|| {
             let (tx, rx) = C::pair();
-            let ends = [tx.descriptor(Interest::Write), rx.descriptor(Interest::Read)];
+            let ends = [
+                tx.descriptor(Interest::Write),
+                rx.descriptor(Interest::Read),
+            ];
             let flags = ends.map(|end| rustix::io::fcntl_getfd(end).expect("an open descriptor"));
-            assert!(flags.iter().all(|flags| flags.contains(rustix::io::FdFlags::CLOEXEC)));
+            assert!(
+                flags
+                    .iter()
+                    .all(|flags| flags.contains(rustix::io::FdFlags::CLOEXEC))
+            );
             C::send(&tx, &message(7)).expect("send");
             expect::<C>(&rx, 7);
             ends.map(|end| std::os::fd::AsRawFd::as_raw_fd(&end))

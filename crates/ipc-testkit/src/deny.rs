@@ -30,7 +30,9 @@ pub fn deny_where(system_call: i64, index: u8, mask: u64, value: u64, errno: i32
 fn install(system_call: i64, rules: Vec<SeccompRule>, errno: i32) {
     let rules = BTreeMap::from([(system_call, rules)]);
     let refuse = SeccompAction::Errno(errno.unsigned_abs());
-    let arch = std::env::consts::ARCH.try_into().expect("an architecture with seccomp filters");
+    let arch = std::env::consts::ARCH
+        .try_into()
+        .expect("an architecture with seccomp filters");
     let filter = SeccompFilter::new(rules, SeccompAction::Allow, refuse, arch).expect("a filter");
     let program: BpfProgram = filter.try_into().expect("a small filter");
     seccompiler::apply_filter(&program).expect("the host has seccomp filters");

@@ -57,14 +57,19 @@ pub fn expect_failure(here: &str, body: impl FnOnce()) -> String {
         run_isolated(here, body);
     }
     let (status, output) = run_alone(test);
-    assert!(status.code() != Some(DONE), "{test} should have failed:\n{output}");
+    assert!(
+        status.code() != Some(DONE),
+        "{test} should have failed:\n{output}"
+    );
     output
 }
 
 /// From the path of the function inside the test to the name that the test runner knows.
 fn test_name(here: &str) -> &str {
     let inside = here.strip_suffix("::here").unwrap_or(here);
-    inside.split_once("::").map_or(inside, |(_crate, test)| test)
+    inside
+        .split_once("::")
+        .map_or(inside, |(_crate, test)| test)
 }
 
 fn run_alone(test: &str) -> (ExitStatus, String) {

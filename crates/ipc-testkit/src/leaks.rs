@@ -20,23 +20,35 @@ impl Snapshot {
     #[must_use]
     pub fn take() -> Self {
         let mut descriptors = BTreeMap::new();
-        for entry in fs::read_dir("/proc/self/fd").expect("/proc is mounted").flatten() {
-            let number = entry.file_name().to_str().and_then(|name| name.parse().ok());
+        for entry in fs::read_dir("/proc/self/fd")
+            .expect("/proc is mounted")
+            .flatten()
+        {
+            let number = entry
+                .file_name()
+                .to_str()
+                .and_then(|name| name.parse().ok());
             // The directory's own descriptor is gone by the time its link is read.
-            if let (Some(number), Ok(target)) = (number, fs::read_link(entry.path())) {
-                if !target.to_string_lossy().ends_with("/fd") {
-                    descriptors.insert(number, target.to_string_lossy().into_owned());
-                }
+            if let (Some(number), Ok(target)) = (number, fs::read_link(entry.path()))
+                && !target.to_string_lossy().ends_with("/fd")
+            {
+                descriptors.insert(number, target.to_string_lossy().into_owned());
             }
         }
-        let tasks: Vec<_> =
-            fs::read_dir("/proc/self/task").expect("/proc is mounted").flatten().collect();
+        let tasks: Vec<_> = fs::read_dir("/proc/self/task")
+            .expect("/proc is mounted")
+            .flatten()
+            .collect();
         let children = tasks
             .iter()
             .filter_map(|task| fs::read_to_string(task.path().join("children")).ok())
             .map(|children| children.split_whitespace().count())
             .sum();
-        Self { descriptors, threads: tasks.len(), children }
+        Self {
+            descriptors,
+            threads: tasks.len(),
+            children,
+        }
     }
 
     /// How many descriptors are open.
@@ -64,14 +76,19 @@ impl Snapshot {
         }
         for (number, target) in &self.descriptors {
             if !now.descriptors.contains_key(number) {
-                leaks.push(format!("descriptor {number} -> {target} was closed by somebody else"));
+                leaks.push(format!(
+                    "descriptor {number} -> {target} was closed by somebody else"
+                ));
             }
         }
         if now.threads > self.threads {
             leaks.push(format!("{} threads", now.threads - self.threads));
         }
         if now.children > self.children {
-            leaks.push(format!("{} children not reaped", now.children - self.children));
+            leaks.push(format!(
+                "{} children not reaped",
+                now.children - self.children
+            ));
         }
         leaks
     }
@@ -80,6 +97,9 @@ impl Snapshot {
 impl fmt::Display for Snapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (fds, threads, children) = (self.descriptors.len(), self.threads, self.children);
-        write!(f, "{fds} descriptors, {threads} threads, {children} children")
+        write!(
+            f,
+            "{fds} descriptors, {threads} threads, {children} children"
+        )
     }
 }

@@ -17,7 +17,7 @@ pub use crate::{
     deny::{deny, deny_where},
     isolate::{expect_failure, run_isolated},
     leaks::Snapshot,
-    role::{Child, DONE, Role, Stage, run_role},
+    role::{Child, DONE, Part, Role, Stage, run_role},
     skip::report_skip,
     storm::Storm,
     sys::{close_stdio, set_sigpipe_default, set_umask, without_stdio},

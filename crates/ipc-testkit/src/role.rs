@@ -32,27 +32,36 @@ macro_rules! roles {
     ($($name:literal => $part:expr),* $(,)?) => {
         #[test]
         fn role_entry() {
-            let parts: &[(&str, fn($crate::Stage))] = &[$(($name, $part)),*];
+            let parts: &[(&str, $crate::Part)] = &[$(($name, $part)),*];
             $crate::run_role(parts);
         }
     };
 }
 
+/// What a role does.
+pub type Part = fn(Stage);
+
 /// Plays the role that this process was started for, if any; what [`roles!`](crate::roles) calls.
 ///
 /// # Panics
 /// Where the role is not in the table, or is in it twice.
-pub fn run_role(parts: &[(&str, fn(Stage))]) {
+pub fn run_role(parts: &[(&str, Part)]) {
     for (at, (name, _)) in parts.iter().enumerate() {
-        assert!(parts[at + 1..].iter().all(|(other, _)| other != name), "role {name} twice");
+        assert!(
+            parts[at + 1..].iter().all(|(other, _)| other != name),
+            "role {name} twice"
+        );
     }
-    let Ok(role) = std::env::var(ROLE) else { return };
+    let Ok(role) = std::env::var(ROLE) else {
+        return;
+    };
     let stage = Stage::from_environment();
     if role == "hold" {
         hold(stage);
     }
     let part = parts.iter().find(|(name, _)| *name == role);
-    part.unwrap_or_else(|| panic!("no role {role} in this test binary")).1(stage);
+    part.unwrap_or_else(|| panic!("no role {role} in this test binary"))
+        .1(stage);
     std::process::exit(DONE);
 }
 
@@ -73,12 +82,18 @@ pub struct Stage {
 impl Stage {
     fn from_environment() -> Self {
         let list = |name| std::env::var(name).unwrap_or_default();
-        let arguments = list(ARGUMENTS).split(SEPARATOR).map(str::to_owned).collect();
+        let arguments = list(ARGUMENTS)
+            .split(SEPARATOR)
+            .map(str::to_owned)
+            .collect();
         let descriptors = list(DESCRIPTORS)
             .split_whitespace()
             .map(|number| sys::adopt(number.parse().expect("written by `Role::spawn`")))
             .collect();
-        Self { arguments, descriptors }
+        Self {
+            arguments,
+            descriptors,
+        }
     }
 
     /// Argument `index`.
@@ -111,7 +126,11 @@ impl Role {
     /// The role `name` of this test binary.
     #[must_use]
     pub fn new(name: &str) -> Self {
-        Self { name: name.into(), arguments: Vec::new(), descriptors: Vec::new() }
+        Self {
+            name: name.into(),
+            arguments: Vec::new(),
+            descriptors: Vec::new(),
+        }
     }
 
     /// One argument more.
@@ -139,7 +158,11 @@ impl Role {
     #[must_use]
     pub fn spawn(self) -> Child {
         let program = std::env::current_exe().expect("this test runs from a file");
-        let numbers: Vec<_> = self.descriptors.iter().map(|fd| fd.as_raw_fd().to_string()).collect();
+        let numbers: Vec<_> = self
+            .descriptors
+            .iter()
+            .map(|fd| fd.as_raw_fd().to_string())
+            .collect();
         let mut command = Command::new(program);
         command
             .args(["role_entry", "--exact", "--nocapture", "--test-threads=1"])
@@ -152,7 +175,9 @@ impl Role {
         for fd in &self.descriptors {
             sys::set_inheritable(fd.as_fd());
         }
-        let process = command.spawn().expect("the test binary can be started again");
+        let process = command
+            .spawn()
+            .expect("the test binary can be started again");
         drop(self.descriptors);
         Child::new(process, self.name)
     }
@@ -191,9 +216,17 @@ pub struct Child {
 
 impl Child {
     fn new(process: std::process::Child, role: String) -> Self {
-        let pid = i32::try_from(process.id()).ok().and_then(Pid::from_raw).expect("a live child");
+        let pid = i32::try_from(process.id())
+            .ok()
+            .and_then(Pid::from_raw)
+            .expect("a live child");
         let pidfd = rustix::process::pidfd_open(pid, PidfdFlags::empty()).expect("a pidfd");
-        Self { process, role, pidfd, reaped: false }
+        Self {
+            process,
+            role,
+            pidfd,
+            reaped: false,
+        }
     }
 
     /// Its process id.
@@ -243,7 +276,10 @@ impl Child {
     pub fn done(self) {
         let role = self.role.clone();
         let status = self.wait();
-        assert!(status.code() == Some(DONE), "role {role} ended with {status}, not with {DONE}");
+        assert!(
+            status.code() == Some(DONE),
+            "role {role} ended with {status}, not with {DONE}"
+        );
     }
 }
 

@@ -25,7 +25,10 @@ pub fn report_skip(here: &str, reason: &str) {
     let line = format!("SKIPPED {test}: {reason}\n");
     eprint!("{line}");
     if let Some(path) = std::env::var_os("IPC_TESTKIT_SKIPS") {
-        let file = std::fs::OpenOptions::new().append(true).create(true).open(path);
+        let file = std::fs::OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(path);
         // One write a line: appends of several processes do not mingle.
         let written = file.and_then(|mut file| file.write_all(line.as_bytes()));
         if let Err(error) = written {

@@ -23,7 +23,10 @@ impl Storm {
     pub fn here() -> Self {
         sys::install_interrupting_handler();
         let target = sys::ThisThread::new();
-        let (over, sent) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+        let (over, sent) = (
+            Arc::new(AtomicBool::new(false)),
+            Arc::new(AtomicU64::new(0)),
+        );
         let (stop, count) = (Arc::clone(&over), Arc::clone(&sent));
         let thread = std::thread::spawn(move || {
             while !stop.load(Ordering::Acquire) {
@@ -32,7 +35,11 @@ impl Storm {
                 std::thread::sleep(Duration::from_micros(100));
             }
         });
-        Self { over, sent, thread: Some(thread) }
+        Self {
+            over,
+            sent,
+            thread: Some(thread),
+        }
     }
 
     /// How many signals were sent so far.

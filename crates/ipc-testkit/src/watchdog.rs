@@ -26,7 +26,10 @@ pub fn watchdog(limit: Duration) -> Watchdog {
             std::process::abort();
         }
     });
-    Watchdog { called_off, thread: Some(thread) }
+    Watchdog {
+        called_off,
+        thread: Some(thread),
+    }
 }
 
 impl Drop for Watchdog {

@@ -16,7 +16,11 @@ fn assert_refused(path: &Path, kind: ErrorKind, what: &str) {
         assert_eq!(error.kind(), kind, "{verb}, {what}: {error}");
     }
     let error = ipc_pipe::create(path).map(drop).expect_err(what);
-    assert_eq!(error.kind(), ErrorKind::AlreadyExists, "create, {what}: {error}");
+    assert_eq!(
+        error.kind(),
+        ErrorKind::AlreadyExists,
+        "create, {what}: {error}"
+    );
 }
 
 #[test]
@@ -48,7 +52,11 @@ fn nothing_but_a_fifo_of_ours_is_opened_and_what_is_there_stays_as_it_is() {
         assert_refused(&fifo, ErrorKind::Denied, "a FIFO with two names");
         std::fs::remove_file(dir.join("second name")).expect("there");
         std::fs::set_permissions(&fifo, PermissionsExt::from_mode(0o622)).expect("ours");
-        assert_refused(&fifo, ErrorKind::Denied, "a FIFO that strangers may write to");
+        assert_refused(
+            &fifo,
+            ErrorKind::Denied,
+            "a FIFO that strangers may write to",
+        );
         Options::new().mode(0o622).open(&fifo).expect("it is meant");
         assert_eq!(std::fs::read(&file).expect("still there"), b"precious");
     });
@@ -67,7 +75,10 @@ fn a_foreign_fifo_is_refused_unless_it_is_meant() {
         assert_refused(&path, ErrorKind::Denied, "another user's FIFO");
         let error = ipc_pipe::open(&path).expect_err("another user's");
         assert!(error.to_string().contains("12345"), "{error}");
-        Options::new().foreign_owner(true).open(&path).expect("it is meant");
+        Options::new()
+            .foreign_owner(true)
+            .open(&path)
+            .expect("it is meant");
     });
 }
 
@@ -75,8 +86,16 @@ fn a_foreign_fifo_is_refused_unless_it_is_meant() {
 fn any_bytes_make_a_path_but_nul_and_every_error_names_the_path() {
     isolated!({
         let dir = TempDir::new();
-        let mut nasty: Vec<Vec<u8>> = (1..=255u8).filter(|b| *b != b'/').map(|b| vec![b'a', b]).collect();
-        nasty.extend([b"-rf".to_vec(), b"...".to_vec(), b"\xff\xfe".to_vec(), vec![b'n'; 255]]);
+        let mut nasty: Vec<Vec<u8>> = (1..=255u8)
+            .filter(|b| *b != b'/')
+            .map(|b| vec![b'a', b])
+            .collect();
+        nasty.extend([
+            b"-rf".to_vec(),
+            b"...".to_vec(),
+            b"\xff\xfe".to_vec(),
+            vec![b'n'; 255],
+        ]);
         nasty.extend(["é", "e\u{301}", "\u{202e}cba", "new\nline"].map(|s| s.as_bytes().to_vec()));
         for name in &nasty {
             let path = dir.join(OsStr::from_bytes(name));
@@ -84,7 +103,10 @@ fn any_bytes_make_a_path_but_nul_and_every_error_names_the_path() {
             assert!(fifo.unlink().expect("ours"));
             let error = ipc_pipe::open(&path).expect_err("gone");
             assert_eq!(error.kind(), ErrorKind::NotFound);
-            assert!(error.to_string().chars().all(|c| !c.is_control()), "{error:?}");
+            assert!(
+                error.to_string().chars().all(|c| !c.is_control()),
+                "{error:?}"
+            );
         }
         for (name, kind) in [
             (vec![b'n'; 256], ErrorKind::InvalidInput),
@@ -93,11 +115,21 @@ fn any_bytes_make_a_path_but_nul_and_every_error_names_the_path() {
         ] {
             let path = dir.join(OsStr::from_bytes(&name));
             for outcome in [ipc_pipe::create(&path), ipc_pipe::open(&path)] {
-                assert_eq!(outcome.map(drop).expect_err("impossible").kind(), kind, "{path:?}");
+                assert_eq!(
+                    outcome.map(drop).expect_err("impossible").kind(),
+                    kind,
+                    "{path:?}"
+                );
             }
         }
-        assert_eq!(ipc_pipe::open("").expect_err("empty").kind(), ErrorKind::NotFound);
-        let set_id = Options::new().mode(0o4600).create(dir.join("x")).expect_err("set-id");
+        assert_eq!(
+            ipc_pipe::open("").expect_err("empty").kind(),
+            ErrorKind::NotFound
+        );
+        let set_id = Options::new()
+            .mode(0o4600)
+            .create(dir.join("x"))
+            .expect_err("set-id");
         assert_eq!(set_id.kind(), ErrorKind::InvalidInput);
     });
 }

@@ -8,7 +8,11 @@ const DEFAULT: usize = 65_536;
 const AMPLE: usize = 1 << 20;
 
 fn sysctl(name: &str) -> Option<usize> {
-    std::fs::read_to_string(format!("/proc/sys/fs/{name}")).ok()?.trim().parse().ok()
+    std::fs::read_to_string(format!("/proc/sys/fs/{name}"))
+        .ok()?
+        .trim()
+        .parse()
+        .ok()
 }
 
 #[test]
@@ -33,7 +37,10 @@ fn automatic_capacity_grows_with_the_first_large_send_and_not_before() {
 
 #[test]
 fn default_capacity_stays() {
-    let (tx, _rx) = Options::new().capacity(Capacity::Default).pair().expect("a pipe");
+    let (tx, _rx) = Options::new()
+        .capacity(Capacity::Default)
+        .pair()
+        .expect("a pipe");
     tx.try_send(&vec![1; 1 << 20]).expect("begun");
     assert_eq!(tx.capacity_bytes().expect("asked"), DEFAULT);
 }
@@ -49,7 +56,13 @@ fn a_pipe_from_elsewhere_is_left_as_it_is() {
 
 #[test]
 fn a_capacity_is_rounded_up_to_what_the_kernel_can_do() {
-    for (asked, given) in [(0, 4096), (1, 4096), (4096, 4096), (4097, 8192), (1 << 18, 1 << 18)] {
+    for (asked, given) in [
+        (0, 4096),
+        (1, 4096),
+        (4096, 4096),
+        (4097, 8192),
+        (1 << 18, 1 << 18),
+    ] {
         let (tx, _rx) = Options::new().capacity_bytes(asked).pair().expect("a pipe");
         assert_eq!(tx.capacity_bytes().expect("asked"), given, "{asked} asked");
     }
@@ -58,9 +71,15 @@ fn a_capacity_is_rounded_up_to_what_the_kernel_can_do() {
 #[test]
 fn an_impossible_capacity_is_refused_with_the_limit_and_its_name() {
     for bytes in [usize::MAX, 1 << 40, (1 << 31) + 1] {
-        let error = Options::new().capacity_bytes(bytes).pair().expect_err("too much");
+        let error = Options::new()
+            .capacity_bytes(bytes)
+            .pair()
+            .expect_err("too much");
         assert!(
-            matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::LimitReached),
+            matches!(
+                error.kind(),
+                ErrorKind::InvalidInput | ErrorKind::LimitReached
+            ),
             "{bytes}: {error:?}"
         );
         assert!(error.to_string().contains(&bytes.to_string()), "{error}");
@@ -69,8 +88,14 @@ fn an_impossible_capacity_is_refused_with_the_limit_and_its_name() {
         skip!("root is above fs.pipe-max-size");
     }
     let most = sysctl("pipe-max-size").expect("a sysctl");
-    let error = Options::new().capacity_bytes(2 * most).pair().expect_err("too much");
+    let error = Options::new()
+        .capacity_bytes(2 * most)
+        .pair()
+        .expect_err("too much");
     assert_eq!(error.kind(), ErrorKind::LimitReached);
     let text = error.to_string();
-    assert!(text.contains("fs.pipe-max-size") && text.contains(&most.to_string()), "{text}");
+    assert!(
+        text.contains("fs.pipe-max-size") && text.contains(&most.to_string()),
+        "{text}"
+    );
 }

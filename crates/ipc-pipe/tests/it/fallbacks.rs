@@ -15,7 +15,9 @@ fn exercise() {
         let mut bytes = [0; 4096];
         let empty = rx.try_recv(&mut bytes).expect_err("nothing there");
         assert_eq!(empty.kind(), ErrorKind::WouldBlock);
-        let late = rx.recv_timeout(&mut bytes, Duration::from_millis(2)).expect_err("nothing");
+        let late = rx
+            .recv_timeout(&mut bytes, Duration::from_millis(2))
+            .expect_err("nothing");
         assert_eq!(late.kind(), ErrorKind::TimedOut);
         tx.send(b"one").expect("send");
         tx.try_send(b"two!").expect("send");
@@ -26,11 +28,19 @@ fn exercise() {
         }
         assert_eq!(lengths, if record { vec![3, 4, 5] } else { vec![12] });
         while tx.try_send(&[1; 4096]).is_ok() {}
-        let full = tx.send_timeout(b"x", Duration::from_millis(2)).expect_err("full");
+        let full = tx
+            .send_timeout(b"x", Duration::from_millis(2))
+            .expect_err("full");
         assert_eq!(full.kind(), ErrorKind::TimedOut);
         drop(rx);
-        assert_eq!(tx.send(b"x").expect_err("nobody reads").kind(), ErrorKind::Closed);
-        assert_eq!(tx.try_send(b"x").expect_err("nobody reads").kind(), ErrorKind::Closed);
+        assert_eq!(
+            tx.send(b"x").expect_err("nobody reads").kind(),
+            ErrorKind::Closed
+        );
+        assert_eq!(
+            tx.try_send(b"x").expect_err("nobody reads").kind(),
+            ErrorKind::Closed
+        );
         let late = tx.send_timeout(b"x", PATIENCE).expect_err("nobody reads");
         assert_eq!(late.kind(), ErrorKind::Closed);
     }
@@ -85,7 +95,10 @@ fn repeated_masked_writes_raise_no_signal() {
         };
         drop(rx);
         for _ in 0..3 {
-            assert_eq!(tx.send(b"x").expect_err("nobody reads").kind(), ErrorKind::Closed);
+            assert_eq!(
+                tx.send(b"x").expect_err("nobody reads").kind(),
+                ErrorKind::Closed
+            );
         }
     });
 }

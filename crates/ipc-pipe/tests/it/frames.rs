@@ -8,14 +8,19 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(120);
 
 fn frame(body: &[u8]) -> Vec<u8> {
-    let mut bytes = u32::try_from(body.len()).expect("a small body").to_le_bytes().to_vec();
+    let mut bytes = u32::try_from(body.len())
+        .expect("a small body")
+        .to_le_bytes()
+        .to_vec();
     bytes.extend_from_slice(body);
     bytes
 }
 
 /// Messages of many lengths, the empty one among them.
 fn bodies() -> Vec<Vec<u8>> {
-    [0, 1, 2, 3, 4, 5, 60, 251].map(|length| (0..length).map(|at| at as u8).collect()).to_vec()
+    [0, 1, 2, 3, 4, 5, 60, 251]
+        .map(|length| (0..length).map(|at| at as u8).collect())
+        .to_vec()
 }
 
 fn assert_receives(rx: &Framed<Receiver>, bodies: &[Vec<u8>]) {
@@ -35,7 +40,12 @@ fn bytes_that_dribble_in_one_by_one_make_the_same_messages() {
         let bytes = frame(&body);
         for (at, byte) in bytes.iter().enumerate() {
             let error = rx.try_recv_vec(&mut message).expect_err("not whole yet");
-            assert_eq!(error.kind(), ErrorKind::WouldBlock, "{at} bytes of {}", bytes.len());
+            assert_eq!(
+                error.kind(),
+                ErrorKind::WouldBlock,
+                "{at} bytes of {}",
+                bytes.len()
+            );
             tx.write_all(&[*byte]).expect("a reader is there");
         }
         rx.try_recv_vec(&mut message).expect("whole");
@@ -92,9 +102,16 @@ fn the_end_at_every_offset_is_told_apart_from_an_end_between_messages() {
             }
         };
         let whole = boundaries.contains(&end);
-        let expected = if whole { ErrorKind::Closed } else { ErrorKind::Truncated };
+        let expected = if whole {
+            ErrorKind::Closed
+        } else {
+            ErrorKind::Truncated
+        };
         assert_eq!(error.kind(), expected, "the end after {end} bytes");
-        assert_eq!(rx.recv_vec(&mut message).expect_err("still").kind(), expected);
+        assert_eq!(
+            rx.recv_vec(&mut message).expect_err("still").kind(),
+            expected
+        );
     }
 }
 
@@ -104,7 +121,8 @@ fn a_length_above_the_limit_is_corrupt_for_good_and_takes_no_memory() {
     for length in [LIMIT as u32 + 1, 1 << 20, 1 << 31, u32::MAX - 1, u32::MAX] {
         let (mut tx, rx) = ipc_pipe::pair().expect("a pipe");
         let rx = Framed::with_max_message_bytes(rx, LIMIT).expect("a limit");
-        tx.write_all(&length.to_le_bytes()).expect("a reader is there");
+        tx.write_all(&length.to_le_bytes())
+            .expect("a reader is there");
         tx.write_all(&[7; 10]).expect("a reader is there");
         let mut message = Vec::new();
         for _ in 0..3 {
@@ -120,7 +138,8 @@ fn a_length_above_the_limit_is_corrupt_for_good_and_takes_no_memory() {
 fn a_declared_length_takes_no_memory_before_its_bytes_come() {
     let (mut tx, rx) = ipc_pipe::pair().expect("a pipe");
     let rx = Framed::with_max_message_bytes(rx, 1 << 30).expect("a limit");
-    tx.write_all(&(1u32 << 30).to_le_bytes()).expect("a reader is there");
+    tx.write_all(&(1u32 << 30).to_le_bytes())
+        .expect("a reader is there");
     tx.write_all(&[7; 10]).expect("a reader is there");
     let mut message = Vec::new();
     let taken = allocations(|| {
@@ -138,11 +157,19 @@ fn the_limit_is_accepted_and_one_more_byte_refused_on_both_sides() {
     tx.send(&[1; 100]).expect("at the limit");
     let error = tx.send(&[1; 101]).expect_err("above it");
     assert_eq!(error.kind(), ErrorKind::TooLarge);
-    assert!(error.to_string().contains("101") && error.to_string().contains("100"), "{error}");
+    assert!(
+        error.to_string().contains("101") && error.to_string().contains("100"),
+        "{error}"
+    );
     let mut message = [0; 100];
     assert_eq!(rx.recv(&mut message).expect("the first"), 100);
-    assert_eq!(rx.try_recv(&mut message).expect_err("no more").kind(), ErrorKind::WouldBlock);
-    let beyond = Framed::<Receiver>::LARGEST_MAX_MESSAGE_BYTES.checked_add(1).expect("64 bits");
+    assert_eq!(
+        rx.try_recv(&mut message).expect_err("no more").kind(),
+        ErrorKind::WouldBlock
+    );
+    let beyond = Framed::<Receiver>::LARGEST_MAX_MESSAGE_BYTES
+        .checked_add(1)
+        .expect("64 bits");
     let (_tx, rx) = ipc_pipe::pair().expect("a pipe");
     let error = Framed::with_max_message_bytes(rx, beyond).expect_err("beyond the length");
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
@@ -156,7 +183,10 @@ fn a_message_larger_than_the_buffer_stays_until_there_is_room() {
     tx.send(b"next").expect("send");
     let mut small = [0; 4];
     for _ in 0..2 {
-        assert_eq!(rx.recv(&mut small).expect_err("too small").kind(), ErrorKind::TooLarge);
+        assert_eq!(
+            rx.recv(&mut small).expect_err("too small").kind(),
+            ErrorKind::TooLarge
+        );
     }
     let mut message = Vec::new();
     rx.recv_vec(&mut message).expect("room enough");
@@ -167,7 +197,8 @@ fn a_message_larger_than_the_buffer_stays_until_there_is_room() {
 pub(crate) fn write_half_a_frame(mut stage: Stage) {
     let mut tx = ipc_pipe::Sender::from(stage.descriptor());
     tx.write_all(&frame(b"whole")).expect("a reader is there");
-    tx.write_all(&frame(b"never finished")[..9]).expect("a reader is there");
+    tx.write_all(&frame(b"never finished")[..9])
+        .expect("a reader is there");
     drop(stage.descriptor()); // says that it is written
     loop {
         std::thread::park();
@@ -179,15 +210,24 @@ fn a_writer_killed_inside_a_message_is_truncated_and_what_was_whole_is_received(
     let _watchdog = watchdog(PATIENCE);
     let (tx, rx) = ipc_pipe::pair().expect("a pipe");
     let (tell, told) = ipc_pipe::pair().expect("a pipe");
-    let child = Role::new("half frame").descriptor(&tx).descriptor(&tell).spawn();
+    let child = Role::new("half frame")
+        .descriptor(&tx)
+        .descriptor(&tell)
+        .spawn();
     drop((tx, tell));
-    assert_eq!(told.recv(&mut [0; 1]).expect_err("written").kind(), ErrorKind::Closed);
+    assert_eq!(
+        told.recv(&mut [0; 1]).expect_err("written").kind(),
+        ErrorKind::Closed
+    );
     let rx = rx.framed();
     let mut message = Vec::new();
     rx.recv_vec(&mut message).expect("the whole one");
     assert_eq!(message, b"whole");
     child.kill();
-    assert_eq!(rx.recv_vec(&mut message).expect_err("half").kind(), ErrorKind::Truncated);
+    assert_eq!(
+        rx.recv_vec(&mut message).expect_err("half").kind(),
+        ErrorKind::Truncated
+    );
 }
 
 #[test]
@@ -205,9 +245,11 @@ fn threads_may_share_a_framed_sender_and_no_message_mingles() {
                     match round % 3 {
                         0 => tx.send(&body).expect("send"),
                         1 => tx.send_timeout(&body, PATIENCE).expect("send"),
-                        _ => while tx.try_send(&body).is_err() {
-                            std::thread::yield_now();
-                        },
+                        _ => {
+                            while tx.try_send(&body).is_err() {
+                                std::thread::yield_now();
+                            }
+                        }
                     }
                 }
                 tx.flush().expect("a reader is there");

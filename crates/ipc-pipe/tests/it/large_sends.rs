@@ -8,7 +8,10 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_secs(120);
 
 fn small_pipe() -> (Sender, Receiver) {
-    Options::new().capacity(Capacity::Default).pair().expect("a pipe")
+    Options::new()
+        .capacity(Capacity::Default)
+        .pair()
+        .expect("a pipe")
 }
 
 fn pattern(length: usize) -> Vec<u8> {
@@ -20,8 +23,13 @@ fn a_try_that_has_begun_is_accepted_and_the_rest_goes_first() {
     let (tx, rx) = small_pipe();
     let large = pattern(300_000);
     tx.try_send(&large).expect("begun");
-    assert_eq!(tx.try_send(b"after").expect_err("it owes").kind(), ErrorKind::WouldBlock);
-    let error = tx.flush_timeout(Duration::from_millis(2)).expect_err("nobody reads");
+    assert_eq!(
+        tx.try_send(b"after").expect_err("it owes").kind(),
+        ErrorKind::WouldBlock
+    );
+    let error = tx
+        .flush_timeout(Duration::from_millis(2))
+        .expect_err("nobody reads");
     assert_eq!(error.kind(), ErrorKind::TimedOut);
     let mut received = Vec::new();
     let mut bytes = vec![0; 10_000];
@@ -40,8 +48,11 @@ fn a_try_that_has_begun_is_accepted_and_the_rest_goes_first() {
 fn a_deadline_inside_a_send_means_accepted_and_one_before_it_means_nothing_sent() {
     let (tx, rx) = small_pipe();
     let large = pattern(200_000);
-    tx.send_timeout(&large, Duration::from_millis(5)).expect("its first byte went out");
-    let late = tx.send_timeout(b"late", Duration::from_millis(5)).expect_err("it owes");
+    tx.send_timeout(&large, Duration::from_millis(5))
+        .expect("its first byte went out");
+    let late = tx
+        .send_timeout(b"late", Duration::from_millis(5))
+        .expect_err("it owes");
     assert_eq!(late.kind(), ErrorKind::TimedOut);
     // The reader gets all of the one, and nothing of the other.
     let reader = std::thread::spawn(move || {
@@ -56,7 +67,17 @@ fn a_deadline_inside_a_send_means_accepted_and_one_before_it_means_nothing_sent(
 #[test]
 fn blocking_sends_of_any_size_arrive_whole_through_a_small_pipe() {
     let _watchdog = watchdog(PATIENCE);
-    for length in [1, 4095, 4096, 4097, 65_535, 65_536, 65_537, 1 << 20, (16 << 20) + 3] {
+    for length in [
+        1,
+        4095,
+        4096,
+        4097,
+        65_535,
+        65_536,
+        65_537,
+        1 << 20,
+        (16 << 20) + 3,
+    ] {
         let (tx, rx) = small_pipe();
         let sent = pattern(length);
         let reader = std::thread::spawn(move || {
@@ -65,7 +86,10 @@ fn blocking_sends_of_any_size_arrive_whole_through_a_small_pipe() {
         });
         tx.send(&sent).expect("a reader is there");
         drop(tx);
-        assert!(reader.join().expect("no panic").expect("read") == sent, "{length} bytes");
+        assert!(
+            reader.join().expect("no panic").expect("read") == sent,
+            "{length} bytes"
+        );
     }
 }
 
@@ -91,8 +115,14 @@ fn a_receiver_that_goes_while_a_tail_is_owed_closes_the_channel() {
         let (tx, rx) = small_pipe();
         tx.try_send(&pattern(100_000)).expect("begun");
         drop(rx);
-        assert_eq!(tx.flush().expect_err("nobody reads").kind(), ErrorKind::Closed);
-        assert_eq!(tx.send(b"x").expect_err("nobody reads").kind(), ErrorKind::Closed);
+        assert_eq!(
+            tx.flush().expect_err("nobody reads").kind(),
+            ErrorKind::Closed
+        );
+        assert_eq!(
+            tx.send(b"x").expect_err("nobody reads").kind(),
+            ErrorKind::Closed
+        );
     });
 }
 
@@ -112,7 +142,10 @@ fn a_stream_pays_what_it_owes_while_it_waits_for_the_answer() {
             right.send(&asked[..10]).expect("answer");
         });
         let mut answer = [0; 10];
-        assert_eq!(left.recv_timeout(&mut answer, PATIENCE).expect("an answer"), 10);
+        assert_eq!(
+            left.recv_timeout(&mut answer, PATIENCE).expect("an answer"),
+            10
+        );
         assert_eq!(answer, question[..10]);
     });
 }
@@ -159,19 +192,19 @@ fn no_end_that_we_make_or_take_gets_o_nonblock() {
 }
 
 #[test]
-fn half_close_ends_one_direction_and_leaves_the_other() {
-    use ipc_core::{Duplex, Pollable};
+fn of_a_split_stream_one_direction_ends_and_the_other_lives() {
     isolated!({
         let (left, right) = ipc_pipe::duplex().expect("two pipes");
-        left.send(b"last words").expect("send");
-        left.close_write().expect("the first time");
-        assert_eq!(left.close_write().expect_err("again").kind(), ErrorKind::Closed);
-        assert_eq!(left.send(b"x").expect_err("ended").kind(), ErrorKind::Closed);
+        let (to_right, from_right) = left.split();
+        to_right.send(b"last words").expect("send");
+        drop(to_right);
         let mut bytes = [0; 16];
         assert_eq!(right.recv(&mut bytes).expect("what was sent"), 10);
-        assert_eq!(right.recv(&mut bytes).expect_err("the end").kind(), ErrorKind::Closed);
+        assert_eq!(
+            right.recv(&mut bytes).expect_err("the end").kind(),
+            ErrorKind::Closed
+        );
         right.send(b"answer").expect("the other direction lives");
-        assert_eq!(left.recv(&mut bytes).expect("an answer"), 6);
-        assert!(!left.owes());
+        assert_eq!(from_right.recv(&mut bytes).expect("an answer"), 6);
     });
 }

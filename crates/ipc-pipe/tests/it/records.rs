@@ -15,7 +15,10 @@ fn length(writer: usize, round: usize) -> usize {
 
 pub(crate) fn write_records(stage: Stage) {
     let writer: usize = stage.argument(0).parse().expect("a number");
-    let fifo = Options::new().record(true).open(stage.argument(1)).expect("the FIFO");
+    let fifo = Options::new()
+        .record(true)
+        .open(stage.argument(1))
+        .expect("the FIFO");
     let tx = fifo.sender().expect("a reader is there");
     send_records(&tx, writer);
 }
@@ -36,8 +39,17 @@ fn assert_all_whole(mut recv: impl FnMut(&mut [u8]) -> usize) {
     for _ in 0..WRITERS * ROUNDS {
         let got = recv(&mut record);
         let writer = usize::from(record[0]);
-        assert!(record[..got].iter().all(|byte| usize::from(*byte) == writer), "mingled");
-        assert_eq!(got, length(writer, seen[writer]), "writer {writer}, in its order");
+        assert!(
+            record[..got]
+                .iter()
+                .all(|byte| usize::from(*byte) == writer),
+            "mingled"
+        );
+        assert_eq!(
+            got,
+            length(writer, seen[writer]),
+            "writer {writer}, in its order"
+        );
         seen[writer] += 1;
     }
 }
@@ -50,11 +62,18 @@ fn records_of_sixteen_processes_stay_whole_and_in_order() {
     let fifo = Options::new().record(true).create(&path).expect("a FIFO");
     let rx = fifo.receiver().expect("a receiver");
     let children: Vec<_> = (0..WRITERS)
-        .map(|writer| Role::new("record writer").argument(writer).argument(path.display()).spawn())
+        .map(|writer| {
+            Role::new("record writer")
+                .argument(writer)
+                .argument(path.display())
+                .spawn()
+        })
         .collect();
     assert_all_whole(|record| rx.recv(record).expect("a record"));
     children.into_iter().for_each(ipc_testkit::Child::done);
-    let end = rx.recv(&mut [0; MAX_RECORD_BYTES]).expect_err("all are gone");
+    let end = rx
+        .recv(&mut [0; MAX_RECORD_BYTES])
+        .expect_err("all are gone");
     assert_eq!(end.kind(), ErrorKind::Closed);
 }
 
@@ -82,9 +101,18 @@ fn every_length_up_to_the_limit_passes_and_the_next_is_refused() {
     }
     let error = tx.send(&bytes).expect_err("above PIPE_BUF");
     assert_eq!(error.kind(), ErrorKind::TooLarge);
-    assert!(error.to_string().contains("4097") && error.to_string().contains("4096"), "{error}");
-    assert_eq!(tx.send(&[]).expect_err("empty").kind(), ErrorKind::InvalidInput);
-    assert_eq!(rx.try_recv(&mut record).expect_err("nothing").kind(), ErrorKind::WouldBlock);
+    assert!(
+        error.to_string().contains("4097") && error.to_string().contains("4096"),
+        "{error}"
+    );
+    assert_eq!(
+        tx.send(&[]).expect_err("empty").kind(),
+        ErrorKind::InvalidInput
+    );
+    assert_eq!(
+        rx.try_recv(&mut record).expect_err("nothing").kind(),
+        ErrorKind::WouldBlock
+    );
 }
 
 #[test]
@@ -119,7 +147,11 @@ fn a_record_that_does_not_fit_stays_at_every_size_of_buffer() {
 #[test]
 fn a_nearly_full_pipe_takes_a_record_whole_or_not_at_all() {
     for free_pages in 0..3 {
-        let (tx, rx) = Options::new().record(true).capacity_bytes(16 * 4096).pair().expect("pipe");
+        let (tx, rx) = Options::new()
+            .record(true)
+            .capacity_bytes(16 * 4096)
+            .pair()
+            .expect("pipe");
         // A record takes a page, whatever its length.
         for _ in 0..16 - free_pages {
             tx.try_send(b"x").expect("room");
@@ -134,14 +166,23 @@ fn a_nearly_full_pipe_takes_a_record_whole_or_not_at_all() {
             assert_eq!(rx.try_recv(&mut record).expect("it is there"), 1);
         }
         for _ in 0..taken {
-            assert_eq!(rx.try_recv(&mut record).expect("it is there"), MAX_RECORD_BYTES);
+            assert_eq!(
+                rx.try_recv(&mut record).expect("it is there"),
+                MAX_RECORD_BYTES
+            );
         }
-        assert_eq!(rx.try_recv(&mut record).expect_err("no more").kind(), ErrorKind::WouldBlock);
+        assert_eq!(
+            rx.try_recv(&mut record).expect_err("no more").kind(),
+            ErrorKind::WouldBlock
+        );
     }
 }
 
 #[test]
 fn a_stream_cannot_carry_records() {
-    let error = Options::new().record(true).duplex().expect_err("a stream is bytes");
+    let error = Options::new()
+        .record(true)
+        .duplex()
+        .expect_err("a stream is bytes");
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
 }

@@ -22,11 +22,27 @@ fn messages_of_many_sizes_come_back_from_another_process() {
     let _watchdog = watchdog(PATIENCE);
     let (tx, theirs_in) = ipc_pipe::pair().expect("a pipe");
     let (theirs_out, rx) = ipc_pipe::pair().expect("a pipe");
-    let child = Role::new("frame echo").descriptor(&theirs_in).descriptor(&theirs_out).spawn();
+    let child = Role::new("frame echo")
+        .descriptor(&theirs_in)
+        .descriptor(&theirs_out)
+        .spawn();
     drop((theirs_in, theirs_out));
     let (tx, rx) = (tx.framed(), rx.framed());
     let mut echo = Vec::new();
-    for length in [0, 1, 63, 64, 508, 509, 4092, 4093, 65_532, 70_000, 1 << 20, 4 << 20] {
+    for length in [
+        0,
+        1,
+        63,
+        64,
+        508,
+        509,
+        4092,
+        4093,
+        65_532,
+        70_000,
+        1 << 20,
+        4 << 20,
+    ] {
         let message: Vec<u8> = (0..length).map(|at| (at % 251) as u8).collect();
         tx.send(&message).expect("send");
         rx.recv_vec(&mut echo).expect("an echo");
@@ -34,7 +50,10 @@ fn messages_of_many_sizes_come_back_from_another_process() {
     }
     drop(tx);
     child.done();
-    assert_eq!(rx.recv_vec(&mut echo).expect_err("it ended").kind(), ErrorKind::Closed);
+    assert_eq!(
+        rx.recv_vec(&mut echo).expect_err("it ended").kind(),
+        ErrorKind::Closed
+    );
 }
 
 pub(crate) fn read_until_killed(mut stage: Stage) {

@@ -25,7 +25,11 @@ macro_rules! must_fail {
 
 #[test]
 fn a_role_gets_its_arguments_and_ends_with_its_own_code() {
-    Role::new("good").argument("x").argument("with space").spawn().done();
+    Role::new("good")
+        .argument("x")
+        .argument("with space")
+        .spawn()
+        .done();
     assert_ne!(DONE, 0);
 }
 
@@ -70,7 +74,10 @@ fn a_clean_isolated_test_passes() {
     isolated!({
         let dir = TempDir::new();
         std::fs::write(dir.join("x"), "y").expect("a private directory");
-        assert_eq!(std::fs::read_dir(dir.path()).map(Iterator::count).ok(), Some(1));
+        assert_eq!(
+            std::fs::read_dir(dir.path()).map(Iterator::count).ok(),
+            Some(1)
+        );
     });
 }
 
@@ -101,7 +108,12 @@ fn a_leaked_thread_is_found() {
 #[test]
 fn a_child_that_is_not_reaped_is_found() {
     let output = must_fail!({
-        drop(std::process::Command::new("sleep").arg("0").spawn().expect("spawn"));
+        drop(
+            std::process::Command::new("sleep")
+                .arg("0")
+                .spawn()
+                .expect("spawn"),
+        );
     });
     assert!(output.contains("children not reaped"), "{output}");
 }
@@ -148,7 +160,10 @@ fn a_storm_interrupts_a_blocking_call() {
     isolated!({
         let (read, _write) = rustix::pipe::pipe().expect("a pipe");
         let storm = ipc_testkit::Storm::here();
-        assert_eq!(rustix::io::read(&read, &mut [0u8; 1]), Err(rustix::io::Errno::INTR));
+        assert_eq!(
+            rustix::io::read(&read, &mut [0u8; 1]),
+            Err(rustix::io::Errno::INTR)
+        );
         drop(storm);
     });
 }
@@ -158,7 +173,10 @@ fn a_directory_is_private_and_goes_with_its_guard() {
     use std::os::unix::fs::PermissionsExt;
     let dir = TempDir::new();
     let path = dir.path().to_owned();
-    let mode = std::fs::metadata(&path).expect("it is there").permissions().mode();
+    let mode = std::fs::metadata(&path)
+        .expect("it is there")
+        .permissions()
+        .mode();
     assert_eq!(mode & 0o777, 0o700);
     drop(dir);
     assert!(!path.exists());
