@@ -18,7 +18,11 @@ use crate::workspace::{Workspace, root};
 #[derive(clap::Args)]
 #[command(disable_help_flag = true)]
 pub(crate) struct Args {
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]
+    #[arg(
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        value_name = "ARGS"
+    )]
     args: Vec<OsString>,
 }
 
@@ -63,7 +67,11 @@ pub(crate) fn run(args: Args) -> Outcome {
         print!("{HELP}\nThe bench itself:\n\n");
     }
     // Checked before the build, which takes a while.
-    let base = request.compare.as_deref().map(compare::Base::find).transpose()?;
+    let base = request
+        .compare
+        .as_deref()
+        .map(compare::Base::find)
+        .transpose()?;
     let workspace = Workspace::load()?;
     workspace.package("ipc-bench")?;
     let bench = Bench {
@@ -123,7 +131,14 @@ impl Bench {
 /// Builds the bench of the workspace at `root` and returns its path.
 fn build(root: &Path, target: &Path, peers: bool) -> Outcome<PathBuf> {
     let mut command = Command::new("cargo");
-    command.args(["build", "--release", "--package", "ipc-bench", "--bin", "ipc-bench"]);
+    command.args([
+        "build",
+        "--release",
+        "--package",
+        "ipc-bench",
+        "--bin",
+        "ipc-bench",
+    ]);
     if peers {
         command.args(["--features", "peers"]);
     }
@@ -148,7 +163,15 @@ mod tests {
         let found = request("--size 64 --compare main --mechanism pipe --peers --json x")?;
         assert_eq!(found.compare.as_deref(), Some("main"));
         assert!(found.peers && !found.self_test);
-        let rest = ["--size", "64", "--mechanism", "pipe", "--peers", "--json", "x"];
+        let rest = [
+            "--size",
+            "64",
+            "--mechanism",
+            "pipe",
+            "--peers",
+            "--json",
+            "x",
+        ];
         assert_eq!(found.passed_on, rest.map(OsString::from));
         Ok(())
     }

@@ -24,7 +24,10 @@ pub(crate) struct Args {
 impl Args {
     /// What `ci` runs.
     pub(crate) fn all() -> Self {
-        Self { powerset: false, packages: Vec::new() }
+        Self {
+            powerset: false,
+            packages: Vec::new(),
+        }
     }
 }
 
@@ -44,9 +47,18 @@ pub(crate) fn run(args: &Args) -> Outcome {
         for set in feature_sets(package, args.powerset) {
             let started = Instant::now();
             let arguments = &set;
-            cmd!(sh, "cargo check --quiet -p {name} {arguments...}").quiet().run()?;
-            let label = if set.is_empty() { "default".to_owned() } else { set.join(" ") };
-            println!("{name:<14} {label:<40} {:>6.1} s", started.elapsed().as_secs_f64());
+            cmd!(sh, "cargo check --quiet -p {name} {arguments...}")
+                .quiet()
+                .run()?;
+            let label = if set.is_empty() {
+                "default".to_owned()
+            } else {
+                set.join(" ")
+            };
+            println!(
+                "{name:<14} {label:<40} {:>6.1} s",
+                started.elapsed().as_secs_f64()
+            );
             checks += 1;
         }
     }

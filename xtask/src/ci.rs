@@ -60,12 +60,19 @@ pub(crate) fn run(args: &Args) -> Outcome {
     }
     let total: Duration = rows.iter().map(|(_, _, took)| *took).sum();
     println!("{:<21} {:>7.1} s", "total", total.as_secs_f64());
-    if failed.is_empty() { Ok(()) } else { Err(format!("failed: {}", failed.join(", ")).into()) }
+    if failed.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("failed: {}", failed.join(", ")).into())
+    }
 }
 
 impl Step {
     fn name(self) -> String {
-        self.to_possible_value().expect("no step is hidden").get_name().to_owned()
+        self.to_possible_value()
+            .expect("no step is hidden")
+            .get_name()
+            .to_owned()
     }
 
     fn run(self) -> Outcome {

@@ -34,15 +34,21 @@ pub(crate) struct Args {
 /// Packages, unpacks and tries; prints one line for each example.
 pub(crate) fn run(args: &Args) -> Outcome {
     if !args.dry_run {
-        return Err("publishing is done by a person, with `cargo publish`; this command only \
+        return Err(
+            "publishing is done by a person, with `cargo publish`; this command only \
                     rehearses it: add --dry-run"
-            .into());
+                .into(),
+        );
     }
     let workspace = Workspace::load()?;
     for name in &args.packages {
         workspace.package(name)?;
     }
-    let packages: Vec<&Package> = workspace.packages.iter().filter(|p| p.publishable).collect();
+    let packages: Vec<&Package> = workspace
+        .packages
+        .iter()
+        .filter(|p| p.publishable)
+        .collect();
     let scratch = Scratch::outside("release")?;
     let unpacked = package(&workspace, &packages, args.allow_dirty, scratch.dir())?;
 
@@ -74,8 +80,16 @@ pub(crate) fn run(args: &Args) -> Outcome {
             ran += 1;
         }
     }
-    println!("{} packages, {ran} examples, {} failed", packages.len(), failed.len());
-    if failed.is_empty() { Ok(()) } else { Err(format!("failed: {}", failed.join(", ")).into()) }
+    println!(
+        "{} packages, {ran} examples, {} failed",
+        packages.len(),
+        failed.len()
+    );
+    if failed.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("failed: {}", failed.join(", ")).into())
+    }
 }
 
 /// Packages the crates in one call, since each needs the others, and unpacks them in `scratch`.
@@ -89,13 +103,22 @@ fn package(
     let selection = packages.iter().flat_map(|package| ["-p", &package.name]);
     let dirty = allow_dirty.then_some("--allow-dirty");
     // Not verified here: each is built below, from its package, together with its README.
-    cmd!(sh, "cargo package --quiet --no-verify {selection...} {dirty...}").run()?;
+    cmd!(
+        sh,
+        "cargo package --quiet --no-verify {selection...} {dirty...}"
+    )
+    .run()?;
     let unpacked = scratch.join("packages");
     sh.create_dir(&unpacked)?;
     for package in packages {
         let name = format!("{}.crate", package_dir(package));
         let archive = workspace.target.join("package").join(name);
-        cmd!(sh, "tar --extract --gzip --file {archive} --directory {unpacked}").quiet().run()?;
+        cmd!(
+            sh,
+            "tar --extract --gzip --file {archive} --directory {unpacked}"
+        )
+        .quiet()
+        .run()?;
     }
     Ok(unpacked)
 }

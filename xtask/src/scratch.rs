@@ -34,7 +34,9 @@ impl Scratch {
 
     /// Takes a directory over that something else made, or will make.
     pub(crate) fn adopt(dir: PathBuf) -> Self {
-        LIVE.lock().unwrap_or_else(PoisonError::into_inner).push(dir.clone());
+        LIVE.lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(dir.clone());
         Self { dir }
     }
 
@@ -46,7 +48,9 @@ impl Scratch {
 impl Drop for Scratch {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.dir);
-        LIVE.lock().unwrap_or_else(PoisonError::into_inner).retain(|dir| *dir != self.dir);
+        LIVE.lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .retain(|dir| *dir != self.dir);
     }
 }
 
@@ -55,7 +59,9 @@ impl Drop for Scratch {
 pub(crate) fn clean_up_when_interrupted() -> Outcome {
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
     thread::spawn(move || {
-        let Some(signal) = signals.forever().next() else { return };
+        let Some(signal) = signals.forever().next() else {
+            return;
+        };
         for dir in LIVE.lock().unwrap_or_else(PoisonError::into_inner).iter() {
             let _ = fs::remove_dir_all(dir);
         }

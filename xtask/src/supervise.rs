@@ -27,7 +27,10 @@ pub(crate) struct Ended {
 pub(crate) fn launcher() -> Command {
     // Through /proc, since a build may have replaced this program's file meanwhile.
     let mut command = Command::new("/proc/self/exe");
-    command.arg("launch").arg("--parent").arg(std::process::id().to_string());
+    command
+        .arg("launch")
+        .arg("--parent")
+        .arg(std::process::id().to_string());
     command
 }
 
@@ -37,9 +40,14 @@ pub(crate) fn launcher() -> Command {
 /// its reader waiting.
 pub(crate) fn run(command: &mut Command, log: &Path, timeout: Duration) -> Outcome<Ended> {
     let file = File::create(log).map_err(|error| format!("{}: {error}", log.display()))?;
-    command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
+    command
+        .stdin(Stdio::null())
+        .stdout(file.try_clone()?)
+        .stderr(file);
     let started = Instant::now();
-    let mut child = command.spawn().map_err(|error| format!("{command:?}: {error}"))?;
+    let mut child = command
+        .spawn()
+        .map_err(|error| format!("{command:?}: {error}"))?;
     let id = Pid::from_raw(child.id().cast_signed());
 
     // The child dies with the thread that started it, so that thread is this one, and only the

@@ -65,13 +65,19 @@ pub(crate) fn run(args: &Args) -> Outcome {
     let workspace = Workspace::load()?;
     let mut packages: Vec<&Package> = match args.packages.as_slice() {
         [] => workspace.packages.iter().collect(),
-        names => names.iter().map(|name| workspace.package(name)).collect::<Outcome<_>>()?,
+        names => names
+            .iter()
+            .map(|name| workspace.package(name))
+            .collect::<Outcome<_>>()?,
     };
     if args.confined {
         packages.retain(|package| package.name != "xtask");
     }
     let built = targets::build(&packages)?;
-    let confinement = args.confined.then(|| Confinement::prepare(&built)).transpose()?;
+    let confinement = args
+        .confined
+        .then(|| Confinement::prepare(&built))
+        .transpose()?;
     let mut targets = built.tests;
     if !args.filters.is_empty() {
         targets.retain(|target| !target.is_example());

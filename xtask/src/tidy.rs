@@ -57,11 +57,19 @@ struct Finding {
 
 impl Finding {
     fn error(path: impl Into<String>, line: usize, message: impl Into<String>) -> Self {
-        Self { path: path.into(), line, message: message.into(), warning: false }
+        Self {
+            path: path.into(),
+            line,
+            message: message.into(),
+            warning: false,
+        }
     }
 
     fn warning(path: impl Into<String>, line: usize, message: impl Into<String>) -> Self {
-        Self { warning: true, ..Self::error(path, line, message) }
+        Self {
+            warning: true,
+            ..Self::error(path, line, message)
+        }
     }
 }
 
@@ -72,14 +80,28 @@ pub(crate) fn run() -> Outcome {
     for (name, rule) in RULES {
         let mut findings = Vec::new();
         rule(&tree, &mut findings);
-        for Finding { path, line, message, warning } in findings {
+        for Finding {
+            path,
+            line,
+            message,
+            warning,
+        } in findings
+        {
             let weight = if warning { "warning: " } else { "" };
             eprintln!("{path}:{line}: {name}: {weight}{message}");
             errors += usize::from(!warning);
         }
     }
-    println!("tidy: {} rules, {} files, {errors} errors", RULES.len(), tree.files().len());
-    if errors == 0 { Ok(()) } else { Err("the tree is not tidy".into()) }
+    println!(
+        "tidy: {} rules, {} files, {errors} errors",
+        RULES.len(),
+        tree.files().len()
+    );
+    if errors == 0 {
+        Ok(())
+    } else {
+        Err("the tree is not tidy".into())
+    }
 }
 
 #[cfg(test)]

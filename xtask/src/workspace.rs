@@ -50,10 +50,14 @@ impl Workspace {
     /// Asks `cargo metadata`.
     pub(crate) fn load() -> Outcome<Self> {
         let sh = shell()?;
-        let text = cmd!(sh, "cargo metadata --format-version 1 --no-deps").quiet().read()?;
+        let text = cmd!(sh, "cargo metadata --format-version 1 --no-deps")
+            .quiet()
+            .read()?;
         let value: Value = serde_json::from_str(&text)?;
-        let mut packages: Vec<Package> =
-            array(&value["packages"]).iter().map(Package::from_metadata).collect();
+        let mut packages: Vec<Package> = array(&value["packages"])
+            .iter()
+            .map(Package::from_metadata)
+            .collect();
         packages.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(Self {
             root: PathBuf::from(string(&value["workspace_root"])),
@@ -64,10 +68,17 @@ impl Workspace {
 
     /// The member called `name`, or an error that lists them all.
     pub(crate) fn package(&self, name: &str) -> Outcome<&Package> {
-        self.packages.iter().find(|package| package.name == name).ok_or_else(|| {
-            let names: Vec<&str> = self.packages.iter().map(|p| p.name.as_str()).collect();
-            format!("no crate is called {name:?}; there are {}", names.join(", ")).into()
-        })
+        self.packages
+            .iter()
+            .find(|package| package.name == name)
+            .ok_or_else(|| {
+                let names: Vec<&str> = self.packages.iter().map(|p| p.name.as_str()).collect();
+                format!(
+                    "no crate is called {name:?}; there are {}",
+                    names.join(", ")
+                )
+                .into()
+            })
     }
 
     /// `-p` and `--features` arguments for one cargo call over `packages` with every feature but
@@ -94,7 +105,9 @@ impl Package {
     fn from_metadata(value: &Value) -> Self {
         let manifest = PathBuf::from(string(&value["manifest_path"]));
         let features = value["features"].as_object();
-        let kinds = array(&value["targets"]).iter().flat_map(|target| array(&target["kind"]));
+        let kinds = array(&value["targets"])
+            .iter()
+            .flat_map(|target| array(&target["kind"]));
         Self {
             name: string(&value["name"]),
             version: string(&value["version"]),
@@ -103,7 +116,13 @@ impl Package {
             publishable: value["publish"].is_null(),
             has_library: kinds.into_iter().any(|kind| kind == "lib"),
             features: features
-                .map(|table| table.keys().filter(|name| *name != "default").cloned().collect())
+                .map(|table| {
+                    table
+                        .keys()
+                        .filter(|name| *name != "default")
+                        .cloned()
+                        .collect()
+                })
                 .unwrap_or_default(),
             dependencies: array(&value["dependencies"])
                 .iter()

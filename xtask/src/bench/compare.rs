@@ -21,16 +21,29 @@ impl Base {
     pub(super) fn find(reference: &str) -> Outcome<Self> {
         let sh = shell()?;
         let wanted = format!("{reference}^{{commit}}");
-        let commit = cmd!(sh, "git rev-parse --verify --quiet --end-of-options {wanted}")
+        let commit = cmd!(
+            sh,
+            "git rev-parse --verify --quiet --end-of-options {wanted}"
+        )
+        .quiet()
+        .ignore_stderr()
+        .read()
+        .map_err(|_| format!("git knows no commit {reference:?}; fetch it first?"))?;
+        let manifest = format!("{commit}:benches/Cargo.toml");
+        if cmd!(sh, "git cat-file -e {manifest}")
             .quiet()
             .ignore_stderr()
-            .read()
-            .map_err(|_| format!("git knows no commit {reference:?}; fetch it first?"))?;
-        let manifest = format!("{commit}:benches/Cargo.toml");
-        if cmd!(sh, "git cat-file -e {manifest}").quiet().ignore_stderr().run().is_err() {
-            return Err(format!("{reference} has no benches/Cargo.toml: nothing to compare").into());
+            .run()
+            .is_err()
+        {
+            return Err(
+                format!("{reference} has no benches/Cargo.toml: nothing to compare").into(),
+            );
         }
-        Ok(Self { reference: reference.to_owned(), commit })
+        Ok(Self {
+            reference: reference.to_owned(),
+            commit,
+        })
     }
 }
 
@@ -57,11 +70,19 @@ impl Checkout {
     fn add(scratch: &Path, commit: &str) -> Outcome<Self> {
         fs::create_dir_all(scratch)?;
         let dir = scratch.join("base");
-        let checkout = Self { _scratch: Scratch::adopt(dir.clone()), dir };
+        let checkout = Self {
+            _scratch: Scratch::adopt(dir.clone()),
+            dir,
+        };
         // What an interrupted comparison left behind.
         checkout.remove();
         let (sh, dir) = (shell()?, &checkout.dir);
-        cmd!(sh, "git worktree add --quiet --force --detach {dir} {commit}").quiet().run()?;
+        cmd!(
+            sh,
+            "git worktree add --quiet --force --detach {dir} {commit}"
+        )
+        .quiet()
+        .run()?;
         Ok(checkout)
     }
 

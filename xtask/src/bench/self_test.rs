@@ -23,11 +23,21 @@ struct Trial {
     must_pass: bool,
 }
 
-const SAME: Trial = Trial { name: "this tree with itself", flag: None, must_pass: true };
-const SLOWER: Trial =
-    Trial { name: "this tree slowed by 10 %", flag: Some("--plant"), must_pass: false };
-const FASTER: Trial =
-    Trial { name: "the base slowed by 10 %", flag: Some("--plant-base"), must_pass: true };
+const SAME: Trial = Trial {
+    name: "this tree with itself",
+    flag: None,
+    must_pass: true,
+};
+const SLOWER: Trial = Trial {
+    name: "this tree slowed by 10 %",
+    flag: Some("--plant"),
+    must_pass: false,
+};
+const FASTER: Trial = Trial {
+    name: "the base slowed by 10 %",
+    flag: Some("--plant-base"),
+    must_pass: true,
+};
 
 /// Runs the comparisons and prints a table of what each should have done and did.
 pub(super) fn run(bench: &Bench, args: &[OsString]) -> Outcome {
@@ -46,9 +56,17 @@ pub(super) fn run(bench: &Bench, args: &[OsString]) -> Outcome {
         println!(
             "{number:>2}  {:<26} {:<10} {:<7} {:<10} {:>4.0} s",
             trial.name,
-            if trial.must_pass { "must pass" } else { "must fail" },
+            if trial.must_pass {
+                "must pass"
+            } else {
+                "must fail"
+            },
             if passed { "passed" } else { "failed" },
-            if passed == trial.must_pass { "as it must" } else { "WRONG" },
+            if passed == trial.must_pass {
+                "as it must"
+            } else {
+                "WRONG"
+            },
             started.elapsed().as_secs_f64(),
         );
     }
@@ -72,7 +90,12 @@ impl Trial {
     ) -> Outcome<bool> {
         let _ = fs::remove_file(summary);
         let mut command = Command::new(&bench.executable);
-        command.args(args).arg("--against").arg(copy).arg("--summary").arg(summary);
+        command
+            .args(args)
+            .arg("--against")
+            .arg(copy)
+            .arg("--summary")
+            .arg(summary);
         if let Some(flag) = self.flag {
             command.args([flag, PLANT]);
         }

@@ -11,9 +11,14 @@ use crate::workspace::shell;
 /// Checks every Markdown file that git tracks, and names each broken link as `path:line`.
 pub(super) fn check(root: &Path) -> Outcome {
     let sh = shell()?;
-    let list = cmd!(sh, "git ls-files --cached --others --exclude-standard *.md").quiet().read()?;
+    let list = cmd!(sh, "git ls-files --cached --others --exclude-standard *.md")
+        .quiet()
+        .read()?;
     let (mut links, mut broken) = (0, 0);
-    for path in list.lines().filter(|path| !path.starts_with("xtask/fixtures/")) {
+    for path in list
+        .lines()
+        .filter(|path| !path.starts_with("xtask/fixtures/"))
+    {
         let file = root.join(path);
         // Deleted, and not yet staged.
         let Ok(text) = fs::read_to_string(&file) else {
@@ -28,7 +33,11 @@ pub(super) fn check(root: &Path) -> Outcome {
         }
     }
     println!("{links} links inside the tree, {broken} broken");
-    if broken == 0 { Ok(()) } else { Err("a link leads nowhere".into()) }
+    if broken == 0 {
+        Ok(())
+    } else {
+        Err("a link leads nowhere".into())
+    }
 }
 
 /// The targets of `[text](target)` outside code, with their lines; those with a scheme left out.
@@ -75,7 +84,9 @@ fn follow(from: &Path, target: &str) -> Result<(), String> {
 fn anchors(text: &str) -> Vec<String> {
     let headings = text.lines().filter_map(|line| {
         let title = line.trim_start_matches('#');
-        (title.len() < line.len()).then(|| title.strip_prefix(' ')).flatten()
+        (title.len() < line.len())
+            .then(|| title.strip_prefix(' '))
+            .flatten()
     });
     headings
         .map(|title| {

@@ -33,14 +33,22 @@ impl<'a> Consumer<'a> {
     ) -> Outcome<Self> {
         let dir = scratch.join(format!("uses-{}", package.name));
         fs::create_dir_all(dir.join("src/bin"))?;
-        Ok(Self { dir, unpacked, package, packages })
+        Ok(Self {
+            dir,
+            unpacked,
+            package,
+            packages,
+        })
     }
 
     /// Writes the project: one program for each block. The lock file is the workspace's, so that
     /// the packages are tried with the versions they were tested with.
     pub(super) fn write(&self, blocks: &[Block], workspace: &Workspace) -> Outcome {
         fs::write(self.dir.join("Cargo.toml"), self.manifest(blocks)?)?;
-        let _ = fs::copy(workspace.root.join("Cargo.lock"), self.dir.join("Cargo.lock"));
+        let _ = fs::copy(
+            workspace.root.join("Cargo.lock"),
+            self.dir.join("Cargo.lock"),
+        );
         for (index, block) in blocks.iter().enumerate() {
             let program = self.dir.join(format!("src/bin/example{}.rs", index + 1));
             fs::write(program, block.program())?;
@@ -55,13 +63,17 @@ impl<'a> Consumer<'a> {
         let target = target.join("package-check");
         let name = format!("example{number}");
         let mut build = Command::new("cargo");
-        build.args(["build", "--quiet", "--bin", &name]).env("CARGO_TARGET_DIR", &target);
+        build
+            .args(["build", "--quiet", "--bin", &name])
+            .env("CARGO_TARGET_DIR", &target);
         self.try_command(build.current_dir(&self.dir), block)?;
         if !block.runs {
             return Ok(());
         }
         let mut run = supervise::launcher();
-        run.arg("--").arg(target.join("debug").join(&name)).current_dir(&self.dir);
+        run.arg("--")
+            .arg(target.join("debug").join(&name))
+            .current_dir(&self.dir);
         self.try_command(&mut run, block)
     }
 
@@ -97,13 +109,23 @@ impl<'a> Consumer<'a> {
         }
         text.push_str("\n[patch.crates-io]\n");
         for package in self.packages {
-            writeln!(text, "{} = {{ path = {:?} }}", package.name, self.path(package))?;
+            writeln!(
+                text,
+                "{} = {{ path = {:?} }}",
+                package.name,
+                self.path(package)
+            )?;
         }
         Ok(text)
     }
 
     fn line(&self, dependency: &Dependency) -> String {
-        let Dependency { name, requirement, default_features, .. } = dependency;
+        let Dependency {
+            name,
+            requirement,
+            default_features,
+            ..
+        } = dependency;
         let features = quoted(&dependency.features);
         let source = match self.packages.iter().find(|package| package.name == *name) {
             Some(package) => format!("path = {:?}", self.path(package)),
@@ -120,5 +142,9 @@ impl<'a> Consumer<'a> {
 }
 
 fn quoted(words: &[String]) -> String {
-    words.iter().map(|word| format!("{word:?}")).collect::<Vec<_>>().join(", ")
+    words
+        .iter()
+        .map(|word| format!("{word:?}"))
+        .collect::<Vec<_>>()
+        .join(", ")
 }

@@ -32,18 +32,31 @@ pub(super) fn blocks(text: &str) -> Vec<Block> {
 fn block(line: usize, language: &str, code: String) -> Option<Block> {
     let words: Vec<&str> = language.split(',').map(str::trim).collect();
     let tried = words.first() == Some(&"rust")
-        && !words.iter().any(|word| ["ignore", "compile_fail", "should_panic"].contains(word));
-    tried.then(|| Block { line, code, runs: !words.contains(&"no_run") })
+        && !words
+            .iter()
+            .any(|word| ["ignore", "compile_fail", "should_panic"].contains(word));
+    tried.then(|| Block {
+        line,
+        code,
+        runs: !words.contains(&"no_run"),
+    })
 }
 
 impl Block {
     /// A whole program: hidden lines shown, and `main` added where there is none.
     pub(super) fn program(&self) -> String {
-        let code: String = self.code.lines().map(|line| format!("{}\n", shown(line))).collect();
+        let code: String = self
+            .code
+            .lines()
+            .map(|line| format!("{}\n", shown(line)))
+            .collect();
         if code.contains("fn main(") {
             return code;
         }
-        let fallible = code.split_whitespace().collect::<String>().ends_with("(())");
+        let fallible = code
+            .split_whitespace()
+            .collect::<String>()
+            .ends_with("(())");
         if fallible {
             format!(
                 "fn main() {{\n    fn example() -> Result<(), impl std::fmt::Debug> {{\n{code}\n\
@@ -57,7 +70,9 @@ impl Block {
     /// Whether the code names this crate.
     pub(super) fn names(&self, dependency: &str) -> bool {
         let ident = dependency.replace('-', "_");
-        let mut words = self.code.split(|c: char| !(c.is_alphanumeric() || c == '_'));
+        let mut words = self
+            .code
+            .split(|c: char| !(c.is_alphanumeric() || c == '_'));
         words.any(|word| word == ident)
     }
 }
@@ -89,7 +104,14 @@ mod tests {
 
     #[test]
     fn a_block_becomes_the_program_that_rustdoc_makes_of_it() {
-        let block = |code: &str| Block { line: 1, code: code.to_owned(), runs: true }.program();
+        let block = |code: &str| {
+            Block {
+                line: 1,
+                code: code.to_owned(),
+                runs: true,
+            }
+            .program()
+        };
         assert_eq!(block("fn main() {}\n"), "fn main() {}\n");
         assert!(block("# use a::b;\nb();\n").starts_with("fn main() {\nuse a::b;\nb();"));
         assert!(block("x()?;\n# Ok::<(), Error>(())\n").contains("example().unwrap()"));
@@ -98,7 +120,11 @@ mod tests {
 
     #[test]
     fn a_crate_is_named_by_its_whole_word() {
-        let block = Block { line: 1, code: "use ipc_pipe::pair;".into(), runs: true };
+        let block = Block {
+            line: 1,
+            code: "use ipc_pipe::pair;".into(),
+            runs: true,
+        };
         assert!(block.names("ipc-pipe") && !block.names("ipc"));
     }
 }

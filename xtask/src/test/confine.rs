@@ -25,7 +25,11 @@ impl Confinement {
     pub(crate) fn prepare(built: &Built) -> Outcome<Self> {
         let scratch = Scratch::outside("confined")?;
         let unprivileged = Uid::effective().is_root();
-        let mut confinement = Self { scratch, unprivileged, programs: Vec::new() };
+        let mut confinement = Self {
+            scratch,
+            unprivileged,
+            programs: Vec::new(),
+        };
         fs::set_permissions(confinement.scratch.dir(), Permissions::from_mode(0o755))?;
         for name in ["bin", "home", "tmp", "run"] {
             let path = confinement.scratch.dir().join(name);
@@ -63,8 +67,12 @@ impl Confinement {
     /// Completes a `launch` command: its environment, its directory and the program's copy.
     pub(crate) fn apply(&self, command: &mut Command, target: &Target) {
         command.env_clear().current_dir(self.home());
-        command.env("PATH", "/usr/local/bin:/usr/bin:/bin").env("RUST_BACKTRACE", "1");
-        command.env("HOME", self.home()).env("TMPDIR", self.scratch.dir().join("tmp"));
+        command
+            .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+            .env("RUST_BACKTRACE", "1");
+        command
+            .env("HOME", self.home())
+            .env("TMPDIR", self.scratch.dir().join("tmp"));
         command.env("XDG_RUNTIME_DIR", self.scratch.dir().join("run"));
         for (name, program) in &self.programs {
             command.env(format!("CARGO_BIN_EXE_{name}"), program);
@@ -84,7 +92,10 @@ impl Confinement {
     }
 
     fn place(&self, executable: &Path) -> PathBuf {
-        self.scratch.dir().join("bin").join(executable.file_name().unwrap_or_default())
+        self.scratch
+            .dir()
+            .join("bin")
+            .join(executable.file_name().unwrap_or_default())
     }
 
     fn announce(&self) {

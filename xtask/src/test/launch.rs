@@ -63,10 +63,22 @@ pub(crate) fn run(args: Args) -> Outcome {
 fn shrink_the_host() -> Outcome {
     let nothing: Option<&str> = None;
     unshare(CloneFlags::CLONE_NEWNS)?;
-    mount(nothing, "/", nothing, MsFlags::MS_REC | MsFlags::MS_PRIVATE, nothing)?;
+    mount(
+        nothing,
+        "/",
+        nothing,
+        MsFlags::MS_REC | MsFlags::MS_PRIVATE,
+        nothing,
+    )?;
     if Path::new("/dev/shm").is_dir() {
         let options = Some("size=64m,mode=1777");
-        mount(Some("tmpfs"), "/dev/shm", Some("tmpfs"), MsFlags::MS_NOSUID, options)?;
+        mount(
+            Some("tmpfs"),
+            "/dev/shm",
+            Some("tmpfs"),
+            MsFlags::MS_NOSUID,
+            options,
+        )?;
     }
     match umount2("/dev/mqueue", MntFlags::MNT_DETACH) {
         // EINVAL: it is not a mount; ENOENT: this host has none.
@@ -91,7 +103,10 @@ fn deny_debugging() -> Outcome<BpfProgram> {
         libc::SYS_process_vm_writev,
         libc::SYS_perf_event_open,
     ];
-    let rules: BTreeMap<_, _> = denied.into_iter().map(|number| (number, Vec::new())).collect();
+    let rules: BTreeMap<_, _> = denied
+        .into_iter()
+        .map(|number| (number, Vec::new()))
+        .collect();
     let deny = SeccompAction::Errno(libc::EPERM.cast_unsigned());
     let arch = TargetArch::try_from(std::env::consts::ARCH)?;
     Ok(SeccompFilter::new(rules, SeccompAction::Allow, deny, arch)?.try_into()?)

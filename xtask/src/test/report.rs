@@ -36,7 +36,10 @@ impl Report {
     /// binary only the last line counts; rustdoc prints one for each group of doctests, which
     /// `every_line` sums up.
     pub(crate) fn from_harness(label: &str, output: String, every_line: bool) -> Self {
-        let mut report = Self { label: label.to_owned(), ..Self::default() };
+        let mut report = Self {
+            label: label.to_owned(),
+            ..Self::default()
+        };
         let mut results: Vec<(usize, usize)> = output.lines().filter_map(result_line).collect();
         if !every_line {
             results.drain(..results.len().saturating_sub(1));
@@ -46,12 +49,16 @@ impl Report {
         let mut names = failures(&output);
         report.failed = names.split_off(names.len().saturating_sub(failed));
         while report.failed.len() < failed {
-            report.failed.push("a test that the output does not name".to_owned());
+            report
+                .failed
+                .push("a test that the output does not name".to_owned());
         }
         report.skipped = output.lines().filter_map(ignored_line).collect();
         report.ended_early = results.is_empty();
         if report.ended_early {
-            report.passed = verdicts(&output).filter(|(_, verdict)| *verdict == "ok").count();
+            report.passed = verdicts(&output)
+                .filter(|(_, verdict)| *verdict == "ok")
+                .count();
         }
         report.output = output;
         report
@@ -67,7 +74,10 @@ impl Report {
                 self.failed.push(name.to_owned());
             }
         }
-        self.failed.push(format!("{how}; without a verdict: {}", unfinished.join(", ")));
+        self.failed.push(format!(
+            "{how}; without a verdict: {}",
+            unfinished.join(", ")
+        ));
     }
 
     /// Moves the tests that said why they could not run from passed to skipped. The kit writes one
@@ -90,7 +100,12 @@ impl Report {
 
     /// One line, and everything the binary printed when something failed.
     pub(crate) fn print(&self) {
-        println!("{:<44} {} ({:.1} s)", self.label, self.counts(), self.took.as_secs_f64());
+        println!(
+            "{:<44} {} ({:.1} s)",
+            self.label,
+            self.counts(),
+            self.took.as_secs_f64()
+        );
         if !self.failed.is_empty() {
             println!("{}", self.output.trim_end());
             for name in &self.failed {
@@ -111,8 +126,10 @@ impl Tally {
     pub(crate) fn add_silently(&mut self, report: &Report) {
         let label = &report.label;
         self.passed += report.passed;
-        self.failed.extend(report.failed.iter().map(|name| format!("{label}: {name}")));
-        self.skipped.extend(report.skipped.iter().map(|skip| format!("{label}: {skip}")));
+        self.failed
+            .extend(report.failed.iter().map(|name| format!("{label}: {name}")));
+        self.skipped
+            .extend(report.skipped.iter().map(|skip| format!("{label}: {skip}")));
     }
 
     /// Lists what was skipped and what failed, and ends with the line of sums.
@@ -130,7 +147,11 @@ impl Tally {
             println!("failed   {name}");
         }
         println!("{sums}");
-        if self.failed.is_empty() { Ok(()) } else { Err("a test failed".into()) }
+        if self.failed.is_empty() {
+            Ok(())
+        } else {
+            Err("a test failed".into())
+        }
     }
 }
 
@@ -146,7 +167,9 @@ fn test_name(skip: &str) -> &str {
 fn result_line(line: &str) -> Option<(usize, usize)> {
     let (_, counts) = line.strip_prefix("test result: ")?.split_once(". ")?;
     let count = |word: &str| {
-        counts.split("; ").find_map(|part| part.strip_suffix(word)?.trim().parse().ok())
+        counts
+            .split("; ")
+            .find_map(|part| part.strip_suffix(word)?.trim().parse().ok())
     };
     Some((count("passed")?, count("failed")?))
 }
@@ -164,7 +187,9 @@ fn verdict_line(line: &str) -> Option<(&str, &str)> {
 fn ignored_line(line: &str) -> Option<String> {
     let (name, verdict) = verdict_line(line)?;
     let why = verdict.strip_prefix("ignored")?;
-    let why = why.strip_prefix(", ").unwrap_or("ignored, without a reason");
+    let why = why
+        .strip_prefix(", ")
+        .unwrap_or("ignored, without a reason");
     Some(format!("{name}: {why}"))
 }
 
@@ -210,7 +235,10 @@ mod tests {
 
     #[test]
     fn a_skip_is_counted_once_and_taken_off_the_passed() {
-        let mut report = Report { passed: 3, ..Report::default() };
+        let mut report = Report {
+            passed: 3,
+            ..Report::default()
+        };
         report.add_skips("SKIPPED a: no pidfd\nSKIPPED a: no pidfd\n\nSKIPPED b: no mqueue\n");
         assert_eq!(report.counts(), "1 passed, 0 failed, 2 skipped");
         assert_eq!(report.skipped, ["a: no pidfd", "b: no mqueue"]);

@@ -58,7 +58,9 @@ impl<'a> Runner<'a> {
             Some(confinement) => confinement.apply(&mut command, target),
             None => {
                 let dir = target.dir.as_os_str();
-                command.current_dir(&target.dir).env("CARGO_MANIFEST_DIR", dir);
+                command
+                    .current_dir(&target.dir)
+                    .env("CARGO_MANIFEST_DIR", dir);
                 command.arg("--").arg(&target.executable);
             }
         }
@@ -74,14 +76,20 @@ impl<'a> Runner<'a> {
                     let all = String::from_utf8_lossy(&list.stdout);
                     report.blame_unfinished(&all, &ended.how);
                 } else if !ended.succeeded && report.failed.is_empty() {
-                    report.failed.push(format!("its tests passed, but {}", ended.how));
+                    report
+                        .failed
+                        .push(format!("its tests passed, but {}", ended.how));
                 }
                 report
             }
             Kind::Example => Report {
                 label: target.label.clone(),
                 passed: usize::from(ended.succeeded),
-                failed: if ended.succeeded { Vec::new() } else { vec![ended.how] },
+                failed: if ended.succeeded {
+                    Vec::new()
+                } else {
+                    vec![ended.how]
+                },
                 output: ended.output,
                 ..Report::default()
             },
@@ -95,7 +103,9 @@ impl<'a> Runner<'a> {
     /// test build, so that nothing is built anew.
     pub(crate) fn run_doctests(&self, packages: &[&Package]) -> Outcome<Vec<Report>> {
         let mut command = Command::new("cargo");
-        command.args(["test", "--doc", "--no-fail-fast"]).args(Workspace::selection(packages));
+        command
+            .args(["test", "--doc", "--no-fail-fast"])
+            .args(Workspace::selection(packages));
         let (ended, skips) = self.watch(command.current_dir(root()))?;
         let mut reports = Vec::new();
         for section in ended.output.split("   Doc-tests ").skip(1) {
@@ -103,7 +113,9 @@ impl<'a> Runner<'a> {
             let label = format!("{name} doctests");
             let mut report = Report::from_harness(&label, section.to_owned(), true);
             if report.ended_early {
-                report.failed.push("no result: its doctests did not build or were killed".into());
+                report
+                    .failed
+                    .push("no result: its doctests did not build or were killed".into());
             }
             report.took = doctests_took(section);
             reports.push(report);
@@ -112,7 +124,12 @@ impl<'a> Runner<'a> {
         if !ended.succeeded && !explained {
             let failed = vec![format!("{command:?}: {}", ended.how)];
             let label = "doctests".to_owned();
-            reports.push(Report { label, failed, output: ended.output, ..Report::default() });
+            reports.push(Report {
+                label,
+                failed,
+                output: ended.output,
+                ..Report::default()
+            });
         }
         if let Some(last) = reports.last_mut() {
             last.add_skips(&skips);
@@ -140,7 +157,13 @@ impl Drop for Runner<'_> {
 /// What rustdoc says at the end: `all doctests ran in 0.78s; merged …`.
 fn doctests_took(output: &str) -> Duration {
     let seconds = output.lines().find_map(|line| {
-        line.strip_prefix("all doctests ran in ")?.split_once('s')?.0.parse().ok()
+        line.strip_prefix("all doctests ran in ")?
+            .split_once('s')?
+            .0
+            .parse()
+            .ok()
     });
-    seconds.and_then(|s| Duration::try_from_secs_f64(s).ok()).unwrap_or_default()
+    seconds
+        .and_then(|s| Duration::try_from_secs_f64(s).ok())
+        .unwrap_or_default()
 }

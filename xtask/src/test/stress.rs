@@ -18,8 +18,11 @@ pub(crate) fn run(runner: &Runner<'_>, targets: &[Target], rounds: u32) -> Outco
         let mut failed = 0;
         for target in targets {
             let report = runner.run(target)?;
-            let names: Vec<String> =
-                report.failed.iter().map(|name| format!("{}: {name}", report.label)).collect();
+            let names: Vec<String> = report
+                .failed
+                .iter()
+                .map(|name| format!("{}: {name}", report.label))
+                .collect();
             if names.iter().any(|name| !failures.contains_key(name)) {
                 report.print();
             }

@@ -46,13 +46,22 @@ impl Target {
 /// Builds tests, examples and programs of `packages` without running them.
 pub(crate) fn build(packages: &[&Package]) -> Outcome<Built> {
     let mut command = Command::new("cargo");
-    command.args(["test", "--no-run", "--message-format=json-render-diagnostics"]);
-    command.args(Workspace::selection(packages)).current_dir(root());
+    command.args([
+        "test",
+        "--no-run",
+        "--message-format=json-render-diagnostics",
+    ]);
+    command
+        .args(Workspace::selection(packages))
+        .current_dir(root());
     println!("building: cargo test --no-run, {} packages", packages.len());
     let mut cargo = command.stdout(Stdio::piped()).spawn()?;
     let messages = BufReader::new(cargo.stdout.take().expect("stdout is piped above"));
 
-    let mut built = Built { tests: Vec::new(), programs: Vec::new() };
+    let mut built = Built {
+        tests: Vec::new(),
+        programs: Vec::new(),
+    };
     for line in messages.lines() {
         let message: Value = serde_json::from_str(&line?)?;
         if message["reason"] == "compiler-artifact" {
@@ -63,7 +72,9 @@ pub(crate) fn build(packages: &[&Package]) -> Outcome<Built> {
     if !status.success() {
         return Err(format!("{command:?} failed: {status}").into());
     }
-    built.tests.sort_by(|a, b| (a.is_example(), &a.label).cmp(&(b.is_example(), &b.label)));
+    built
+        .tests
+        .sort_by(|a, b| (a.is_example(), &a.label).cmp(&(b.is_example(), &b.label)));
     refuse_shared_names(&built.tests)?;
     Ok(built)
 }
@@ -92,7 +103,12 @@ impl Built {
             (_, false) => return,
         };
         let label = format!("{} {place}", package.name);
-        self.tests.push(Target { label, kind, executable, dir: package.dir.clone() });
+        self.tests.push(Target {
+            label,
+            kind,
+            executable,
+            dir: package.dir.clone(),
+        });
     }
 }
 
@@ -101,9 +117,11 @@ fn refuse_shared_names(targets: &[Target]) -> Outcome {
     let mut seen: HashMap<&Path, &str> = HashMap::new();
     for target in targets {
         if let Some(other) = seen.insert(&target.executable, &target.label) {
-            return Err(
-                format!("{other} and {} are built to one file: rename one", target.label).into()
-            );
+            return Err(format!(
+                "{other} and {} are built to one file: rename one",
+                target.label
+            )
+            .into());
         }
     }
     Ok(())

@@ -39,17 +39,29 @@ fn junk_drawers(tree: &Tree, manifest: &Manifest, findings: &mut Vec<Finding>) {
         let name = path.rsplit('/').next().unwrap_or(path);
         if JUNK_DRAWERS.contains(&name) {
             let message = "this file name says nothing: name it after what lives there";
-            findings.push(Finding::error(format!("{}/{path}", manifest.dir), 1, message));
+            findings.push(Finding::error(
+                format!("{}/{path}", manifest.dir),
+                1,
+                message,
+            ));
         }
     }
 }
 
 fn required_files(tree: &Tree, manifest: &Manifest, findings: &mut Vec<Finding>) {
-    let mechanism = if manifest.is_mechanism() { MECHANISM } else { &[] };
+    let mechanism = if manifest.is_mechanism() {
+        MECHANISM
+    } else {
+        &[]
+    };
     for file in EVERY_CRATE.iter().chain(mechanism) {
         let path = format!("{}/{file}", manifest.dir);
         if tree.text(&path).is_none() {
-            findings.push(Finding::error(path, 1, "this file is missing: every such crate has it"));
+            findings.push(Finding::error(
+                path,
+                1,
+                "this file is missing: every such crate has it",
+            ));
         }
     }
     let example = |path: &str| path.starts_with("examples/") && path.ends_with(".rs");
@@ -85,7 +97,10 @@ fn logic(code: &str) -> Vec<(usize, String)> {
             "mod" if item.ends_with(';') => {}
             "use" | "const" | "extern" | "" => {}
             "fn" if one_line_body(&item) => {}
-            "fn" => found.push((line, "a free function here is one line: move the body".into())),
+            "fn" => found.push((
+                line,
+                "a free function here is one line: move the body".into(),
+            )),
             word => found.push((
                 line,
                 format!("`{word}` has no place in lib.rs: give it a file and export it"),
@@ -135,7 +150,10 @@ fn first_word(item: &str) -> &str {
 }
 
 fn one_line_body(item: &str) -> bool {
-    let body = item.split_once('{').map_or("", |(_, body)| body).trim_end_matches('}');
+    let body = item
+        .split_once('{')
+        .map_or("", |(_, body)| body)
+        .trim_end_matches('}');
     let lines = body.lines().filter(|line| !line.trim().is_empty());
     lines.count() <= 1 && !body.contains(';')
 }

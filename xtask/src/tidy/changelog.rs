@@ -35,7 +35,10 @@ fn unreleased(text: &str) -> Option<(usize, usize)> {
         line.starts_with("## ") && line.to_ascii_lowercase().contains("unreleased")
     })?;
     let section = lines.take_while(|(_, line)| !line.starts_with("## "));
-    Some((index + 1, section.filter(|(_, line)| line.starts_with("- ")).count()))
+    Some((
+        index + 1,
+        section.filter(|(_, line)| line.starts_with("- ")).count(),
+    ))
 }
 
 #[cfg(test)]

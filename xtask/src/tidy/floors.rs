@@ -50,7 +50,11 @@ fn verdict(own: i64, other: Floor) -> Option<String> {
 }
 
 fn arrow(manifest: &Manifest, kind: &str, name: &str, message: &str) -> Finding {
-    Finding::error(&manifest.path, manifest.line_of(kind, name), format!("{name} {message}"))
+    Finding::error(
+        &manifest.path,
+        manifest.line_of(kind, name),
+        format!("{name} {message}"),
+    )
 }
 
 #[cfg(test)]

@@ -10,11 +10,18 @@ const INHERITED: &[&str] = &["version", "edition", "rust-version", "license"];
 pub(super) fn check(tree: &Tree, findings: &mut Vec<Finding>) {
     for manifest in tree.packages() {
         inherited(manifest, findings);
-        for (path, text) in tree.files_of(manifest).filter(|(path, _)| path.ends_with(".rs")) {
+        for (path, text) in tree
+            .files_of(manifest)
+            .filter(|(path, _)| path.ends_with(".rs"))
+        {
             let opens = text.starts_with("//! ") || text.starts_with("#![doc = include_str!");
             if !opens {
                 let message = "must open with `//!` and one sentence that says what lives here";
-                findings.push(Finding::error(format!("{}/{path}", manifest.dir), 1, message));
+                findings.push(Finding::error(
+                    format!("{}/{path}", manifest.dir),
+                    1,
+                    message,
+                ));
             }
         }
     }
@@ -22,7 +29,10 @@ pub(super) fn check(tree: &Tree, findings: &mut Vec<Finding>) {
 
 fn inherited(manifest: &Manifest, findings: &mut Vec<Finding>) {
     let from_workspace = |value: Option<&toml::Value>| {
-        value.and_then(|value| value.get("workspace")).and_then(toml::Value::as_bool) == Some(true)
+        value
+            .and_then(|value| value.get("workspace"))
+            .and_then(toml::Value::as_bool)
+            == Some(true)
     };
     for key in INHERITED {
         if !from_workspace(manifest.table["package"].get(key)) {

@@ -7,7 +7,11 @@ const AIM: usize = 400;
 const LIMIT: usize = 600;
 
 pub(super) fn check(tree: &Tree, findings: &mut Vec<Finding>) {
-    for (path, text) in tree.files().iter().filter(|(path, _)| path.ends_with(".rs")) {
+    for (path, text) in tree
+        .files()
+        .iter()
+        .filter(|(path, _)| path.ends_with(".rs"))
+    {
         let lines = text.lines().count();
         let message = format!("{lines} lines; aim at {AIM}, at most {LIMIT}: split it by subject");
         if lines > LIMIT {

@@ -3,14 +3,24 @@
 use super::Finding;
 use super::tree::Tree;
 
-const HEADINGS: &[&str] =
-    &["What it is", "When to choose it", "Example", "Limits", "When the peer dies", "Platforms"];
+const HEADINGS: &[&str] = &[
+    "What it is",
+    "When to choose it",
+    "Example",
+    "Limits",
+    "When the peer dies",
+    "Platforms",
+];
 
 /// An example longer than this is not read.
 const EXAMPLE_LINES: usize = 20;
 
 pub(super) fn check(tree: &Tree, findings: &mut Vec<Finding>) {
-    for manifest in tree.packages().iter().filter(|manifest| manifest.is_mechanism()) {
+    for manifest in tree
+        .packages()
+        .iter()
+        .filter(|manifest| manifest.is_mechanism())
+    {
         let path = format!("{}/README.md", manifest.dir);
         if let Some(text) = tree.text(&path) {
             headings(&path, text, findings);
@@ -28,8 +38,10 @@ fn headings(path: &str, text: &str, findings: &mut Vec<Finding>) {
             found.push((index + 1, heading.trim()));
         }
     }
-    let known: Vec<(usize, &str)> =
-        found.into_iter().filter(|(_, heading)| HEADINGS.contains(heading)).collect();
+    let known: Vec<(usize, &str)> = found
+        .into_iter()
+        .filter(|(_, heading)| HEADINGS.contains(heading))
+        .collect();
     for (place, wanted) in HEADINGS.iter().enumerate() {
         match known.get(place) {
             Some((_, heading)) if heading == wanted => {}
@@ -65,7 +77,11 @@ fn example(path: &str, text: &str, findings: &mut Vec<Finding>) {
         }
     }
     if rust_blocks == 0 {
-        findings.push(Finding::error(path, 1, "no ```rust block: show a whole example"));
+        findings.push(Finding::error(
+            path,
+            1,
+            "no ```rust block: show a whole example",
+        ));
     }
 }
 

@@ -43,7 +43,11 @@ pub(crate) fn lines_with_word<'a>(
 fn skip(bytes: &[u8], at: usize) -> usize {
     let rest = &bytes[at..];
     if rest.starts_with(b"//") {
-        return at + rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len());
+        return at
+            + rest
+                .iter()
+                .position(|byte| *byte == b'\n')
+                .unwrap_or(rest.len());
     }
     if rest.starts_with(b"/*") {
         return block_comment(bytes, at);
@@ -110,12 +114,23 @@ fn raw_prefix(bytes: &[u8], at: usize) -> bool {
 }
 
 fn raw_string(bytes: &[u8], start: usize) -> usize {
-    let open = start + bytes[start..].iter().position(|byte| *byte == b'"').unwrap_or_default();
-    let hashes = bytes[start..open].iter().filter(|byte| **byte == b'#').count();
+    let open = start
+        + bytes[start..]
+            .iter()
+            .position(|byte| *byte == b'"')
+            .unwrap_or_default();
+    let hashes = bytes[start..open]
+        .iter()
+        .filter(|byte| **byte == b'#')
+        .count();
     let mut at = open + 1;
     while at < bytes.len() {
         let closes = bytes[at] == b'"'
-            && bytes[at + 1..].iter().take_while(|byte| **byte == b'#').count() >= hashes;
+            && bytes[at + 1..]
+                .iter()
+                .take_while(|byte| **byte == b'#')
+                .count()
+                >= hashes;
         if closes {
             return at + 1 + hashes;
         }
@@ -149,7 +164,10 @@ mod tests {
     fn code_counts_and_text_does_not() {
         assert_eq!(words("unsafe { f() }"), 1);
         assert_eq!(words("// unsafe\n/* unsafe /* unsafe */ unsafe */"), 0);
-        assert_eq!(words(r##"let a = "unsafe \" unsafe"; let b = r#"unsafe " unsafe"#;"##), 0);
+        assert_eq!(
+            words(r##"let a = "unsafe \" unsafe"; let b = r#"unsafe " unsafe"#;"##),
+            0
+        );
         assert_eq!(words("let quote = '\"'; unsafe {}"), 1);
         assert_eq!(words("fn f<'a>(x: &'a str) { unsafe {} }"), 1);
         assert_eq!(words("let c = 'é'; let d = '\\''; unsafe {}"), 1);

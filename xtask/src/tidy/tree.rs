@@ -43,7 +43,9 @@ impl Tree {
     pub(crate) fn tracked(root: &Path) -> Outcome<Self> {
         let sh = Shell::new()?;
         sh.change_dir(root);
-        let list = cmd!(sh, "git ls-files --cached --others --exclude-standard").quiet().read()?;
+        let list = cmd!(sh, "git ls-files --cached --others --exclude-standard")
+            .quiet()
+            .read()?;
         let paths = list.lines().filter(|path| !path.starts_with(FIXTURES));
         let mut tree = Self::read(root, paths.map(str::to_owned))?;
         tree.changed = changed_packages(&sh, &tree)?;
@@ -93,7 +95,11 @@ impl Tree {
                 table,
             });
         }
-        Ok(Self { files, packages, changed: None })
+        Ok(Self {
+            files,
+            packages,
+            changed: None,
+        })
     }
 
     /// Every file, by path.
@@ -125,14 +131,19 @@ impl Tree {
     /// Whether the source of this package differs from the last release; true where no release
     /// is known.
     pub(crate) fn has_changed(&self, manifest: &Manifest) -> bool {
-        self.changed.as_ref().is_none_or(|changed| changed.contains(&manifest.dir))
+        self.changed
+            .as_ref()
+            .is_none_or(|changed| changed.contains(&manifest.dir))
     }
 }
 
 impl Manifest {
     /// The package's name.
     pub(crate) fn name(&self) -> &str {
-        self.table["package"].get("name").and_then(toml::Value::as_str).unwrap_or_default()
+        self.table["package"]
+            .get("name")
+            .and_then(toml::Value::as_str)
+            .unwrap_or_default()
     }
 
     /// The value of `[package.metadata.ipc] key`.
@@ -159,13 +170,21 @@ impl Manifest {
     pub(crate) fn dependencies(&self, key: &str) -> Vec<&str> {
         let targets = self.table.get("target").and_then(toml::Value::as_table);
         let tables = std::iter::once(self.table.get(key))
-            .chain(targets.into_iter().flat_map(|t| t.values()).map(|t| t.get(key)))
+            .chain(
+                targets
+                    .into_iter()
+                    .flat_map(|t| t.values())
+                    .map(|t| t.get(key)),
+            )
             .flatten();
         let mut names: Vec<&str> = tables
             .filter_map(toml::Value::as_table)
             .flat_map(|table| table.iter())
             .map(|(name, value)| {
-                value.get("package").and_then(toml::Value::as_str).unwrap_or(name.as_str())
+                value
+                    .get("package")
+                    .and_then(toml::Value::as_str)
+                    .unwrap_or(name.as_str())
             })
             .collect();
         names.sort_unstable();
@@ -194,8 +213,16 @@ impl Manifest {
 /// The packages whose `src/` differs from the last tag, or else from where this branch left
 /// `origin/main`; `None` where neither exists.
 fn changed_packages(sh: &Shell, tree: &Tree) -> Outcome<Option<Vec<String>>> {
-    let tag = cmd!(sh, "git describe --tags --abbrev=0").quiet().ignore_stderr().read();
-    let fork = || cmd!(sh, "git merge-base HEAD origin/main").quiet().ignore_stderr().read();
+    let tag = cmd!(sh, "git describe --tags --abbrev=0")
+        .quiet()
+        .ignore_stderr()
+        .read();
+    let fork = || {
+        cmd!(sh, "git merge-base HEAD origin/main")
+            .quiet()
+            .ignore_stderr()
+            .read()
+    };
     let Ok(base) = tag.or_else(|_| fork()) else {
         return Ok(None);
     };
@@ -204,5 +231,11 @@ fn changed_packages(sh: &Shell, tree: &Tree) -> Outcome<Option<Vec<String>>> {
         let source = format!("{}/src/", manifest.dir);
         list.lines().any(|path| path.starts_with(&source))
     };
-    Ok(Some(tree.packages.iter().filter(touched).map(|manifest| manifest.dir.clone()).collect()))
+    Ok(Some(
+        tree.packages
+            .iter()
+            .filter(touched)
+            .map(|manifest| manifest.dir.clone())
+            .collect(),
+    ))
 }

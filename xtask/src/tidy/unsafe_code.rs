@@ -16,14 +16,21 @@ pub(super) fn check(tree: &Tree, findings: &mut Vec<Finding>) {
                 findings.push(Finding::error(&manifest.path, line, message));
             }
         }
-        for (path, text) in tree.files_of(manifest).filter(|(path, _)| path.ends_with(".rs")) {
+        for (path, text) in tree
+            .files_of(manifest)
+            .filter(|(path, _)| path.ends_with(".rs"))
+        {
             if allowed.iter().any(|file| file == path) {
                 continue;
             }
             for line in lines_with_word(&code_only(text), "unsafe") {
                 let message = "`unsafe` outside src/sys.rs: call a safe function of that file, or \
                                list this one in [package.metadata.ipc] unsafe";
-                findings.push(Finding::error(format!("{}/{path}", manifest.dir), line, message));
+                findings.push(Finding::error(
+                    format!("{}/{path}", manifest.dir),
+                    line,
+                    message,
+                ));
             }
         }
         forbidden_where_unused(tree, manifest, &allowed, findings);
@@ -33,8 +40,14 @@ pub(super) fn check(tree: &Tree, findings: &mut Vec<Finding>) {
 /// The files of a package that may hold `unsafe`, relative to it.
 fn allowed(manifest: &Manifest) -> Vec<String> {
     let listed = manifest.ipc("unsafe").and_then(toml::Value::as_array);
-    let listed = listed.into_iter().flatten().filter_map(toml::Value::as_str).map(str::to_owned);
-    std::iter::once("src/sys.rs".to_owned()).chain(listed).collect()
+    let listed = listed
+        .into_iter()
+        .flatten()
+        .filter_map(toml::Value::as_str)
+        .map(str::to_owned);
+    std::iter::once("src/sys.rs".to_owned())
+        .chain(listed)
+        .collect()
 }
 
 fn forbidden_where_unused(
@@ -51,7 +64,10 @@ fn forbidden_where_unused(
     }
     for root in ["src/lib.rs", "src/main.rs"] {
         let path = format!("{}/{root}", manifest.dir);
-        if tree.text(&path).is_some_and(|text| !text.lines().any(|line| line.trim() == FORBID)) {
+        if tree
+            .text(&path)
+            .is_some_and(|text| !text.lines().any(|line| line.trim() == FORBID))
+        {
             let message = format!("this crate has no unsafe code: say so with {FORBID}");
             findings.push(Finding::error(path, 1, message));
         }

@@ -4,17 +4,32 @@ use super::Finding;
 use super::tree::Tree;
 
 /// First names of absolute paths that exist on one machine only.
-const PRIVATE_PLACES: &[&str] = &["home", "root", "Users", "work", "workspace", "builds", "mnt"];
+const PRIVATE_PLACES: &[&str] = &[
+    "home",
+    "root",
+    "Users",
+    "work",
+    "workspace",
+    "builds",
+    "mnt",
+];
 
 /// Hosts that serve packages, in two halves, so that this file does not contain them.
-const REGISTRY_HOSTS: &[(&str, &str)] =
-    &[("index.", "crates.io"), ("static.", "crates.io"), ("deb.", "debian.org")];
+const REGISTRY_HOSTS: &[(&str, &str)] = &[
+    ("index.", "crates.io"),
+    ("static.", "crates.io"),
+    ("deb.", "debian.org"),
+];
 
 /// Files that others write.
 const EXEMPT: &[&str] = &["Cargo.lock", "LICENSE-APACHE", "LICENSE-MIT"];
 
 pub(super) fn check(tree: &Tree, findings: &mut Vec<Finding>) {
-    for (path, text) in tree.files().iter().filter(|(path, _)| !EXEMPT.contains(&path.as_str())) {
+    for (path, text) in tree
+        .files()
+        .iter()
+        .filter(|(path, _)| !EXEMPT.contains(&path.as_str()))
+    {
         for (index, line) in text.lines().enumerate() {
             if let Some(message) = verdict(line) {
                 findings.push(Finding::error(path, index + 1, message));
@@ -25,15 +40,22 @@ pub(super) fn check(tree: &Tree, findings: &mut Vec<Finding>) {
 
 fn verdict(line: &str) -> Option<String> {
     if let Some(place) = PRIVATE_PLACES.iter().find(|place| holds_path(line, place)) {
-        return Some(format!("a path under {place}/ exists on one machine only: make it relative"));
+        return Some(format!(
+            "a path under {place}/ exists on one machine only: make it relative"
+        ));
     }
-    if REGISTRY_HOSTS.iter().any(|(a, b)| line.contains(&format!("{a}{b}"))) {
+    if REGISTRY_HOSTS
+        .iter()
+        .any(|(a, b)| line.contains(&format!("{a}{b}")))
+    {
         return Some("a registry's host: leave it to the tools' configuration".to_owned());
     }
     if cites_tracker(line) {
         return Some("a number of a tracker: say here what it says there".to_owned());
     }
-    let conflict = ["<<<<<<< ", ">>>>>>> "].iter().any(|mark| line.starts_with(mark));
+    let conflict = ["<<<<<<< ", ">>>>>>> "]
+        .iter()
+        .any(|mark| line.starts_with(mark));
     conflict.then(|| "the mark of a merge conflict: resolve it".to_owned())
 }
 
@@ -76,7 +98,10 @@ mod tests {
     #[test]
     fn a_relative_path_is_no_private_place() {
         let place = "work";
-        assert!(!holds_path("target/work/x and ../work/y and $HOME/work/z", place));
+        assert!(!holds_path(
+            "target/work/x and ../work/y and $HOME/work/z",
+            place
+        ));
         assert!(holds_path(&format!("cd /{place}/x"), place));
     }
 }

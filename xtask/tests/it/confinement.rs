@@ -32,7 +32,11 @@ fn root_or_skip(test: &str) -> bool {
     let line = format!("SKIPPED {test}: needs root, to give it up");
     eprintln!("{line}");
     if let Some(path) = std::env::var_os("IPC_TESTKIT_SKIPS") {
-        let mut file = std::fs::OpenOptions::new().append(true).create(true).open(path).unwrap();
+        let mut file = std::fs::OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(path)
+            .unwrap();
         writeln!(file, "{line}").unwrap();
     }
     false
@@ -53,9 +57,14 @@ fn debugging_calls_are_denied_under_the_filter() {
     }
     let exe = std::env::current_exe().unwrap();
     let program = [exe.to_str().unwrap(), "--exact", test];
-    let output = launch(&["--filtered"], &program).env(ROLE, "1").output().unwrap();
+    let output = launch(&["--filtered"], &program)
+        .env(ROLE, "1")
+        .output()
+        .unwrap();
     assert_eq!(output.status.code(), Some(ROLE_DONE), "{}", text(&output));
-    let status = launch(&["--filtered"], &["cat", "/proc/self/status"]).output().unwrap();
+    let status = launch(&["--filtered"], &["cat", "/proc/self/status"])
+        .output()
+        .unwrap();
     assert!(text(&status).contains("NoNewPrivs:\t1"));
 }
 
@@ -64,14 +73,24 @@ fn root_and_the_big_shm_are_left_behind() {
     if !root_or_skip("confinement::root_and_the_big_shm_are_left_behind") {
         return;
     }
-    let status = launch(&["--unprivileged"], &["cat", "/proc/self/status"]).output().unwrap();
+    let status = launch(&["--unprivileged"], &["cat", "/proc/self/status"])
+        .output()
+        .unwrap();
     let status = text(&status);
-    assert!(status.contains("Uid:\t65534\t65534\t65534\t65534"), "{status}");
+    assert!(
+        status.contains("Uid:\t65534\t65534\t65534\t65534"),
+        "{status}"
+    );
     assert!(status.contains("Groups:\t \n"), "{status}");
     assert!(status.contains("CapEff:\t0000000000000000"), "{status}");
-    let mounts = launch(&["--unprivileged"], &["cat", "/proc/self/mounts"]).output().unwrap();
+    let mounts = launch(&["--unprivileged"], &["cat", "/proc/self/mounts"])
+        .output()
+        .unwrap();
     let mounts = text(&mounts);
-    let shm = mounts.lines().rfind(|line| line.contains(" /dev/shm ")).expect("a /dev/shm");
+    let shm = mounts
+        .lines()
+        .rfind(|line| line.contains(" /dev/shm "))
+        .expect("a /dev/shm");
     assert!(shm.contains("size=65536k"), "{shm}");
     assert!(!mounts.contains(" /dev/mqueue "), "{mounts}");
 }
@@ -79,7 +98,10 @@ fn root_and_the_big_shm_are_left_behind() {
 #[test]
 fn the_program_does_not_outlive_who_asked() {
     let stranger = ["launch", "--parent", "1", "--", "true"];
-    let output = Command::new(env!("CARGO_BIN_EXE_xtask")).args(stranger).output().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_xtask"))
+        .args(stranger)
+        .output()
+        .unwrap();
     assert_eq!(output.status.code(), Some(1));
 
     // A shell starts `launch` and is killed once the program is up; the program's end closes the
@@ -88,7 +110,11 @@ fn the_program_does_not_outlive_who_asked() {
     let xtask = env!("CARGO_BIN_EXE_xtask");
     let program = "sh -c 'printf up; exec sleep 600'";
     let script = format!("{xtask} launch --parent $$ -- {program} & wait");
-    let mut shell = Command::new("sh").args(["-c", &script]).stdout(writer).spawn().unwrap();
+    let mut shell = Command::new("sh")
+        .args(["-c", &script])
+        .stdout(writer)
+        .spawn()
+        .unwrap();
     let mut word = [0; 2];
     reader.read_exact(&mut word).unwrap();
     assert_eq!(&word, b"up");

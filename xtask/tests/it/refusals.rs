@@ -3,7 +3,10 @@
 use std::process::{Command, Output};
 
 fn xtask(args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_xtask")).args(args).output().expect("xtask starts")
+    Command::new(env!("CARGO_BIN_EXE_xtask"))
+        .args(args)
+        .output()
+        .expect("xtask starts")
 }
 
 /// Checks that the command fails and that its errors contain `words`.
@@ -11,7 +14,10 @@ fn refuses(args: &[&str], words: &str) {
     let output = xtask(args);
     let errors = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!output.status.success(), "{args:?} succeeded");
-    assert!(errors.contains(words), "{args:?}: expected {words:?} in {errors}");
+    assert!(
+        errors.contains(words),
+        "{args:?}: expected {words:?} in {errors}"
+    );
 }
 
 #[test]
@@ -27,7 +33,10 @@ fn an_unknown_crate_is_named_beside_those_that_exist() {
 
 #[test]
 fn an_unknown_commit_is_refused_before_anything_is_built() {
-    refuses(&["bench", "--compare", "no/such/commit"], "git knows no commit");
+    refuses(
+        &["bench", "--compare", "no/such/commit"],
+        "git knows no commit",
+    );
     refuses(&["bench", "--compare", "--help"], "git knows no commit");
 }
 
