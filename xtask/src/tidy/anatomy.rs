@@ -1,5 +1,7 @@
 //! Rule `anatomy`: who knows one crate knows all of them.
 
+use std::collections::HashMap;
+
 use super::Finding;
 use super::source::code_only;
 use super::tree::{Floor, Manifest, Tree};
@@ -16,6 +18,7 @@ const JUNK_DRAWERS: &[&str] = &["mod.rs", "utils.rs", "types.rs", "common.rs", "
 const CRATE_DOCS: &str = "#![doc = include_str!(\"../README.md\")]";
 
 pub(super) fn check(tree: &Tree, findings: &mut Vec<Finding>) {
+    shared_example_names(tree, findings);
     for manifest in tree.packages() {
         junk_drawers(tree, manifest, findings);
         let Some(folder) = manifest.dir.strip_prefix("crates/") else {
@@ -31,6 +34,26 @@ pub(super) fn check(tree: &Tree, findings: &mut Vec<Finding>) {
         }
         required_files(tree, manifest, findings);
         library_root(tree, manifest, findings);
+    }
+}
+
+/// Cargo builds the examples of all packages into one directory: of two with one name, one is lost.
+fn shared_example_names(tree: &Tree, findings: &mut Vec<Finding>) {
+    let mut seen: HashMap<&str, &str> = HashMap::new();
+    for manifest in tree.packages() {
+        for (path, _) in tree.files_of(manifest) {
+            let name = path
+                .strip_prefix("examples/")
+                .and_then(|name| name.strip_suffix(".rs"));
+            let Some(name) = name.filter(|name| !name.contains('/')) else {
+                continue;
+            };
+            if let Some(other) = seen.insert(name, &manifest.dir) {
+                let message = format!("{other} has an example {name} too: rename one of them");
+                let path = format!("{}/{path}", manifest.dir);
+                findings.push(Finding::error(path, 1, message));
+            }
+        }
     }
 }
 
@@ -169,6 +192,7 @@ mod tests {
             "anatomy",
             check,
             &[
+                ("crates/ipc-twin/examples/talk.rs:1", "crates/ipc-even has"),
                 ("crates/ipc-odd/src/utils.rs:1", "says nothing"),
                 ("crates/ipc-odd/Cargo.toml:2", "different names"),
                 ("crates/ipc-odd/CHANGELOG.md:1", "missing"),
