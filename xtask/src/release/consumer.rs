@@ -98,14 +98,8 @@ impl<'a> Consumer<'a> {
             "{name} = {{ path = {:?}, features = [{features}] }}",
             self.path(self.package)
         )?;
-        // What else the example names: its user would add that as well.
-        let mut added = vec![name.as_str()];
-        for dependency in &self.package.dependencies {
-            let named = blocks.iter().any(|block| block.names(&dependency.name));
-            if named && !added.contains(&dependency.name.as_str()) {
-                added.push(&dependency.name);
-                writeln!(text, "{}", self.line(dependency))?;
-            }
+        for dependency in self.named_dependencies(blocks) {
+            writeln!(text, "{}", self.line(&dependency))?;
         }
         text.push_str("\n[patch.crates-io]\n");
         for package in self.packages {
@@ -117,6 +111,26 @@ impl<'a> Consumer<'a> {
             )?;
         }
         Ok(text)
+    }
+
+    /// What else the examples name: their user would add that as well. A crate that is used and
+    /// tested with different features has them all.
+    fn named_dependencies(&self, blocks: &[Block]) -> Vec<Dependency> {
+        let mut named: Vec<Dependency> = Vec::new();
+        for dependency in &self.package.dependencies {
+            let name = &dependency.name;
+            if *name == self.package.name || !blocks.iter().any(|block| block.names(name)) {
+                continue;
+            }
+            match named.iter_mut().find(|known| known.name == *name) {
+                Some(known) => {
+                    known.features.extend_from_slice(&dependency.features);
+                    known.default_features |= dependency.default_features;
+                }
+                None => named.push(dependency.clone()),
+            }
+        }
+        named
     }
 
     fn line(&self, dependency: &Dependency) -> String {
