@@ -52,12 +52,18 @@ fn targets(text: &str) -> Vec<(usize, &str)> {
         for (at, _) in line.match_indices("](") {
             let in_code = line[..at].matches('`').count() % 2 == 1;
             let target = line[at + 2..].split([')', ' ']).next().unwrap_or_default();
-            if !in_code && !target.contains(':') {
+            if !in_code && !target.contains(':') && !names_an_item(target) {
                 found.push((index + 1, target));
             }
         }
     }
     found
+}
+
+/// Whether a crate's README means a Rust item, which rustdoc checks: `Options` or `bind()`.
+fn names_an_item(target: &str) -> bool {
+    let name = target.trim_end_matches(['(', '!']);
+    !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '_')
 }
 
 fn follow(from: &Path, target: &str) -> Result<(), String> {
@@ -104,7 +110,8 @@ mod tests {
 
     #[test]
     fn links_in_code_and_to_other_sites_are_left_alone() {
-        let text = "a [b](c.md) `[d](e.md)`\n```\n[f](g.md)\n```\n[h](https://i) [j](#k-l)\n";
+        let text = "a [b](c.md) `[d](e.md)`\n```\n[f](g.md)\n```\n[h](https://i) [j](#k-l)\n\
+            [m](Options) [n](Options::new) [o](bind())\n";
         assert_eq!(targets(text), [(1, "c.md"), (5, "#k-l")]);
     }
 
