@@ -66,7 +66,7 @@ impl Snapshot {
     pub fn assert_unchanged(&self) {
         // The kernel lists a thread for a moment after it was joined: joining waits for the end
         // of its program, not of its task.
-        let patience = Instant::now() + Duration::from_secs(10);
+        let patience = Instant::now() + Duration::from_secs(2);
         let mut now = Self::take();
         while now.threads > self.threads && Instant::now() < patience {
             std::thread::yield_now();

@@ -3,7 +3,7 @@
 use crate::address::Address;
 use crate::sys::{self, Cmsg, Received};
 use ipc_core::{Credentials, Error, ErrorKind, Result};
-use ipc_sys::{Process, above_stdio, os_error};
+use ipc_sys::{Process, above_stdio};
 use rustix::io::Errno;
 use std::os::fd::OwnedFd;
 use std::vec::Drain;
@@ -80,46 +80,32 @@ impl Ancillary {
         self.from = Address::UNNAMED;
     }
 
-    /// Makes room for `max_fds`, and gives it.
-    pub(crate) fn room(&mut self, max_fds: usize) -> &mut [u8] {
+    /// Empties itself and takes in what `receive` brings, which is given room for `max_fds`.
+    /// Returns the message's length.
+    pub(crate) fn fill(
+        &mut self,
+        max_fds: usize,
+        receive: impl FnOnce(&mut [u8], &mut Intake<'_>) -> Result<Received>,
+    ) -> Result<usize> {
         self.clear();
         let bytes = sys::control_bytes(max_fds);
         if self.control.len() < bytes {
             self.control.resize(bytes, 0);
             self.fds.reserve(max_fds + 1);
         }
-        &mut self.control[..bytes]
-    }
-
-    /// Takes ownership of what the kernel put into the room.
-    pub(crate) fn take_in(&mut self, received: &Received, max_fds: usize) -> Result<()> {
-        let mut lost = None;
-        let mut count = 0;
+        let mut intake = Intake {
+            fds: &mut self.fds,
+            credentials: &mut self.credentials,
+            process: &mut self.process,
+            max_fds,
+            count: 0,
+            lost: false,
+        };
+        let received = receive(&mut self.control[..bytes], &mut intake)?;
+        let (count, lost) = (intake.count, intake.lost);
         self.from = received.from;
-        let control = &self.control[..received.control_bytes.min(self.control.len())];
-        for message in sys::cmsgs(control) {
-            match message {
-                Cmsg::Rights(fds) => {
-                    for fd in fds {
-                        count += 1;
-                        match above_stdio(fd) {
-                            Ok(fd) if count <= max_fds => self.fds.push(fd),
-                            Ok(extra) => drop(extra),
-                            Err(error) => lost = Some(error),
-                        }
-                    }
-                }
-                Cmsg::Credentials(credentials) => self.credentials = Some(credentials),
-                Cmsg::Pidfd(Ok(fd)) => match above_stdio(fd) {
-                    Ok(fd) => self.process = Some(Process::from(fd)),
-                    Err(error) => lost = Some(error),
-                },
-                Cmsg::Pidfd(Err(Errno::MFILE)) => lost = Some(os_error("recv", Errno::MFILE)),
-                Cmsg::Pidfd(Err(_)) | Cmsg::Other => {}
-            }
-        }
-        if !received.control_truncated && lost.is_none() && count <= max_fds {
-            return Ok(());
+        if !received.control_truncated && !lost && count <= max_fds {
+            return Ok(received.length);
         }
         // Who sent it stays known, so that the caller can tell whom to drop.
         self.fds.clear();
@@ -128,10 +114,49 @@ impl Ancillary {
     }
 }
 
+/// Where control messages go as they are found.
+pub(crate) struct Intake<'a> {
+    fds: &'a mut Vec<OwnedFd>,
+    credentials: &'a mut Option<Credentials>,
+    process: &'a mut Option<Process>,
+    max_fds: usize,
+    count: usize,
+    lost: bool,
+}
+
+impl Intake<'_> {
+    pub(crate) fn take(&mut self, message: Cmsg<'_>) {
+        match message {
+            Cmsg::Rights(fds) => {
+                for fd in fds {
+                    self.count += 1;
+                    // Those beyond what is taken are closed at once.
+                    if self.count <= self.max_fds
+                        && let Some(fd) = self.moved(fd)
+                    {
+                        self.fds.push(fd);
+                    }
+                }
+            }
+            Cmsg::Credentials(credentials) => *self.credentials = Some(credentials),
+            Cmsg::Pidfd(Ok(fd)) => *self.process = self.moved(fd).map(Process::from),
+            Cmsg::Pidfd(Err(Errno::MFILE)) => self.lost = true,
+            // The sender was gone before the kernel could make one.
+            Cmsg::Pidfd(Err(_)) | Cmsg::Other => {}
+        }
+    }
+
+    fn moved(&mut self, fd: OwnedFd) -> Option<OwnedFd> {
+        let moved = above_stdio(fd).ok();
+        self.lost |= moved.is_none();
+        moved
+    }
+}
+
 #[cold]
-fn truncated(count: usize, max_fds: usize, lost: Option<Error>) -> Error {
+fn truncated(count: usize, max_fds: usize, lost: bool) -> Error {
     let error = Error::new("recv", ErrorKind::Truncated);
-    if count >= max_fds && lost.is_none() {
+    if count >= max_fds && !lost {
         return error.hint(format!(
             "more descriptors came than the {max_fds} that are taken, so all were closed; \
              raise Options::max_fds where that many are meant"

@@ -9,7 +9,8 @@ use crate::policy::Policy;
 use crate::socket::{Socket, check_fds, did_not_fit, message};
 use crate::sys::{self, Outgoing};
 use ipc_core::{
-    Credentials, Error, ErrorKind, Interest, Pollable, Result, TryRecv, TrySend, Until, four_forms,
+    Credentials, Error, ErrorKind, Flush, Interest, Pollable, Result, TryRecv, TrySend, Until,
+    four_forms,
 };
 use ipc_sys::{PollFd, PollFlags, os_error, wait_any};
 use rustix::io::Errno;
@@ -343,6 +344,13 @@ impl Pollable for Datagram {
 impl TrySend for Datagram {
     fn try_send(&self, message: &[u8]) -> Result<()> {
         self.send_until(message, Until::Now)
+    }
+}
+
+impl Flush for Datagram {
+    /// Nothing is ever owed: a message goes out whole or not at all.
+    fn try_flush(&self) -> Result<()> {
+        Ok(())
     }
 }
 

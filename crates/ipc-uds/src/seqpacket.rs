@@ -5,7 +5,8 @@ use crate::ancillary::Ancillary;
 use crate::peer;
 use crate::socket::{Socket, check_fds, did_not_fit, message};
 use ipc_core::{
-    Credentials, Error, ErrorKind, Interest, Pollable, Result, TryRecv, TrySend, Until, four_forms,
+    Credentials, Error, ErrorKind, Flush, Interest, Pollable, Result, TryRecv, TrySend, Until,
+    four_forms,
 };
 use ipc_sys::{PollFd, PollFlags, Process, os_error, wait_any};
 use rustix::net::Shutdown;
@@ -206,6 +207,13 @@ impl Pollable for SeqPacket {
 impl TrySend for SeqPacket {
     fn try_send(&self, message: &[u8]) -> Result<()> {
         self.send_until(message, Until::Now)
+    }
+}
+
+impl Flush for SeqPacket {
+    /// Nothing is ever owed: a message goes out whole or not at all.
+    fn try_flush(&self) -> Result<()> {
+        Ok(())
     }
 }
 

@@ -144,7 +144,7 @@ impl Socket {
     pub(crate) fn recv_from(&self, buffer: &mut [u8], until: Until) -> Result<(usize, Address)> {
         let received = self.run("recv", Interest::Read, until, |dont_wait| {
             let flags = flag(dont_wait) | libc::MSG_TRUNC;
-            sys::recv_message(self.fd(), &mut *buffer, &mut [], flags)
+            sys::recv_message(self.fd(), &mut *buffer, &mut [], flags, |_| ())
         })?;
         Ok((received.length, received.from))
     }
@@ -157,13 +157,14 @@ impl Socket {
         whole: bool,
         until: Until,
     ) -> Result<usize> {
-        let room = ancillary.room(self.max_fds);
         let trunc = if whole { libc::MSG_TRUNC } else { 0 };
-        let received = self.run("recv", Interest::Read, until, |dont_wait| {
-            sys::recv_message(self.fd(), &mut *buffer, &mut *room, flag(dont_wait) | trunc)
-        })?;
-        ancillary.take_in(&received, self.max_fds)?;
-        Ok(received.length)
+        ancillary.fill(self.max_fds, |room, intake| {
+            self.run("recv", Interest::Read, until, |dont_wait| {
+                let flags = flag(dont_wait) | trunc;
+                let take = |message: Cmsg<'_>| intake.take(message);
+                sys::recv_message(self.fd(), &mut *buffer, &mut *room, flags, take)
+            })
+        })
     }
 
     /// [`recv_from`](Socket::recv_from) with the sender's ids; descriptors are closed.
@@ -173,16 +174,16 @@ impl Socket {
         until: Until,
     ) -> Result<(usize, Address, Option<Credentials>)> {
         let mut control = [0; sys::control_bytes(0)];
+        let mut credentials = None;
         let received = self.run("recv", Interest::Read, until, |dont_wait| {
             let flags = flag(dont_wait) | libc::MSG_TRUNC;
-            sys::recv_message(self.fd(), &mut *buffer, &mut control, flags)
+            let take = |message: Cmsg<'_>| {
+                if let Cmsg::Credentials(ids) = message {
+                    credentials = Some(ids);
+                }
+            };
+            sys::recv_message(self.fd(), &mut *buffer, &mut control, flags, take)
         })?;
-        let mut credentials = None;
-        for message in sys::cmsgs(&control[..received.control_bytes.min(control.len())]) {
-            if let Cmsg::Credentials(ids) = message {
-                credentials = Some(ids);
-            }
-        }
         Ok((received.length, received.from, credentials))
     }
 

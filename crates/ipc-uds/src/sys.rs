@@ -161,17 +161,18 @@ fn send_with_control(
 pub(crate) struct Received {
     /// The message's true length, which may be above the buffer's for a message socket.
     pub(crate) length: usize,
-    pub(crate) control_bytes: usize,
     pub(crate) control_truncated: bool,
     pub(crate) from: Address,
 }
 
-/// recvmsg(2), descriptors close-on-exec.
+/// recvmsg(2), descriptors close-on-exec. Each control message goes to `take`, which owns what it
+/// brings; what it does not keep is closed.
 pub(crate) fn recv_message(
     fd: BorrowedFd<'_>,
     buffer: &mut [u8],
     control: &mut [u8],
     flags: libc::c_int,
+    mut take: impl FnMut(Cmsg<'_>),
 ) -> rustix::io::Result<Received> {
     let mut name = NO_NAME;
     let mut slice = libc::iovec {
@@ -189,9 +190,10 @@ pub(crate) fn recv_message(
     // SAFETY: every pointer in `header` points to memory that outlives the call, valid for writes
     // over the length given beside it (recvmsg(2)).
     let length = check(unsafe { libc::recvmsg(fd.as_raw_fd(), &mut header, flags) })?;
+    let filled: usize = header.msg_controllen as _;
+    each_cmsg(&control[..filled.min(control.len())], &mut take);
     Ok(Received {
         length,
-        control_bytes: header.msg_controllen as _,
         control_truncated: header.msg_flags & libc::MSG_CTRUNC != 0,
         from: address(&name, header.msg_namelen),
     })
@@ -239,25 +241,30 @@ pub(crate) enum Cmsg<'a> {
     Other,
 }
 
-/// The control messages in what [`recv_message`] filled; each must be taken exactly once, since
-/// it owns the descriptors that it brings.
-pub(crate) fn cmsgs(control: &[u8]) -> impl Iterator<Item = Cmsg<'_>> {
-    let mut rest = control;
-    std::iter::from_fn(move || {
-        let length = usize::from_ne_bytes(*rest.first_chunk()?);
-        let level = int_at(rest, SIZE)?;
-        let kind = int_at(rest, SIZE + 4)?;
-        let data = rest.get(HEADER..length)?;
-        rest = rest.get(align(length)..).unwrap_or(&[]);
-        Some(match (level, kind) {
+/// Walks what the kernel has filled in a moment ago, once: each descriptor gets its owner here.
+fn each_cmsg(filled: &[u8], take: &mut impl FnMut(Cmsg<'_>)) {
+    let mut rest = filled;
+    while let Some((length, level, kind)) = header_of(rest) {
+        let Some(data) = rest.get(HEADER..length) else {
+            return;
+        };
+        take(match (level, kind) {
             (libc::SOL_SOCKET, libc::SCM_RIGHTS) => Cmsg::Rights(Rights(data)),
             (libc::SOL_SOCKET, libc::SCM_CREDENTIALS) => credentials(data),
-            (libc::SOL_SOCKET, SCM_PIDFD) => {
-                int_at(data, 0).map_or(Cmsg::Other, |fd| Cmsg::Pidfd(own(fd)))
-            }
+            (libc::SOL_SOCKET, SCM_PIDFD) => match int_at(data, 0) {
+                Some(number) => Cmsg::Pidfd(own(number)),
+                None => Cmsg::Other,
+            },
             _ => Cmsg::Other,
-        })
-    })
+        });
+        rest = rest.get(align(length)..).unwrap_or(&[]);
+    }
+}
+
+/// Length, level and kind of the control message at the beginning of `bytes`.
+fn header_of(bytes: &[u8]) -> Option<(usize, libc::c_int, libc::c_int)> {
+    let length = usize::from_ne_bytes(*bytes.first_chunk()?);
+    Some((length, int_at(bytes, SIZE)?, int_at(bytes, SIZE + 4)?))
 }
 
 /// The descriptors of one message; what is not taken is closed.

@@ -224,7 +224,7 @@ fn a_full_descriptor_table_in_the_middle_is_truncation_with_the_limit_named() {
             for free in 0..4usize {
                 let mut gifts = Ancillary::new();
                 left.send_with_fds(b"x", &copies(&null, 8)).expect("send");
-                setrlimit(Resource::Nofile, low.clone()).expect("lower is allowed");
+                setrlimit(Resource::Nofile, low).expect("lower is allowed");
                 let mut fillers = Vec::new();
                 while let Ok(filler) = File::open("/dev/null") {
                     fillers.push(filler);
@@ -234,7 +234,7 @@ fn a_full_descriptor_table_in_the_middle_is_truncation_with_the_limit_named() {
                 let reopened = (0..free)
                     .map(|_| File::open("/dev/null"))
                     .collect::<Vec<_>>();
-                setrlimit(Resource::Nofile, limits.clone()).expect("back");
+                setrlimit(Resource::Nofile, limits).expect("back");
                 let error = outcome.expect_err("no room");
                 assert_eq!(error.kind(), ErrorKind::Truncated, "{kind}");
                 assert!(error.to_string().contains("RLIMIT_NOFILE"), "{error}");

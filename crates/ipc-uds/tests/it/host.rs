@@ -1,7 +1,7 @@
 //! What the process and host may do to us: standard streams closed, no /proc, rights that lack.
 
-use ipc_testkit::{TempDir, deny_where, isolated, skip, watchdog, without_stdio};
-use ipc_uds::{Ancillary, ErrorKind, Options};
+use ipc_testkit::{TempDir, deny, deny_where, isolated, skip, watchdog, without_stdio};
+use ipc_uds::{Address, Ancillary, ErrorKind, Options};
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
@@ -76,5 +76,34 @@ fn an_accept_that_fails_is_typed_and_the_listener_stays_usable() {
             });
         });
         listener.accept().expect("the client is still there");
+    });
+}
+
+#[test]
+fn without_proc_what_would_have_to_follow_links_is_refused_instead() {
+    isolated!({
+        let dir = TempDir::new();
+        let path = dir.join("socket");
+        let listener = ipc_uds::bind(&path).expect("bind");
+        drop(std::os::unix::net::UnixListener::bind(dir.join("stale")).expect("bind"));
+        let sender = ipc_uds::datagram().expect("a socket");
+        // As where `/proc/self/fd` is not there.
+        deny(libc::SYS_connect, libc::ENOENT);
+        deny(libc::SYS_sendmsg, libc::ENOENT);
+        for outcome in [
+            ipc_uds::connect(&path).map(drop),
+            ipc_uds::connect_datagram(&path).map(drop),
+            sender.send_to(b"x", &Address::path(&path).expect("short")),
+            Options::new()
+                .replace_stale(true)
+                .bind(dir.join("stale"))
+                .map(drop),
+        ] {
+            let error = outcome.expect_err("no /proc");
+            assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+            assert!(error.to_string().contains("/proc"), "{error}");
+        }
+        assert!(dir.join("stale").exists());
+        drop(listener);
     });
 }

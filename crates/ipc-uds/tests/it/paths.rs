@@ -205,7 +205,7 @@ fn a_stale_path_of_any_kind_is_taken_over_and_a_live_one_never() {
             drop(leave(kind));
             drop(options.bind_datagram(&path).expect("stale"));
             drop(leave(kind));
-            std::fs::set_permissions(&path, PermissionsExt::from_mode(0)).expect("ours");
+            std::fs::set_permissions(&path, PermissionsExt::from_mode(0o000)).expect("ours");
             drop(
                 options
                     .bind(&path)
