@@ -5,8 +5,8 @@ use crate::ancillary::Ancillary;
 use crate::peer;
 use crate::socket::{Socket, check_fds, message};
 use ipc_core::{
-    ByteSink, ByteSource, Credentials, Debt, Error, ErrorKind, Flush, Framed, Interest, Pollable,
-    Result, TryRecv, TrySend, Until, four_forms,
+    ByteSink, ByteSource, Credentials, Debt, Error, ErrorKind, Flush, Framed, HalfClose, Interest,
+    Pollable, Result, TryRecv, TrySend, Until, four_forms,
 };
 use ipc_sys::{Process, os_error};
 use rustix::net::Shutdown;
@@ -290,6 +290,12 @@ impl ByteSink for Stream {
     }
     fn debt(&self) -> &Debt {
         &self.shared.debt
+    }
+}
+
+impl HalfClose for Stream {
+    fn close_write(&self) -> Result<()> {
+        self.close_write()
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::{Forked, Lab, single_step};
 use nix::sys::signal::Signal;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 /// Kills `operation` after `instructions` of its instructions, with all that the kernel then
@@ -14,15 +15,24 @@ pub fn kill_inside(operation: impl FnOnce(), instructions: u64) -> Result<bool, 
     Ok(steps >= instructions)
 }
 
-/// Lets `part` run in a forked copy and kills it at a random time within `at_most`, without
-/// reaping it; the zombie is given to `judge`.
+/// Lets `part` run in a forked copy and kills it at a random time within `at_most` of its start,
+/// without reaping it; the zombie is given to `judge`.
 pub fn kill_at_random<R>(
     lab: &mut Lab,
     at_most: Duration,
     part: impl FnOnce(),
     judge: impl FnOnce(&Forked) -> R,
 ) -> R {
-    let copy = Forked::new(part);
+    let started = lab.flag();
+    started.store(0, Ordering::Release);
+    let copy = Forked::new(|| {
+        started.store(1, Ordering::Release);
+        part();
+    });
+    // On a busy host the copy may run late: its time begins when it does.
+    while started.load(Ordering::Acquire) == 0 {
+        std::thread::yield_now();
+    }
     let micros = u64::try_from(at_most.as_micros())
         .unwrap_or(u64::MAX)
         .max(1);

@@ -1,7 +1,9 @@
 //! The laboratory's table: which experiments run, how often, and what they found.
 
 use super::Tally;
+use crate::shared_words;
 use std::process::ExitCode;
+use std::sync::atomic::AtomicU64;
 
 /// How many trials: with each change, by night, by week.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,6 +26,7 @@ pub struct Lab {
     pub tier: Tier,
     random: u64,
     tallies: Vec<Tally>,
+    flag: &'static AtomicU64,
 }
 
 impl Lab {
@@ -47,6 +50,11 @@ impl Lab {
         self.random ^= self.random << 25;
         self.random ^= self.random >> 27;
         self.random.wrapping_mul(0x2545_f491_4f6c_dd1d) % bound
+    }
+
+    /// A word that forked copies share, for the laboratory's own use.
+    pub(crate) fn flag(&self) -> &'static AtomicU64 {
+        self.flag
     }
 
     /// Enters a finished tally, and prints its line.
@@ -80,6 +88,7 @@ pub fn laboratory(experiments: &[(&str, Experiment)]) -> ExitCode {
         tier: options.tier,
         random: options.seed.max(1),
         tallies: Vec::new(),
+        flag: &shared_words(1)[0],
     };
     for (name, experiment) in experiments {
         let wanted = options.words.is_empty() || options.words.iter().any(|w| name.contains(w));
