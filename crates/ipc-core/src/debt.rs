@@ -43,13 +43,17 @@ impl Debt {
     ///
     /// # Errors
     /// As [`ByteSink::write_until`]; `WouldBlock` and `TimedOut` mean that no byte is out.
+    #[inline]
     pub fn send(&self, sink: &impl ByteSink, head: &[u8], body: &[u8], until: Until) -> Result<()> {
         let turn = self.turn.take(until).ok_or_else(|| until.over("send"))?;
         if self.owes() {
             self.pay(&turn, sink, until)?;
         }
+        let written = sink.write_until(head, body, until)?;
+        if written == head.len() + body.len() {
+            return Ok(());
+        }
         let mut rest = Rest { head, body };
-        let written = sink.write_until(rest.head, rest.body, until)?;
         rest.advance(written);
         self.finish_in_turn(&turn, sink, rest, until)
     }
@@ -119,6 +123,7 @@ impl Debt {
         }
     }
 
+    #[cold]
     fn finish_in_turn(
         &self,
         turn: &Held<'_>,

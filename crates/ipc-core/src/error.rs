@@ -77,7 +77,8 @@ impl ErrorKind {
 /// Why an operation failed.
 ///
 /// Building one with [`Error::new`] allocates nothing, so that a polling loop may see millions of
-/// [`ErrorKind::WouldBlock`]; only [`on`](Error::on) and an owned [`hint`](Error::hint) allocate.
+/// [`ErrorKind::WouldBlock`]; [`on`](Error::on), [`hint`](Error::hint) and
+/// [`caused_by`](Error::caused_by) do.
 ///
 /// ```
 /// use ipc_core::{Error, ErrorKind};
@@ -92,7 +93,14 @@ impl ErrorKind {
 /// ```
 pub struct Error {
     operation: &'static str,
+    // Behind one pointer: a result is handed up through several calls for every message.
+    more: Option<Box<More>>,
     kind: ErrorKind,
+}
+
+/// What only errors have that nobody sees millions of.
+#[derive(Default)]
+struct More {
     hint: Option<Cow<'static, str>>,
     object: Option<Box<str>>,
     source: Option<io::Error>,
@@ -101,39 +109,39 @@ pub struct Error {
 impl Error {
     /// An error of `kind` in `operation` (a verb: `send`, `open` …). Allocates nothing.
     #[must_use]
+    #[inline]
     pub const fn new(operation: &'static str, kind: ErrorKind) -> Self {
         Self {
             operation,
+            more: None,
             kind,
-            hint: None,
-            object: None,
-            source: None,
         }
     }
 
     /// Names the object that the operation was done to.
     #[must_use]
     pub fn on(mut self, object: impl fmt::Display) -> Self {
-        self.object = Some(object.to_string().into_boxed_str());
+        self.more().object = Some(object.to_string().into_boxed_str());
         self
     }
 
     /// Says in one lower-case clause what is wrong and, where known, what to do.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<Cow<'static, str>>) -> Self {
-        self.hint = Some(hint.into());
+        self.more().hint = Some(hint.into());
         self
     }
 
     /// Keeps the operating system's error as [`source`](std::error::Error::source).
     #[must_use]
     pub fn caused_by(mut self, source: io::Error) -> Self {
-        self.source = Some(source);
+        self.more().source = Some(source);
         self
     }
 
     /// The question that a caller asks: what kind of failure.
     #[must_use]
+    #[inline]
     pub const fn kind(&self) -> ErrorKind {
         self.kind
     }
@@ -147,23 +155,29 @@ impl Error {
     /// The object it was done to, where it has a name.
     #[must_use]
     pub fn object(&self) -> Option<&str> {
-        self.object.as_deref()
+        self.more.as_ref()?.object.as_deref()
     }
 
     /// The operating system's error number, where one stood behind the failure.
     #[must_use]
     pub fn raw_os_error(&self) -> Option<i32> {
-        self.source.as_ref().and_then(io::Error::raw_os_error)
+        self.more.as_ref()?.source.as_ref()?.raw_os_error()
+    }
+
+    fn more(&mut self) -> &mut More {
+        self.more.get_or_insert_default()
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.operation)?;
-        if let Some(object) = &self.object {
+        if let Some(object) = self.object() {
             write!(f, " `{}`", object.escape_debug())?;
         }
-        match (&self.hint, &self.source) {
+        let more = self.more.as_deref();
+        let hint = more.and_then(|more| more.hint.as_deref());
+        match (hint, more.and_then(|more| more.source.as_ref())) {
             (Some(hint), _) => write!(f, ": {hint}"),
             (None, Some(source)) if self.kind == ErrorKind::Other => write!(f, ": {source}"),
             _ => write!(f, ": {}", self.kind.text()),
@@ -174,7 +188,7 @@ impl fmt::Display for Error {
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?}({self}", self.kind)?;
-        if let Some(source) = &self.source {
+        if let Some(source) = self.more.as_ref().and_then(|more| more.source.as_ref()) {
             write!(f, "; {source}")?;
         }
         f.write_str(")")
@@ -183,7 +197,8 @@ impl fmt::Debug for Error {
 
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.source.as_ref().map(|source| source as _)
+        let source = self.more.as_ref()?.source.as_ref()?;
+        Some(source)
     }
 }
 
@@ -231,6 +246,11 @@ mod tests {
         let io = io::Error::from(error);
         assert_eq!(io.kind(), io::ErrorKind::PermissionDenied);
         assert!(io.get_ref().is_some_and(|inner| inner.is::<Error>()));
+    }
+
+    #[test]
+    fn an_error_is_no_larger_than_four_words() {
+        assert!(size_of::<Result<usize>>() <= 4 * size_of::<usize>());
     }
 
     #[test]

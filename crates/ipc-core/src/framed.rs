@@ -13,8 +13,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 const HEADER_BYTES: usize = 4;
 /// Memory for received bytes is taken in steps of this many bytes, as they arrive.
 const STEP_BYTES: usize = 64 * 1024;
-/// Up to here head and body are joined on the stack: cheaper than a gathered write.
-const JOINED_BYTES: usize = 512;
+/// Up to here length and message are joined on the stack: cheaper than a gathered write.
+const SMALL_BYTES: usize = 256;
+/// Up to here they are joined in memory that is kept: above it a copy costs more than a gathered
+/// write.
+const JOINED_BYTES: usize = 16 * 1024;
 
 /// Whole messages of up to a limit over any byte stream: [`send`](Framed::send) over a sink,
 /// [`recv`](Framed::recv) over a source, both over a stream.
@@ -31,6 +34,8 @@ pub struct Framed<T> {
     receiving: Turn,
     inbox: Mutex<Inbox>,
     buffered: AtomicBool,
+    /// Where a length and its message are joined.
+    joined: Mutex<Vec<u8>>,
 }
 
 impl<T> Framed<T> {
@@ -47,6 +52,7 @@ impl<T> Framed<T> {
             receiving: Turn::default(),
             inbox: Mutex::default(),
             buffered: AtomicBool::new(false),
+            joined: Mutex::default(),
         }
     }
 
@@ -100,15 +106,23 @@ impl<T: ByteSink> Framed<T> {
         }
         let length = (message.len() as u32).to_le_bytes();
         let whole = HEADER_BYTES + message.len();
-        if whole > JOINED_BYTES {
-            return self.inner.debt().send(&self.inner, &length, message, until);
+        let debt = self.inner.debt();
+        if whole <= SMALL_BYTES {
+            let mut joined = [0; SMALL_BYTES];
+            joined[..HEADER_BYTES].copy_from_slice(&length);
+            joined[HEADER_BYTES..whole].copy_from_slice(message);
+            return debt.send(&self.inner, &[], &joined[..whole], until);
         }
-        let mut joined = [0; JOINED_BYTES];
-        joined[..HEADER_BYTES].copy_from_slice(&length);
-        joined[HEADER_BYTES..whole].copy_from_slice(message);
-        self.inner
-            .debt()
-            .send(&self.inner, &[], &joined[..whole], until)
+        // Another thread may be using it: then the kernel gathers, which is right at any size.
+        match self.joined.try_lock() {
+            Ok(mut joined) if whole <= JOINED_BYTES => {
+                joined.clear();
+                joined.extend_from_slice(&length);
+                joined.extend_from_slice(message);
+                debt.send(&self.inner, &[], &joined, until)
+            }
+            _ => debt.send(&self.inner, &length, message, until),
+        }
     }
 
     fn flush_until(&self, until: Until) -> Result<()> {
@@ -198,6 +212,7 @@ struct Inbox {
 
 impl Inbox {
     /// The length of the first message where all of it is here.
+    #[inline]
     fn complete(&self, limit: usize) -> Result<Option<usize>> {
         let here = &self.buffer[self.start..self.filled];
         let Some((header, rest)) = here.split_first_chunk::<HEADER_BYTES>() else {
@@ -205,19 +220,18 @@ impl Inbox {
         };
         let length = u32::from_le_bytes(*header) as usize;
         if length > limit {
-            return Err(Error::new("recv", ErrorKind::Corrupt).hint(format!(
-                "a message of {length} bytes is announced, above the limit of {limit}; \
-                 close the channel, or raise max_message_bytes on both sides"
-            )));
+            return Err(announced(length, limit));
         }
         Ok((rest.len() >= length).then_some(length))
     }
 
+    #[inline]
     fn message(&self, length: usize) -> &[u8] {
         let from = self.start + HEADER_BYTES;
         &self.buffer[from..from + length]
     }
 
+    #[inline]
     fn consume(&mut self, bytes: usize) {
         self.start += bytes;
         if self.start == self.filled {
@@ -225,24 +239,31 @@ impl Inbox {
         }
     }
 
+    #[inline]
     fn may_hold_more(&self) -> bool {
         self.start < self.filled
     }
 
     /// Free room behind what is here; never empty. It grows by one step, and only when all that
     /// there was is filled with bytes that arrived.
+    #[inline]
     fn room(&mut self) -> &mut [u8] {
         if self.filled == self.buffer.len() {
-            if self.start > 0 {
-                self.buffer.copy_within(self.start..self.filled, 0);
-                self.filled -= self.start;
-                self.start = 0;
-            } else {
-                self.buffer.reserve_exact(STEP_BYTES);
-                self.buffer.resize(self.filled + STEP_BYTES, 0);
-            }
+            self.make_room();
         }
         &mut self.buffer[self.filled..]
+    }
+
+    #[cold]
+    fn make_room(&mut self) {
+        if self.start > 0 {
+            self.buffer.copy_within(self.start..self.filled, 0);
+            self.filled -= self.start;
+            self.start = 0;
+        } else {
+            self.buffer.reserve_exact(STEP_BYTES);
+            self.buffer.resize(self.filled + STEP_BYTES, 0);
+        }
     }
 
     fn end(&self) -> Error {
@@ -254,6 +275,14 @@ impl Inbox {
             self.filled - self.start
         ))
     }
+}
+
+#[cold]
+fn announced(length: usize, limit: usize) -> Error {
+    Error::new("recv", ErrorKind::Corrupt).hint(format!(
+        "a message of {length} bytes is announced, above the limit of {limit}; close the channel, \
+         or raise max_message_bytes on both sides"
+    ))
 }
 
 #[cold]

@@ -23,6 +23,7 @@ pub(crate) struct Held<'a>(&'a Turn);
 
 impl Turn {
     /// Takes the turn, or `None` when `until` is over.
+    #[inline]
     pub(crate) fn take(&self, until: Until) -> Option<Held<'_>> {
         if self.exchange(FREE, HELD) {
             return Some(Held(self));
@@ -56,6 +57,13 @@ impl Turn {
         }
     }
 
+    #[cold]
+    fn wake_next(&self) {
+        let _queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        self.freed.notify_one();
+    }
+
+    #[inline]
     fn exchange(&self, from: u32, to: u32) -> bool {
         self.state
             .compare_exchange(from, to, Ordering::Acquire, Ordering::Relaxed)
@@ -64,10 +72,10 @@ impl Turn {
 }
 
 impl Drop for Held<'_> {
+    #[inline]
     fn drop(&mut self) {
         if self.0.state.swap(FREE, Ordering::Release) == WANTED {
-            let _queue = self.0.queue.lock().unwrap_or_else(PoisonError::into_inner);
-            self.0.freed.notify_one();
+            self.0.wake_next();
         }
     }
 }

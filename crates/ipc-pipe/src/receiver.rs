@@ -144,6 +144,7 @@ fn does_not_fit(length: usize, room: usize) -> Error {
 }
 
 impl ByteSource for Receiver {
+    #[inline]
     fn read_until(&self, buffer: &mut [u8], until: Until) -> Result<usize> {
         if buffer.is_empty() {
             return Ok(0);

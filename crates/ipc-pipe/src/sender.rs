@@ -180,6 +180,7 @@ fn capacity_hint(bytes: usize) -> String {
 }
 
 impl ByteSink for Sender {
+    #[inline]
     fn write_until(&self, head: &[u8], body: &[u8], until: Until) -> Result<usize> {
         if head.len() + body.len() >= self.enlarge_from.load(Ordering::Relaxed) {
             self.enlarge();
@@ -187,6 +188,7 @@ impl ByteSink for Sender {
         self.end.write(head, body, until)
     }
 
+    #[inline]
     fn debt(&self) -> &Debt {
         &self.debt
     }

@@ -89,6 +89,7 @@ impl Stream {
 }
 
 impl ByteSource for Stream {
+    #[inline]
     fn read_until(&self, buffer: &mut [u8], until: Until) -> Result<usize> {
         if self.owes() {
             let try_read = || self.receiver.read_until(&mut *buffer, Until::Now);
@@ -99,9 +100,11 @@ impl ByteSource for Stream {
 }
 
 impl ByteSink for Stream {
+    #[inline]
     fn write_until(&self, head: &[u8], body: &[u8], until: Until) -> Result<usize> {
         self.sender.write_until(head, body, until)
     }
+    #[inline]
     fn debt(&self) -> &Debt {
         self.sender.debt()
     }

@@ -8,7 +8,11 @@ use std::io;
 /// reached. Allocates nothing for the kinds that loops see.
 #[must_use]
 pub fn os_error(operation: &'static str, errno: Errno) -> Error {
-    let error = Error::new(operation, kind(errno)).caused_by(io::Error::from(errno));
+    let error = Error::new(operation, kind(errno));
+    if matches!(errno, Errno::AGAIN | Errno::TIMEDOUT) {
+        return error;
+    }
+    let error = error.caused_by(io::Error::from(errno));
     match errno {
         Errno::MFILE => error.hint(format!(
             "this process has all the {} descriptors it may have (RLIMIT_NOFILE); \

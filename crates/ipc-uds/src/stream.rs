@@ -265,6 +265,7 @@ impl Stream {
 }
 
 impl ByteSource for Stream {
+    #[inline]
     fn read_until(&self, buffer: &mut [u8], until: Until) -> Result<usize> {
         if buffer.is_empty() {
             return Ok(0);
@@ -280,6 +281,7 @@ impl ByteSource for Stream {
 }
 
 impl ByteSink for Stream {
+    #[inline]
     fn write_until(&self, head: &[u8], body: &[u8], until: Until) -> Result<usize> {
         match head {
             [] => self.socket.send(body, until),
@@ -288,6 +290,7 @@ impl ByteSink for Stream {
                 .send_message(&message(head, body, &[], None), until),
         }
     }
+    #[inline]
     fn debt(&self) -> &Debt {
         &self.shared.debt
     }
