@@ -174,6 +174,19 @@ impl ReadEnd {
     /// Reads at least one byte into `buffer` and then `spill`; 0 is the end of the stream.
     #[inline]
     pub(crate) fn read(&self, buffer: &mut [u8], spill: &mut [u8], until: Until) -> Result<usize> {
+        // The blocking form is the plain call, here where it costs nothing more.
+        if until == Until::Forever
+            && spill.is_empty()
+            && let Ok(read) = rustix::io::read(self.fd(), &mut *buffer)
+        {
+            return Ok(read);
+        }
+        self.read_slowly(buffer, spill, until)
+    }
+
+    /// Every other form, and the blocking one where the plain call failed: what it said, it says
+    /// again.
+    fn read_slowly(&self, buffer: &mut [u8], spill: &mut [u8], until: Until) -> Result<usize> {
         loop {
             let outcome = match until {
                 Until::Forever if spill.is_empty() => rustix::io::read(self.fd(), &mut *buffer),
@@ -258,6 +271,20 @@ impl WriteEnd {
     /// Writes what there is room for of `head` and `body`, at least one byte of a non-empty pair.
     #[inline]
     pub(crate) fn write(&self, head: &[u8], body: &[u8], until: Until) -> Result<usize> {
+        // The blocking form is the plain call, here where it costs nothing more.
+        if until == Until::Forever
+            && head.is_empty()
+            && self.sigpipe.load(Ordering::Relaxed) == IGNORED
+            && let Ok(written) = rustix::io::write(self.fd(), body)
+        {
+            return Ok(written);
+        }
+        self.write_slowly(head, body, until)
+    }
+
+    /// Every other form, and the blocking one where the plain call failed: what it said, it says
+    /// again.
+    fn write_slowly(&self, head: &[u8], body: &[u8], until: Until) -> Result<usize> {
         loop {
             let outcome = match (until, self.sigpipe.load(Ordering::Relaxed)) {
                 (Until::Forever, IGNORED) => plain_write(self.fd(), head, body),

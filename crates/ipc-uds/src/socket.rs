@@ -226,13 +226,32 @@ impl Socket {
         mut call: impl FnMut(bool) -> rustix::io::Result<T>,
     ) -> Result<T> {
         let dont_wait = self.tries(until);
+        match call(dont_wait) {
+            Ok(done) => Ok(done),
+            Err(errno) => self.run_on(operation, interest, until, errno, || call(dont_wait)),
+        }
+    }
+
+    /// What follows a first try that failed.
+    #[cold]
+    fn run_on<T>(
+        &self,
+        operation: &'static str,
+        interest: Interest,
+        until: Until,
+        mut errno: Errno,
+        mut call: impl FnMut() -> rustix::io::Result<T>,
+    ) -> Result<T> {
         loop {
-            match call(dont_wait) {
-                Ok(done) => return Ok(done),
-                Err(Errno::INTR) => {}
+            match errno {
+                Errno::INTR => {}
                 // A blocking form comes here too where somebody set O_NONBLOCK on what we share.
-                Err(Errno::AGAIN) => self.again(operation, interest, until)?,
-                Err(errno) => return Err(self.failure(operation, errno)),
+                Errno::AGAIN => self.again(operation, interest, until)?,
+                errno => return Err(self.failure(operation, errno)),
+            }
+            match call() {
+                Ok(done) => return Ok(done),
+                Err(next) => errno = next,
             }
         }
     }
@@ -242,7 +261,6 @@ impl Socket {
         until != Until::Forever || self.watch.is_some()
     }
 
-    #[inline]
     fn again(&self, operation: &'static str, interest: Interest, until: Until) -> Result<()> {
         if self.watch.as_ref().is_some_and(|watch| watch.has_died()) {
             return self.last_look(operation, interest);
