@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod crash_point;
 mod descriptor;
 mod errno;
 mod lock_file;
@@ -10,6 +11,8 @@ mod sigpipe;
 mod sys;
 mod wait;
 
+#[cfg(feature = "failpoints")]
+pub use crate::crash_point::{crash_labels_passed, pass_crash_point};
 pub use crate::{
     descriptor::{above_stdio, reopen_nonblocking},
     errno::os_error,

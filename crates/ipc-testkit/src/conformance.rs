@@ -455,14 +455,13 @@ pub fn a_storm_of_signals_changes_nothing<C: Channel>(here: &str) {
         // A deadline is absolute: the storm does not stretch it.
         let mut bytes = [0; 64];
         let sent = storm.sent();
-        assert_kind(
-            C::recv_timeout(&rx, &mut bytes, 20 * SHORT),
-            ErrorKind::TimedOut,
-        );
-        assert!(
-            storm.sent() > sent,
-            "the storm blew while the receiver waited"
-        );
+        // On a busy host a wait may pass before the storm gets its turn.
+        while storm.sent() == sent {
+            assert_kind(
+                C::recv_timeout(&rx, &mut bytes, 20 * SHORT),
+                ErrorKind::TimedOut,
+            );
+        }
     });
 }
 

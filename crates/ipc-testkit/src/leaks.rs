@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
+use std::time::{Duration, Instant};
 
 /// What this process holds at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,7 +64,15 @@ impl Snapshot {
     /// With a list of what has leaked.
     #[track_caller]
     pub fn assert_unchanged(&self) {
-        let leaks = self.leaks(&Self::take());
+        // The kernel lists a thread for a moment after it was joined: joining waits for the end
+        // of its program, not of its task.
+        let patience = Instant::now() + Duration::from_secs(10);
+        let mut now = Self::take();
+        while now.threads > self.threads && Instant::now() < patience {
+            std::thread::yield_now();
+            now = Self::take();
+        }
+        let leaks = self.leaks(&now);
         assert!(leaks.is_empty(), "leaked: {}", leaks.join(", "));
     }
 

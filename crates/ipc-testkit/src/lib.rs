@@ -2,6 +2,7 @@
 
 mod allocations;
 pub mod conformance;
+pub mod crash;
 mod deny;
 mod isolate;
 mod leaks;
@@ -20,7 +21,7 @@ pub use crate::{
     role::{Child, DONE, Part, Role, Stage, run_role},
     skip::report_skip,
     storm::Storm,
-    sys::{close_stdio, set_sigpipe_default, set_umask, without_stdio},
+    sys::{close_stdio, set_sigpipe_default, set_umask, shared_words, without_stdio},
     temp_dir::TempDir,
     watchdog::{Watchdog, watchdog},
 };

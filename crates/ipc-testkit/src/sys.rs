@@ -123,3 +123,37 @@ impl ThisThread {
         unsafe { libc::syscall(libc::SYS_tgkill, self.process, self.thread, libc::SIGUSR1) };
     }
 }
+
+/// Forks a copy of this process, which must be one thread; the copy runs `part` and ends.
+pub(crate) fn fork(part: impl FnOnce()) -> nix::unistd::Pid {
+    // SAFETY: the caller has checked that this process is one thread, so no lock is held by a
+    // thread that the copy lacks; the copy never returns from here.
+    match unsafe { nix::unistd::fork() } {
+        Ok(nix::unistd::ForkResult::Parent { child }) => child,
+        Ok(nix::unistd::ForkResult::Child) => {
+            let ran = std::panic::catch_unwind(std::panic::AssertUnwindSafe(part));
+            // SAFETY: ends the copy without running what the original has registered for its
+            // own end (exit handlers, buffered output).
+            unsafe { libc::_exit(if ran.is_ok() { 0 } else { 101 }) }
+        }
+        Err(errno) => panic!("no process can be made: {errno}"),
+    }
+}
+
+/// `count` words of memory that forked copies share, zero at first; for the laboratory's own
+/// ledgers, outside what is tested. They live as long as the process.
+///
+/// # Panics
+/// Where the host has no memory left.
+#[must_use]
+pub fn shared_words(count: usize) -> &'static [std::sync::atomic::AtomicU64] {
+    let bytes = count * size_of::<u64>();
+    let protection = libc::PROT_READ | libc::PROT_WRITE;
+    let flags = libc::MAP_SHARED | libc::MAP_ANONYMOUS;
+    // SAFETY: a fresh anonymous mapping at an address of the kernel's choice (mmap(2)).
+    let start = unsafe { libc::mmap(ptr::null_mut(), bytes, protection, flags, -1, 0) };
+    assert_ne!(start, libc::MAP_FAILED, "{bytes} bytes of shared memory");
+    // SAFETY: the mapping is page-aligned, `bytes` long, zeroed (a valid atomic), and is never
+    // unmapped; every process that has it uses it through atomics alone.
+    unsafe { std::slice::from_raw_parts(start.cast(), count) }
+}
