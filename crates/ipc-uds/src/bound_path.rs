@@ -157,3 +157,30 @@ fn check_own(address: &Address, stat: &Stat) -> Result<()> {
         .on(address)
         .hint("another process replaced it at once; choose a directory that is yours alone"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_forked_childs_copy_leaves_the_path_alone() {
+        let name = format!("ipc-uds-bound-{}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        let fd = sys::socket("bind", sys::STREAM, SocketFlags::empty()).expect("a socket");
+        let address = Address::path(&path).expect("short");
+        let bound = bind(&fd, &address, &Options::new()).expect("bind");
+        let mut bound = bound.expect("a path");
+        let maker = std::mem::replace(&mut bound.owner, u32::MAX);
+        let inode = bound.inode;
+        drop(bound);
+        assert!(path.exists(), "another process made it");
+        let (path_again, owner) = (path.clone(), maker);
+        drop(BoundPath {
+            path: path_again,
+            inode,
+            owner,
+            _lock: None,
+        });
+        assert!(!path.exists(), "its maker removes it");
+    }
+}

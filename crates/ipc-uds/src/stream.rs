@@ -196,8 +196,12 @@ impl Stream {
 
     #[inline]
     fn recv_bytes(&self, buffer: &mut [u8], until: Until) -> Result<usize> {
+        // The kernel would wait for bytes even where there is no room for any.
+        if buffer.is_empty() {
+            return Ok(0);
+        }
         match self.socket.recv(buffer, until)? {
-            0 if !buffer.is_empty() => Err(self.socket.end("recv")),
+            0 => Err(self.socket.end("recv")),
             length => Ok(length),
         }
     }

@@ -1,6 +1,6 @@
 //! Abstract names, which have no permissions: credentials guard them.
 
-use ipc_testkit::{Stage, skip, watchdog};
+use ipc_testkit::{Stage, isolated, skip, watchdog};
 use ipc_uds::{Address, ErrorKind, MAX_PATH_BYTES, Options, Policy};
 use std::time::Duration;
 
@@ -12,26 +12,28 @@ fn name(what: &str) -> Address {
 
 #[test]
 fn names_of_any_length_and_bytes_work() {
-    let _watchdog = watchdog(PATIENCE);
-    for length in [1, 2, 50, MAX_PATH_BYTES - 1, MAX_PATH_BYTES] {
-        for filler in [0u8, b'/', 0xff] {
-            let mut bytes = format!("{}", std::process::id()).into_bytes();
-            bytes.resize(length.max(bytes.len()), filler);
-            let address = Address::abstract_name(&bytes).expect("up to 107 bytes");
-            let listener = ipc_uds::bind(address).expect("bind");
-            let client = ipc_uds::connect(address).expect("connect");
-            assert_eq!(listener.address().expect("named"), address);
-            assert_eq!(
-                client.peer_address().expect("named").as_abstract(),
-                Some(&*bytes)
-            );
-            let taken = ipc_uds::bind(address).map(drop).expect_err("taken");
-            assert_eq!(taken.kind(), ErrorKind::AlreadyExists);
-            drop(listener);
-            let gone = ipc_uds::connect(address).map(drop).expect_err("gone");
-            assert_eq!(gone.kind(), ErrorKind::Refused);
+    isolated!({
+        let _watchdog = watchdog(PATIENCE);
+        for length in [1, 2, 50, MAX_PATH_BYTES - 1, MAX_PATH_BYTES] {
+            for filler in [0u8, b'/', 0xff] {
+                let mut bytes = format!("{}", std::process::id()).into_bytes();
+                bytes.resize(length.max(bytes.len()), filler);
+                let address = Address::abstract_name(&bytes).expect("up to 107 bytes");
+                let listener = ipc_uds::bind(address).expect("bind");
+                let client = ipc_uds::connect(address).expect("connect");
+                assert_eq!(listener.address().expect("named"), address);
+                assert_eq!(
+                    client.peer_address().expect("named").as_abstract(),
+                    Some(&*bytes)
+                );
+                let taken = ipc_uds::bind(address).map(drop).expect_err("taken");
+                assert_eq!(taken.kind(), ErrorKind::AlreadyExists);
+                drop(listener);
+                let gone = ipc_uds::connect(address).map(drop).expect_err("gone");
+                assert_eq!(gone.kind(), ErrorKind::Refused);
+            }
         }
-    }
+    });
 }
 
 #[test]

@@ -20,8 +20,8 @@ static ALLOCATOR: ipc_testkit::CountingAllocator = ipc_testkit::CountingAllocato
 ipc_testkit::roles! {
     "frame echo" => two_processes::echo_frames,
     "descriptor giver" => two_processes::give_a_descriptor,
-    //     "caller" => death::connect_and_wait_to_be_killed,
-    //     "server" => death::serve_until_killed,
+    "caller" => death::connect_and_wait_to_be_killed,
+    "server" => death::serve_until_killed,
     "racing binder" => paths::race_to_bind,
     "stranger" => listeners::connect_as_another_user,
     "squatter" => abstract_names::squat,

@@ -1,4 +1,4 @@
-//! Awaits a child that filters what it is sent: `cargo run -p ipc-async --example filter`.
+//! Awaits a child that filters what it is sent: `cargo run -p ipc-async --example awaited_filter`.
 
 use ipc_async::Async;
 use std::process::Command;
