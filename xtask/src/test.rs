@@ -22,8 +22,8 @@ use crate::workspace::{Package, Workspace};
 /// `N passed, N failed, N skipped`.
 #[derive(clap::Args)]
 #[command(after_help = "\
---confined needs root to take away: it runs the same binaries as uid 65534 without groups and \
-without new privileges, in a mount namespace with a 64 MiB /dev/shm and no /dev/mqueue, and with \
+--confined needs root to take away: it runs the same binaries as user --uid without groups and without \
+new privileges, in a mount namespace with a 64 MiB /dev/shm and no /dev/mqueue, and with \
 ptrace, process_vm_* and perf_event_open denied by a seccomp filter. Doctests (which need the \
 toolchain's files) and xtask's own tests (which need the source tree) are left out then.
 
@@ -39,6 +39,15 @@ pub(crate) struct Args {
     /// Run as an unprivileged user with small /dev/shm, no /dev/mqueue, ptrace and perf denied.
     #[arg(long)]
     confined: bool,
+    /// The user and group of --confined. The kernel shows 65534 (nobody) also for users that it
+    /// cannot name, so code that asks who a peer is meets its hardest case there.
+    #[arg(
+        long,
+        value_name = "UID",
+        default_value_t = 65534,
+        requires = "confined"
+    )]
+    uid: u32,
     /// Seconds after which one test binary or example is killed.
     #[arg(long, value_name = "SECONDS", default_value_t = 600)]
     timeout: u64,
@@ -54,6 +63,7 @@ impl Args {
             stress: None,
             packages: Vec::new(),
             confined: false,
+            uid: 65534,
             timeout: 600,
             filters: Vec::new(),
         }
@@ -76,7 +86,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
     let built = targets::build(&packages)?;
     let confinement = args
         .confined
-        .then(|| Confinement::prepare(&built))
+        .then(|| Confinement::prepare(&built, args.uid))
         .transpose()?;
     let mut targets = built.tests;
     if !args.filters.is_empty() {

@@ -8,7 +8,6 @@ use std::process::Command;
 
 use nix::unistd::Uid;
 
-use super::launch::NOBODY;
 use super::targets::{Built, Target};
 use crate::Outcome;
 use crate::scratch::Scratch;
@@ -16,18 +15,19 @@ use crate::scratch::Scratch;
 /// Directories that exist while it lives.
 pub(crate) struct Confinement {
     scratch: Scratch,
-    unprivileged: bool,
+    /// Who runs the programs; `None` where we are not root and so cannot choose.
+    uid: Option<u32>,
     programs: Vec<(String, PathBuf)>,
 }
 
 impl Confinement {
     /// Copies the binaries to where the user may read them, and makes the user's directories.
-    pub(crate) fn prepare(built: &Built) -> Outcome<Self> {
+    pub(crate) fn prepare(built: &Built, uid: u32) -> Outcome<Self> {
         let scratch = Scratch::outside("confined")?;
-        let unprivileged = Uid::effective().is_root();
+        let uid = Uid::effective().is_root().then_some(uid);
         let mut confinement = Self {
             scratch,
-            unprivileged,
+            uid,
             programs: Vec::new(),
         };
         fs::set_permissions(confinement.scratch.dir(), Permissions::from_mode(0o755))?;
@@ -39,14 +39,14 @@ impl Confinement {
                 continue;
             }
             fs::set_permissions(&path, Permissions::from_mode(0o700))?;
-            if unprivileged {
-                chown(&path, Some(NOBODY), Some(NOBODY))?;
+            if let Some(uid) = uid {
+                chown(&path, Some(uid), Some(uid))?;
             }
         }
         let skips = confinement.home().join("skips");
         fs::write(&skips, "")?;
-        if unprivileged {
-            chown(&skips, Some(NOBODY), Some(NOBODY))?;
+        if let Some(uid) = uid {
+            chown(&skips, Some(uid), Some(uid))?;
         }
         for target in &built.tests {
             confinement.copy(&target.executable)?;
@@ -78,8 +78,8 @@ impl Confinement {
             command.env(format!("CARGO_BIN_EXE_{name}"), program);
         }
         command.arg("--filtered");
-        if self.unprivileged {
-            command.arg("--unprivileged");
+        if let Some(uid) = self.uid {
+            command.arg("--unprivileged").arg(uid.to_string());
         }
         command.arg("--").arg(self.place(&target.executable));
     }
@@ -100,8 +100,8 @@ impl Confinement {
 
     fn announce(&self) {
         println!("confined: no new privileges; ptrace, process_vm_*, perf_event_open denied");
-        if self.unprivileged {
-            println!("confined: uid {NOBODY}, no groups; /dev/shm of 64 MiB, no /dev/mqueue");
+        if let Some(uid) = self.uid {
+            println!("confined: uid {uid}, no groups; /dev/shm of 64 MiB, no /dev/mqueue");
         } else {
             println!("NOT confined, for want of root: the user, /dev/shm and /dev/mqueue stay");
         }

@@ -17,9 +17,6 @@ use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, TargetArch};
 
 use crate::Outcome;
 
-/// What the unprivileged user is called by number: `nobody` almost everywhere.
-pub(crate) const NOBODY: u32 = 65534;
-
 /// Becomes another program, tied to the life of the process that asked.
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -29,9 +26,9 @@ pub(crate) struct Args {
     /// Deny debugging and profiling system calls and new privileges.
     #[arg(long)]
     filtered: bool,
-    /// Leave root, the big /dev/shm and /dev/mqueue behind as well.
-    #[arg(long)]
-    unprivileged: bool,
+    /// Become this user, and leave the big /dev/shm and /dev/mqueue behind as well.
+    #[arg(long, value_name = "UID")]
+    unprivileged: Option<u32>,
     /// The program, then its arguments.
     #[arg(last = true, required = true)]
     command: Vec<OsString>,
@@ -39,9 +36,9 @@ pub(crate) struct Args {
 
 /// Applies what was asked for and replaces this process; returns only when that fails.
 pub(crate) fn run(args: Args) -> Outcome {
-    if args.unprivileged {
+    if let Some(uid) = args.unprivileged {
         shrink_the_host()?;
-        become_nobody()?;
+        become_user(uid)?;
     }
     // After the change of user, which clears it.
     prctl::set_pdeathsig(Signal::SIGKILL)?;
@@ -87,8 +84,8 @@ fn shrink_the_host() -> Outcome {
     }
 }
 
-fn become_nobody() -> Outcome {
-    let (user, group) = (Uid::from_raw(NOBODY), Gid::from_raw(NOBODY));
+fn become_user(uid: u32) -> Outcome {
+    let (user, group) = (Uid::from_raw(uid), Gid::from_raw(uid));
     setgroups(&[])?;
     setresgid(group, group, group)?;
     setresuid(user, user, user)?;

@@ -73,7 +73,7 @@ fn root_and_the_big_shm_are_left_behind() {
     if !root_or_skip("confinement::root_and_the_big_shm_are_left_behind") {
         return;
     }
-    let status = launch(&["--unprivileged"], &["cat", "/proc/self/status"])
+    let status = launch(&["--unprivileged", "65534"], &["cat", "/proc/self/status"])
         .output()
         .unwrap();
     let status = text(&status);
@@ -83,7 +83,7 @@ fn root_and_the_big_shm_are_left_behind() {
     );
     assert!(status.contains("Groups:\t \n"), "{status}");
     assert!(status.contains("CapEff:\t0000000000000000"), "{status}");
-    let mounts = launch(&["--unprivileged"], &["cat", "/proc/self/mounts"])
+    let mounts = launch(&["--unprivileged", "65534"], &["cat", "/proc/self/mounts"])
         .output()
         .unwrap();
     let mounts = text(&mounts);
