@@ -58,7 +58,7 @@ pub fn cell(group: &Group, lane: &Lane, floors: &[Floor]) -> Option<Cell> {
         state,
         n,
         latency: latency(&kept),
-        group: if one_way { kept.first()?.messages } else { lane.group },
+        group: if one_way { kept.first()?.messages } else { lane.group() },
         messages_per_second: rates,
         bytes_per_second: scaled(rates, size),
         // CPU nanoseconds a message are milli-CPU-seconds a million.

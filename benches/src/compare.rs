@@ -71,6 +71,7 @@ pub fn run(
         Crew { binary: base.to_owned(), planted: plants.base },
     ];
     let mut orchestrator = Orchestrator::new(cpus, crews)?;
+    orchestrator.use_copies()?;
     let mut progress = Progress::new(groups.len());
     let time = GROUP_MAX.min(TIME / groups.len().max(1) as u32);
 

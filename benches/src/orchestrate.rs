@@ -13,6 +13,7 @@ use crate::{
     plan::Group,
     protocol::{Answer, Order, SliceOrder},
     results::{Probe, State, Unmeasured},
+    scenario::Scenario,
     slices::{Slice, classify, prevailing},
     syscalls::{self, NoCount},
 };
@@ -29,8 +30,12 @@ const SLICE_OVERHEAD: Duration = Duration::from_micros(700);
 const GROUP_OVERHEAD: Duration = Duration::from_millis(25);
 /// How long connecting may take.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
+/// A slice is meant to take a hundredth of a second; who takes so long hangs.
+const SLICE_PATIENCE: Duration = Duration::from_secs(5);
 /// Operations shorter than this are timed in groups of about this length.
 const SHORT_NS: f64 = 2_000.0;
+/// Messages of a slice at least, however long each takes.
+const LEAST_MESSAGES: u32 = 4;
 /// Messages of a slice whose system calls are counted.
 const COUNTED_MESSAGES: u32 = 32;
 
@@ -52,14 +57,20 @@ pub struct Lane {
     pub maker: Maker,
     /// Its slices, in the order of rounds, rejected ones too.
     pub slices: Vec<Slice>,
-    /// Operations timed together.
-    pub group: u32,
     /// System calls per message.
     pub system_calls: Option<f64>,
     /// Why it was given up.
     pub failed: Option<String>,
-    messages: u32,
+    pattern: Pattern,
     planted_ns: f64,
+}
+
+/// How the operations of a slice are timed.
+#[derive(Clone, Copy, Debug)]
+struct Pattern {
+    messages: u32,
+    group: u32,
+    each_ns: f64,
 }
 
 impl Lane {
@@ -69,12 +80,16 @@ impl Lane {
             crew,
             maker,
             slices: Vec::new(),
-            group: 1,
             system_calls: None,
             failed: None,
-            messages: 1,
+            pattern: Pattern { messages: 1, group: 1, each_ns: 0.0 },
             planted_ns: 0.0,
         }
+    }
+
+    /// Operations timed together.
+    pub fn group(&self) -> u32 {
+        self.pattern.group
     }
 
     fn kept(&self) -> usize {
@@ -126,6 +141,21 @@ impl Orchestrator {
             started: Instant::now(),
             tracing_denied: false,
         })
+    }
+
+    /// Has all crews start from fresh copies of their binaries.
+    ///
+    /// The same bytes in two files can differ by a quarter in speed, as their pages lie in memory:
+    /// a linker leaves other page sizes behind than a copy does. A comparison must not see that.
+    pub fn use_copies(&mut self) -> Result<(), Trouble> {
+        for (index, crew) in self.crews.iter_mut().enumerate() {
+            let copy = self.directory.path().join(format!("ipc-bench-{index}"));
+            std::fs::copy(&crew.binary, &copy).map_err(|error| {
+                Trouble::Broken(format!("copy {}: {error}", crew.binary.display()))
+            })?;
+            crew.binary = copy;
+        }
+        Ok(())
     }
 
     /// How long the run has taken.
@@ -214,9 +244,7 @@ impl Orchestrator {
 
         let mut bench = Bench { orchestrator: self, group, lanes, pairs: &pairs, cpus };
         let pace = Pace::of(allowance, seats.len(), until);
-        for seat in &seats {
-            bench.calibrate(seat, pace.slice).map_err(at(seat.lane))?;
-        }
+        bench.calibrate(&seats, pace.slice)?;
         bench.rounds(&seats, &pace, round)?;
         if allowance.count_calls && bench.lanes.iter().all(|lane| lane.system_calls.is_none()) {
             for seat in &seats {
@@ -280,38 +308,65 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    /// Finds how many messages fill a slice, and how many must be timed together.
-    fn calibrate(&mut self, seat: &Seat, slice: Duration) -> Result<(), Trouble> {
-        let polls = self.group.shape.scenario.polls();
-        let mut messages = 8_u32;
-        let target_ns = slice.as_nanos() as f64;
-        loop {
-            let lane = &mut self.lanes[seat.lane];
-            (lane.messages, lane.group, lane.planted_ns) = (messages, 1, 0.0);
-            let begun = Instant::now();
-            let measured = self.slice(seat, usize::MAX)?;
-            let per_second = measured.per_second;
-            // In `wake` the pauses count too: the whole order tells how long a message takes.
-            let spent_ns = if per_second.is_finite() {
-                f64::from(messages) * 1e9 / per_second
-            } else {
-                begun.elapsed().as_nanos() as f64
+    /// Finds how many messages fill a slice, and how many must be timed together. Lanes of one
+    /// maker get the same numbers, so that their slices differ in nothing else.
+    fn calibrate(&mut self, seats: &[Seat], slice: Duration) -> Result<(), (usize, Trouble)> {
+        for (index, seat) in seats.iter().enumerate() {
+            let maker = self.lanes[seat.lane].maker.name;
+            let twin = seats[..index]
+                .iter()
+                .map(|before| &self.lanes[before.lane])
+                .find(|before| before.maker.name == maker);
+            let pattern = match twin {
+                Some(twin) => twin.pattern,
+                None => self.find_pattern(seat, slice).map_err(|trouble| (seat.lane, trouble))?,
             };
-            let each_ns = (spent_ns / f64::from(messages)).max(1.0);
-            let fitting = (target_ns / each_ns).clamp(1.0, 4e6) as u32;
+            let planted = self.orchestrator.planted(self.lanes[seat.lane].crew, self.group.mechanism);
+            let lane = &mut self.lanes[seat.lane];
+            lane.pattern = pattern;
+            lane.planted_ns = pattern.each_ns * planted;
+        }
+        Ok(())
+    }
+
+    fn find_pattern(&mut self, seat: &Seat, slice: Duration) -> Result<Pattern, Trouble> {
+        let target_ns = slice.as_nanos() as f64;
+        let mut messages = 8_u32;
+        loop {
+            // The faster of two: a slice that was disturbed must not make all others too short.
+            let one = self.trial(seat, messages)?;
+            let other = self.trial(seat, messages)?;
+            let (spent_ns, each_ns) = if one.0 < other.0 { one } else { other };
+            let fitting = (target_ns * f64::from(messages) / spent_ns.max(1.0)).clamp(1.0, 4e6) as u32;
             if spent_ns >= target_ns / 4.0 || messages >= fitting / 2 {
-                let lane = &mut self.lanes[seat.lane];
-                lane.group = (SHORT_NS / measured.typical_ns.max(1.0)).ceil().max(1.0) as u32;
-                let least = if polls { 8 } else { 4 };
+                let group = (SHORT_NS / each_ns.max(1.0)).ceil().max(1.0) as u32;
                 // Whole groups only: what is left over would not be timed.
-                lane.messages = fitting.max(least).next_multiple_of(lane.group);
-                let crew = lane.crew;
-                lane.planted_ns =
-                    measured.typical_ns * self.orchestrator.planted(crew, self.group.mechanism);
-                return Ok(());
+                let messages = fitting.max(LEAST_MESSAGES).next_multiple_of(group);
+                return Ok(Pattern { messages, group, each_ns });
             }
             messages = fitting.min(messages.saturating_mul(16)).max(messages + 1);
         }
+    }
+
+    /// One slice that does not count: how long it took, and one of its operations.
+    fn trial(&mut self, seat: &Seat, messages: u32) -> Result<(f64, f64), Trouble> {
+        // Timed as one group, or the clock reads would count as part of short operations.
+        let group = match self.group.shape.scenario {
+            Scenario::SingleThread | Scenario::RoundTripSpin => messages,
+            _ => 1,
+        };
+        let lane = &mut self.lanes[seat.lane];
+        lane.pattern = Pattern { messages, group, each_ns: 0.0 };
+        lane.planted_ns = 0.0;
+        let begun = Instant::now();
+        let measured = self.slice(seat, usize::MAX)?;
+        // In `wake` the pauses count too: only the whole order tells how long a message takes.
+        let spent_ns = if measured.per_second.is_finite() {
+            f64::from(messages) * 1e9 / measured.per_second
+        } else {
+            begun.elapsed().as_nanos() as f64
+        };
+        Ok((spent_ns, measured.typical_ns))
     }
 
     /// Rounds of all seats in turn, each round in the opposite order of the one before.
@@ -348,20 +403,19 @@ impl Bench<'_> {
         let lane = &self.lanes[seat.lane];
         let order = SliceOrder {
             end: seat.end,
-            messages: lane.messages,
-            group: lane.group,
+            messages: lane.pattern.messages,
+            group: lane.pattern.group,
             planted_ns: lane.planted_ns,
             counted: false,
         };
-        // Whatever the machine does meanwhile: a slice is meant to take a tenth of a second.
-        let patience = Duration::from_secs(10);
         let interrupt = &self.orchestrator.interrupt;
-        let answers = self.pairs[seat.pair].ask(&Order::Slice(order), patience, interrupt)?;
+        let pair = &self.pairs[seat.pair];
+        let answers = pair.ask(&Order::Slice(order), SLICE_PATIENCE, interrupt)?;
         let [Answer::Slice(client), Answer::Slice(server)] = answers else {
             return Err(Trouble::Broken("a worker answered out of turn".to_owned()));
         };
         let two_cpus = self.cpus.0 != self.cpus.1;
-        Ok(Slice::new(round, lane.messages, two_cpus, client, server))
+        Ok(Slice::new(round, lane.pattern.messages, two_cpus, client, server))
     }
 
     fn note_probes(&mut self, slice: &Slice) {
@@ -397,5 +451,5 @@ impl Bench<'_> {
 /// Where the number of calls is a property of the maker: polling makes as many as it has time
 /// for, and the pauses of `wake` are the harness's own.
 fn is_countable(group: &Group) -> bool {
-    !group.shape.scenario.polls() && group.shape.scenario != crate::scenario::Scenario::Wake
+    !group.shape.scenario.polls() && group.shape.scenario != Scenario::Wake
 }

@@ -58,8 +58,8 @@ fn connect(side: Side, meet: &Meet, shape: &Shape) -> io::Result<Box<dyn Endpoin
         Side::Client => (0, layout.len()),
         Side::Server => (layout.len(), 0),
     };
-    let cursor = |base| Cursor { base, slot: 0, lap: 0 };
-    Ok(Box::new(Rings { region, layout, tx: cursor(tx), rx: cursor(rx) }))
+    let (tx, rx) = (Cursor { base: tx, position: 0 }, Cursor { base: rx, position: 0 });
+    Ok(Box::new(Rings { region, layout, tx, rx }))
 }
 
 #[derive(Clone, Copy)]
@@ -71,7 +71,8 @@ struct Layout {
 impl Layout {
     fn of(size: usize) -> Layout {
         let stride = (SLOT_HEADER + size).next_multiple_of(LINE);
-        Layout { stride, slots: (RING_BYTES / stride).clamp(2, 64) }
+        let slots = (RING_BYTES / stride).clamp(2, 64);
+        Layout { stride, slots: 1 << slots.ilog2() }
     }
 
     fn len(self) -> usize {
@@ -83,21 +84,17 @@ impl Layout {
 /// full.
 struct Cursor {
     base: usize,
-    slot: usize,
-    lap: u32,
+    position: u64,
 }
 
 impl Cursor {
-    fn offset(&self, layout: Layout) -> usize {
-        self.base + RING_HEADER + self.slot * layout.stride
+    fn slot(&self, layout: Layout) -> usize {
+        let slot = self.position as usize & (layout.slots - 1);
+        self.base + RING_HEADER + slot * layout.stride
     }
 
-    fn advance(&mut self, layout: Layout) {
-        self.slot += 1;
-        if self.slot == layout.slots {
-            self.slot = 0;
-            self.lap = self.lap.wrapping_add(1);
-        }
+    fn free(&self, layout: Layout) -> u32 {
+        (self.position / layout.slots as u64 * 2) as u32
     }
 }
 
@@ -110,68 +107,73 @@ struct Rings {
 
 impl Endpoint for Rings {
     fn send(&mut self, message: &[u8]) -> io::Result<()> {
-        let at = self.tx.offset(self.layout);
-        let word = self.region.word32(at);
-        let free = self.tx.lap.wrapping_mul(2);
-        wait(word, free, self.region.word32(self.tx.base + PRODUCER_SLEEPS))?;
-        self.region.write(at + SLOT_HEADER, message);
+        let position = self.tx.position;
+        let (slot, free) = (self.tx.slot(self.layout), self.tx.free(self.layout));
+        let word = self.region.word32(slot);
+        wait(word, free, position, self.region.word32(self.tx.base + PRODUCER_SLEEPS))?;
+        self.region.write(slot + SLOT_HEADER, message);
         let sleeps = self.region.word32(self.tx.base + CONSUMER_SLEEPS);
-        publish(word, free.wrapping_add(1), sleeps)?;
-        self.tx.advance(self.layout);
+        publish(word, free.wrapping_add(1), position, sleeps)?;
+        self.tx.position += 1;
         Ok(())
     }
 
     fn recv(&mut self, into: &mut [u8]) -> io::Result<()> {
-        let at = self.rx.offset(self.layout);
-        let word = self.region.word32(at);
-        let full = self.rx.lap.wrapping_mul(2).wrapping_add(1);
-        wait(word, full, self.region.word32(self.rx.base + CONSUMER_SLEEPS))?;
-        self.region.read(at + SLOT_HEADER, into);
+        let position = self.rx.position;
+        let (slot, free) = (self.rx.slot(self.layout), self.rx.free(self.layout));
+        let word = self.region.word32(slot);
+        let sleeps = self.region.word32(self.rx.base + CONSUMER_SLEEPS);
+        wait(word, free.wrapping_add(1), position, sleeps)?;
+        self.region.read(slot + SLOT_HEADER, into);
+        // The slot is free for the producer's next lap: that position it may sleep on.
+        let next = position + self.layout.slots as u64;
         let sleeps = self.region.word32(self.rx.base + PRODUCER_SLEEPS);
-        publish(word, full.wrapping_add(1), sleeps)?;
-        self.rx.advance(self.layout);
+        publish(word, free.wrapping_add(2), next, sleeps)?;
+        self.rx.position += 1;
         Ok(())
     }
 
     fn try_send(&mut self, message: &[u8]) -> io::Result<bool> {
-        let at = self.tx.offset(self.layout);
-        let word = self.region.word32(at);
-        let free = self.tx.lap.wrapping_mul(2);
+        let (slot, free) = (self.tx.slot(self.layout), self.tx.free(self.layout));
+        let word = self.region.word32(slot);
         if word.load(Ordering::Acquire) != free {
             return Ok(false);
         }
-        self.region.write(at + SLOT_HEADER, message);
+        self.region.write(slot + SLOT_HEADER, message);
         // Both sides poll, so there is no sleeper to look for.
         word.store(free.wrapping_add(1), Ordering::Release);
-        self.tx.advance(self.layout);
+        self.tx.position += 1;
         Ok(true)
     }
 
     fn try_recv(&mut self, into: &mut [u8]) -> io::Result<bool> {
-        let at = self.rx.offset(self.layout);
-        let word = self.region.word32(at);
-        let full = self.rx.lap.wrapping_mul(2).wrapping_add(1);
-        if word.load(Ordering::Acquire) != full {
+        let (slot, free) = (self.rx.slot(self.layout), self.rx.free(self.layout));
+        let word = self.region.word32(slot);
+        if word.load(Ordering::Acquire) != free.wrapping_add(1) {
             return Ok(false);
         }
-        self.region.read(at + SLOT_HEADER, into);
-        word.store(full.wrapping_add(1), Ordering::Release);
-        self.rx.advance(self.layout);
+        self.region.read(slot + SLOT_HEADER, into);
+        word.store(free.wrapping_add(2), Ordering::Release);
+        self.rx.position += 1;
         Ok(true)
     }
 }
 
-/// Waits until `word` is `wanted`. The flag is raised before the last look, and the other side
-/// looks at it after its store: one of the two sees the other.
-fn wait(word: &AtomicU32, wanted: u32, sleeps: &AtomicU32) -> io::Result<()> {
+/// Says for which position a side sleeps; never zero, which says that it does not.
+fn token(position: u64) -> u32 {
+    position as u32 | 1 << 31
+}
+
+/// Waits until `word` is `wanted`. The token is put up before the last look, and the other side
+/// looks for it after its store: one of the two sees the other.
+fn wait(word: &AtomicU32, wanted: u32, position: u64, sleeps: &AtomicU32) -> io::Result<()> {
     loop {
         if word.load(Ordering::Acquire) == wanted {
             return Ok(());
         }
-        sleeps.store(1, Ordering::SeqCst);
+        sleeps.store(token(position), Ordering::SeqCst);
         let seen = word.load(Ordering::SeqCst);
         if seen == wanted {
-            sleeps.store(0, Ordering::Relaxed);
             return Ok(());
         }
         match futex::wait(word, Flags::empty(), seen, None) {
@@ -181,10 +183,14 @@ fn wait(word: &AtomicU32, wanted: u32, sleeps: &AtomicU32) -> io::Result<()> {
     }
 }
 
-fn publish(word: &AtomicU32, value: u32, sleeps: &AtomicU32) -> io::Result<()> {
+/// Stores the word and wakes who sleeps for that very position. A sleeper for a later one has put
+/// up another token, which must stay for whoever publishes that one.
+fn publish(word: &AtomicU32, value: u32, position: u64, sleeps: &AtomicU32) -> io::Result<()> {
     word.store(value, Ordering::SeqCst);
-    if sleeps.load(Ordering::SeqCst) != 0 {
-        sleeps.store(0, Ordering::Relaxed);
+    let awaited = token(position);
+    if sleeps.load(Ordering::SeqCst) == awaited
+        && sleeps.compare_exchange(awaited, 0, Ordering::SeqCst, Ordering::SeqCst).is_ok()
+    {
         futex::wake(word, Flags::empty(), 1)?;
     }
     Ok(())

@@ -66,14 +66,13 @@ fn connect_std(side: Side, meet: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoin
 mod peer {
     //! The local sockets of `interprocess`.
 
-    use std::io;
+    use std::io::{self, Read, Write};
 
     use interprocess::local_socket::{
         GenericFilePath, ListenerOptions, Stream, ToFsName, prelude::*,
     };
 
     use crate::{
-        descriptors::StdStream,
         family::{Endpoint, Maker},
         meet::Meet,
         scenario::{Shape, Side},
@@ -97,7 +96,18 @@ mod peer {
                 Stream::connect(name)?
             }
         };
-        let (rx, tx) = stream.split();
-        Ok(Box::new(StdStream::new(tx, rx)))
+        Ok(Box::new(LocalSocket(stream)))
+    }
+
+    struct LocalSocket(Stream);
+
+    impl Endpoint for LocalSocket {
+        fn send(&mut self, message: &[u8]) -> io::Result<()> {
+            self.0.write_all(message)
+        }
+
+        fn recv(&mut self, into: &mut [u8]) -> io::Result<()> {
+            self.0.read_exact(into)
+        }
     }
 }
