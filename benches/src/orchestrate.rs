@@ -70,7 +70,6 @@ pub struct Lane {
 struct Pattern {
     messages: u32,
     group: u32,
-    each_ns: f64,
 }
 
 impl Lane {
@@ -82,7 +81,7 @@ impl Lane {
             slices: Vec::new(),
             system_calls: None,
             failed: None,
-            pattern: Pattern { messages: 1, group: 1, each_ns: 0.0 },
+            pattern: Pattern { messages: 1, group: 1 },
             planted_ns: 0.0,
         }
     }
@@ -321,10 +320,15 @@ impl Bench<'_> {
                 Some(twin) => twin.pattern,
                 None => self.find_pattern(seat, slice).map_err(|trouble| (seat.lane, trouble))?,
             };
+            self.lanes[seat.lane].pattern = pattern;
             let planted = self.orchestrator.planted(self.lanes[seat.lane].crew, self.group.mechanism);
-            let lane = &mut self.lanes[seat.lane];
-            lane.pattern = pattern;
-            lane.planted_ns = pattern.each_ns * planted;
+            self.lanes[seat.lane].planted_ns = if planted > 0.0 {
+                // Of an operation as it will be measured, in a slice of full length.
+                let usual = self.slice(seat, usize::MAX).map_err(|trouble| (seat.lane, trouble))?;
+                usual.typical_ns * planted
+            } else {
+                0.0
+            };
         }
         Ok(())
     }
@@ -342,7 +346,7 @@ impl Bench<'_> {
                 let group = (SHORT_NS / each_ns.max(1.0)).ceil().max(1.0) as u32;
                 // Whole groups only: what is left over would not be timed.
                 let messages = fitting.max(LEAST_MESSAGES).next_multiple_of(group);
-                return Ok(Pattern { messages, group, each_ns });
+                return Ok(Pattern { messages, group });
             }
             messages = fitting.min(messages.saturating_mul(16)).max(messages + 1);
         }
@@ -356,7 +360,7 @@ impl Bench<'_> {
             _ => 1,
         };
         let lane = &mut self.lanes[seat.lane];
-        lane.pattern = Pattern { messages, group, each_ns: 0.0 };
+        lane.pattern = Pattern { messages, group };
         lane.planted_ns = 0.0;
         let begun = Instant::now();
         let measured = self.slice(seat, usize::MAX)?;
