@@ -11,7 +11,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     for entry in fs::read_dir(&directory)? {
         let path = entry?.path();
         if path.extension().is_some_and(|extension| extension == "rs") {
-            let name = path.file_stem().and_then(|stem| stem.to_str()).ok_or("a name in UTF-8")?;
+            let name = path
+                .file_stem()
+                .and_then(|stem| stem.to_str())
+                .ok_or("a name in UTF-8")?;
             names.push(name.to_owned());
         }
     }
@@ -22,7 +25,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         let path = directory.join(format!("{name}.rs"));
         text += &format!("#[path = {path:?}]\npub mod {name};\n");
     }
-    let rows: String = names.iter().map(|name| format!("    {name}::family(),\n")).collect();
+    let rows: String = names
+        .iter()
+        .map(|name| format!("    {name}::family(),\n"))
+        .collect();
     text += "/// Every family of this build, in the order of their file names.\n";
     text += &format!("pub fn all() -> Vec<crate::family::Family> {{\n    vec![\n{rows}    ]\n}}\n");
     fs::write(Path::new(&env::var("OUT_DIR")?).join("mechanisms.rs"), text)?;

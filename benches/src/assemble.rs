@@ -58,7 +58,11 @@ pub fn cell(group: &Group, lane: &Lane, floors: &[Floor]) -> Option<Cell> {
         state,
         n,
         latency: latency(&kept),
-        group: if one_way { kept.first()?.messages } else { lane.group() },
+        group: if one_way {
+            kept.first()?.messages
+        } else {
+            lane.group()
+        },
         messages_per_second: rates,
         bytes_per_second: scaled(rates, size),
         // CPU nanoseconds a message are milli-CPU-seconds a million.
@@ -105,7 +109,13 @@ pub fn group_ratios(group: &Group, lanes: &[Lane]) -> Vec<Ratio> {
                 reference.maker.name
             );
             let rate = scenario.is_rate();
-            all.extend(ratios(&name, group.placement, rate, &ours.slices, &reference.slices));
+            all.extend(ratios(
+                &name,
+                group.placement,
+                rate,
+                &ours.slices,
+                &reference.slices,
+            ));
         }
     }
     all
@@ -118,7 +128,12 @@ pub fn verdict(probes: &[Probe]) -> Verdict {
     let rejected = probes.iter().filter(|probe| !probe.kept).count() / 2;
     let share = |count: usize| count as f64 / probes.len().max(1) as f64;
     let states = [State::S, State::C, State::R, State::One]
-        .map(|state| (state, probes.iter().filter(|probe| probe.state == state).count()))
+        .map(|state| {
+            (
+                state,
+                probes.iter().filter(|probe| probe.state == state).count(),
+            )
+        })
         .into_iter()
         .filter(|&(_, count)| count > 0)
         .map(|(state, count)| (format!("{state:?}"), share(count)))
@@ -137,13 +152,23 @@ pub fn verdict(probes: &[Probe]) -> Verdict {
         "{word}: {:.1} % of the slices rejected, the floor drifted to {floor_drift:.2} of its start",
         rejected_share * 100.0
     );
-    Verdict { kept, rejected, floor_drift, states, sentence }
+    Verdict {
+        kept,
+        rejected,
+        floor_drift,
+        states,
+        sentence,
+    }
 }
 
 /// Cache-line probes of the last tenth over those of the first; system calls on a single CPU.
 fn drift(probes: &[Probe]) -> f64 {
     let lines: Vec<f64> = of_kind(probes, |state| state != State::One);
-    let values = if lines.is_empty() { of_kind(probes, |_| true) } else { lines };
+    let values = if lines.is_empty() {
+        of_kind(probes, |_| true)
+    } else {
+        lines
+    };
     let tenth = (values.len() / 10).max(1).min(values.len());
     let (first, last) = (&values[..tenth], &values[values.len() - tenth..]);
     let (first, last) = (median(first), median(last));
@@ -151,18 +176,31 @@ fn drift(probes: &[Probe]) -> f64 {
 }
 
 fn of_kind(probes: &[Probe], wanted: fn(State) -> bool) -> Vec<f64> {
-    probes.iter().filter(|probe| wanted(probe.state)).map(|probe| probe.nanoseconds).collect()
+    probes
+        .iter()
+        .filter(|probe| wanted(probe.state))
+        .map(|probe| probe.nanoseconds)
+        .collect()
 }
 
 /// The slices that count: kept, and of the prevailing state.
 fn kept(lane: &Lane) -> Option<(State, Vec<&Slice>)> {
     let state = prevailing(&lane.slices)?;
-    let slices = lane.slices.iter().filter(|slice| slice.state == Some(state)).collect();
+    let slices = lane
+        .slices
+        .iter()
+        .filter(|slice| slice.state == Some(state))
+        .collect();
     Some((state, slices))
 }
 
 fn over(slices: &[&Slice], value: impl Fn(&Slice) -> f64) -> Interval {
-    interval(&slices.iter().map(|slice| value(slice)).collect::<Vec<f64>>())
+    interval(
+        &slices
+            .iter()
+            .map(|slice| value(slice))
+            .collect::<Vec<f64>>(),
+    )
 }
 
 fn scaled(interval: Interval, by: f64) -> Interval {
@@ -195,7 +233,9 @@ fn floor_of<'a>(group: &Group, floors: &'a [Floor]) -> Option<&'a Floor> {
 fn latency(kept: &[&Slice]) -> Latency {
     // Three digits, as the workers have kept; it grows by itself, and resizing cannot fail below
     // 64 bits, so nothing is lost by ignoring what `record_n` says.
-    let Ok(mut histogram) = Histogram::<u64>::new(3) else { return Latency::default() };
+    let Ok(mut histogram) = Histogram::<u64>::new(3) else {
+        return Latency::default();
+    };
     for &(tenths, count) in kept.iter().flat_map(|slice| &slice.times) {
         let _ = histogram.record_n(tenths, u64::from(count));
     }
@@ -210,6 +250,9 @@ fn latency(kept: &[&Slice]) -> Latency {
         p99: at(99.0),
         p999: at(99.9),
         max: histogram.max() as f64 / 10.0,
-        curve: CURVE.iter().map(|&percentile| (percentile, at(percentile))).collect(),
+        curve: CURVE
+            .iter()
+            .map(|&percentile| (percentile, at(percentile)))
+            .collect(),
     }
 }

@@ -20,7 +20,9 @@ impl Burner {
             burn(STEPS);
             best = best.min(start.elapsed().as_nanos() as f64);
         }
-        Burner { steps_per_ns: f64::from(STEPS) / best.max(1.0) }
+        Burner {
+            steps_per_ns: f64::from(STEPS) / best.max(1.0),
+        }
     }
 
     /// How many steps take that long.

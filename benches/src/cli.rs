@@ -1,11 +1,6 @@
 //! The command line.
 
-use std::{
-    ffi::OsString,
-    io,
-    path::PathBuf,
-    process::ExitCode,
-};
+use std::{ffi::OsString, io, path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::Parser;
 
@@ -50,6 +45,9 @@ struct Arguments {
     /// Every size from 1 B to 16 MiB, every scenario and placement
     #[arg(long)]
     full: bool,
+    /// Measure no longer than this, however little each cell then gets
+    #[arg(long, value_name = "SECONDS")]
+    time: Option<u32>,
     /// Write the results as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -66,10 +64,20 @@ struct Arguments {
     #[arg(long)]
     list: bool,
     /// Slow a mechanism of this build down, to test the comparison
-    #[arg(long, value_name = "MECHANISM:PERCENT", requires = "against", hide = true)]
+    #[arg(
+        long,
+        value_name = "MECHANISM:PERCENT",
+        requires = "against",
+        hide = true
+    )]
     plant: Option<String>,
     /// The same for the other build
-    #[arg(long, value_name = "MECHANISM:PERCENT", requires = "against", hide = true)]
+    #[arg(
+        long,
+        value_name = "MECHANISM:PERCENT",
+        requires = "against",
+        hide = true
+    )]
     plant_base: Option<String>,
 }
 
@@ -94,7 +102,11 @@ pub fn main() -> ExitCode {
 
 /// What the orchestrator starts this binary for; users never see it.
 fn hidden(arguments: &[OsString]) -> Option<io::Result<()>> {
-    let texts: Vec<&str> = arguments.iter().skip(1).filter_map(|text| text.to_str()).collect();
+    let texts: Vec<&str> = arguments
+        .iter()
+        .skip(1)
+        .filter_map(|text| text.to_str())
+        .collect();
     match texts.as_slice() {
         [WORKER, parent] => Some(number(parent).and_then(|parent| worker::run(parent as u32))),
         [SPINNER, cpu, parent] => Some(
@@ -107,7 +119,8 @@ fn hidden(arguments: &[OsString]) -> Option<io::Result<()>> {
 }
 
 fn number(text: &str) -> io::Result<usize> {
-    text.parse().map_err(|_| io::Error::other(format!("`{text}` is not a number")))
+    text.parse()
+        .map_err(|_| io::Error::other(format!("`{text}` is not a number")))
 }
 
 fn command(arguments: &Arguments) -> ExitCode {
@@ -154,9 +167,8 @@ fn compared(
     base: &std::path::Path,
 ) -> Result<ExitCode, Trouble> {
     let planted = |plant: &Option<String>| plant.as_deref().map(parse_plant).transpose();
-    let plants = planted(&arguments.plant).and_then(|head| {
-        planted(&arguments.plant_base).map(|base| compare::Plants { head, base })
-    });
+    let plants = planted(&arguments.plant)
+        .and_then(|head| planted(&arguments.plant_base).map(|base| compare::Plants { head, base }));
     let plants = match plants {
         Ok(plants) => plants,
         Err(why) => return Ok(fail(&why, USAGE)),
@@ -170,7 +182,11 @@ fn compared(
     if let Some(path) = &arguments.json {
         output::json(&comparison.run, path)?;
     }
-    Ok(if comparison.regressions().is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if comparison.regressions().is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 /// `MECHANISM:PERCENT`.
@@ -205,9 +221,16 @@ fn selection(arguments: &Arguments, families: &[Family]) -> Result<Selection, St
     Ok(Selection {
         mechanisms: arguments.mechanism.clone(),
         scenarios,
-        sizes: arguments.size.iter().map(|text| parse_size(text)).collect::<Result<_, _>>()?,
+        sizes: arguments
+            .size
+            .iter()
+            .map(|text| parse_size(text))
+            .collect::<Result<_, _>>()?,
         full: arguments.full,
         peers: arguments.peers,
+        time: arguments
+            .time
+            .map(|seconds| Duration::from_secs(seconds.into())),
     })
 }
 
@@ -223,7 +246,11 @@ fn parse_size(text: &str) -> Result<usize, String> {
         (_, Some(digits)) => (digits, 1 << 20),
         (None, None) => (text.strip_suffix('B').unwrap_or(text), 1),
     };
-    let size = digits.trim().parse().ok().and_then(|count: usize| count.checked_mul(unit));
+    let size = digits
+        .trim()
+        .parse()
+        .ok()
+        .and_then(|count: usize| count.checked_mul(unit));
     match size {
         Some(size) if (1..=largest).contains(&size) => Ok(size),
         _ => Err(format!(

@@ -23,8 +23,11 @@ use crate::{
 /// A slowdown that fails the comparison when the whole interval lies beyond it.
 const TOLERANCE: f64 = 0.05;
 /// The forms whose spread is small enough for that gate: one CPU, or one thread.
-const SCENARIOS: [Scenario; 3] =
-    [Scenario::SingleThread, Scenario::RoundTrip, Scenario::OneWay];
+const SCENARIOS: [Scenario; 3] = [
+    Scenario::SingleThread,
+    Scenario::RoundTrip,
+    Scenario::OneWay,
+];
 /// Crews by index: the build under test and the other one.
 const HEAD: usize = 0;
 const BASE: usize = 1;
@@ -67,13 +70,20 @@ pub fn run(
     let (groups, mut unmeasured) = plan(selection, families, &cpus);
     cpus.step_aside()?;
     let crews = vec![
-        Crew { binary: std::env::current_exe()?, planted: plants.head },
-        Crew { binary: base.to_owned(), planted: plants.base },
+        Crew {
+            binary: std::env::current_exe()?,
+            planted: plants.head,
+        },
+        Crew {
+            binary: base.to_owned(),
+            planted: plants.base,
+        },
     ];
     let mut orchestrator = Orchestrator::new(cpus, crews)?;
     orchestrator.use_copies()?;
     let mut progress = Progress::new(groups.len());
-    let time = GROUP_MAX.min(TIME / groups.len().max(1) as u32);
+    let time = selection.time.map_or(TIME, |most| most.min(TIME));
+    let time = GROUP_MAX.min(time / groups.len().max(1) as u32);
 
     let (mut all, mut acquitted) = (Vec::new(), Vec::new());
     for (index, group) in groups.iter().enumerate() {
@@ -91,7 +101,9 @@ pub fn run(
     progress.finish();
     unmeasured.extend(std::mem::take(&mut orchestrator.unmeasured));
     if all.is_empty() {
-        let why = unmeasured.first().map_or("nothing to compare", |gap| gap.why.as_str());
+        let why = unmeasured
+            .first()
+            .map_or("nothing to compare", |gap| gap.why.as_str());
         return Err(Trouble::Broken(format!("no cell could be compared: {why}")));
     }
     let run = Run {
@@ -113,21 +125,29 @@ pub fn run(
 }
 
 /// The groups of the gate: one maker each, on one CPU.
-fn plan(
-    selection: &Selection,
-    families: &[Family],
-    cpus: &Cpus,
-) -> (Vec<Group>, Vec<Unmeasured>) {
+fn plan(selection: &Selection, families: &[Family], cpus: &Cpus) -> (Vec<Group>, Vec<Unmeasured>) {
     let mut selection = selection.clone();
     if selection.scenarios.is_empty() {
         selection.scenarios = SCENARIOS.to_vec();
     }
-    selection.scenarios.retain(|scenario| SCENARIOS.contains(scenario));
+    selection
+        .scenarios
+        .retain(|scenario| SCENARIOS.contains(scenario));
     let plan = Plan::new(&selection, families, cpus);
     let mut groups = Vec::new();
-    for mut group in plan.groups.into_iter().filter(|group| group.role == Role::Mechanism) {
+    for mut group in plan
+        .groups
+        .into_iter()
+        .filter(|group| group.role == Role::Mechanism)
+    {
         group.placement = Placement::SameCore;
-        let of_kind = |kind| group.makers.iter().find(|maker| maker.kind == kind).cloned();
+        let of_kind = |kind| {
+            group
+                .makers
+                .iter()
+                .find(|maker| maker.kind == kind)
+                .cloned()
+        };
         let maker: Option<Maker> = of_kind(MakerKind::Ours).or_else(|| of_kind(MakerKind::Raw));
         if let Some(maker) = maker {
             group.makers = vec![maker];
@@ -144,7 +164,12 @@ fn measure(
 ) -> Result<Vec<Ratio>, Trouble> {
     let mut lanes: Vec<Lane> = [HEAD, BASE]
         .into_iter()
-        .flat_map(|crew| group.makers.iter().map(move |maker| Lane::new(crew, maker.clone())))
+        .flat_map(|crew| {
+            group
+                .makers
+                .iter()
+                .map(move |maker| Lane::new(crew, maker.clone()))
+        })
         .collect();
     let allowance = Allowance {
         time,
@@ -153,10 +178,18 @@ fn measure(
         count_calls: false,
     };
     orchestrator.measure(group, &mut lanes, allowance)?;
-    let [head, base] = lanes.as_slice() else { return Ok(Vec::new()) };
+    let [head, base] = lanes.as_slice() else {
+        return Ok(Vec::new());
+    };
     let name = format!("{}/vs/base", group.name());
     let rate = group.shape.scenario.is_rate();
-    Ok(ratios(&name, group.placement, rate, &head.slices, &base.slices))
+    Ok(ratios(
+        &name,
+        group.placement,
+        rate,
+        &head.slices,
+        &base.slices,
+    ))
 }
 
 /// The whole interval lies beyond the tolerance, on the bad side.
@@ -171,7 +204,11 @@ pub fn is_regression(ratio: &Ratio) -> bool {
 impl Comparison {
     /// The ratios that fail the comparison.
     pub fn regressions(&self) -> Vec<&Ratio> {
-        self.run.ratios.iter().filter(|ratio| is_regression(ratio)).collect()
+        self.run
+            .ratios
+            .iter()
+            .filter(|ratio| is_regression(ratio))
+            .collect()
     }
 
     /// The comparison as Markdown.
@@ -180,7 +217,11 @@ impl Comparison {
         let mut text = String::from("# Comparison with the base build\n\n");
         let _ = match regressions.len() {
             0 => writeln!(text, "No regression beyond {:.0} %.\n", TOLERANCE * 100.0),
-            n => writeln!(text, "**{n} regressions beyond {:.0} %.**\n", TOLERANCE * 100.0),
+            n => writeln!(
+                text,
+                "**{n} regressions beyond {:.0} %.**\n",
+                TOLERANCE * 100.0
+            ),
         };
         text += "| cell | head / base | 95 % interval | slices | |\n|---|---:|---:|---:|---|\n";
         for ratio in &self.run.ratios {
@@ -191,7 +232,11 @@ impl Comparison {
             } else {
                 ""
             };
-            let kind = if ratio.higher_is_better { "rate" } else { "time" };
+            let kind = if ratio.higher_is_better {
+                "rate"
+            } else {
+                "time"
+            };
             let _ = writeln!(
                 text,
                 "| {} ({kind}) | {:.3} | {:.3} – {:.3} | {} | {note} |",

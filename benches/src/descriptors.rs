@@ -1,5 +1,5 @@
-//! Endpoints over plain descriptors, which several mechanisms share: streams of bytes by read(2)
-//! and write(2), packets by send(2) and recv(2), and whatever implements the traits of std.
+//! Endpoints over plain descriptors, which several mechanisms share: streams of bytes, packets,
+//! and whatever implements the traits of std.
 
 use std::{
     io::{self, Read, Write},
@@ -14,31 +14,66 @@ use rustix::{
 use crate::family::Endpoint;
 
 /// A stream of bytes, one descriptor each way. To poll, both must be non-blocking.
+///
+/// Sockets are used by send(2) and recv(2), which cost less there than write(2) and read(2): a
+/// reference must be the best that plain calls can do.
 #[derive(Debug)]
-pub struct ByteStream {
+pub struct ByteStream<const SOCKET: bool> {
     tx: OwnedFd,
     rx: OwnedFd,
     sent: usize,
     received: usize,
 }
 
-impl ByteStream {
+impl ByteStream<false> {
     /// An end that writes to `tx` and reads from `rx`.
-    pub fn new(tx: OwnedFd, rx: OwnedFd) -> ByteStream {
-        ByteStream { tx, rx, sent: 0, received: 0 }
-    }
-
-    /// An end over one two-way descriptor.
-    pub fn duplex(both: OwnedFd) -> io::Result<ByteStream> {
-        Ok(ByteStream::new(both.try_clone()?, both))
+    pub fn of_pipes(tx: OwnedFd, rx: OwnedFd) -> ByteStream<false> {
+        ByteStream {
+            tx,
+            rx,
+            sent: 0,
+            received: 0,
+        }
     }
 }
 
-impl Endpoint for ByteStream {
+impl ByteStream<true> {
+    /// An end over a connected stream socket.
+    pub fn of_socket(socket: OwnedFd) -> io::Result<ByteStream<true>> {
+        Ok(ByteStream {
+            tx: socket.try_clone()?,
+            rx: socket,
+            sent: 0,
+            received: 0,
+        })
+    }
+}
+
+impl<const SOCKET: bool> ByteStream<SOCKET> {
+    #[inline]
+    fn write(&self, bytes: &[u8]) -> Result<usize, Errno> {
+        if SOCKET {
+            rustix::net::send(&self.tx, bytes, SendFlags::NOSIGNAL)
+        } else {
+            rustix::io::write(&self.tx, bytes)
+        }
+    }
+
+    #[inline]
+    fn read(&self, into: &mut [u8]) -> Result<usize, Errno> {
+        if SOCKET {
+            rustix::net::recv(&self.rx, into, RecvFlags::empty()).map(|(got, _)| got)
+        } else {
+            rustix::io::read(&self.rx, into)
+        }
+    }
+}
+
+impl<const SOCKET: bool> Endpoint for ByteStream<SOCKET> {
     fn send(&mut self, message: &[u8]) -> io::Result<()> {
         let mut rest = message;
         while !rest.is_empty() {
-            match rustix::io::write(&self.tx, rest) {
+            match self.write(rest) {
                 Ok(written) => rest = &rest[written..],
                 Err(Errno::INTR) => {}
                 Err(error) => return Err(error.into()),
@@ -50,7 +85,7 @@ impl Endpoint for ByteStream {
     fn recv(&mut self, into: &mut [u8]) -> io::Result<()> {
         let mut filled = 0;
         while filled < into.len() {
-            match rustix::io::read(&self.rx, &mut into[filled..]) {
+            match self.read(&mut into[filled..]) {
                 Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
                 Ok(read) => filled += read,
                 Err(Errno::INTR) => {}
@@ -61,7 +96,7 @@ impl Endpoint for ByteStream {
     }
 
     fn try_send(&mut self, message: &[u8]) -> io::Result<bool> {
-        match rustix::io::write(&self.tx, &message[self.sent..]) {
+        match self.write(&message[self.sent..]) {
             Ok(written) => self.sent += written,
             Err(Errno::AGAIN | Errno::INTR) => return Ok(false),
             Err(error) => return Err(error.into()),
@@ -70,7 +105,7 @@ impl Endpoint for ByteStream {
     }
 
     fn try_recv(&mut self, into: &mut [u8]) -> io::Result<bool> {
-        match rustix::io::read(&self.rx, &mut into[self.received..]) {
+        match self.read(&mut into[self.received..]) {
             Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
             Ok(read) => self.received += read,
             Err(Errno::AGAIN | Errno::INTR) => return Ok(false),
@@ -171,7 +206,9 @@ pub fn whole(got: usize, expected: usize) -> io::Result<()> {
     if got == expected {
         return Ok(());
     }
-    Err(io::Error::other(format!("{got} bytes of a message of {expected}")))
+    Err(io::Error::other(format!(
+        "{got} bytes of a message of {expected}"
+    )))
 }
 
 fn complete(progress: &mut usize, len: usize) -> bool {

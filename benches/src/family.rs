@@ -88,7 +88,11 @@ impl Maker {
 
 /// For makers without try forms.
 pub fn no_polling(shape: &Shape) -> Result<(), String> {
-    if shape.scenario.polls() { Err("it has no try forms".to_owned()) } else { Ok(()) }
+    if shape.scenario.polls() {
+        Err("it has no try forms".to_owned())
+    } else {
+        Ok(())
+    }
 }
 
 /// One end of a two-way connection, used by one thread.

@@ -23,7 +23,10 @@ impl Interrupt {
             set.add(signal);
         }
         set.thread_block()?;
-        Ok(Interrupt(SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?))
+        Ok(Interrupt(SignalFd::with_flags(
+            &set,
+            SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK,
+        )?))
     }
 }
 

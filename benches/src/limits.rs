@@ -1,6 +1,9 @@
 //! Limits of this host that several mechanisms ask for.
 
-use std::{fs, net::{Ipv4Addr, UdpSocket}};
+use std::{
+    fs,
+    net::{Ipv4Addr, UdpSocket},
+};
 
 use crate::scenario::Shape;
 
@@ -16,7 +19,9 @@ pub fn setting(path: &str) -> Option<usize> {
 pub fn socket_buffer(shape: &Shape) -> Result<(), String> {
     let limit = setting("/proc/sys/net/core/wmem_default").unwrap_or(212_992);
     if shape.size + PACKET_OVERHEAD > limit {
-        return Err(format!("a packet must fit the send buffer: net.core.wmem_default is {limit}"));
+        return Err(format!(
+            "a packet must fit the send buffer: net.core.wmem_default is {limit}"
+        ));
     }
     Ok(())
 }

@@ -60,7 +60,14 @@ impl Rig {
     /// A rig on that stage.
     pub fn new(stage: Stage, burner: Burner) -> Rig {
         let (out, back, laps) = (Vec::new(), Vec::new(), Vec::new());
-        Rig { stage, burner, out, back, laps, sequence: 0 }
+        Rig {
+            stage,
+            burner,
+            out,
+            back,
+            laps,
+            sequence: 0,
+        }
     }
 
     /// Makes room for messages of `size` bytes, all pages present.
@@ -241,7 +248,11 @@ impl Rig {
 
     fn drain(&mut self, end: &mut dyn Endpoint, case: &Case) -> io::Result<()> {
         // On one CPU the sender's own slowdown is the stream's; on two the slower side counts.
-        let planted_ns = if case.two_cpus { case.slice.planted_ns } else { 0.0 };
+        let planted_ns = if case.two_cpus {
+            case.slice.planted_ns
+        } else {
+            0.0
+        };
         let steps = self.burner.steps(planted_ns);
         for number in 1..=case.slice.messages {
             self.sequence += 1;
@@ -290,8 +301,10 @@ impl Rig {
         server: &mut dyn Endpoint,
         case: &Case,
     ) -> io::Result<SliceReport> {
-        let mut report =
-            SliceReport { probes: (Stage::call_probe(), 0.0), ..SliceReport::default() };
+        let mut report = SliceReport {
+            probes: (Stage::call_probe(), 0.0),
+            ..SliceReport::default()
+        };
         for _ in 0..warm_messages(case) {
             self.sequence += 1;
             if case.verifies {
@@ -347,7 +360,11 @@ impl Rig {
 }
 
 fn warm_messages(case: &Case) -> u32 {
-    if case.shape.size > LARGE { WARM_LARGE } else { WARM_SMALL }
+    if case.shape.size > LARGE {
+        WARM_LARGE
+    } else {
+        WARM_SMALL
+    }
 }
 
 fn send(end: &mut dyn Endpoint, message: &[u8], case: &Case) -> io::Result<()> {

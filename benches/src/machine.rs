@@ -11,16 +11,40 @@ const FILES: &[(&str, &str)] = &[
     ("kernel", "/proc/sys/kernel/osrelease"),
     ("kernel build", "/proc/sys/kernel/version"),
     ("kernel command line", "/proc/cmdline"),
-    ("governor", "/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
-    ("idle driver", "/sys/devices/system/cpu/cpuidle/current_driver"),
-    ("idle governor", "/sys/devices/system/cpu/cpuidle/current_governor"),
-    ("idle polling (ns)", "/sys/module/haltpoll/parameters/guest_halt_poll_ns"),
+    (
+        "governor",
+        "/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor",
+    ),
+    (
+        "idle driver",
+        "/sys/devices/system/cpu/cpuidle/current_driver",
+    ),
+    (
+        "idle governor",
+        "/sys/devices/system/cpu/cpuidle/current_governor",
+    ),
+    (
+        "idle polling (ns)",
+        "/sys/module/haltpoll/parameters/guest_halt_poll_ns",
+    ),
     ("hyper-threading", "/sys/devices/system/cpu/smt/control"),
-    ("clock source", "/sys/devices/system/clocksource/clocksource0/current_clocksource"),
-    ("transparent huge pages", "/sys/kernel/mm/transparent_hugepage/enabled"),
-    ("huge pages in shared memory", "/sys/kernel/mm/transparent_hugepage/shmem_enabled"),
+    (
+        "clock source",
+        "/sys/devices/system/clocksource/clocksource0/current_clocksource",
+    ),
+    (
+        "transparent huge pages",
+        "/sys/kernel/mm/transparent_hugepage/enabled",
+    ),
+    (
+        "huge pages in shared memory",
+        "/sys/kernel/mm/transparent_hugepage/shmem_enabled",
+    ),
     ("fs.pipe-max-size", "/proc/sys/fs/pipe-max-size"),
-    ("fs.pipe-user-pages-soft", "/proc/sys/fs/pipe-user-pages-soft"),
+    (
+        "fs.pipe-user-pages-soft",
+        "/proc/sys/fs/pipe-user-pages-soft",
+    ),
     ("fs.mqueue.msg_max", "/proc/sys/fs/mqueue/msg_max"),
     ("fs.mqueue.msgsize_max", "/proc/sys/fs/mqueue/msgsize_max"),
     ("fs.mqueue.queues_max", "/proc/sys/fs/mqueue/queues_max"),
@@ -31,8 +55,14 @@ const FILES: &[(&str, &str)] = &[
     ("kernel.shmmax", "/proc/sys/kernel/shmmax"),
     ("net.core.wmem_default", "/proc/sys/net/core/wmem_default"),
     ("net.core.rmem_default", "/proc/sys/net/core/rmem_default"),
-    ("net.unix.max_dgram_qlen", "/proc/sys/net/unix/max_dgram_qlen"),
-    ("kernel.yama.ptrace_scope", "/proc/sys/kernel/yama/ptrace_scope"),
+    (
+        "net.unix.max_dgram_qlen",
+        "/proc/sys/net/unix/max_dgram_qlen",
+    ),
+    (
+        "kernel.yama.ptrace_scope",
+        "/proc/sys/kernel/yama/ptrace_scope",
+    ),
     ("load average at start", "/proc/loadavg"),
 ];
 
@@ -40,7 +70,10 @@ const FILES: &[(&str, &str)] = &[
 pub fn read(cpus: &Cpus) -> Machine {
     let mut facts = vec![
         fact("CPU", line_of("/proc/cpuinfo", "model name")),
-        fact("CPUs", Ok(format!("{} usable: {:?}", cpus.allowed.len(), cpus.allowed))),
+        fact(
+            "CPUs",
+            Ok(format!("{} usable: {:?}", cpus.allowed.len(), cpus.allowed)),
+        ),
         fact("hypervisor flag", hypervisor_flag()),
         fact("memory", line_of("/proc/meminfo", "MemTotal")),
         fact("shared memory in use", line_of("/proc/meminfo", "Shmem")),
@@ -57,11 +90,17 @@ pub fn read(cpus: &Cpus) -> Machine {
             (only, None) => format!("CPU {only} only"),
         }),
     ));
-    Machine { facts, cpus: cpus.allowed.clone() }
+    Machine {
+        facts,
+        cpus: cpus.allowed.clone(),
+    }
 }
 
 fn fact(name: &str, value: io::Result<String>) -> (String, String) {
-    (name.to_owned(), value.unwrap_or_else(|error| format!("not readable: {error}")))
+    (
+        name.to_owned(),
+        value.unwrap_or_else(|error| format!("not readable: {error}")),
+    )
 }
 
 fn whole(path: &str) -> io::Result<String> {
@@ -82,12 +121,20 @@ fn line_of(path: &str, key: &str) -> io::Result<String> {
 fn hypervisor_flag() -> io::Result<String> {
     let flags = line_of("/proc/cpuinfo", "flags")?;
     let virtual_machine = flags.split_whitespace().any(|flag| flag == "hypervisor");
-    Ok(if virtual_machine { "virtual machine" } else { "bare metal, or hidden" }.to_owned())
+    Ok(if virtual_machine {
+        "virtual machine"
+    } else {
+        "bare metal, or hidden"
+    }
+    .to_owned())
 }
 
 fn shm_size() -> io::Result<String> {
     let stat = rustix::fs::statvfs("/dev/shm")?;
-    Ok(format!("{} MiB", stat.f_blocks.saturating_mul(stat.f_frsize) >> 20))
+    Ok(format!(
+        "{} MiB",
+        stat.f_blocks.saturating_mul(stat.f_frsize) >> 20
+    ))
 }
 
 fn mitigations() -> io::Result<String> {
@@ -95,12 +142,17 @@ fn mitigations() -> io::Result<String> {
     for entry in fs::read_dir("/sys/devices/system/cpu/vulnerabilities")? {
         let path = entry?.path();
         let state = fs::read_to_string(&path)?;
-        if let (Some(name), Some(state)) =
-            (path.file_name().and_then(|name| name.to_str()), state.trim().strip_prefix("Mitigation: "))
-        {
+        if let (Some(name), Some(state)) = (
+            path.file_name().and_then(|name| name.to_str()),
+            state.trim().strip_prefix("Mitigation: "),
+        ) {
             all.push(format!("{name}: {state}"));
         }
     }
     all.sort();
-    Ok(if all.is_empty() { "none active".to_owned() } else { all.join("; ") })
+    Ok(if all.is_empty() {
+        "none active".to_owned()
+    } else {
+        all.join("; ")
+    })
 }

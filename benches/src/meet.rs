@@ -27,7 +27,11 @@ pub struct Meet {
 impl Meet {
     /// The side that holds `socket`, with a directory and a number that only this pair uses.
     pub fn new(socket: OwnedFd, directory: PathBuf, tag: u32) -> Meet {
-        Meet { socket, directory, tag }
+        Meet {
+            socket,
+            directory,
+            tag,
+        }
     }
 
     /// Two sides in one process.
@@ -73,7 +77,12 @@ impl Meet {
 /// A connected pair of seqpacket sockets.
 pub fn seqpacket_pair() -> io::Result<(OwnedFd, OwnedFd)> {
     let flags = SocketFlags::CLOEXEC;
-    Ok(socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?)
+    Ok(socketpair(
+        AddressFamily::UNIX,
+        SocketType::SEQPACKET,
+        flags,
+        None,
+    )?)
 }
 
 /// Sends one packet with descriptors. A dead peer is an error, never a signal.
@@ -85,7 +94,9 @@ pub fn send_with(
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_DESCRIPTORS))];
     let mut control = SendAncillaryBuffer::new(&mut space);
     if !descriptors.is_empty() && !control.push(SendAncillaryMessage::ScmRights(descriptors)) {
-        return Err(io::Error::other(format!("more than {MAX_DESCRIPTORS} descriptors")));
+        return Err(io::Error::other(format!(
+            "more than {MAX_DESCRIPTORS} descriptors"
+        )));
     }
     let parts = [IoSlice::new(bytes)];
     rustix::io::retry_on_intr(|| sendmsg(&socket, &parts, &mut control, SendFlags::NOSIGNAL))?;

@@ -81,7 +81,10 @@ impl Lane {
             slices: Vec::new(),
             system_calls: None,
             failed: None,
-            pattern: Pattern { messages: 1, group: 1 },
+            pattern: Pattern {
+                messages: 1,
+                group: 1,
+            },
             planted_ns: 0.0,
         }
     }
@@ -93,7 +96,10 @@ impl Lane {
 
     fn kept(&self) -> usize {
         let state = prevailing(&self.slices);
-        self.slices.iter().filter(|slice| slice.state.is_some() && slice.state == state).count()
+        self.slices
+            .iter()
+            .filter(|slice| slice.state.is_some() && slice.state == state)
+            .count()
     }
 }
 
@@ -173,10 +179,14 @@ impl Orchestrator {
         let begun = Instant::now();
         let mut round = 0;
         for part in 1..=allowance.fresh_pairs.max(1) {
-            let until = begun + allowance.time.mul_f64(part as f64 / allowance.fresh_pairs as f64);
+            let until = begun
+                + allowance
+                    .time
+                    .mul_f64(part as f64 / allowance.fresh_pairs as f64);
             loop {
-                let live: Vec<usize> =
-                    (0..lanes.len()).filter(|&index| lanes[index].failed.is_none()).collect();
+                let live: Vec<usize> = (0..lanes.len())
+                    .filter(|&index| lanes[index].failed.is_none())
+                    .collect();
                 if live.is_empty() {
                     return Ok(());
                 }
@@ -216,8 +226,12 @@ impl Orchestrator {
     ) -> Result<(), (usize, Trouble)> {
         let first = live[0];
         let at = |lane: usize| move |trouble: Trouble| (lane, trouble);
-        let cpus = self.cpus.of(group.placement).map_err(|why| (first, Trouble::Broken(why)))?;
-        let _awake = Spinners::start(group.placement, cpus).map_err(|error| (first, error.into()))?;
+        let cpus = self
+            .cpus
+            .of(group.placement)
+            .map_err(|why| (first, Trouble::Broken(why)))?;
+        let _awake =
+            Spinners::start(group.placement, cpus).map_err(|error| (first, error.into()))?;
         let mut pairs: Vec<(usize, Pair)> = Vec::new();
         let mut seats: Vec<Seat> = Vec::new();
         for &index in live {
@@ -235,13 +249,26 @@ impl Orchestrator {
                 maker: lanes[index].maker.name.to_owned(),
                 shape: group.shape,
             };
-            pairs[pair].1.ask(&order, CONNECT_PATIENCE, &self.interrupt).map_err(at(index))?;
+            pairs[pair]
+                .1
+                .ask(&order, CONNECT_PATIENCE, &self.interrupt)
+                .map_err(at(index))?;
             let end = seats.iter().filter(|seat| seat.pair == pair).count();
-            seats.push(Seat { lane: index, pair, end });
+            seats.push(Seat {
+                lane: index,
+                pair,
+                end,
+            });
         }
         let pairs: Vec<Pair> = pairs.into_iter().map(|(_, pair)| pair).collect();
 
-        let mut bench = Bench { orchestrator: self, group, lanes, pairs: &pairs, cpus };
+        let mut bench = Bench {
+            orchestrator: self,
+            group,
+            lanes,
+            pairs: &pairs,
+            cpus,
+        };
         let pace = Pace::of(allowance, seats.len(), until);
         bench.calibrate(&seats, pace.slice)?;
         bench.rounds(&seats, &pace, round)?;
@@ -253,10 +280,20 @@ impl Orchestrator {
         Ok(())
     }
 
-    fn start_pair(&self, group: &Group, crew: usize, cpus: (usize, usize)) -> Result<Pair, Trouble> {
+    fn start_pair(
+        &self,
+        group: &Group,
+        crew: usize,
+        cpus: (usize, usize),
+    ) -> Result<Pair, Trouble> {
         let binary: &Path = &self.crews[crew].binary;
         let directory = self.directory.path();
-        let setup = Setup { binary, cpus, directory, sweep: group.sweep };
+        let setup = Setup {
+            binary,
+            cpus,
+            directory,
+            sweep: group.sweep,
+        };
         Pair::start(&setup, &self.interrupt)
     }
 
@@ -284,16 +321,23 @@ struct Pace {
 
 impl Pace {
     fn of(allowance: Allowance, lanes: usize, until: Instant) -> Pace {
-        let left = until.saturating_duration_since(Instant::now()).saturating_sub(GROUP_OVERHEAD);
+        let left = until
+            .saturating_duration_since(Instant::now())
+            .saturating_sub(GROUP_OVERHEAD);
         let lanes = lanes.max(1) as u32;
         let parts = allowance.fresh_pairs.max(1);
         let least = MIN_ROUNDS.div_ceil(parts);
         // Rejected slices are measured again, and calibrating takes about two rounds.
         let each = left / lanes / (least as u32 + least as u32 / 8 + 2);
-        let slice =
-            each.saturating_sub(SLICE_OVERHEAD).clamp(Duration::from_millis(1), allowance.slice_max);
+        let slice = each
+            .saturating_sub(SLICE_OVERHEAD)
+            .clamp(Duration::from_millis(1), allowance.slice_max);
         let fit = left.as_secs_f64() / ((slice + SLICE_OVERHEAD).as_secs_f64() * f64::from(lanes));
-        Pace { slice, rounds: (fit as usize).clamp(least, MAX_ROUNDS.div_ceil(parts)), until }
+        Pace {
+            slice,
+            rounds: (fit as usize).clamp(least, MAX_ROUNDS.div_ceil(parts)),
+            until,
+        }
     }
 }
 
@@ -318,13 +362,19 @@ impl Bench<'_> {
                 .find(|before| before.maker.name == maker);
             let pattern = match twin {
                 Some(twin) => twin.pattern,
-                None => self.find_pattern(seat, slice).map_err(|trouble| (seat.lane, trouble))?,
+                None => self
+                    .find_pattern(seat, slice)
+                    .map_err(|trouble| (seat.lane, trouble))?,
             };
             self.lanes[seat.lane].pattern = pattern;
-            let planted = self.orchestrator.planted(self.lanes[seat.lane].crew, self.group.mechanism);
+            let planted = self
+                .orchestrator
+                .planted(self.lanes[seat.lane].crew, self.group.mechanism);
             self.lanes[seat.lane].planted_ns = if planted > 0.0 {
                 // Of an operation as it will be measured, in a slice of full length.
-                let usual = self.slice(seat, usize::MAX).map_err(|trouble| (seat.lane, trouble))?;
+                let usual = self
+                    .slice(seat, usize::MAX)
+                    .map_err(|trouble| (seat.lane, trouble))?;
                 usual.typical_ns * planted
             } else {
                 0.0
@@ -341,7 +391,8 @@ impl Bench<'_> {
             let one = self.trial(seat, messages)?;
             let other = self.trial(seat, messages)?;
             let (spent_ns, each_ns) = if one.0 < other.0 { one } else { other };
-            let fitting = (target_ns * f64::from(messages) / spent_ns.max(1.0)).clamp(1.0, 4e6) as u32;
+            let fitting =
+                (target_ns * f64::from(messages) / spent_ns.max(1.0)).clamp(1.0, 4e6) as u32;
             if spent_ns >= target_ns / 4.0 || messages >= fitting / 2 {
                 let group = (SHORT_NS / each_ns.max(1.0)).ceil().max(1.0) as u32;
                 // Whole groups only: what is left over would not be timed.
@@ -383,7 +434,9 @@ impl Bench<'_> {
         let first = *round;
         loop {
             let done = *round - first;
-            let enough = seats.iter().all(|seat| self.lanes[seat.lane].kept() >= ENOUGH);
+            let enough = seats
+                .iter()
+                .all(|seat| self.lanes[seat.lane].kept() >= ENOUGH);
             let late = Instant::now() >= pace.until;
             // Time up ends it, but a pair that was started measures a handful.
             if (done >= pace.rounds && (enough || late)) || (late && done >= 3) {
@@ -395,7 +448,9 @@ impl Bench<'_> {
                 seats.iter().rev().collect()
             };
             for seat in order {
-                let slice = self.slice(seat, *round).map_err(|trouble| (seat.lane, trouble))?;
+                let slice = self
+                    .slice(seat, *round)
+                    .map_err(|trouble| (seat.lane, trouble))?;
                 self.note_probes(&slice);
                 self.lanes[seat.lane].slices.push(slice);
             }
@@ -419,7 +474,13 @@ impl Bench<'_> {
             return Err(Trouble::Broken("a worker answered out of turn".to_owned()));
         };
         let two_cpus = self.cpus.0 != self.cpus.1;
-        Ok(Slice::new(round, lane.pattern.messages, two_cpus, client, server))
+        Ok(Slice::new(
+            round,
+            lane.pattern.messages,
+            two_cpus,
+            client,
+            server,
+        ))
     }
 
     fn note_probes(&mut self, slice: &Slice) {
@@ -428,7 +489,12 @@ impl Bench<'_> {
         for nanoseconds in [slice.probes.0, slice.probes.1] {
             let state: State = classify(nanoseconds, two_cpus);
             let kept = slice.state.is_some();
-            self.orchestrator.probes.push(Probe { at_seconds, nanoseconds, state, kept });
+            self.orchestrator.probes.push(Probe {
+                at_seconds,
+                nanoseconds,
+                state,
+                kept,
+            });
         }
     }
 

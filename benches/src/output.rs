@@ -54,7 +54,8 @@ pub fn terminal(run: &Run) -> String {
             cell.times_floor.value,
             cell.floor,
             cell.cpu_seconds_per_million,
-            cell.system_calls.map_or("-".to_owned(), |calls| format!("{calls:.2}")),
+            cell.system_calls
+                .map_or("-".to_owned(), |calls| format!("{calls:.2}")),
             cell.wakes,
             cell.n,
             if cell.verified { "" } else { " unverified" }

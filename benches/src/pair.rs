@@ -99,7 +99,12 @@ impl Pair {
         };
         let client = start(Side::Client, setup.cpus.0, meet_client)?;
         let server = start(Side::Server, setup.cpus.1, meet_server)?;
-        let pair = Pair { client, server, tag, sweep: setup.sweep };
+        let pair = Pair {
+            client,
+            server,
+            tag,
+            sweep: setup.sweep,
+        };
         for hello in pair.answers::<Hello>(START, interrupt)? {
             if let Some(why) = hello.failed {
                 return Err(Trouble::Broken(why));
@@ -152,9 +157,10 @@ impl Pair {
         loop {
             if let [Some(_), Some(_)] = got {
                 let [client, server] = got;
-                return client.zip(server).map(|(client, server)| [client, server]).ok_or_else(
-                    || Trouble::Broken("an answer was lost".to_owned()),
-                );
+                return client
+                    .zip(server)
+                    .map(|(client, server)| [client, server])
+                    .ok_or_else(|| Trouble::Broken("an answer was lost".to_owned()));
             }
             let ready = wait_readable(workers, deadline, interrupt)?;
             for (index, worker) in workers.into_iter().enumerate() {
@@ -223,7 +229,11 @@ impl Worker {
             .map_err(|error| {
                 io::Error::new(error.kind(), format!("start {}: {error}", binary.display()))
             })?;
-        Ok(Worker { side, child, control })
+        Ok(Worker {
+            side,
+            child,
+            control,
+        })
     }
 
     /// Its process number.
@@ -298,9 +308,18 @@ pub struct Directory(PathBuf);
 impl Directory {
     /// Makes it below the system's place for temporary files.
     pub fn create() -> io::Result<Directory> {
-        let path = std::env::temp_dir().join(format!("ipc-bench-{:x}", next_tag()));
-        fs::DirBuilder::new().mode(0o700).create(&path)?;
-        Ok(Directory(path))
+        static COUNTER: AtomicU32 = AtomicU32::new(0);
+        loop {
+            let number = COUNTER.fetch_add(1, Ordering::Relaxed);
+            let name = format!("ipc-bench-{}-{number}", std::process::id());
+            let path = std::env::temp_dir().join(name);
+            match fs::DirBuilder::new().mode(0o700).create(&path) {
+                Ok(()) => return Ok(Directory(path)),
+                // Left by a run of the same process number that was killed, or somebody else's.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     /// Its path.

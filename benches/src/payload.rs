@@ -26,7 +26,11 @@ pub fn compare(message: &[u8], sequence: u64) -> io::Result<()> {
         same &= word == state.to_le_bytes();
     }
     state = next(state);
-    same &= words.remainder().iter().zip(state.to_le_bytes()).all(|(byte, value)| *byte == value);
+    same &= words
+        .remainder()
+        .iter()
+        .zip(state.to_le_bytes())
+        .all(|(byte, value)| *byte == value);
     if same { Ok(()) } else { Err(differs(sequence)) }
 }
 
@@ -37,7 +41,9 @@ pub fn stamp(message: &mut [u8], sequence: u64) {
         Some(head) => *head = sequence.to_le_bytes(),
         // Not `fill`: a memset of nothing at the address of an empty slice costs 100 ns here,
         // because a masked store to a page that is not there needs the help of microcode.
-        None => message.iter_mut().for_each(|byte| *byte = std::hint::black_box(sequence as u8)),
+        None => message
+            .iter_mut()
+            .for_each(|byte| *byte = std::hint::black_box(sequence as u8)),
     }
 }
 
@@ -52,9 +58,13 @@ pub fn check(message: &[u8], sequence: u64) -> io::Result<()> {
 }
 
 fn next(state: u64) -> u64 {
-    (state ^ (state >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9).wrapping_add(0x2545_f491_4f6c_dd1d)
+    (state ^ (state >> 29))
+        .wrapping_mul(0xbf58_476d_1ce4_e5b9)
+        .wrapping_add(0x2545_f491_4f6c_dd1d)
 }
 
 fn differs(sequence: u64) -> io::Error {
-    io::Error::other(format!("message {sequence} arrived altered, or another in its place"))
+    io::Error::other(format!(
+        "message {sequence} arrived altered, or another in its place"
+    ))
 }

@@ -28,11 +28,19 @@ impl Cpus {
     /// Picks the last two CPUs: the first ones of a machine take more interrupts.
     pub fn pick() -> io::Result<Cpus> {
         let set = sched_getaffinity(None)?;
-        let allowed: Vec<usize> = (0..CpuSet::MAX_CPU).filter(|&cpu| set.is_set(cpu)).collect();
+        let allowed: Vec<usize> = (0..CpuSet::MAX_CPU)
+            .filter(|&cpu| set.is_set(cpu))
+            .collect();
         match allowed.as_slice() {
             [] => Err(io::Error::other("this process may run on no CPU")),
-            &[only] => Ok(Cpus { allowed, pair: (only, None) }),
-            &[.., first, second] => Ok(Cpus { allowed, pair: (first, Some(second)) }),
+            &[only] => Ok(Cpus {
+                allowed,
+                pair: (only, None),
+            }),
+            &[.., first, second] => Ok(Cpus {
+                allowed,
+                pair: (first, Some(second)),
+            }),
         }
     }
 
@@ -49,7 +57,11 @@ impl Cpus {
     pub fn step_aside(&self) -> io::Result<()> {
         let mut rest = CpuSet::new();
         let (first, second) = self.pair;
-        for &cpu in self.allowed.iter().filter(|&&cpu| cpu != first && Some(cpu) != second) {
+        for &cpu in self
+            .allowed
+            .iter()
+            .filter(|&&cpu| cpu != first && Some(cpu) != second)
+        {
             rest.set(cpu);
         }
         if rest.count() > 0 {
@@ -70,7 +82,11 @@ pub fn pin(cpu: usize) -> io::Result<()> {
 pub fn die_with_parent(orchestrator: u32) -> io::Result<()> {
     set_parent_process_death_signal(Some(Signal::KILL))?;
     // The parent may have died before the call: then nobody would ever send that signal.
-    if getppid().map(Pid::as_raw_nonzero).map(|pid| pid.get() as u32) != Some(orchestrator) {
+    if getppid()
+        .map(Pid::as_raw_nonzero)
+        .map(|pid| pid.get() as u32)
+        != Some(orchestrator)
+    {
         return Err(io::Error::other("the orchestrator is gone"));
     }
     Ok(())

@@ -1,5 +1,7 @@
 //! What a run will measure: the cells asked for, less those that a limit or the host forbids.
 
+use std::time::Duration;
+
 use crate::{
     family::{Family, Maker, Role},
     placement::Cpus,
@@ -40,6 +42,8 @@ pub struct Selection {
     pub full: bool,
     /// With the published crates of others.
     pub peers: bool,
+    /// At most this long.
+    pub time: Option<Duration>,
 }
 
 impl Selection {
@@ -77,7 +81,12 @@ pub struct Group {
 impl Group {
     /// `mechanism/scenario/size`.
     pub fn name(&self) -> String {
-        format!("{}/{}/{}", self.mechanism, self.shape.scenario.name(), self.shape.size)
+        format!(
+            "{}/{}/{}",
+            self.mechanism,
+            self.shape.scenario.name(),
+            self.shape.size
+        )
     }
 }
 
@@ -99,8 +108,10 @@ impl Plan {
                 || selection.mechanisms.is_empty()
                 || selection.mechanisms.iter().any(|name| name == family.name)
         };
-        let (floors, mechanisms): (Vec<_>, Vec<_>) =
-            families.iter().filter(chosen).partition(|family| family.role == Role::Floor);
+        let (floors, mechanisms): (Vec<_>, Vec<_>) = families
+            .iter()
+            .filter(chosen)
+            .partition(|family| family.role == Role::Floor);
         for family in floors.into_iter().chain(mechanisms) {
             plan.add_family(selection, family, cpus);
         }
@@ -126,7 +137,11 @@ impl Plan {
         if present.is_empty() {
             return;
         }
-        let sizes = if family.payload { selection.sizes() } else { vec![0] };
+        let sizes = if family.payload {
+            selection.sizes()
+        } else {
+            vec![0]
+        };
         for size in sizes {
             for scenario in scenarios(selection, family, size) {
                 for placement in placements(selection, scenario) {

@@ -24,7 +24,12 @@ impl Progress {
             }
             bar
         });
-        Progress { bar, family: String::new(), done: 0, total }
+        Progress {
+            bar,
+            family: String::new(),
+            done: 0,
+            total,
+        }
     }
 
     /// The group of that name begins, with so much time left for the run.

@@ -31,7 +31,11 @@ const FULL_LANE: Duration = Duration::from_millis(450);
 const SLICE_MAX: Duration = Duration::from_millis(10);
 
 /// Measures what was asked for.
-pub fn run(selection: &Selection, families: &[Family], mut arguments: Vec<String>) -> Result<Run, Trouble> {
+pub fn run(
+    selection: &Selection,
+    families: &[Family],
+    mut arguments: Vec<String>,
+) -> Result<Run, Trouble> {
     if !arguments.is_empty() {
         arguments.remove(0);
     }
@@ -39,7 +43,10 @@ pub fn run(selection: &Selection, families: &[Family], mut arguments: Vec<String
     let cpus = Cpus::pick()?;
     let machine = machine::read(&cpus);
     let plan = Plan::new(selection, families, &cpus);
-    let crew = Crew { binary: std::env::current_exe()?, planted: None };
+    let crew = Crew {
+        binary: std::env::current_exe()?,
+        planted: None,
+    };
     cpus.step_aside()?;
     let mut orchestrator = Orchestrator::new(cpus, vec![crew])?;
     let mut progress = Progress::new(plan.groups.len());
@@ -56,17 +63,35 @@ pub fn run(selection: &Selection, families: &[Family], mut arguments: Vec<String
             });
             continue;
         };
-        let mut lanes: Vec<Lane> =
-            group.makers.iter().map(|maker| Lane::new(0, maker.clone())).collect();
+        let mut lanes: Vec<Lane> = group
+            .makers
+            .iter()
+            .map(|maker| Lane::new(0, maker.clone()))
+            .collect();
         let count_calls = group.role == Role::Mechanism;
-        let allowance = Allowance { time, slice_max: SLICE_MAX, fresh_pairs: 1, count_calls };
+        let allowance = Allowance {
+            time,
+            slice_max: SLICE_MAX,
+            fresh_pairs: 1,
+            count_calls,
+        };
         orchestrator.measure(group, &mut lanes, allowance)?;
-        collect(group, &lanes, &mut floors, &mut cells, &mut ratios, &mut unmeasured);
+        collect(
+            group,
+            &lanes,
+            &mut floors,
+            &mut cells,
+            &mut ratios,
+            &mut unmeasured,
+        );
     }
     progress.finish();
 
     for scenario in [Scenario::RoundTripSpin, Scenario::Wake] {
-        if cells.iter().any(|cell: &Cell| cell.scenario == scenario.name()) {
+        if cells
+            .iter()
+            .any(|cell: &Cell| cell.scenario == scenario.name())
+        {
             unmeasured.push(Unmeasured {
                 what: format!("system calls per message in {}", scenario.name()),
                 why: "polling and pausing make as many as there is time for".to_owned(),
@@ -142,7 +167,11 @@ impl Clock {
         } else {
             DEFAULT_TIME
         };
-        Clock { deadline: Instant::now() + time, lanes_left: lanes }
+        let time = selection.time.map_or(time, |most| time.min(most));
+        Clock {
+            deadline: Instant::now() + time,
+            lanes_left: lanes,
+        }
     }
 
     fn left(&self) -> Duration {

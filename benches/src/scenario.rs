@@ -64,7 +64,9 @@ impl Scenario {
 
     /// The scenario of that name.
     pub fn named(name: &str) -> Option<Scenario> {
-        Scenario::ALL.into_iter().find(|scenario| scenario.name() == name)
+        Scenario::ALL
+            .into_iter()
+            .find(|scenario| scenario.name() == name)
     }
 
     /// Where its pair runs.

@@ -97,7 +97,9 @@ pub fn prevailing(slices: &[Slice]) -> Option<State> {
     for state in slices.iter().filter_map(|slice| slice.state) {
         *seen.entry(state).or_insert(0) += 1;
     }
-    seen.into_iter().max_by_key(|&(_, count)| count).map(|(state, _)| state)
+    seen.into_iter()
+        .max_by_key(|&(_, count)| count)
+        .map(|(state, _)| state)
 }
 
 /// The paired ratios of two lanes of one group, the state seen most first; further states follow
@@ -113,7 +115,9 @@ pub fn ratios(
     for one in ours {
         let Some(state) = one.state else { continue };
         let partner = reference.iter().find(|other| other.round == one.round);
-        let Some(other) = partner.filter(|other| other.state == Some(state)) else { continue };
+        let Some(other) = partner.filter(|other| other.state == Some(state)) else {
+            continue;
+        };
         let ratio = if rate {
             one.per_second / other.per_second
         } else {
@@ -123,22 +127,37 @@ pub fn ratios(
             by_state.entry(state).or_default().push(ratio);
         }
     }
-    let mut all: Vec<(State, Interval)> =
-        by_state.into_iter().map(|(state, values)| (state, interval(&values))).collect();
+    let mut all: Vec<(State, Interval)> = by_state
+        .into_iter()
+        .map(|(state, values)| (state, interval(&values)))
+        .collect();
     all.sort_by_key(|(_, interval)| std::cmp::Reverse(interval.n));
     all.into_iter()
         .enumerate()
         .filter(|(index, (_, interval))| *index == 0 || interval.n >= 6)
-        .map(|(_, (state, Interval { value, low, high, n }))| Ratio {
-            name: name.to_owned(),
-            value,
-            low,
-            high,
-            n,
-            state,
-            placement,
-            higher_is_better: rate,
-        })
+        .map(
+            |(
+                _,
+                (
+                    state,
+                    Interval {
+                        value,
+                        low,
+                        high,
+                        n,
+                    },
+                ),
+            )| Ratio {
+                name: name.to_owned(),
+                value,
+                low,
+                high,
+                n,
+                state,
+                placement,
+                higher_is_better: rate,
+            },
+        )
         .collect()
 }
 
@@ -168,7 +187,11 @@ mod tests {
     #[test]
     fn a_slice_whose_probes_disagree_is_rejected() {
         assert_eq!(agreed_state((100.0, 110.0), true), Some(State::C));
-        assert_eq!(agreed_state((100.0, 130.0), true), None, "more than a quarter apart");
+        assert_eq!(
+            agreed_state((100.0, 130.0), true),
+            None,
+            "more than a quarter apart"
+        );
         assert_eq!(agreed_state((78.0, 82.0), true), None, "two states");
         assert_eq!(agreed_state((0.0, 0.0), true), None, "no probe at all");
     }
@@ -176,9 +199,23 @@ mod tests {
     #[test]
     fn ratios_pair_slices_of_one_round_and_one_state() {
         let near = (100.0, 100.0);
-        let ours = [slice(0, 11.0, near), slice(1, 22.0, near), slice(2, 5.0, (500.0, 500.0))];
-        let raw = [slice(0, 10.0, near), slice(1, 20.0, near), slice(2, 50.0, near)];
-        let got = ratios("pipe/round-trip/64/vs/raw", Placement::OtherAwake, false, &ours, &raw);
+        let ours = [
+            slice(0, 11.0, near),
+            slice(1, 22.0, near),
+            slice(2, 5.0, (500.0, 500.0)),
+        ];
+        let raw = [
+            slice(0, 10.0, near),
+            slice(1, 20.0, near),
+            slice(2, 50.0, near),
+        ];
+        let got = ratios(
+            "pipe/round-trip/64/vs/raw",
+            Placement::OtherAwake,
+            false,
+            &ours,
+            &raw,
+        );
         assert_eq!(got.len(), 1);
         assert_eq!((got[0].n, got[0].state), (2, State::C));
         assert!((got[0].value - 1.1).abs() < 1e-9);
@@ -186,8 +223,11 @@ mod tests {
 
     #[test]
     fn the_prevailing_state_is_the_one_seen_most() {
-        let slices =
-            [slice(0, 1.0, (50.0, 50.0)), slice(1, 1.0, (90.0, 90.0)), slice(2, 1.0, (95.0, 95.0))];
+        let slices = [
+            slice(0, 1.0, (50.0, 50.0)),
+            slice(1, 1.0, (90.0, 90.0)),
+            slice(2, 1.0, (95.0, 95.0)),
+        ];
         assert_eq!(prevailing(&slices), Some(State::C));
         assert_eq!(prevailing(&[]), None);
     }

@@ -50,7 +50,12 @@ impl Stage {
 
     /// This side's view.
     pub fn open(fd: impl AsFd, side: Side) -> io::Result<Stage> {
-        Ok(Stage { region: Region::map(fd, LEN)?, side, barriers: 0, probes: 0 })
+        Ok(Stage {
+            region: Region::map(fd, LEN)?,
+            side,
+            barriers: 0,
+            probes: 0,
+        })
     }
 
     /// Waits until the other side is here too.

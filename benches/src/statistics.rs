@@ -9,14 +9,23 @@ const EXACT_MAX: usize = 400;
 ///
 /// With fewer than six values no pair of them reaches 95 %: the interval is then their range.
 pub fn interval(values: &[f64]) -> Interval {
-    let mut sorted: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
+    let mut sorted: Vec<f64> = values
+        .iter()
+        .copied()
+        .filter(|value| value.is_finite())
+        .collect();
     sorted.sort_by(f64::total_cmp);
     let n = sorted.len();
     if n == 0 {
         return Interval::default();
     }
     let rank = lower_rank(n);
-    Interval { value: median_of_sorted(&sorted), low: sorted[rank], high: sorted[n - 1 - rank], n }
+    Interval {
+        value: median_of_sorted(&sorted),
+        low: sorted[rank],
+        high: sorted[n - 1 - rank],
+        n,
+    }
 }
 
 /// The median, 0 where there is no value.
@@ -43,7 +52,11 @@ fn lower_rank(n: usize) -> usize {
         term *= (n - k + 1) as f64 / k as f64;
         sum += term;
     }
-    if sum > 0.025 { rank.saturating_sub(1) } else { rank }
+    if sum > 0.025 {
+        rank.saturating_sub(1)
+    } else {
+        rank
+    }
 }
 
 fn median_of_sorted(sorted: &[f64]) -> f64 {
@@ -79,7 +92,11 @@ mod tests {
         let got = interval(&values);
         assert_eq!((got.value, got.n), (16.0, 31));
         assert!(got.low < 16.0 && got.high > 16.0);
-        assert_eq!(got.low - 1.0, 31.0 - got.high, "the interval is symmetric in ranks");
+        assert_eq!(
+            got.low - 1.0,
+            31.0 - got.high,
+            "the interval is symmetric in ranks"
+        );
     }
 
     #[test]

@@ -111,14 +111,21 @@ impl Region {
     }
 
     fn semaphore(&self, offset: usize) -> *mut libc::sem_t {
-        self.at(offset, mem::size_of::<libc::sem_t>(), mem::align_of::<libc::sem_t>())
-            .cast()
-            .as_ptr()
+        self.at(
+            offset,
+            mem::size_of::<libc::sem_t>(),
+            mem::align_of::<libc::sem_t>(),
+        )
+        .cast()
+        .as_ptr()
     }
 
     fn at(&self, offset: usize, len: usize, align: usize) -> NonNull<u8> {
         let fits = offset.checked_add(len).is_some_and(|end| end <= self.len);
-        assert!(fits && offset.is_multiple_of(align), "the layout of a region holds its own parts");
+        assert!(
+            fits && offset.is_multiple_of(align),
+            "the layout of a region holds its own parts"
+        );
         // SAFETY: `offset` lies inside the mapping, as was just checked.
         unsafe { self.base.add(offset) }
     }
@@ -232,7 +239,9 @@ pub fn msg_receive(id: i32, packet: &mut [u8], polling: bool) -> io::Result<Opti
 
 /// Queues a real-time signal with a value to a process; false where the queue of signals is full.
 pub fn signal_queue(process: i32, signal: i32, value: usize) -> io::Result<bool> {
-    let value = libc::sigval { sival_ptr: ptr::without_provenance_mut(value) };
+    let value = libc::sigval {
+        sival_ptr: ptr::without_provenance_mut(value),
+    };
     // SAFETY: sigqueue(3) takes integers; the value is carried, never dereferenced.
     done_unless_blocked(check(unsafe { libc::sigqueue(process, signal, value) }))
 }
@@ -245,7 +254,10 @@ pub fn signal_take(signal: i32, polling: bool) -> io::Result<Option<()>> {
     check(unsafe { libc::sigemptyset(&mut set) })?;
     // SAFETY: `set` was emptied just now.
     check(unsafe { libc::sigaddset(&mut set, signal) })?;
-    let now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    let now = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
     let timeout = if polling { &raw const now } else { ptr::null() };
     // SAFETY: `set` and `timeout` (a `timespec` or null) outlive the call; no information is asked.
     let got = retry(|| check(unsafe { libc::sigtimedwait(&set, ptr::null_mut(), timeout) }));
@@ -262,7 +274,11 @@ pub fn signal_block(signal: i32) -> io::Result<()> {
     check(unsafe { libc::sigaddset(&mut set, signal) })?;
     // SAFETY: `set` is valid and outlives the call; the old mask is not asked for.
     let code = unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &set, ptr::null_mut()) };
-    if code == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(code)) }
+    if code == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::from_raw_os_error(code))
+    }
 }
 
 /// The first real-time signal that the C library leaves to programs.
@@ -271,7 +287,11 @@ pub fn real_time_signal() -> i32 {
 }
 
 fn check(code: i32) -> io::Result<()> {
-    if code >= 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    if code >= 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
 }
 
 fn check_len(len: isize) -> io::Result<usize> {

@@ -1,12 +1,7 @@
 //! Exact counts of system calls: a ptrace(2) tracer that stops both workers at each of them,
 //! between two marks. Nothing is timed meanwhile.
 
-use std::{
-    io,
-    sync::mpsc,
-    thread,
-    time::Duration,
-};
+use std::{io, sync::mpsc, thread, time::Duration};
 
 use nix::{
     sys::{
@@ -49,7 +44,13 @@ pub fn count(
     if scenario != Scenario::SingleThread {
         traced.push(pair.server.id());
     }
-    let slice = SliceOrder { end, messages, group: 1, planted_ns: 0.0, counted: true };
+    let slice = SliceOrder {
+        end,
+        messages,
+        group: 1,
+        planted_ns: 0.0,
+        counted: true,
+    };
     thread::scope(|scope| {
         let (ready, is_ready) = mpsc::channel();
         let tracer = scope.spawn(move || trace(&traced, &ready));
@@ -97,7 +98,9 @@ fn trace(processes: &[u32], ready: &mpsc::Sender<io::Result<()>>) -> io::Result<
 
     while tracees.iter().any(|tracee| !tracee.finished) {
         let status = waitpid(None, Some(WaitPidFlag::__WALL | WaitPidFlag::__WNOTHREAD))?;
-        let Some(tracee) = tracees.iter_mut().find(|tracee| Some(tracee.pid) == status.pid())
+        let Some(tracee) = tracees
+            .iter_mut()
+            .find(|tracee| Some(tracee.pid) == status.pid())
         else {
             continue;
         };
@@ -116,7 +119,12 @@ struct Tracee {
 impl Tracee {
     fn new(id: u32) -> Tracee {
         let pid = Pid::from_raw(id as i32);
-        Tracee { pid, counting: false, finished: false, calls: 0 }
+        Tracee {
+            pid,
+            counting: false,
+            finished: false,
+            calls: 0,
+        }
     }
 
     fn step(&mut self, status: WaitStatus) -> io::Result<()> {

@@ -35,7 +35,14 @@ pub fn run(orchestrator: u32) -> io::Result<()> {
         ))
     };
     let failed = ready.as_ref().err().cloned();
-    protocol::send(&control, &Hello { version: protocol::VERSION, failed }, &[])?;
+    protocol::send(
+        &control,
+        &Hello {
+            version: protocol::VERSION,
+            failed,
+        },
+        &[],
+    )?;
     let Ok(mut worker) = ready else { return Ok(()) };
 
     loop {
@@ -44,8 +51,9 @@ pub fn run(orchestrator: u32) -> io::Result<()> {
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(()),
             Err(error) => return Err(error),
         };
-        let answer =
-            worker.obey(order).unwrap_or_else(|error| Answer::Failed { why: error.to_string() });
+        let answer = worker.obey(order).unwrap_or_else(|error| Answer::Failed {
+            why: error.to_string(),
+        });
         protocol::send(&control, &answer, &[])?;
     }
 }
@@ -95,7 +103,11 @@ impl Worker {
 
     fn obey(&mut self, order: Order) -> io::Result<Answer> {
         match order {
-            Order::Connect { mechanism, maker, shape } => {
+            Order::Connect {
+                mechanism,
+                maker,
+                shape,
+            } => {
                 let maker = mechanisms::all()
                     .into_iter()
                     .find(|family| family.name == mechanism)
@@ -109,7 +121,12 @@ impl Worker {
                 let verifies = maker.verifies && shape.size > 0;
                 self.rig.prepare(shape.size);
                 let window = (maker.window)(shape.size);
-                self.connections.push(Connected { shape, verifies, window, connection });
+                self.connections.push(Connected {
+                    shape,
+                    verifies,
+                    window,
+                    connection,
+                });
                 Ok(Answer::Connected)
             }
             Order::Slice(slice) => {
@@ -151,8 +168,9 @@ impl Worker {
         let client = connect(Side::Client, &here, shape);
         // A failed client must not leave the other thread waiting for it.
         drop(here);
-        let server =
-            server.join().map_err(|_| io::Error::other("the connecting thread panicked"))?;
+        let server = server
+            .join()
+            .map_err(|_| io::Error::other("the connecting thread panicked"))?;
         Ok(Connection::Both(client?, server?))
     }
 }

@@ -23,7 +23,10 @@ pub fn family() -> Family {
         about: "event counters (eventfd), one each way; no payload",
         role: Role::Mechanism,
         payload: false,
-        makers: vec![Maker { copies: "no payload", ..Maker::raw(connect) }],
+        makers: vec![Maker {
+            copies: "no payload",
+            ..Maker::raw(connect)
+        }],
         sweep: None,
     }
 }
@@ -48,7 +51,10 @@ fn connect(side: Side, meet: &Meet, shape: &Shape) -> io::Result<Box<dyn Endpoin
             (tx, rx)
         }
     };
-    Ok(Box::new(Counters { tx: Counter::new(tx), rx: Counter::new(rx) }))
+    Ok(Box::new(Counters {
+        tx: Counter::new(tx),
+        rx: Counter::new(rx),
+    }))
 }
 
 /// An event counter by plain reads and writes.

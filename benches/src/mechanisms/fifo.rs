@@ -54,12 +54,18 @@ fn connect(side: Side, meet: &Meet, shape: &Shape) -> io::Result<Box<dyn Endpoin
     grow(&tx);
     set_polling(&tx, shape.scenario.polls())?;
     set_polling(&rx, shape.scenario.polls())?;
-    Ok(Box::new(ByteStream::new(tx, rx)))
+    Ok(Box::new(ByteStream::of_pipes(tx, rx)))
 }
 
 fn make(path: &Path) -> io::Result<()> {
     let mode = Mode::RUSR | Mode::WUSR;
-    Ok(rustix::fs::mknodat(rustix::fs::CWD, path, FileType::Fifo, mode, 0)?)
+    Ok(rustix::fs::mknodat(
+        rustix::fs::CWD,
+        path,
+        FileType::Fifo,
+        mode,
+        0,
+    )?)
 }
 
 fn grow(tx: &OwnedFd) {

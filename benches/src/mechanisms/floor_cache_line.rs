@@ -16,7 +16,11 @@ const LEN: usize = 4096;
 
 /// The cache line.
 pub fn family() -> Family {
-    let raw = Maker { copies: "no payload", fits, ..Maker::raw(connect) };
+    let raw = Maker {
+        copies: "no payload",
+        fits,
+        ..Maker::raw(connect)
+    };
     Family {
         name: "cache-line",
         about: "round trip of a cache line between two CPUs",
@@ -50,7 +54,13 @@ fn connect(side: Side, meet: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> 
         Side::Client => (TO_SERVER, TO_CLIENT),
         Side::Server => (TO_CLIENT, TO_SERVER),
     };
-    Ok(Box::new(Flags { region, tx, rx, sent: 0, received: 0 }))
+    Ok(Box::new(Flags {
+        region,
+        tx,
+        rx,
+        sent: 0,
+        received: 0,
+    }))
 }
 
 struct Flags {
@@ -75,7 +85,9 @@ impl Endpoint for Flags {
 
     fn try_send(&mut self, _: &[u8]) -> io::Result<bool> {
         self.sent = self.sent.wrapping_add(1);
-        self.region.word32(self.tx).store(self.sent, Ordering::Release);
+        self.region
+            .word32(self.tx)
+            .store(self.sent, Ordering::Release);
         Ok(true)
     }
 

@@ -21,7 +21,11 @@ const LEN: usize = 4096;
 
 /// The futex wake.
 pub fn family() -> Family {
-    let raw = Maker { copies: "no payload", fits, ..Maker::raw(connect) };
+    let raw = Maker {
+        copies: "no payload",
+        fits,
+        ..Maker::raw(connect)
+    };
     Family {
         name: "futex-wake",
         about: "round trip of a futex wait and wake",
@@ -60,7 +64,13 @@ fn connect(side: Side, meet: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> 
         Side::Client => (TO_SERVER, TO_CLIENT),
         Side::Server => (TO_CLIENT, TO_SERVER),
     };
-    Ok(Box::new(Words { region, tx, rx, sent: 0, received: 0 }))
+    Ok(Box::new(Words {
+        region,
+        tx,
+        rx,
+        sent: 0,
+        received: 0,
+    }))
 }
 
 struct Words {

@@ -10,7 +10,12 @@ use crate::{
 
 /// The copy.
 pub fn family() -> Family {
-    let raw = Maker { copies: "1", fits, verifies: false, ..Maker::raw(connect) };
+    let raw = Maker {
+        copies: "1",
+        fits,
+        verifies: false,
+        ..Maker::raw(connect)
+    };
     Family {
         name: "memcpy",
         about: "one copy of the payload within a process",
@@ -29,7 +34,9 @@ fn fits(shape: &Shape) -> Result<(), String> {
 }
 
 fn connect(_: Side, _: &Meet, shape: &Shape) -> io::Result<Box<dyn Endpoint>> {
-    Ok(Box::new(Copy { to: vec![1; shape.size] }))
+    Ok(Box::new(Copy {
+        to: vec![1; shape.size],
+    }))
 }
 
 struct Copy {

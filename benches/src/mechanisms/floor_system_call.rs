@@ -11,7 +11,11 @@ use crate::{
 
 /// The system call.
 pub fn family() -> Family {
-    let raw = Maker { copies: "no payload", fits, ..Maker::raw(connect) };
+    let raw = Maker {
+        copies: "no payload",
+        fits,
+        ..Maker::raw(connect)
+    };
     Family {
         name: "system-call",
         about: "one system call that does nothing (getppid)",

@@ -19,9 +19,16 @@ const CAPACITY_BYTES: usize = 1 << 20;
 
 /// Anonymous pipes.
 pub fn family() -> Family {
-    let raw = Maker { references: &["default"], ..Maker::raw(connect_raw) };
-    let default =
-        Maker { name: "default", references: &[], fits: only_one_way, ..Maker::raw(connect_default) };
+    let raw = Maker {
+        references: &["default"],
+        ..Maker::raw(connect_raw)
+    };
+    let default = Maker {
+        name: "default",
+        references: &[],
+        fits: only_one_way,
+        ..Maker::raw(connect_default)
+    };
     #[cfg_attr(not(feature = "peers"), expect(unused_mut))]
     let mut makers = vec![raw, default, Maker::std(connect_std)];
     #[cfg(feature = "peers")]
@@ -67,7 +74,7 @@ fn connect(
     })?;
     set_polling(&rx, shape.scenario.polls())?;
     set_polling(&tx, shape.scenario.polls())?;
-    Ok(Box::new(ByteStream::new(tx, rx)))
+    Ok(Box::new(ByteStream::of_pipes(tx, rx)))
 }
 
 fn connect_std(side: Side, meet: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> {
@@ -75,7 +82,10 @@ fn connect_std(side: Side, meet: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoin
         let (rx, tx) = io::pipe()?;
         Ok((OwnedFd::from(rx), OwnedFd::from(tx)))
     })?;
-    Ok(Box::new(StdStream::new(PipeWriter::from(tx), PipeReader::from(rx))))
+    Ok(Box::new(StdStream::new(
+        PipeWriter::from(tx),
+        PipeReader::from(rx),
+    )))
 }
 
 /// Two pipes, made by the server; gives each side what it reads from and writes to.
@@ -115,7 +125,10 @@ mod peer {
     };
 
     pub(super) fn maker() -> Maker {
-        Maker { name: "interprocess", ..Maker::std(connect) }
+        Maker {
+            name: "interprocess",
+            ..Maker::std(connect)
+        }
     }
 
     fn connect(side: Side, meet: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> {

@@ -1,6 +1,9 @@
 //! POSIX message queues, one each way.
 
-use std::{fs, io, os::fd::{AsFd, OwnedFd}};
+use std::{
+    fs, io,
+    os::fd::{AsFd, OwnedFd},
+};
 
 use crate::{
     descriptors::whole,
@@ -21,7 +24,11 @@ pub fn family() -> Family {
         about: "POSIX message queues, one each way",
         role: Role::Mechanism,
         payload: true,
-        makers: vec![Maker { probe, fits, ..Maker::raw(connect) }],
+        makers: vec![Maker {
+            probe,
+            fits,
+            ..Maker::raw(connect)
+        }],
         sweep: None,
     }
 }
@@ -64,7 +71,12 @@ fn connect(side: Side, meet: &Meet, shape: &Shape) -> io::Result<Box<dyn Endpoin
 fn create(direction: &str, meet: &Meet, shape: &Shape) -> io::Result<OwnedFd> {
     let name = format!("/ipc-bench-{direction}-{}", meet.tag());
     let most = setting("/proc/sys/fs/mqueue/msg_max").unwrap_or(MESSAGES);
-    sys::mq_create(&name, MESSAGES.min(most), shape.size.max(1), shape.scenario.polls())
+    sys::mq_create(
+        &name,
+        MESSAGES.min(most),
+        shape.size.max(1),
+        shape.scenario.polls(),
+    )
 }
 
 struct Queues {

@@ -21,7 +21,10 @@ pub fn family() -> Family {
         about: "process-shared sem_t in shared memory, one each way; no payload",
         role: Role::Mechanism,
         payload: false,
-        makers: vec![Maker { copies: "no payload", ..Maker::raw(connect) }],
+        makers: vec![Maker {
+            copies: "no payload",
+            ..Maker::raw(connect)
+        }],
         sweep: None,
     }
 }

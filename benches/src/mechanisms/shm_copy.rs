@@ -15,7 +15,10 @@ use crate::{
 
 /// Shared buffers with event counters.
 pub fn family() -> Family {
-    let raw = Maker { copies: "2 (into and out of the region)", ..Maker::raw(connect) };
+    let raw = Maker {
+        copies: "2 (into and out of the region)",
+        ..Maker::raw(connect)
+    };
     Family {
         name: "shm-copy",
         about: "one shared buffer each way, handed over by two event counters",
@@ -49,8 +52,16 @@ fn connect(side: Side, meet: &Meet, shape: &Shape) -> io::Result<Box<dyn Endpoin
         }
     };
     let [full, empty, other_full, other_empty] = counters.map(Counter::new);
-    let to_server = Buffer { offset: 0, full, empty };
-    let to_client = Buffer { offset: stride, full: other_full, empty: other_empty };
+    let to_server = Buffer {
+        offset: 0,
+        full,
+        empty,
+    };
+    let to_client = Buffer {
+        offset: stride,
+        full: other_full,
+        empty: other_empty,
+    };
     let (tx, rx) = match side {
         Side::Client => (to_server, to_client),
         Side::Server => (to_client, to_server),

@@ -30,7 +30,10 @@ const RING_BYTES: usize = 4 << 20;
 
 /// Rings in shared memory.
 pub fn family() -> Family {
-    let raw = Maker { copies: "2 (into and out of the ring)", ..Maker::raw(connect) };
+    let raw = Maker {
+        copies: "2 (into and out of the ring)",
+        ..Maker::raw(connect)
+    };
     Family {
         name: "shm-ring",
         about: "ring in shared memory, sequence word in each slot; futex wait, or polling",
@@ -58,8 +61,22 @@ fn connect(side: Side, meet: &Meet, shape: &Shape) -> io::Result<Box<dyn Endpoin
         Side::Client => (0, layout.len()),
         Side::Server => (layout.len(), 0),
     };
-    let (tx, rx) = (Cursor { base: tx, position: 0 }, Cursor { base: rx, position: 0 });
-    Ok(Box::new(Rings { region, layout, tx, rx }))
+    let (tx, rx) = (
+        Cursor {
+            base: tx,
+            position: 0,
+        },
+        Cursor {
+            base: rx,
+            position: 0,
+        },
+    );
+    Ok(Box::new(Rings {
+        region,
+        layout,
+        tx,
+        rx,
+    }))
 }
 
 #[derive(Clone, Copy)]
@@ -72,7 +89,10 @@ impl Layout {
     fn of(size: usize) -> Layout {
         let stride = (SLOT_HEADER + size).next_multiple_of(LINE);
         let slots = (RING_BYTES / stride).clamp(2, 64);
-        Layout { stride, slots: 1 << slots.ilog2() }
+        Layout {
+            stride,
+            slots: 1 << slots.ilog2(),
+        }
     }
 
     fn len(self) -> usize {
@@ -110,7 +130,12 @@ impl Endpoint for Rings {
         let position = self.tx.position;
         let (slot, free) = (self.tx.slot(self.layout), self.tx.free(self.layout));
         let word = self.region.word32(slot);
-        wait(word, free, position, self.region.word32(self.tx.base + PRODUCER_SLEEPS))?;
+        wait(
+            word,
+            free,
+            position,
+            self.region.word32(self.tx.base + PRODUCER_SLEEPS),
+        )?;
         self.region.write(slot + SLOT_HEADER, message);
         let sleeps = self.region.word32(self.tx.base + CONSUMER_SLEEPS);
         publish(word, free.wrapping_add(1), position, sleeps)?;
@@ -189,7 +214,9 @@ fn publish(word: &AtomicU32, value: u32, position: u64, sleeps: &AtomicU32) -> i
     word.store(value, Ordering::SeqCst);
     let awaited = token(position);
     if sleeps.load(Ordering::SeqCst) == awaited
-        && sleeps.compare_exchange(awaited, 0, Ordering::SeqCst, Ordering::SeqCst).is_ok()
+        && sleeps
+            .compare_exchange(awaited, 0, Ordering::SeqCst, Ordering::SeqCst)
+            .is_ok()
     {
         futex::wake(word, Flags::empty(), 1)?;
     }

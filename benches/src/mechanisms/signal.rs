@@ -45,7 +45,11 @@ fn connect(side: Side, meet: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> 
     };
     let theirs = <[u8; 4]>::try_from(theirs)
         .map_err(|_| io::Error::other("a process number has four bytes"))?;
-    Ok(Box::new(Signals { process: i32::from_le_bytes(theirs), signal, value: 0 }))
+    Ok(Box::new(Signals {
+        process: i32::from_le_bytes(theirs),
+        signal,
+        value: 0,
+    }))
 }
 
 struct Signals {
@@ -59,7 +63,9 @@ impl Endpoint for Signals {
         if self.try_send(message)? {
             return Ok(());
         }
-        Err(io::Error::other("the queue of signals is full (RLIMIT_SIGPENDING)"))
+        Err(io::Error::other(
+            "the queue of signals is full (RLIMIT_SIGPENDING)",
+        ))
     }
 
     fn recv(&mut self, _: &mut [u8]) -> io::Result<()> {

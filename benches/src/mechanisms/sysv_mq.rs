@@ -22,7 +22,11 @@ pub fn family() -> Family {
         about: "System V message queues, one each way",
         role: Role::Mechanism,
         payload: true,
-        makers: vec![Maker { probe, fits, ..Maker::raw(connect) }],
+        makers: vec![Maker {
+            probe,
+            fits,
+            ..Maker::raw(connect)
+        }],
         sweep: Some(sweep),
     }
 }
@@ -50,7 +54,10 @@ fn keys(tag: u32) -> (u32, u32) {
 
 fn sweep(tag: u32) {
     let (one, other) = keys(tag);
-    for id in [sys::msg_find(one), sys::msg_find(other)].into_iter().flatten() {
+    for id in [sys::msg_find(one), sys::msg_find(other)]
+        .into_iter()
+        .flatten()
+    {
         // It may have gone between the two calls: then there is nothing to sweep.
         let _ = sys::msg_remove(id);
     }
@@ -60,8 +67,14 @@ fn connect(side: Side, meet: &Meet, shape: &Shape) -> io::Result<Box<dyn Endpoin
     let (to_server, to_client) = keys(meet.tag());
     let (tx, rx) = match side {
         Side::Server => {
-            let rx = Queue { id: sys::msg_create(to_server)?, owned: true };
-            let tx = Queue { id: sys::msg_create(to_client)?, owned: true };
+            let rx = Queue {
+                id: sys::msg_create(to_server)?,
+                owned: true,
+            };
+            let tx = Queue {
+                id: sys::msg_create(to_client)?,
+                owned: true,
+            };
             meet.send(b"made")?;
             (tx, rx)
         }

@@ -19,7 +19,11 @@ const UNREAD_MAX: usize = 4096;
 
 /// TCP over loopback.
 pub fn family() -> Family {
-    let raw = Maker { probe: loopback, fits: unread, ..Maker::raw(connect_raw) };
+    let raw = Maker {
+        probe: loopback,
+        fits: unread,
+        ..Maker::raw(connect_raw)
+    };
     let std = Maker {
         probe: loopback,
         fits: |shape| no_polling(shape).and_then(|()| unread(shape)),
@@ -37,7 +41,9 @@ pub fn family() -> Family {
 
 fn unread(shape: &Shape) -> Result<(), String> {
     if shape.scenario == Scenario::SingleThread && shape.size > UNREAD_MAX {
-        return Err(format!("above {UNREAD_MAX} bytes the send may wait for its own receive"));
+        return Err(format!(
+            "above {UNREAD_MAX} bytes the send may wait for its own receive"
+        ));
     }
     Ok(())
 }
@@ -45,7 +51,7 @@ fn unread(shape: &Shape) -> Result<(), String> {
 fn connect_raw(side: Side, meet: &Meet, shape: &Shape) -> io::Result<Box<dyn Endpoint>> {
     let socket = OwnedFd::from(meet_by_tcp(side, meet)?);
     set_polling(&socket, shape.scenario.polls())?;
-    Ok(Box::new(ByteStream::duplex(socket)?))
+    Ok(Box::new(ByteStream::of_socket(socket)?))
 }
 
 fn connect_std(side: Side, meet: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> {

@@ -19,7 +19,12 @@ const MAX_BYTES: usize = 65_507;
 
 /// UDP over loopback.
 pub fn family() -> Family {
-    let raw = Maker { probe: loopback, fits: datagram, window, ..Maker::raw(connect_raw) };
+    let raw = Maker {
+        probe: loopback,
+        fits: datagram,
+        window,
+        ..Maker::raw(connect_raw)
+    };
     let std = Maker {
         probe: loopback,
         fits: |shape| no_polling(shape).and_then(|()| datagram(shape)),
@@ -50,7 +55,9 @@ fn window(size: usize) -> Option<u32> {
 }
 
 fn connect_raw(side: Side, meet: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> {
-    Ok(Box::new(Packets::new(OwnedFd::from(meet_by_udp(side, meet)?))))
+    Ok(Box::new(Packets::new(OwnedFd::from(meet_by_udp(
+        side, meet,
+    )?))))
 }
 
 fn connect_std(side: Side, meet: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> {
@@ -71,8 +78,7 @@ fn meet_by_udp(side: Side, meet: &Meet) -> io::Result<UdpSocket> {
             theirs
         }
     };
-    let port =
-        <[u8; 2]>::try_from(theirs).map_err(|_| io::Error::other("a port has two bytes"))?;
+    let port = <[u8; 2]>::try_from(theirs).map_err(|_| io::Error::other("a port has two bytes"))?;
     socket.connect((Ipv4Addr::LOCALHOST, u16::from_le_bytes(port)))?;
     Ok(socket)
 }

@@ -17,7 +17,10 @@ use crate::{
 
 /// Unix datagram sockets.
 pub fn family() -> Family {
-    let raw = Maker { fits: socket_buffer, ..Maker::raw(connect_raw) };
+    let raw = Maker {
+        fits: socket_buffer,
+        ..Maker::raw(connect_raw)
+    };
     let std = Maker {
         fits: |shape| no_polling(shape).and_then(|()| socket_buffer(shape)),
         ..Maker::std(connect_std)

@@ -13,7 +13,10 @@ use crate::{
 /// Unix seqpacket sockets.
 pub fn family() -> Family {
     #[cfg_attr(not(feature = "peers"), expect(unused_mut))]
-    let mut makers = vec![Maker { fits: socket_buffer, ..Maker::raw(connect) }];
+    let mut makers = vec![Maker {
+        fits: socket_buffer,
+        ..Maker::raw(connect)
+    }];
     #[cfg(feature = "peers")]
     makers.push(peer::maker());
     Family {
@@ -71,11 +74,16 @@ mod peer {
 
     impl Endpoint for Channel {
         fn send(&mut self, message: &[u8]) -> io::Result<()> {
-            self.tx.send(message).map_err(|error| io::Error::other(error.to_string()))
+            self.tx
+                .send(message)
+                .map_err(|error| io::Error::other(error.to_string()))
         }
 
         fn recv(&mut self, into: &mut [u8]) -> io::Result<()> {
-            let bytes = self.rx.recv().map_err(|error| io::Error::other(error.to_string()))?;
+            let bytes = self
+                .rx
+                .recv()
+                .map_err(|error| io::Error::other(error.to_string()))?;
             whole(bytes.len(), into.len())?;
             into.copy_from_slice(&bytes);
             Ok(())
@@ -91,8 +99,13 @@ mod peer {
                 meet.send(name.as_bytes())?;
                 let (_, reply) = server.accept().map_err(|error| other(&error))?;
                 let (to_client, at_client) = ipc_channel::ipc::bytes_channel()?;
-                reply.send((to_server, at_client)).map_err(|error| other(&error))?;
-                Channel { tx: to_client, rx: from_client }
+                reply
+                    .send((to_server, at_client))
+                    .map_err(|error| other(&error))?;
+                Channel {
+                    tx: to_client,
+                    rx: from_client,
+                }
             }
             Side::Client => {
                 let name = String::from_utf8(meet.recv()?).map_err(|error| other(&error))?;

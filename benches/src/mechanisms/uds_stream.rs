@@ -44,7 +44,7 @@ fn connect_raw(side: Side, meet: &Meet, shape: &Shape) -> io::Result<Box<dyn End
         }
     };
     set_polling(&socket, shape.scenario.polls())?;
-    Ok(Box::new(ByteStream::duplex(socket)?))
+    Ok(Box::new(ByteStream::of_socket(socket)?))
 }
 
 fn connect_std(side: Side, meet: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> {
@@ -79,11 +79,16 @@ mod peer {
     };
 
     pub(super) fn maker() -> Maker {
-        Maker { name: "interprocess", ..Maker::std(connect) }
+        Maker {
+            name: "interprocess",
+            ..Maker::std(connect)
+        }
     }
 
     fn connect(side: Side, meet: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> {
-        let path = meet.directory().join(format!("interprocess-{}", meet.tag()));
+        let path = meet
+            .directory()
+            .join(format!("interprocess-{}", meet.tag()));
         let name = path.as_path().to_fs_name::<GenericFilePath>()?;
         let stream = match side {
             Side::Server => {
