@@ -3,7 +3,7 @@
 use hdrhistogram::Histogram;
 
 use crate::{
-    orchestrate::Lane,
+    lane::Lane,
     plan::Group,
     results::{Cell, Floor, Interval, Latency, MakerKind, Probe, Ratio, State, Verdict},
     scenario::Scenario,

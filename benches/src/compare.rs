@@ -9,8 +9,9 @@ use std::{
 use crate::{
     assemble,
     family::{Family, Maker, Role},
+    lane::{Allowance, Crew, Lane},
     machine,
-    orchestrate::{Allowance, Crew, Lane, Orchestrator},
+    orchestrate::Orchestrator,
     pair::Trouble,
     placement::Cpus,
     plan::{Group, Plan, Selection},

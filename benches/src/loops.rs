@@ -2,16 +2,14 @@
 
 use std::{hint, io, thread, time::Duration, time::Instant};
 
-use nix::sys::resource::{UsageWho, getrusage};
-
 use crate::{
     burn::{self, Burner},
+    cost,
     family::Endpoint,
     payload,
-    protocol::{SliceOrder, SliceReport, Usage},
+    protocol::{SliceOrder, SliceReport},
     scenario::{Scenario, Shape, Side},
     stage::Stage,
-    sys,
 };
 
 /// Messages before the timed ones of a slice; their payload is compared byte by byte.
@@ -97,7 +95,7 @@ impl Rig {
         report.verified = self.warm_client(end, case)?;
         self.stage.barrier()?;
 
-        let before = begin(case)?;
+        let before = cost::begin(case.slice.counted)?;
         let start = Instant::now();
         match case.shape.scenario {
             Scenario::OneWay => self.stream(end, case)?,
@@ -106,12 +104,12 @@ impl Rig {
             _ => self.round_trips(end, case)?,
         }
         if case.shape.scenario == Scenario::OneWay {
-            mark_end(case);
+            cost::mark_end(case.slice.counted);
             self.stage.wait_received(case.slice.messages)?;
             self.laps.push(start.elapsed().as_nanos() as u64);
         }
         report.elapsed_ns = start.elapsed().as_nanos() as u64;
-        report.usage = end_of(before, case)?;
+        report.usage = cost::end(before, case.slice.counted)?;
 
         self.stage.barrier()?;
         report.probes.1 = self.probe(case)?;
@@ -130,13 +128,13 @@ impl Rig {
         report.verified = self.warm_server(end, case)?;
         self.stage.barrier()?;
 
-        let before = begin(case)?;
+        let before = cost::begin(case.slice.counted)?;
         match case.shape.scenario {
             Scenario::OneWay => self.drain(end, case)?,
             Scenario::Wake => self.woken(end, case)?,
             _ => self.echo(end, case)?,
         }
-        report.usage = end_of(before, case)?;
+        report.usage = cost::end(before, case.slice.counted)?;
 
         self.stage.barrier()?;
         report.probes.1 = self.probe(case)?;
@@ -265,7 +263,7 @@ impl Rig {
                 self.stage.acknowledge(number)?;
             }
         }
-        mark_end(case);
+        cost::mark_end(case.slice.counted);
         self.stage.acknowledge(case.slice.messages)
     }
 
@@ -319,7 +317,7 @@ impl Rig {
         report.verified = case.verifies;
 
         let steps = self.burner.steps(case.slice.planted_ns);
-        let before = begin(case)?;
+        let before = cost::begin(case.slice.counted)?;
         let start = Instant::now();
         let mut last = start;
         for number in 1..=case.slice.messages {
@@ -336,7 +334,7 @@ impl Rig {
             }
         }
         report.elapsed_ns = start.elapsed().as_nanos() as u64;
-        report.usage = end_of(before, case)?;
+        report.usage = cost::end(before, case.slice.counted)?;
         report.probes.1 = Stage::call_probe();
         self.summarise(case.slice.group, &mut report);
         Ok(report)
@@ -391,44 +389,6 @@ fn lap(laps: &mut Vec<u64>, last: Instant) -> Instant {
     let now = Instant::now();
     laps.push((now - last).as_nanos() as u64);
     now
-}
-
-/// Begins the measured stretch: cost so far, and the mark for the counter of system calls.
-fn begin(case: &Case) -> io::Result<Usage> {
-    let usage = usage_now()?;
-    if case.slice.counted {
-        sys::null_call(sys::MARK, 0);
-    }
-    Ok(usage)
-}
-
-/// Ends the stretch for the counter. A second mark does nothing.
-fn mark_end(case: &Case) {
-    if case.slice.counted {
-        sys::null_call(sys::MARK, 1);
-    }
-}
-
-fn end_of(before: Usage, case: &Case) -> io::Result<Usage> {
-    mark_end(case);
-    let now = usage_now()?;
-    Ok(Usage {
-        cpu_ns: now.cpu_ns.saturating_sub(before.cpu_ns),
-        voluntary: now.voluntary.saturating_sub(before.voluntary),
-        involuntary: now.involuntary.saturating_sub(before.involuntary),
-    })
-}
-
-fn usage_now() -> io::Result<Usage> {
-    let usage = getrusage(UsageWho::RUSAGE_SELF)?;
-    let nanoseconds = |time: nix::sys::time::TimeVal| {
-        time.tv_sec() as u64 * 1_000_000_000 + time.tv_usec() as u64 * 1000
-    };
-    Ok(Usage {
-        cpu_ns: nanoseconds(usage.user_time()) + nanoseconds(usage.system_time()),
-        voluntary: usage.voluntary_context_switches() as u64,
-        involuntary: usage.involuntary_context_switches() as u64,
-    })
 }
 
 /// Keeps the first three digits: what a histogram of that precision would keep.

@@ -5,8 +5,9 @@ use std::time::{Duration, Instant, SystemTime};
 use crate::{
     assemble,
     family::{Family, Role},
+    lane::{Allowance, Crew, Lane},
     machine,
-    orchestrate::{Allowance, Crew, Lane, Orchestrator},
+    orchestrate::Orchestrator,
     pair::Trouble,
     placement::Cpus,
     plan::{Group, Plan, Selection},

@@ -4,8 +4,9 @@ use std::{fs, time::Duration};
 
 use ipc_bench::{
     family::Role,
+    lane::{Allowance, Crew, Lane},
     mechanisms,
-    orchestrate::{Allowance, Crew, Lane, Orchestrator},
+    orchestrate::Orchestrator,
     placement::Cpus,
     plan::{Plan, Selection},
 };
