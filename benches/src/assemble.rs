@@ -161,26 +161,24 @@ pub fn verdict(probes: &[Probe]) -> Verdict {
     }
 }
 
-/// Cache-line probes of the last tenth over those of the first; system calls on a single CPU.
+/// Probes of the last tenth over those of the first, in the state of two CPUs seen most (of one
+/// CPU, where there is no second): changes of state are counted elsewhere.
 fn drift(probes: &[Probe]) -> f64 {
-    let lines: Vec<f64> = of_kind(probes, |state| state != State::One);
-    let values = if lines.is_empty() {
-        of_kind(probes, |_| true)
-    } else {
-        lines
+    let of = |state: State| -> Vec<f64> {
+        let alike = probes.iter().filter(|probe| probe.state == state);
+        alike.map(|probe| probe.nanoseconds).collect()
     };
+    let most = [State::S, State::C, State::R]
+        .map(of)
+        .into_iter()
+        .max_by_key(Vec::len);
+    let values = most
+        .filter(|values| !values.is_empty())
+        .unwrap_or_else(|| of(State::One));
     let tenth = (values.len() / 10).max(1).min(values.len());
     let (first, last) = (&values[..tenth], &values[values.len() - tenth..]);
     let (first, last) = (median(first), median(last));
     if first > 0.0 { last / first } else { 1.0 }
-}
-
-fn of_kind(probes: &[Probe], wanted: fn(State) -> bool) -> Vec<f64> {
-    probes
-        .iter()
-        .filter(|probe| wanted(probe.state))
-        .map(|probe| probe.nanoseconds)
-        .collect()
 }
 
 /// The slices that count: kept, and of the prevailing state.
@@ -217,6 +215,8 @@ fn floor_of<'a>(group: &Group, floors: &'a [Floor]) -> Option<&'a Floor> {
     let (name, size) = match group.shape.scenario {
         Scenario::SingleThread => ("system-call", 0),
         Scenario::RoundTripSpin => ("cache-line", 0),
+        // An event without bytes has nothing to copy; it still has to be told to the kernel.
+        Scenario::OneWay if group.shape.size == 0 => ("system-call", 0),
         Scenario::OneWay => ("memcpy", group.shape.size),
         Scenario::RoundTrip | Scenario::RoundTripAwake | Scenario::RoundTripAsleep => {
             ("futex-wake", 0)
@@ -226,7 +226,7 @@ fn floor_of<'a>(group: &Group, floors: &'a [Floor]) -> Option<&'a Floor> {
     floors.iter().find(|floor| {
         floor.name == name
             && floor.size_bytes == size
-            && (floor.placement == group.placement || name == "memcpy")
+            && (floor.placement == group.placement || group.shape.scenario == Scenario::OneWay)
     })
 }
 

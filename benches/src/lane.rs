@@ -29,7 +29,7 @@ pub struct Lane {
     pub system_calls: Option<f64>,
     /// Why it was given up.
     pub failed: Option<String>,
-    pub(crate) pattern: Pattern,
+    pub(crate) pattern: Option<Pattern>,
     pub(crate) planted_ns: f64,
 }
 
@@ -49,17 +49,14 @@ impl Lane {
             slices: Vec::new(),
             system_calls: None,
             failed: None,
-            pattern: Pattern {
-                messages: 1,
-                group: 1,
-            },
+            pattern: None,
             planted_ns: 0.0,
         }
     }
 
     /// Operations timed together.
     pub fn group(&self) -> u32 {
-        self.pattern.group
+        self.pattern.map_or(1, |pattern| pattern.group)
     }
 
     /// How many slices count: kept, and of the prevailing state.

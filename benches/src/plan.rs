@@ -249,7 +249,7 @@ fn scenarios(selection: &Selection, family: &Family, size: usize) -> Vec<Scenari
     default.iter().copied().filter(asked).collect()
 }
 
-/// The copy floor is measured on one thread and bounds streams.
+/// The floors of streams, the copy and the system call, are measured on one thread.
 fn serves(floor: Scenario, asked: &[Scenario]) -> bool {
     floor == Scenario::SingleThread && asked.contains(&Scenario::OneWay)
 }

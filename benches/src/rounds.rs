@@ -28,6 +28,8 @@ const GROUP_OVERHEAD: Duration = Duration::from_millis(25);
 const SLICE_PATIENCE: Duration = Duration::from_secs(5);
 /// Operations shorter than this are timed in groups of about this length.
 const SHORT_NS: f64 = 2_000.0;
+/// Messages above this size take so long that few are tried at first.
+const LARGE: usize = 256 << 10;
 /// Messages of a slice at least, however long each takes.
 const LEAST_MESSAGES: u32 = 4;
 /// Messages of a slice whose system calls are counted.
@@ -83,44 +85,43 @@ pub(crate) struct Bench<'a> {
 
 impl Bench<'_> {
     /// Finds how many messages fill a slice, and how many must be timed together. Lanes of one
-    /// maker get the same numbers, so that their slices differ in nothing else.
+    /// maker get the same numbers, so that their slices differ in nothing else; later pairs of a
+    /// lane keep those of the first.
     pub(crate) fn calibrate(
         &mut self,
         seats: &[Seat],
         slice: Duration,
     ) -> Result<(), (usize, Trouble)> {
         for (index, seat) in seats.iter().enumerate() {
+            if self.lanes[seat.lane].pattern.is_some() {
+                continue;
+            }
             let maker = self.lanes[seat.lane].maker.name;
             let twin = seats[..index]
                 .iter()
                 .map(|before| &self.lanes[before.lane])
-                .find(|before| before.maker.name == maker);
+                .find(|before| before.maker.name == maker)
+                .and_then(|twin| twin.pattern);
+            let at = |trouble| (seat.lane, trouble);
             let pattern = match twin {
-                Some(twin) => twin.pattern,
-                None => self
-                    .find_pattern(seat, slice)
-                    .map_err(|trouble| (seat.lane, trouble))?,
+                Some(pattern) => pattern,
+                None => self.find_pattern(seat, slice).map_err(at)?,
             };
-            self.lanes[seat.lane].pattern = pattern;
-            let planted = self
-                .orchestrator
-                .planted(self.lanes[seat.lane].crew, self.group.mechanism);
-            self.lanes[seat.lane].planted_ns = if planted > 0.0 {
+            let crew = self.lanes[seat.lane].crew;
+            let planted = self.orchestrator.planted(crew, self.group.mechanism);
+            if planted > 0.0 {
                 // Of an operation as it will be measured, in a slice of full length.
-                let usual = self
-                    .slice(seat, usize::MAX)
-                    .map_err(|trouble| (seat.lane, trouble))?;
-                usual.typical_ns * planted
-            } else {
-                0.0
-            };
+                let usual = self.slice(seat, usize::MAX, pattern).map_err(at)?;
+                self.lanes[seat.lane].planted_ns = usual.typical_ns * planted;
+            }
+            self.lanes[seat.lane].pattern = Some(pattern);
         }
         Ok(())
     }
 
-    fn find_pattern(&mut self, seat: &Seat, slice: Duration) -> Result<Pattern, Trouble> {
+    fn find_pattern(&self, seat: &Seat, slice: Duration) -> Result<Pattern, Trouble> {
         let target_ns = slice.as_nanos() as f64;
-        let mut messages = 8_u32;
+        let mut messages = if self.group.shape.size > LARGE { 2 } else { 8 };
         loop {
             // The faster of two: a slice that was disturbed must not make all others too short.
             let one = self.trial(seat, messages)?;
@@ -139,17 +140,14 @@ impl Bench<'_> {
     }
 
     /// One slice that does not count: how long it took, and one of its operations.
-    fn trial(&mut self, seat: &Seat, messages: u32) -> Result<(f64, f64), Trouble> {
+    fn trial(&self, seat: &Seat, messages: u32) -> Result<(f64, f64), Trouble> {
         // Timed as one group, or the clock reads would count as part of short operations.
         let group = match self.group.shape.scenario {
             Scenario::SingleThread | Scenario::RoundTripSpin => messages,
             _ => 1,
         };
-        let lane = &mut self.lanes[seat.lane];
-        lane.pattern = Pattern { messages, group };
-        lane.planted_ns = 0.0;
         let begun = Instant::now();
-        let measured = self.slice(seat, usize::MAX)?;
+        let measured = self.slice(seat, usize::MAX, Pattern { messages, group })?;
         // In `wake` the pauses count too: only the whole order tells how long a message takes.
         let spent_ns = if measured.per_second.is_finite() {
             f64::from(messages) * 1e9 / measured.per_second
@@ -183,8 +181,11 @@ impl Bench<'_> {
                 seats.iter().rev().collect()
             };
             for seat in order {
+                let Some(pattern) = self.lanes[seat.lane].pattern else {
+                    continue;
+                };
                 let slice = self
-                    .slice(seat, *round)
+                    .slice(seat, *round, pattern)
                     .map_err(|trouble| (seat.lane, trouble))?;
                 self.note_probes(&slice);
                 self.lanes[seat.lane].slices.push(slice);
@@ -193,13 +194,12 @@ impl Bench<'_> {
         }
     }
 
-    fn slice(&self, seat: &Seat, round: usize) -> Result<Slice, Trouble> {
-        let lane = &self.lanes[seat.lane];
+    fn slice(&self, seat: &Seat, round: usize, pattern: Pattern) -> Result<Slice, Trouble> {
         let order = SliceOrder {
             end: seat.end,
-            messages: lane.pattern.messages,
-            group: lane.pattern.group,
-            planted_ns: lane.planted_ns,
+            messages: pattern.messages,
+            group: pattern.group,
+            planted_ns: self.lanes[seat.lane].planted_ns,
             counted: false,
         };
         let interrupt = &self.orchestrator.interrupt;
@@ -211,7 +211,7 @@ impl Bench<'_> {
         let two_cpus = self.cpus.0 != self.cpus.1;
         Ok(Slice::new(
             round,
-            lane.pattern.messages,
+            pattern.messages,
             two_cpus,
             client,
             server,

@@ -28,6 +28,10 @@ const LATE: Duration = Duration::from_millis(40);
 const NARROW_LANE: Duration = Duration::from_millis(2_500);
 /// A full run takes as long as its cells need.
 const FULL_LANE: Duration = Duration::from_millis(450);
+/// Fresh pairs that share the rounds of a cell: a connection may be luckier than its neighbour
+/// (TCP's buffers, where pages lie), and the interval must show that.
+const DEFAULT_PAIRS: usize = 3;
+const MORE_PAIRS: usize = 6;
 /// The longest slice.
 const SLICE_MAX: Duration = Duration::from_millis(10);
 
@@ -54,6 +58,11 @@ pub fn run(
 
     let (mut floors, mut cells, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     let mut unmeasured = plan.unmeasured.clone();
+    let fresh_pairs = if selection.full || selection.is_narrowed() {
+        MORE_PAIRS
+    } else {
+        DEFAULT_PAIRS
+    };
     let mut clock = Clock::new(selection, &plan);
     for group in &plan.groups {
         progress.begin(&group.name(), clock.left());
@@ -73,7 +82,7 @@ pub fn run(
         let allowance = Allowance {
             time,
             slice_max: SLICE_MAX,
-            fresh_pairs: 1,
+            fresh_pairs,
             count_calls,
         };
         orchestrator.measure(group, &mut lanes, allowance)?;
@@ -100,6 +109,7 @@ pub fn run(
         }
     }
     unmeasured.extend(std::mem::take(&mut orchestrator.unmeasured));
+    let unmeasured = merged(unmeasured);
     Ok(Run {
         format: FORMAT,
         started_unix_seconds: started
@@ -150,6 +160,32 @@ fn collect(
         }
     }
     ratios.extend(assemble::group_ratios(group, lanes));
+}
+
+/// Joins gaps that differ in their scenario only: `pipe/wake,one-way/64`.
+fn merged(gaps: Vec<Unmeasured>) -> Vec<Unmeasured> {
+    let mut merged: Vec<Unmeasured> = Vec::new();
+    for gap in gaps {
+        let twin = merged.iter_mut().find_map(|before| {
+            let (subject, scenario, size) = parts(&gap.what)?;
+            let (other_subject, others, other_size) = parts(&before.what)?;
+            let same = before.why == gap.why && subject == other_subject && size == other_size;
+            let joined = format!("{subject}/{others},{scenario}/{size}");
+            same.then_some((joined, before))
+        });
+        match twin {
+            Some((joined, before)) => before.what = joined,
+            None => merged.push(gap),
+        }
+    }
+    merged
+}
+
+/// `mechanism/scenario/size` in its parts.
+fn parts(what: &str) -> Option<(&str, &str, &str)> {
+    let (subject, rest) = what.split_once('/')?;
+    let (scenario, size) = rest.split_once('/')?;
+    Some((subject, scenario, size))
 }
 
 /// Divides the time that is left evenly over the lanes that are left.
