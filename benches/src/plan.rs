@@ -88,6 +88,17 @@ impl Group {
             self.shape.size
         )
     }
+
+    /// Its share of the time of a run: one for each lane, more where a message takes long.
+    pub fn weight(&self) -> u32 {
+        let each = match self.shape.size >> 20 {
+            0 => 1,
+            1..4 => 2,
+            4..16 => 4,
+            _ => 12,
+        };
+        each * self.makers.len() as u32
+    }
 }
 
 /// The groups of a run, floors first, and what is left out.
@@ -118,9 +129,9 @@ impl Plan {
         plan
     }
 
-    /// How many lanes are measured in all.
-    pub fn lanes(&self) -> usize {
-        self.groups.iter().map(|group| group.makers.len()).sum()
+    /// The sum of the groups' weights.
+    pub fn weight(&self) -> u32 {
+        self.groups.iter().map(Group::weight).sum()
     }
 
     fn add_family(&mut self, selection: &Selection, family: &Family, cpus: &Cpus) {
@@ -169,10 +180,6 @@ impl Plan {
             makers: Vec::new(),
             sweep: family.sweep,
         };
-        if let Err(why) = cpus.of(placement) {
-            self.leave_out(group.name(), why);
-            return;
-        }
         if family.role == Role::Mechanism
             && shape.scenario == Scenario::SingleThread
             && shape.size > SINGLE_THREAD_MAX
@@ -193,8 +200,10 @@ impl Plan {
                 }
             }
         }
-        if !group.makers.is_empty() {
-            self.groups.push(group);
+        match cpus.of(placement) {
+            _ if group.makers.is_empty() => {}
+            Ok(_) => self.groups.push(group),
+            Err(why) => self.leave_out(group.name(), why),
         }
     }
 

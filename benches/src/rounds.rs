@@ -30,8 +30,8 @@ const SLICE_PATIENCE: Duration = Duration::from_secs(5);
 const SHORT_NS: f64 = 2_000.0;
 /// Messages above this size take so long that few are tried at first.
 const LARGE: usize = 256 << 10;
-/// Messages of a slice at least, however long each takes.
-const LEAST_MESSAGES: u32 = 4;
+/// Messages of a slice at least, up to that size; above it a single one takes long enough.
+const LEAST_MESSAGES: (u32, usize) = (4, 1 << 20);
 /// Messages of a slice whose system calls are counted.
 const COUNTED_MESSAGES: u32 = 32;
 
@@ -132,7 +132,12 @@ impl Bench<'_> {
             if spent_ns >= target_ns / 4.0 || messages >= fitting / 2 {
                 let group = (SHORT_NS / each_ns.max(1.0)).ceil().max(1.0) as u32;
                 // Whole groups only: what is left over would not be timed.
-                let messages = fitting.max(LEAST_MESSAGES).next_multiple_of(group);
+                let least = if self.group.shape.size > LEAST_MESSAGES.1 {
+                    1
+                } else {
+                    LEAST_MESSAGES.0
+                };
+                let messages = fitting.max(least).next_multiple_of(group);
                 return Ok(Pattern { messages, group });
             }
             messages = fitting.min(messages.saturating_mul(16)).max(messages + 1);

@@ -66,7 +66,7 @@ pub fn run(
     let mut clock = Clock::new(selection, &plan);
     for group in &plan.groups {
         progress.begin(&group.name(), clock.left());
-        let Some(time) = clock.allot(group.makers.len()) else {
+        let Some(time) = clock.allot(group.weight()) else {
             unmeasured.push(Unmeasured {
                 what: group.name(),
                 why: "the time of the run was used up".to_owned(),
@@ -188,26 +188,26 @@ fn parts(what: &str) -> Option<(&str, &str, &str)> {
     Some((subject, scenario, size))
 }
 
-/// Divides the time that is left evenly over the lanes that are left.
+/// Divides the time that is left over the groups that are left, by weight.
 struct Clock {
     deadline: Instant,
-    lanes_left: usize,
+    weight_left: u32,
 }
 
 impl Clock {
     fn new(selection: &Selection, plan: &Plan) -> Clock {
-        let lanes = plan.lanes();
+        let weight = plan.weight();
         let time = if selection.full {
-            FULL_LANE * lanes as u32
+            FULL_LANE * weight
         } else if selection.is_narrowed() {
-            DEFAULT_TIME.min(NARROW_LANE * lanes as u32)
+            DEFAULT_TIME.min(NARROW_LANE * weight)
         } else {
             DEFAULT_TIME
         };
         let time = selection.time.map_or(time, |most| time.min(most));
         Clock {
             deadline: Instant::now() + time,
-            lanes_left: lanes,
+            weight_left: weight,
         }
     }
 
@@ -216,11 +216,11 @@ impl Clock {
     }
 
     /// The share of a group; `None` where nothing is left.
-    fn allot(&mut self, lanes: usize) -> Option<Duration> {
+    fn allot(&mut self, weight: u32) -> Option<Duration> {
         let left = self.left();
         let late = self.deadline.elapsed();
-        let share = left.mul_f64(lanes as f64 / self.lanes_left.max(1) as f64);
-        self.lanes_left = self.lanes_left.saturating_sub(lanes);
+        let share = left.mul_f64(f64::from(weight) / f64::from(self.weight_left.max(1)));
+        self.weight_left = self.weight_left.saturating_sub(weight);
         (late < GRACE).then_some(share.max(LATE))
     }
 }

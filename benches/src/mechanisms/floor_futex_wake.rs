@@ -1,6 +1,10 @@
 //! Floor: two processes that wake each other by a futex in turn.
 
-use std::{io, os::fd::AsFd, sync::atomic::Ordering};
+use std::{
+    io,
+    os::fd::AsFd,
+    sync::atomic::{AtomicU32, Ordering},
+};
 
 use rustix::{
     io::Errno,
@@ -48,7 +52,7 @@ fn fits(shape: &Shape) -> Result<(), String> {
     }
 }
 
-fn connect(side: Side, meet: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> {
+fn connect(side: Side, meet: &Meet, shape: &Shape) -> io::Result<Box<dyn Endpoint>> {
     let region = match side {
         Side::Server => {
             let (region, fd) = Region::create(LEN)?;
@@ -64,16 +68,20 @@ fn connect(side: Side, meet: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> 
         Side::Client => (TO_SERVER, TO_CLIENT),
         Side::Server => (TO_CLIENT, TO_SERVER),
     };
-    Ok(Box::new(Words {
-        region,
-        tx,
-        rx,
-        sent: 0,
-        received: 0,
-    }))
+    if shape.scenario == Scenario::RoundTrip {
+        return Ok(Box::new(Counts {
+            region,
+            tx,
+            rx,
+            sent: 0,
+            received: 0,
+        }));
+    }
+    Ok(Box::new(Sleepers { region, tx, rx }))
 }
 
-struct Words {
+/// For one CPU: words that count, so that who is overtaken on its way to sleep need not sleep.
+struct Counts {
     region: Region,
     tx: usize,
     rx: usize,
@@ -81,7 +89,7 @@ struct Words {
     received: u32,
 }
 
-impl Endpoint for Words {
+impl Endpoint for Counts {
     fn send(&mut self, _: &[u8]) -> io::Result<()> {
         self.sent = self.sent.wrapping_add(1);
         let word = self.region.word32(self.tx);
@@ -94,12 +102,43 @@ impl Endpoint for Words {
         let word = self.region.word32(self.rx);
         let last = self.received;
         while word.load(Ordering::Acquire) == last {
-            match futex::wait(word, Flags::empty(), last, None) {
-                Ok(()) | Err(Errno::AGAIN | Errno::INTR) => {}
-                Err(error) => return Err(error.into()),
-            }
+            sleep(word, last)?;
         }
         self.received = last.wrapping_add(1);
         Ok(())
+    }
+}
+
+/// For two CPUs: words that never change, so that a receiver always sleeps, and a sender has
+/// succeeded when it has woken it. With counts, two awake CPUs fall into a rhythm in which nobody
+/// ever sleeps, and the floor of waking would measure no wake.
+struct Sleepers {
+    region: Region,
+    tx: usize,
+    rx: usize,
+}
+
+impl Endpoint for Sleepers {
+    fn send(&mut self, _: &[u8]) -> io::Result<()> {
+        let word = self.region.word32(self.tx);
+        while futex::wake(word, Flags::empty(), 1)? == 0 {
+            // The receiver is on its way to sleep.
+            rustix::thread::sched_yield();
+        }
+        Ok(())
+    }
+
+    fn recv(&mut self, _: &mut [u8]) -> io::Result<()> {
+        while !sleep(self.region.word32(self.rx), 0)? {}
+        Ok(())
+    }
+}
+
+/// Sleeps while the word has that value; true after a wake.
+fn sleep(word: &AtomicU32, value: u32) -> io::Result<bool> {
+    match futex::wait(word, Flags::empty(), value, None) {
+        Ok(()) => Ok(true),
+        Err(Errno::AGAIN | Errno::INTR) => Ok(false),
+        Err(error) => Err(error.into()),
     }
 }
