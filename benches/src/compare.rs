@@ -259,3 +259,48 @@ impl Comparison {
         text
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::results::State;
+
+    fn ratio(low: f64, high: f64, higher_is_better: bool) -> Ratio {
+        Ratio {
+            name: "pipe/round-trip/64/vs/base".to_owned(),
+            value: (low + high) / 2.0,
+            low,
+            high,
+            n: 30,
+            state: State::One,
+            placement: Placement::SameCore,
+            higher_is_better,
+        }
+    }
+
+    #[test]
+    fn a_time_regresses_when_its_whole_interval_is_too_long() {
+        assert!(is_regression(&ratio(1.06, 1.12, false)));
+        assert!(
+            !is_regression(&ratio(1.04, 1.12, false)),
+            "the interval reaches the tolerance"
+        );
+        assert!(
+            !is_regression(&ratio(0.80, 0.90, false)),
+            "faster is no regression"
+        );
+    }
+
+    #[test]
+    fn a_rate_regresses_when_its_whole_interval_is_too_low() {
+        assert!(is_regression(&ratio(0.88, 0.94, true)));
+        assert!(
+            !is_regression(&ratio(0.88, 0.96, true)),
+            "the interval reaches the tolerance"
+        );
+        assert!(
+            !is_regression(&ratio(1.10, 1.20, true)),
+            "faster is no regression"
+        );
+    }
+}

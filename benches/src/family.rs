@@ -74,6 +74,19 @@ impl Maker {
         }
     }
 
+    /// A crate of this workspace. It faces every other maker of its family, and its ratios carry
+    /// the family's name alone: `pipe/round-trip/64/vs/raw`.
+    pub fn ours(
+        name: &'static str,
+        connect: fn(Side, &Meet, &Shape) -> io::Result<Box<dyn Endpoint>>,
+    ) -> Maker {
+        Maker {
+            name,
+            kind: MakerKind::Ours,
+            ..Maker::raw(connect)
+        }
+    }
+
     /// The same by the standard library, compared with `raw`.
     pub fn std(connect: fn(Side, &Meet, &Shape) -> io::Result<Box<dyn Endpoint>>) -> Maker {
         Maker {

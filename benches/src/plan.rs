@@ -273,3 +273,81 @@ fn placements(selection: &Selection, scenario: Scenario) -> Vec<Placement> {
         _ => vec![usual],
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mechanisms;
+
+    fn plan(selection: &Selection, cpus: usize) -> Plan {
+        let pair = (0, (cpus > 1).then_some(1));
+        let cpus = Cpus {
+            allowed: (0..cpus).collect(),
+            pair,
+        };
+        Plan::new(selection, &mechanisms::all(), &cpus)
+    }
+
+    #[test]
+    fn every_cell_is_measured_or_left_out_with_a_reason() {
+        let selection = Selection {
+            sizes: vec![64],
+            ..Selection::default()
+        };
+        let plan = plan(&selection, 2);
+        for family in mechanisms::all()
+            .iter()
+            .filter(|family| family.role == Role::Mechanism)
+        {
+            for scenario in Scenario::ALL {
+                let size = if family.payload { 64 } else { 0 };
+                let what = format!("{}/{}/{size}", family.name, scenario.name());
+                let measured = plan.groups.iter().any(|group| group.name() == what);
+                let named = |gap: &Unmeasured| gap.what.starts_with(family.name);
+                assert!(
+                    measured || plan.unmeasured.iter().any(named),
+                    "{what} is nowhere"
+                );
+            }
+        }
+        assert!(plan.unmeasured.iter().all(|gap| !gap.why.is_empty()));
+    }
+
+    #[test]
+    fn one_cpu_measures_what_one_cpu_can() {
+        let plan = plan(&Selection::default(), 1);
+        assert!(
+            plan.groups
+                .iter()
+                .all(|group| group.placement == Placement::SameCore)
+        );
+        assert!(
+            plan.unmeasured
+                .iter()
+                .any(|gap| gap.why.contains("one CPU"))
+        );
+    }
+
+    #[test]
+    fn floors_come_first() {
+        let plan = plan(&Selection::default(), 2);
+        let roles: Vec<Role> = plan.groups.iter().map(|group| group.role).collect();
+        let first_mechanism = roles.iter().position(|role| *role == Role::Mechanism);
+        assert!(
+            roles[first_mechanism.unwrap_or(0)..]
+                .iter()
+                .all(|r| *r == Role::Mechanism)
+        );
+    }
+
+    #[test]
+    fn events_without_bytes_are_measured_once() {
+        let plan = plan(&Selection::default(), 2);
+        let events: Vec<&Group> = plan
+            .groups
+            .iter()
+            .filter(|group| group.mechanism == "eventfd")
+            .collect();
+        assert!(!events.is_empty() && events.iter().all(|group| group.shape.size == 0));
+    }
+}
