@@ -17,37 +17,48 @@ const CURVE: [f64; 15] = [
 ];
 /// Name of the floor of one wake, where `futex-wake` is a round trip of two.
 const ONE_WAKE: &str = "futex-wake-one-way";
+/// Slices that a floor of a state needs, unless there is no other state.
+const FLOOR_SLICES: usize = 6;
 /// Above this share of rejected slices, or this drift of the floor, a run is not quiet.
 const QUIET: (f64, f64) = (0.15, 1.10);
 /// The same for noisy.
 const NOISY: (f64, f64) = (0.50, 1.50);
 
-/// The floor of one maker of a floor family.
-pub fn floor(group: &Group, lane: &Lane) -> Option<Floor> {
-    let (state, kept) = kept(lane)?;
-    Some(Floor {
-        // A wake is half of the round trip of the same name, in the same placement.
-        name: match group.shape.scenario {
-            Scenario::Wake => ONE_WAKE.to_owned(),
-            _ => group.mechanism.to_owned(),
-        },
-        size_bytes: group.shape.size,
-        placement: group.placement,
-        state,
-        nanoseconds: over(&kept, |slice| slice.typical_ns),
-    })
+/// The floors that a lane of a floor family has found: one for each state that it saw often
+/// enough, the state seen most first.
+pub fn floors(group: &Group, lane: &Lane) -> Vec<Floor> {
+    let most = prevailing(&lane.slices);
+    let mut states = [State::S, State::C, State::R, State::One];
+    states.sort_by_key(|&state| Some(state) != most);
+    states
+        .into_iter()
+        .map(|state| (state, in_state(lane, state)))
+        .filter(|(state, kept)| Some(*state) == most || kept.len() >= FLOOR_SLICES)
+        .map(|(state, kept)| Floor {
+            // A wake is half of the round trip of the same name, in the same placement.
+            name: match group.shape.scenario {
+                Scenario::Wake => ONE_WAKE.to_owned(),
+                _ => group.mechanism.to_owned(),
+            },
+            size_bytes: group.shape.size,
+            placement: group.placement,
+            state,
+            nanoseconds: over(&kept, |slice| slice.typical_ns),
+        })
+        .collect()
 }
 
 /// The cell of one lane.
 pub fn cell(group: &Group, lane: &Lane, floors: &[Floor]) -> Option<Cell> {
-    let (state, kept) = kept(lane)?;
+    let state = prevailing(&lane.slices)?;
+    let kept = in_state(lane, state);
     let n: u64 = kept.iter().map(|slice| u64::from(slice.messages)).sum();
     let per_message = |total: u64| if n == 0 { 0.0 } else { total as f64 / n as f64 };
     let sum = |part: fn(&Slice) -> u64| kept.iter().map(|&slice| part(slice)).sum::<u64>();
     let rates = over(&kept, |slice| slice.per_second);
     let size = group.shape.size as f64;
     let one_way = group.shape.scenario == Scenario::OneWay;
-    let floor = floor_of(group, floors);
+    let (floor, times_floor) = times_floor(group, state, &kept, floors);
     Some(Cell {
         mechanism: group.mechanism.to_owned(),
         maker: lane.maker.name.to_owned(),
@@ -70,11 +81,8 @@ pub fn cell(group: &Group, lane: &Lane, floors: &[Floor]) -> Option<Cell> {
         system_calls: lane.system_calls,
         wakes: per_message(sum(|slice| slice.usage.voluntary)),
         preemptions: per_message(sum(|slice| slice.usage.involuntary)),
-        times_floor: floor.map_or_else(Interval::default, |floor| {
-            let floor_ns = floor.nanoseconds.value.max(f64::MIN_POSITIVE);
-            over(&kept, |slice| slice.typical_ns / floor_ns)
-        }),
-        floor: floor.map(|floor| floor.name.clone()).unwrap_or_default(),
+        times_floor,
+        floor,
         verified: kept.iter().all(|slice| slice.verified),
         copies: lane.maker.copies.to_owned(),
     })
@@ -181,15 +189,12 @@ fn drift(probes: &[Probe]) -> f64 {
     if first > 0.0 { last / first } else { 1.0 }
 }
 
-/// The slices that count: kept, and of the prevailing state.
-fn kept(lane: &Lane) -> Option<(State, Vec<&Slice>)> {
-    let state = prevailing(&lane.slices)?;
-    let slices = lane
-        .slices
+/// The slices that count towards a state.
+fn in_state(lane: &Lane, state: State) -> Vec<&Slice> {
+    lane.slices
         .iter()
         .filter(|slice| slice.state == Some(state))
-        .collect();
-    Some((state, slices))
+        .collect()
 }
 
 fn over(slices: &[&Slice], value: impl Fn(&Slice) -> f64) -> Interval {
@@ -210,11 +215,24 @@ fn scaled(interval: Interval, by: f64) -> Interval {
     }
 }
 
-/// The bound that applies to a scenario: the same kind of waiting, or the copy.
-fn floor_of<'a>(group: &Group, floors: &'a [Floor]) -> Option<&'a Floor> {
+/// The bound that applies to a scenario, by name, and the multiple of it. Where the probes around
+/// each slice are that bound they are taken, being of the same moment; else the floor measured
+/// in the same placement, and in the same state if it was seen then.
+fn times_floor(
+    group: &Group,
+    state: State,
+    kept: &[&Slice],
+    floors: &[Floor],
+) -> (String, Interval) {
+    let probed = |name: &str| {
+        let times = over(kept, |slice| {
+            2.0 * slice.typical_ns / (slice.probes.0 + slice.probes.1)
+        });
+        (name.to_owned(), times)
+    };
     let (name, size) = match group.shape.scenario {
-        Scenario::SingleThread => ("system-call", 0),
-        Scenario::RoundTripSpin => ("cache-line", 0),
+        Scenario::SingleThread => return probed("system-call"),
+        Scenario::RoundTripSpin => return probed("cache-line"),
         // An event without bytes has nothing to copy; it still has to be told to the kernel.
         Scenario::OneWay if group.shape.size == 0 => ("system-call", 0),
         Scenario::OneWay => ("memcpy", group.shape.size),
@@ -223,11 +241,28 @@ fn floor_of<'a>(group: &Group, floors: &'a [Floor]) -> Option<&'a Floor> {
         }
         Scenario::Wake => (ONE_WAKE, 0),
     };
-    floors.iter().find(|floor| {
-        floor.name == name
-            && floor.size_bytes == size
-            && (floor.placement == group.placement || group.shape.scenario == Scenario::OneWay)
-    })
+    // The floors of streams are measured on one thread, whatever the placement.
+    let anywhere = group.shape.scenario == Scenario::OneWay;
+    let fitting = || {
+        floors.iter().filter(|floor| {
+            floor.name == name
+                && floor.size_bytes == size
+                && (anywhere || floor.placement == group.placement)
+        })
+    };
+    match fitting()
+        .find(|floor| floor.state == state)
+        .or_else(|| fitting().next())
+    {
+        Some(floor) => {
+            let floor_ns = floor.nanoseconds.value.max(f64::MIN_POSITIVE);
+            (
+                name.to_owned(),
+                over(kept, |slice| slice.typical_ns / floor_ns),
+            )
+        }
+        None => (String::new(), Interval::default()),
+    }
 }
 
 fn latency(kept: &[&Slice]) -> Latency {

@@ -139,10 +139,9 @@ fn collect(
     for lane in lanes {
         let found = match group.role {
             Role::Floor => {
-                let floor = assemble::floor(group, lane);
-                let found = floor.is_some();
-                floors.extend(floor);
-                found
+                let found = assemble::floors(group, lane);
+                floors.extend(found.iter().cloned());
+                !found.is_empty()
             }
             Role::Mechanism => {
                 let cell = assemble::cell(group, lane, floors);

@@ -1,15 +1,21 @@
 //! Workers that die, hang or come from another time are reported, never waited for.
 
-use std::time::{Duration, Instant};
+use std::{
+    os::fd::AsFd,
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
 
 use ipc_bench::{
     family::Role,
     interrupt::Interrupt,
     mechanisms,
-    pair::{Directory, Pair, Setup, Trouble},
+    meet::seqpacket_pair,
+    pair::{Directory, Pair, Setup, Trouble, WORKER},
     placement::Cpus,
-    protocol::{Answer, Order, SliceOrder},
-    scenario::{Scenario, Shape},
+    protocol::{self, Answer, Hello, Order, SliceOrder, Welcome},
+    scenario::{Scenario, Shape, Side},
+    stage::Stage,
 };
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -133,6 +139,32 @@ fn a_binary_that_is_no_bench_is_an_error() {
     };
     let started = Pair::start(&setup, &interrupt);
     assert!(matches!(started, Err(Trouble::Broken(_))), "{started:?}");
+}
+
+#[test]
+fn a_worker_of_another_protocol_says_so() {
+    let (control, theirs) = seqpacket_pair().unwrap();
+    let (meet, stage) = (seqpacket_pair().unwrap().0, Stage::create().unwrap());
+    let mut worker = Command::new(binary())
+        .args([WORKER, &std::process::id().to_string()])
+        .stdin(Stdio::from(theirs))
+        .spawn()
+        .unwrap();
+    let version = protocol::VERSION + 1;
+    let directory = std::env::temp_dir();
+    let welcome = Welcome {
+        version,
+        side: Side::Client,
+        cpu: None,
+        two_cpus: false,
+        directory,
+        tag: 0,
+    };
+    protocol::send(&control, &welcome, &[meet.as_fd(), stage.as_fd()]).unwrap();
+    let (hello, _) = protocol::receive::<Hello>(&control).unwrap();
+    assert_eq!(hello.version, protocol::VERSION);
+    assert!(hello.failed.is_some_and(|why| why.contains("protocol")));
+    assert!(worker.wait().unwrap().success(), "it leaves in peace");
 }
 
 #[test]
