@@ -1,6 +1,13 @@
 //! Makes the reports of a saved run again: `report_from_json RUN.json [DIRECTORY]`.
 
-use std::{env, error::Error, fs, io::IsTerminal as _, path::PathBuf, process::ExitCode};
+use std::{
+    env,
+    error::Error,
+    fs,
+    io::IsTerminal as _,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use ipc_bench::{report, results::Run};
 
@@ -22,7 +29,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn remake(json: &PathBuf, out_dir: &PathBuf) -> Result<(), Box<dyn Error>> {
+fn remake(json: &Path, out_dir: &Path) -> Result<(), Box<dyn Error>> {
     let text = fs::read_to_string(json).map_err(|e| format!("read `{}`: {e}", json.display()))?;
     let run: Run =
         serde_json::from_str(&text).map_err(|e| format!("understand `{}`: {e}", json.display()))?;

@@ -35,10 +35,10 @@ impl Need {
 
     pub(crate) fn title(self) -> &'static str {
         match self {
-            Self::Spinning => "lowest latency, spinning",
-            Self::SleepingApart => "lowest latency, CPU free, two cores",
-            Self::SleepingTogether => "lowest latency, CPU free, one core",
-            Self::Throughput => "most throughput",
+            Self::Spinning => "latency, spinning",
+            Self::SleepingApart => "latency, CPU free, two cores",
+            Self::SleepingTogether => "latency, CPU free, one core",
+            Self::Throughput => "throughput",
             Self::Boundaries => "messages with boundaries",
             Self::Descriptors => "descriptors or identity",
             Self::Machines => "unrelated machines",
@@ -144,12 +144,12 @@ impl Pick<'_> {
     pub(crate) fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
         if !self.tied.is_empty() {
-            let name = |c: &&Cell| format!("{} ({})", rows::label(c), figure(self.need, c));
+            let name = |c: &&Cell| format!("{} {}", rows::label(c), figure(self.need, c));
             let mut names: Vec<_> = self.tied.iter().take(3).map(name).collect();
             if self.tied.len() > 3 {
                 names.push(format!("{} more", self.tied.len() - 3));
             }
-            notes.push(format!("not told apart from it: {}", names.join(", ")));
+            notes.push(format!("not told apart: {}", names.join(", ")));
             if let Some(saver) = self.saver() {
                 let cost = cpu(saver);
                 notes.push(format!(
@@ -161,11 +161,11 @@ impl Pick<'_> {
         if let Some((cell, more)) = self.next {
             let (name, figure) = (rows::label(cell), figure(self.need, cell));
             let worse = match self.need {
-                Need::Throughput => format!("{} less", numbers::percent(more / (more + 1.0))),
-                _ if more < 0.995 => format!("{} more time", numbers::percent(more)),
-                _ => format!("{} × the time", numbers::digits(more + 1.0)),
+                Need::Throughput => format!("−{}", numbers::percent(more / (more + 1.0))),
+                _ if more < 0.995 => format!("+{}", numbers::percent(more)),
+                _ => format!("{} ×", numbers::digits(more + 1.0)),
             };
-            notes.push(format!("next: {name}, {figure} ({worse})"));
+            notes.push(format!("next: {name} {figure} ({worse})"));
         } else if self.tied.is_empty() {
             notes.push("the only candidate measured".to_owned());
         }
@@ -268,7 +268,7 @@ fn answer(run: &Run, need: Need, size_bytes: usize) -> Result<Pick<'_>, String> 
                     .collect::<Vec<_>>()
             })
             .find(|cells| !cells.is_empty())
-            .ok_or("no candidate was measured in this placement")?,
+            .ok_or("no candidate was measured here")?,
     };
     Ok(pick(need, &candidates))
 }

@@ -37,7 +37,7 @@ pub(crate) struct Chart {
 pub(crate) struct Figure {
     pub(crate) title: String,
     pub(crate) svg: String,
-    /// What the colours and shapes mean: class and shape of a point, and its word.
+    /// What colours and shapes mean: the class of a swatch (none if empty) and its words.
     pub(crate) legend: Vec<(String, String)>,
     /// Takes the whole width of the page.
     pub(crate) wide: bool,
@@ -75,17 +75,30 @@ impl Area {
         }
     }
 
-    /// Grid and labels of the horizontal axis; a label that would touch the last one is left out.
+    /// Grid and labels of the horizontal axis. Labels come in the order of `ticks`; one that would
+    /// touch another is left out.
     fn columns(&self, svg: &mut Svg, ticks: &[(f64, String)]) {
-        let mut free_from = f64::NEG_INFINITY;
+        let mut taken: Vec<(f64, f64)> = Vec::new();
         for (x, label) in ticks {
             svg.line((*x, self.top), (*x, self.bottom), "grid");
-            let half = super::svg::text_width(label) / 2.0;
-            if x - half >= free_from {
+            let half = super::svg::text_width(label) / 2.0 + 3.0;
+            if taken
+                .iter()
+                .all(|(from, to)| x + half <= *from || *to <= x - half)
+            {
                 svg.text((*x, self.bottom + 18.0), "tick mid", label);
-                free_from = x + half + 6.0;
+                taken.push((x - half, x + half));
             }
         }
+    }
+
+    /// [`Area::columns`] of a scale, powers of ten first: they must not lose their labels.
+    fn scale(&self, svg: &mut Svg, scale: &Scale, format: impl Fn(f64) -> String) {
+        let whole = |value: &f64| (value.log10() - value.log10().round()).abs() < 1e-9;
+        let (mut ticks, rest): (Vec<f64>, Vec<f64>) = scale.ticks().into_iter().partition(whole);
+        ticks.extend(rest);
+        let ticks: Vec<_> = ticks.iter().map(|v| (scale.at(*v), format(*v))).collect();
+        self.columns(svg, &ticks);
     }
 
     fn base(&self, svg: &mut Svg) {

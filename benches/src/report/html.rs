@@ -201,11 +201,11 @@ fn figures(out: &mut String, id: &str, figures: &[Figure]) {
         if !figure.legend.is_empty() {
             out.push_str("<span class=\"legend\">");
             for (class, word) in &figure.legend {
-                let _ = write!(
-                    out,
-                    "<span><i class=\"{class}\"></i>{}</span>",
-                    escape(word)
-                );
+                let swatch = match class.as_str() {
+                    "" => String::new(),
+                    class => format!("<i class=\"{class}\"></i>"),
+                };
+                let _ = write!(out, "<span>{swatch}{}</span>", escape(word));
             }
             out.push_str("</span>");
         }

@@ -201,7 +201,7 @@ fn ratios(out: &mut String, run: &Run) {
                 named.judgement().sign(),
                 escape(&ratio.name),
                 rows::placement_title(ratio.placement),
-                escape(&numbers::interval(&named.interval())),
+                escape(&numbers::ratio(&named.interval())),
                 if ratio.higher_is_better {
                     "more"
                 } else {

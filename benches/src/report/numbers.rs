@@ -97,6 +97,15 @@ pub(crate) fn interval(of: &Interval) -> String {
     )
 }
 
+/// A paired ratio, `1.018 [1.002–1.034]`: near 1 the third decimal tells a difference from none.
+pub(crate) fn ratio(of: &Interval) -> String {
+    let near = |value: f64| (0.1..10.0).contains(&value);
+    if near(of.value) && near(of.low) && near(of.high) {
+        return format!("{:.3} [{:.3}–{:.3}]", of.value, of.low, of.high);
+    }
+    interval(of)
+}
+
 /// A share of one, in percent.
 pub(crate) fn percent(share: f64) -> String {
     if share.is_finite() {

@@ -45,6 +45,11 @@ impl Panel<'_> {
             None => heading,
         }
     }
+
+    /// It holds only published crates, which have their own places in the tables of ratios.
+    pub(crate) fn is_of_others(&self) -> bool {
+        self.part == Some(Family::Peers.title())
+    }
 }
 
 /// Every cell of the run, by scenario and placement.

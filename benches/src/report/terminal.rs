@@ -124,7 +124,7 @@ fn ratios(page: &mut Page, run: &Run) {
             named.judgement().sign().to_owned(),
             ratio.name.clone(),
             rows::placement_title(ratio.placement).to_owned(),
-            numbers::interval(&named.interval()),
+            numbers::ratio(&named.interval()),
             if ratio.higher_is_better {
                 "more"
             } else {
@@ -208,14 +208,17 @@ impl Page {
     fn answer(&mut self, answer: &Answer<'_>) {
         let need = answer.need.title();
         // Need, name and figure take one line where they fit, else two.
-        let lead = if self.width < 72 {
+        let lead = if self.width < 66 {
             self.line(&format!("  {need}"));
             " ".repeat(6)
         } else {
-            format!("  {}", pad(need, 36, false))
+            format!("  {}", pad(need, 30, false))
         };
         match &answer.outcome {
-            Err(why) => self.line(&format!("{lead}{} {why}", numbers::NONE)),
+            Err(why) => {
+                self.line(&format!("{lead}{}", numbers::NONE));
+                self.paragraph("      ", why);
+            }
             Ok(pick) => {
                 let name = escape::terminal(&rows::label(pick.cell));
                 let name = self.styled("1;32", &pad(&cut(&name, 22), 22, false));
@@ -235,9 +238,9 @@ impl Page {
 
     /// Needs against sizes, two lines each: what to use, and what it costs.
     fn matrix(&mut self, sizes: &[usize], answers: &[Vec<Answer<'_>>]) {
-        const NEED: usize = 36;
+        const NEED: usize = 30;
         let column = (self.width.saturating_sub(NEED + 2) / sizes.len().max(1)).min(26);
-        if column < 21 {
+        if column < 22 {
             // Too narrow for a matrix: what stands above has all of it.
             return;
         }

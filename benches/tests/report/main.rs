@@ -140,7 +140,7 @@ fn candidates_within_the_interval_are_named() {
     run.cells
         .retain(|cell| ["pipe", "fifo"].contains(&cell.mechanism.as_str()));
     let text = report::terminal(&run, 100, false);
-    assert!(text.contains("not told apart from it: fifo"), "{text}");
+    assert!(text.contains("not told apart: fifo"), "{text}");
 }
 
 #[test]

@@ -5,8 +5,11 @@ use ipc_bench::results::{
     Unmeasured, Verdict,
 };
 
-/// Round trip on one core in µs, on two awake, on two asleep; bytes a second of a stream at most.
-const MECHANISMS: [(&str, f64, f64, f64, f64, &[&str]); 14] = [
+/// Name; round trip on one core in µs, on two awake, on two asleep; bytes a second of a stream at
+/// most; makers.
+type Mechanism = (&'static str, f64, f64, f64, f64, &'static [&'static str]);
+
+const MECHANISMS: [Mechanism; 14] = [
     (
         "pipe",
         4.2,
@@ -47,7 +50,7 @@ const SCENARIOS: [(&str, Placement); 6] = [
 ];
 
 /// A whole run, as a machine of two near cores might give it.
-pub fn run() -> Run {
+pub(crate) fn run() -> Run {
     let mut run = empty();
     run.machine.facts = [
         ("data", "SYNTHETIC: computed from a formula, not measured"),
@@ -80,7 +83,7 @@ pub fn run() -> Run {
 }
 
 /// A run that ended before it measured anything.
-pub fn empty() -> Run {
+pub(crate) fn empty() -> Run {
     Run {
         format: 1,
         started_unix_seconds: 1_790_000_000,
@@ -96,13 +99,7 @@ pub fn empty() -> Run {
     }
 }
 
-fn cells(
-    run: &mut Run,
-    scenario: &str,
-    placement: Placement,
-    size: usize,
-    mechanism: &(&str, f64, f64, f64, f64, &[&str]),
-) {
+fn cells(run: &mut Run, scenario: &str, placement: Placement, size: usize, mechanism: &Mechanism) {
     let (name, same, awake, asleep, most, makers) = *mechanism;
     if most == 0.0 && (size > 64 || scenario == "one-way") {
         return;

@@ -66,12 +66,9 @@ fn figure(title: &str, cells: &[&Cell]) -> Option<Figure> {
         bottom,
     };
     let mut svg = Svg::new(560.0, bottom + 26.0);
-    let ticks: Vec<_> = x
-        .ticks()
-        .into_iter()
-        .map(|v| (x.at(v), numbers::tick(&format!("{} ×", numbers::digits(v)))))
-        .collect();
-    area.columns(&mut svg, &ticks);
+    area.scale(&mut svg, &x, |v| {
+        numbers::tick(&format!("{} ×", numbers::digits(v)))
+    });
     for (row, cell) in cells.iter().enumerate() {
         let y = 4.0 + ROW * (row as f64 + 0.65);
         svg.text(

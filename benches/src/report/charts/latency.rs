@@ -24,17 +24,17 @@ pub(super) fn chart(run: &Run) -> Chart {
     let (mut figures, mut more) = (Vec::new(), Vec::new());
     let tables = rows::tables(run);
     for table in &tables {
-        let shown = is_headline(table, &tables) && table.scenario != "single-thread";
+        let main =
+            is_headline(table, &tables) && !matches!(table.scenario, "single-thread" | "wake");
         let Some(axes) = Axes::of(run, table) else {
             continue;
         };
         for panel in rows::panels(run, table) {
-            if let Some(figure) = figure(&panel, &axes) {
-                if shown {
-                    figures.push(figure)
-                } else {
-                    more.push(figure)
-                }
+            let figure = figure(&panel, &axes);
+            if main && !panel.is_of_others() {
+                figures.extend(figure)
+            } else {
+                more.extend(figure)
             }
         }
     }

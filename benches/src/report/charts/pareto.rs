@@ -28,14 +28,20 @@ pub(super) fn chart(run: &Run) -> Chart {
     };
     let all: Vec<&Cell> = run.cells.iter().filter(fits).collect();
     let cells = rows::representatives(&all);
-    let (together, apart): (Vec<&Cell>, Vec<&Cell>) = cells
-        .iter()
-        .partition(|c| c.placement == Placement::SameCore);
-    let groups = [("two cores", apart), ("one core", together)];
-    let figures = groups.iter().filter(|(_, cells)| !cells.is_empty());
-    let figures = figures
-        .filter_map(|(title, cells)| figure(title, cells))
-        .collect();
+    let places = [
+        Placement::OtherAwake,
+        Placement::OtherAsleep,
+        Placement::SameCore,
+    ];
+    let figures = places.into_iter().filter_map(|place| {
+        let here: Vec<_> = cells
+            .iter()
+            .filter(|c| c.placement == place)
+            .copied()
+            .collect();
+        figure(rows::placement_title(place), &here)
+    });
+    let figures = figures.collect();
     let size = rows::small_size(run).map_or_else(String::new, numbers::size);
     Chart {
         id: "pareto",
@@ -66,12 +72,7 @@ fn figure(title: &str, cells: &[&Cell]) -> Option<Figure> {
     AREA.rows(&mut svg, &y, |value| {
         numbers::tick(&format!("{} s", numbers::digits(value)))
     });
-    let ticks: Vec<_> = x
-        .ticks()
-        .into_iter()
-        .map(|v| (x.at(v), numbers::tick(&numbers::time(v))))
-        .collect();
-    AREA.columns(&mut svg, &ticks);
+    AREA.scale(&mut svg, &x, |v| numbers::tick(&numbers::time(v)));
     AREA.base(&mut svg);
     svg.text(
         ((AREA.left + AREA.right) / 2.0, 348.0),
@@ -105,8 +106,7 @@ fn figure(title: &str, cells: &[&Cell]) -> Option<Figure> {
         .chain(rest.map(|c| (c, false)))
     {
         let class = if first { "dot front-dot" } else { "dot muted" };
-        let class = format!("{class} {}", placement_class(cell.placement));
-        svg.marker(form(cell), at(cell), &class, &tip(cell));
+        svg.marker(form(cell), at(cell), class, &tip(cell));
         let name = rows::label(cell);
         if let Some(place) = place(at(cell), text_width(&name), &taken) {
             taken.push(place);
@@ -188,35 +188,23 @@ fn place(
 }
 
 fn form(cell: &Cell) -> Shape {
-    if !rows::is_blocking(cell) {
-        return Shape::Diamond;
-    }
-    if cell.placement == Placement::OtherAwake {
-        Shape::Square
-    } else {
+    if rows::is_blocking(cell) {
         Shape::Circle
-    }
-}
-
-fn placement_class(placement: Placement) -> &'static str {
-    if placement == Placement::OtherAwake {
-        "hollow"
     } else {
-        ""
+        Shape::Diamond
     }
 }
 
 fn legend(cells: &[&Cell]) -> Vec<(String, String)> {
     let mut legend = vec![("front-dot".to_owned(), "not beaten".to_owned())];
     legend.push(("muted".to_owned(), "beaten at both".to_owned()));
-    if cells.iter().any(|c| form(c) == Shape::Diamond) {
-        legend.push(("muted".to_owned(), "◆ spinning".to_owned()));
-    }
-    if cells.iter().any(|c| form(c) == Shape::Square) {
-        legend.push(("muted".to_owned(), "□ other core awake".to_owned()));
-    }
-    if cells.iter().any(|c| form(c) == Shape::Circle) {
-        legend.push(("muted".to_owned(), "● blocking".to_owned()));
+    for (shape, word) in [
+        (Shape::Circle, "● blocking"),
+        (Shape::Diamond, "◆ spinning"),
+    ] {
+        if cells.iter().any(|c| form(c) == shape) {
+            legend.push((String::new(), word.to_owned()));
+        }
     }
     legend
 }

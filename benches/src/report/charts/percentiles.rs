@@ -37,7 +37,8 @@ pub(super) fn chart(run: &Run) -> Chart {
         .iter()
         .filter(|table| !rows::is_stream(table.scenario))
     {
-        let shown = is_headline(table, &tables) && table.scenario != "single-thread";
+        let shown =
+            is_headline(table, &tables) && !matches!(table.scenario, "single-thread" | "wake");
         let values = || {
             table
                 .cells
@@ -50,7 +51,7 @@ pub(super) fn chart(run: &Run) -> Chart {
         };
         for panel in rows::panels(run, table) {
             let figure = figure(&panel, table, &y);
-            if shown {
+            if shown && !panel.is_of_others() {
                 figures.extend(figure)
             } else {
                 more.extend(figure)

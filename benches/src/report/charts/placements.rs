@@ -22,7 +22,7 @@ pub(super) fn chart(run: &Run) -> Chart {
     let names = order(&cells);
     let mut figures = Vec::new();
     let values = || cells.iter().flat_map(|c| [c.latency.p50, c.latency.p99]);
-    if let Some(x) = Scale::log(values(), (150.0, 364.0)) {
+    if let Some(x) = Scale::log(values(), (150.0, 350.0)) {
         for placement in [
             Placement::SameCore,
             Placement::OtherAwake,
@@ -61,12 +61,7 @@ fn figure(placement: Placement, cells: &[&Cell], names: &[&str], x: &Scale) -> F
         bottom,
     };
     let mut svg = Svg::new(380.0, bottom + 26.0);
-    let ticks: Vec<_> = x
-        .ticks()
-        .into_iter()
-        .map(|v| (x.at(v), numbers::tick(&numbers::time(v))))
-        .collect();
-    area.columns(&mut svg, &ticks);
+    area.scale(&mut svg, &x, |v| numbers::tick(&numbers::time(v)));
     area.base(&mut svg);
     for (row, name) in names.iter().enumerate() {
         let y = 4.0 + ROW * (row as f64 + 0.7);

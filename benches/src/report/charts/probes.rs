@@ -49,12 +49,9 @@ fn figure(probes: &[Probe]) -> Option<Figure> {
     )?;
     let mut svg = Svg::new(1120.0, 262.0);
     AREA.rows(&mut svg, &y, |value| numbers::tick(&numbers::time(value)));
-    let ticks: Vec<_> = x
-        .ticks()
-        .into_iter()
-        .map(|v| (x.at(v), numbers::tick(&format!("{} s", numbers::digits(v)))))
-        .collect();
-    AREA.columns(&mut svg, &ticks);
+    AREA.scale(&mut svg, &x, |v| {
+        numbers::tick(&format!("{} s", numbers::digits(v)))
+    });
     AREA.base(&mut svg);
     let mut legend = Vec::new();
     for (state, class, word) in STATES {

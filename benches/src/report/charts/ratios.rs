@@ -56,7 +56,7 @@ pub(super) fn chart(run: &Run) -> Chart {
 fn figure(title: &str, rows: &[Named<'_>]) -> Option<Figure> {
     let area = Area {
         left: 212.0,
-        right: 424.0,
+        right: 416.0,
         top: 4.0,
         bottom: 12.0 + ROW * rows.len() as f64,
     };
@@ -76,12 +76,7 @@ fn figure(title: &str, rows: &[Named<'_>]) -> Option<Figure> {
         Scale::log(values(), pixels)?
     };
     let mut svg = Svg::new(560.0, area.bottom + 26.0);
-    let ticks: Vec<_> = x
-        .ticks()
-        .into_iter()
-        .map(|v| (x.at(v), numbers::tick(&numbers::digits(v))))
-        .collect();
-    area.columns(&mut svg, &ticks);
+    area.scale(&mut svg, &x, |v| numbers::tick(&numbers::digits(v)));
     area.base(&mut svg);
     svg.line((x.at(1.0), area.top), (x.at(1.0), area.bottom), "one");
     for (at, row) in rows.iter().enumerate() {
@@ -92,7 +87,7 @@ fn figure(title: &str, rows: &[Named<'_>]) -> Option<Figure> {
             &shorten(&row.short(), 204.0),
         );
         let class = row.judgement().class();
-        let text = numbers::interval(&row.interval());
+        let text = numbers::ratio(&row.interval());
         if positive(row.ratio.low) && positive(row.ratio.high) {
             let ends = ((x.at(row.ratio.low), y), (x.at(row.ratio.high), y));
             svg.line(ends.0, ends.1, &format!("whisker {class}"));
@@ -109,7 +104,7 @@ fn figure(title: &str, rows: &[Named<'_>]) -> Option<Figure> {
             &format!("dot {class}"),
             &tip,
         );
-        svg.text((area.right + 6.0, y + 4.0), "tick", &shorten(&text, 128.0));
+        svg.text((area.right + 6.0, y + 4.0), "tick", &shorten(&text, 136.0));
     }
     let description = format!(
         "{} ratios with their intervals, around the line of 1.",

@@ -149,7 +149,7 @@ pub(super) fn ratios(out: &mut String, run: &Run) {
              <td class=\"{}\">{} {}</td><td>{:?}</td><td>{}</td></tr>",
             escape(&ratio.name),
             rows::placement_title(ratio.placement),
-            escape(&numbers::interval(&named.interval())),
+            escape(&numbers::ratio(&named.interval())),
             judgement.class(),
             judgement.sign(),
             judgement.word(),
