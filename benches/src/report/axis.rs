@@ -51,6 +51,18 @@ impl Scale {
         })
     }
 
+    /// Even steps from zero to exactly `high`, or to 1 where that is not above zero.
+    pub(crate) fn from_zero(high: f64, pixels: (f64, f64)) -> Self {
+        let high = if positive(high) { high } else { 1.0 };
+        Self {
+            low: 0.0,
+            high,
+            from: pixels.0,
+            to: pixels.1,
+            logarithmic: false,
+        }
+    }
+
     /// Exactly from the smallest to the largest of positive `values`, with a margin of pixels.
     pub(crate) fn sizes(values: &[usize], pixels: (f64, f64)) -> Option<Self> {
         let values = values

@@ -1,5 +1,7 @@
 //! The report for a terminal: tables in plain text, the answer last, where the eye is.
 
+mod layout;
+
 use super::{
     advice::{self, Answer},
     escape, numbers,
@@ -7,17 +9,11 @@ use super::{
     rows,
 };
 use crate::results::{Cell, Run, Verdict};
-
-/// The narrowest width that is laid out for; what is narrower gets long lines.
-const NARROWEST: usize = 60;
+use layout::{Column, Page, cut, pad};
 
 /// The whole report, at most `width` columns wide, with colours only if `colour`.
 pub fn terminal(run: &Run, width: usize, colour: bool) -> String {
-    let mut page = Page {
-        text: String::new(),
-        width: width.max(NARROWEST),
-        colour,
-    };
+    let mut page = Page::new(width, colour);
     machine(&mut page, run);
     floors(&mut page, run);
     for table in rows::tables(run) {
@@ -35,25 +31,21 @@ pub fn terminal(run: &Run, width: usize, colour: bool) -> String {
     unmeasured(&mut page, run);
     verdict(&mut page, run);
     answer(&mut page, run);
-    page.text
+    page.finish()
 }
 
-/// A column: its heading, whether it is flush right, and when it gives way on a narrow terminal
-/// (0 never, then the highest first).
-struct Column(&'static str, bool, u8);
-
 const CELL_COLUMNS: [Column; 11] = [
-    Column("mechanism", false, 0),
-    Column("size", true, 0),
-    Column("p50", true, 0),
-    Column("p99", true, 1),
-    Column("msg/s", true, 3),
-    Column("bytes/s", true, 2),
-    Column("CPU s/M", true, 0),
-    Column("calls", true, 4),
-    Column("wakes", true, 5),
-    Column("× floor", false, 0),
-    Column("ok", false, 6),
+    Column::left("mechanism", 0),
+    Column::right("size", 0),
+    Column::right("p50", 0),
+    Column::right("p99", 1),
+    Column::right("msg/s", 3),
+    Column::right("bytes/s", 2),
+    Column::right("CPU s/M", 0),
+    Column::right("calls", 4),
+    Column::right("wakes", 5),
+    Column::left("× floor", 0),
+    Column::left("ok", 6),
 ];
 
 fn cells(cell: &Cell) -> Vec<String> {
@@ -92,13 +84,13 @@ fn floors(page: &mut Page, run: &Run) {
         return;
     }
     let columns = [
-        Column("floor", false, 0),
-        Column("size", true, 0),
-        Column("placement", false, 1),
-        Column("state", false, 2),
-        Column("median", true, 0),
-        Column("95 % interval", true, 0),
-        Column("slices", true, 3),
+        Column::left("floor", 0),
+        Column::right("size", 0),
+        Column::left("placement", 1),
+        Column::left("state", 2),
+        Column::right("median", 0),
+        Column::right("95 % interval", 0),
+        Column::right("slices", 3),
     ];
     let rows: Vec<_> = run.floors.iter().map(super::floor_row).collect();
     page.table(&columns, &rows);
@@ -110,13 +102,13 @@ fn ratios(page: &mut Page, run: &Run) {
     }
     page.heading("Ratios, paired slice by slice");
     let columns = [
-        Column("", false, 0),
-        Column("ratio", false, 0),
-        Column("placement", false, 1),
-        Column("value [95 % interval]", false, 0),
-        Column("better is", false, 2),
-        Column("state", false, 4),
-        Column("n", true, 3),
+        Column::left("", 0),
+        Column::left("ratio", 0),
+        Column::left("placement", 1),
+        Column::left("value [95 % interval]", 0),
+        Column::left("better is", 2),
+        Column::left("state", 4),
+        Column::right("n", 3),
     ];
     let row = |ratio| {
         let named = Named::of(ratio);
@@ -179,191 +171,79 @@ fn answer(page: &mut Page, run: &Run) {
             numbers::size(*size)
         ));
         for answer in answers {
-            page.answer(answer);
+            choice(page, answer);
         }
     }
     page.heading("ANSWER: what to use on this machine");
-    page.matrix(&sizes, &answers);
+    matrix(page, &sizes, &answers);
     let legend = "figure (bytes a second for throughput, else p50), multiple of the floor, CPU \
                   seconds per million; ~ not told apart from others, see above";
     page.paragraph("", legend);
 }
 
-struct Page {
-    text: String,
-    width: usize,
-    colour: bool,
+fn choice(page: &mut Page, answer: &Answer<'_>) {
+    let need = answer.need.title();
+    // Need, name and figure take one line where they fit, else two.
+    let lead = if page.width() < 66 {
+        page.line(&format!("  {need}"));
+        " ".repeat(6)
+    } else {
+        format!("  {}", pad(need, 30, false))
+    };
+    match &answer.outcome {
+        Err(why) => {
+            page.line(&format!("{lead}{}", numbers::NONE));
+            page.paragraph("      ", why);
+        }
+        Ok(pick) => {
+            let name = escape::terminal(&rows::label(pick.cell));
+            let name = page.styled("1;32", &pad(&cut(&name, 22), 22, false));
+            page.line(&format!("{lead}{name} {}", pad(&pick.figure(), 9, true)));
+            let cost = format!(
+                "{} × {}, CPU {}, {}",
+                numbers::interval(&pick.cell.times_floor),
+                pick.cell.floor,
+                advice::cpu(pick.cell),
+                rows::placement_title(pick.cell.placement)
+            );
+            page.paragraph("      ", &cost);
+            page.paragraph("      ", &pick.notes().join("; "));
+        }
+    }
 }
 
-impl Page {
-    fn heading(&mut self, title: &str) {
-        let title = escape::terminal(title);
-        if !self.text.is_empty() {
-            self.text.push('\n');
-        }
-        let styled = self.styled("1", &title);
-        self.line(&styled);
+/// Needs against sizes, two lines each: what to use, and what it costs.
+fn matrix(page: &mut Page, sizes: &[usize], answers: &[Vec<Answer<'_>>]) {
+    const NEED: usize = 30;
+    let column = (page.width().saturating_sub(NEED + 2) / sizes.len().max(1)).min(26);
+    if column < 22 {
+        // Too narrow for a matrix: what stands above has all of it.
+        return;
     }
-
-    fn answer(&mut self, answer: &Answer<'_>) {
-        let need = answer.need.title();
-        // Need, name and figure take one line where they fit, else two.
-        let lead = if self.width < 66 {
-            self.line(&format!("  {need}"));
-            " ".repeat(6)
-        } else {
-            format!("  {}", pad(need, 30, false))
-        };
-        match &answer.outcome {
-            Err(why) => {
-                self.line(&format!("{lead}{}", numbers::NONE));
-                self.paragraph("      ", why);
-            }
-            Ok(pick) => {
-                let name = escape::terminal(&rows::label(pick.cell));
-                let name = self.styled("1;32", &pad(&cut(&name, 22), 22, false));
-                self.line(&format!("{lead}{name} {}", pad(&pick.figure(), 9, true)));
-                let cost = format!(
-                    "{} × {}, CPU {}, {}",
-                    numbers::interval(&pick.cell.times_floor),
-                    pick.cell.floor,
-                    advice::cpu(pick.cell),
-                    rows::placement_title(pick.cell.placement)
-                );
-                self.paragraph("      ", &cost);
-                self.paragraph("      ", &pick.notes().join("; "));
-            }
-        }
+    let mut head = pad("", NEED + 2, false);
+    for size in sizes {
+        head.push_str(&pad(&numbers::size(*size), column, false));
     }
-
-    /// Needs against sizes, two lines each: what to use, and what it costs.
-    fn matrix(&mut self, sizes: &[usize], answers: &[Vec<Answer<'_>>]) {
-        const NEED: usize = 30;
-        let column = (self.width.saturating_sub(NEED + 2) / sizes.len().max(1)).min(26);
-        if column < 22 {
-            // Too narrow for a matrix: what stands above has all of it.
-            return;
-        }
-        let mut head = pad("", NEED + 2, false);
-        for size in sizes {
-            head.push_str(&pad(&numbers::size(*size), column, false));
-        }
-        let head = self.styled("2", head.trim_end());
-        self.line(&head);
-        for need in advice::Need::ALL {
-            let row: Vec<_> = answers
-                .iter()
-                .map(|of| of.iter().find(|answer| answer.need == need))
-                .collect();
-            if row.iter().all(Option::is_none) {
-                continue;
-            }
-            let mut names = pad(&format!("  {}", need.title()), NEED + 2, false);
-            let mut costs = pad("", NEED + 2, false);
-            for answer in row {
-                let (name, cost) = short(answer);
-                let name = pad(&cut(&escape::terminal(&name), column - 1), column, false);
-                names.push_str(&self.styled("1;32", &name));
-                costs.push_str(&pad(&cut(&cost, column - 1), column, false));
-            }
-            self.line(&names);
-            self.line(&costs);
-        }
-    }
-
-    /// `name: text`, wrapped under itself.
-    fn item(&mut self, name: &str, text: &str) {
-        self.paragraph("", &format!("{name}: {text}"));
-    }
-
-    fn paragraph(&mut self, indent: &str, text: &str) {
-        let text = escape::terminal(text);
-        let mut line = format!("  {indent}");
-        let start = line.chars().count();
-        for word in text.split_whitespace() {
-            let used = line.chars().count();
-            if used > start && used + 1 + word.chars().count() > self.width {
-                self.line(&line);
-                // What continues stands a little to the right of what begins.
-                line = format!("  {indent}  ");
-            } else if used > start {
-                line.push(' ');
-            }
-            // A word longer than a line is cut: it is a name, and the page has it whole.
-            let room = self.width.saturating_sub(line.chars().count());
-            line.push_str(&cut(word, room));
-        }
-        self.line(&line);
-    }
-
-    fn table(&mut self, columns: &[Column], rows: &[Vec<String>]) {
-        let mut widths: Vec<usize> = columns
+    let head = page.styled("2", head.trim_end());
+    page.line(&head);
+    for need in advice::Need::ALL {
+        let row: Vec<_> = answers
             .iter()
-            .enumerate()
-            .map(|(at, column)| {
-                let cells = rows
-                    .iter()
-                    .map(|row| row.get(at).map_or(0, |c| c.chars().count()));
-                cells.max().unwrap_or(0).max(column.0.chars().count())
-            })
+            .map(|of| of.iter().find(|answer| answer.need == need))
             .collect();
-        let total = |widths: &[usize]| {
-            widths
-                .iter()
-                .filter(|width| **width > 0)
-                .map(|width| width + 1)
-                .sum::<usize>()
-                + 1
-        };
-        // First long names are cut a little, then whole columns give way.
-        let name = columns
-            .iter()
-            .position(|column| !column.1 && column.2 == 0 && !column.0.is_empty());
-        let name = name.unwrap_or(0);
-        let shrink = |widths: &mut Vec<usize>, least: usize| {
-            let over = total(widths).saturating_sub(self.width);
-            widths[name] = widths[name]
-                .saturating_sub(over)
-                .max(least.min(widths[name]));
-        };
-        shrink(&mut widths, 18);
-        let mut given = Vec::new();
-        while total(&widths) > self.width {
-            let open = (0..columns.len()).filter(|at| columns[*at].2 > 0 && widths[*at] > 0);
-            let Some(last) = open.max_by_key(|at| columns[*at].2) else {
-                break;
-            };
-            widths[last] = 0;
-            given.push(columns[last].0);
+        if row.iter().all(Option::is_none) {
+            continue;
         }
-        shrink(&mut widths, 8);
-        let head: Vec<String> = columns.iter().map(|column| column.0.to_owned()).collect();
-        let head = row(columns, &widths, &head);
-        let head = self.styled("2", &head);
-        self.line(&head);
-        for cells in rows {
-            let line = row(columns, &widths, cells);
-            self.line(&line);
+        let mut names = pad(&format!("  {}", need.title()), NEED + 2, false);
+        let mut costs = pad("", NEED + 2, false);
+        for answer in row {
+            let (name, cost) = short(answer);
+            let name = pad(&cut(&escape::terminal(&name), column - 1), column, false);
+            names.push_str(&page.styled("1;32", &name));
+            costs.push_str(&pad(&cut(&cost, column - 1), column, false));
         }
-        if !given.is_empty() {
-            self.paragraph(
-                "",
-                &format!("left out for want of room: {}", given.join(", ")),
-            );
-        }
-    }
-
-    fn styled(&self, code: &str, text: &str) -> String {
-        if self.colour {
-            format!("\u{1b}[{code}m{text}\u{1b}[0m")
-        } else {
-            text.to_owned()
-        }
-    }
-
-    fn line(&mut self, line: &str) {
-        self.text.push_str(line.trim_end());
-        self.text.push('\n');
+        page.line(&names);
+        page.line(&costs);
     }
 }
 
@@ -384,36 +264,4 @@ fn short(answer: Option<&Answer<'_>>) -> (String, String) {
         format!("{}{tied}", rows::label(cell)),
         format!("{figure} {times}× {cpu}s"),
     )
-}
-
-fn row(columns: &[Column], widths: &[usize], cells: &[String]) -> String {
-    let mut line = String::from(" ");
-    for ((column, width), cell) in columns.iter().zip(widths).zip(cells) {
-        if *width > 0 {
-            line.push(' ');
-            line.push_str(&pad(
-                &cut(&escape::terminal(cell), *width),
-                *width,
-                column.1,
-            ));
-        }
-    }
-    line
-}
-
-fn pad(text: &str, width: usize, right: bool) -> String {
-    let blank = " ".repeat(width.saturating_sub(text.chars().count()));
-    if right {
-        format!("{blank}{text}")
-    } else {
-        format!("{text}{blank}")
-    }
-}
-
-fn cut(text: &str, width: usize) -> String {
-    if text.chars().count() <= width {
-        return text.to_owned();
-    }
-    let kept: String = text.chars().take(width.saturating_sub(1)).collect();
-    format!("{kept}…")
 }

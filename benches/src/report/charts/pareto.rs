@@ -96,25 +96,27 @@ fn figure(title: &str, cells: &[&Cell]) -> Option<Figure> {
         .map(|c| at(c))
         .map(|(x, y)| (x - 5.0, y - 5.0, x + 5.0, y + 5.0))
         .collect();
-    // The front is labelled first: its names matter most when space is short.
-    let rest = cells
-        .iter()
-        .filter(|c| !front.iter().any(|f| std::ptr::eq(*f, **c)));
-    for (cell, first) in front
-        .iter()
-        .map(|c| (c, true))
-        .chain(rest.map(|c| (c, false)))
-    {
-        let class = if first { "dot front-dot" } else { "dot muted" };
-        svg.marker(form(cell), at(cell), class, &tip(cell));
-        let name = rows::label(cell);
-        if let Some(place) = place(at(cell), text_width(&name), &taken) {
+    // The front is drawn last, so that it lies on top, and labelled first: its names matter most.
+    let on_front = |cell: &&&Cell| front.iter().any(|f| std::ptr::eq(*f, **cell));
+    let rest: Vec<&Cell> = cells.iter().filter(|c| !on_front(c)).copied().collect();
+    for (cells, class) in [(&rest, "dot muted"), (&front, "dot front-dot")] {
+        for cell in cells {
+            svg.marker(form(cell), at(cell), class, &tip(cell));
+        }
+    }
+    for (cells, class) in [(&front, "label"), (&rest, "tick")] {
+        for cell in cells {
+            let name = rows::label(cell);
+            let Some(place) = place(at(cell), text_width(&name), &taken) else {
+                continue;
+            };
             taken.push(place);
-            svg.text(
-                (place.0, place.3 - 3.0),
-                if first { "label" } else { "tick" },
-                &name,
-            );
+            // A label on the left ends at its point, however wide the reader's font is.
+            if place.2 < at(cell).0 {
+                svg.text((place.2, place.3 - 3.0), &format!("{class} end"), &name);
+            } else {
+                svg.text((place.0, place.3 - 3.0), class, &name);
+            }
         }
     }
     let names: Vec<_> = front.iter().map(|c| rows::label(c)).collect();

@@ -61,7 +61,7 @@ fn figure(placement: Placement, cells: &[&Cell], names: &[&str], x: &Scale) -> F
         bottom,
     };
     let mut svg = Svg::new(380.0, bottom + 26.0);
-    area.scale(&mut svg, &x, |v| numbers::tick(&numbers::time(v)));
+    area.scale(&mut svg, x, |v| numbers::tick(&numbers::time(v)));
     area.base(&mut svg);
     for (row, name) in names.iter().enumerate() {
         let y = 4.0 + ROW * (row as f64 + 0.7);

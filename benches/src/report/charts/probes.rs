@@ -42,7 +42,7 @@ fn figure(probes: &[Probe]) -> Option<Figure> {
         return None;
     }
     let last = probes.iter().map(|p| p.at_seconds).fold(0.0, f64::max);
-    let x = Scale::linear([0.0, last], (AREA.left + 6.0, AREA.right - 6.0))?;
+    let x = Scale::from_zero(last, (AREA.left + 6.0, AREA.right - 6.0));
     let y = Scale::log(
         probes.iter().map(|p| p.nanoseconds),
         (AREA.bottom - 4.0, AREA.top + 4.0),

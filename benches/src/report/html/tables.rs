@@ -20,7 +20,7 @@ pub(super) fn cells(out: &mut String, run: &Run) {
     } else {
         out.push_str(
             "<p class=\"lead\">CPU s/M: seconds of both sides per million messages. Calls, wakes \
-             and preemptions are per message, both sides together.</p>\n",
+             and times preempted are per message, both sides together.</p>\n",
         );
     }
     for (at, table) in rows::tables(run).iter().enumerate() {
@@ -37,9 +37,10 @@ pub(super) fn cells(out: &mut String, run: &Run) {
     out.push_str("</section>\n");
 }
 
-const CELL_HEADS: [&str; 18] = [
+const CELL_HEADS: [&str; 17] = [
     "size",
     "p50",
+    "× floor [95 %]",
     "p90",
     "p99",
     "p99.9",
@@ -50,9 +51,7 @@ const CELL_HEADS: [&str; 18] = [
     "CPU s/M",
     "calls",
     "wakes",
-    "preemptions",
-    "× floor [95 %]",
-    "floor",
+    "preempted",
     "verified",
     "copies",
     "n",
@@ -90,11 +89,12 @@ fn table_of(out: &mut String, table: &Table<'_>) {
     out.push_str("</table></div>\n");
 }
 
-fn cell_row(cell: &Cell) -> [String; 18] {
+fn cell_row(cell: &Cell) -> [String; 17] {
     let latency = &cell.latency;
     [
         numbers::size(cell.size_bytes),
         numbers::time(latency.p50),
+        format!("{} × {}", numbers::interval(&cell.times_floor), cell.floor),
         numbers::time(latency.p90),
         numbers::time(latency.p99),
         numbers::time(latency.p999),
@@ -107,8 +107,6 @@ fn cell_row(cell: &Cell) -> [String; 18] {
             .map_or_else(|| "?".to_owned(), numbers::count),
         numbers::count(cell.wakes),
         numbers::count(cell.preemptions),
-        numbers::interval(&cell.times_floor),
-        cell.floor.clone(),
         if cell.verified { "yes" } else { "no" }.to_owned(),
         cell.copies.clone(),
         numbers::whole(cell.n),
