@@ -153,6 +153,7 @@ fn answer(out: &mut String, run: &Run) {
 
 fn cells(out: &mut String, table: &Table<'_>) {
     heading(out, &table.title());
+    paragraph(out, &table.basis());
     line(
         out,
         "| mechanism | size | p50 | p99 | messages | bytes | CPU s/M | calls | wakes | × floor | verified |",

@@ -19,6 +19,21 @@ impl Table<'_> {
     pub(crate) fn title(&self) -> String {
         heading(self.scenario, self.placement)
     }
+
+    /// The floors its multiples refer to and the states of the machine its figures are of.
+    pub(crate) fn basis(&self) -> String {
+        let mut floors: Vec<&str> = self.cells.iter().map(|cell| cell.floor.as_str()).collect();
+        floors.sort_unstable();
+        floors.dedup();
+        let mut states: Vec<String> = self
+            .cells
+            .iter()
+            .map(|cell| format!("{:?}", cell.state))
+            .collect();
+        states.sort_unstable();
+        states.dedup();
+        format!("floor: {}; state: {}", floors.join(", "), states.join(", "))
+    }
 }
 
 /// One line of a panel: a mechanism by one maker, over its sizes.

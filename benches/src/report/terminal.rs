@@ -18,14 +18,9 @@ pub fn terminal(run: &Run, width: usize, colour: bool) -> String {
     floors(&mut page, run);
     for table in rows::tables(run) {
         page.heading(&table.title());
-        page.table(
-            &CELL_COLUMNS,
-            &table
-                .cells
-                .iter()
-                .map(|cell| cells(cell))
-                .collect::<Vec<_>>(),
-        );
+        page.paragraph("", &table.basis());
+        let rows: Vec<_> = table.cells.iter().map(|cell| cells(cell)).collect();
+        page.table(&CELL_COLUMNS, &rows);
     }
     ratios(&mut page, run);
     unmeasured(&mut page, run);

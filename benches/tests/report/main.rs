@@ -42,8 +42,17 @@ fn an_error_names_the_path() {
 
 #[test]
 fn the_page_is_well_formed_and_needs_nothing_else() {
-    for run in [synthetic::run(), synthetic::empty(), single(), nonsense()] {
+    let runs = [
+        ("all", synthetic::run()),
+        ("no", synthetic::empty()),
+        ("one", single()),
+        ("nonsense", nonsense()),
+    ];
+    for (name, run) in runs {
         let page = report::page(&run);
+        // Left where a person can look at them.
+        let file = format!("{}/{}-cells.html", env!("CARGO_TARGET_TMPDIR"), name);
+        fs::write(&file, &page).expect("the temporary directory is writable");
         for bad in [
             "http:", "https:", "url(", "@import", "src=", "<link", "NaN", "inf\"",
         ] {

@@ -25,10 +25,10 @@ pub(super) fn cells(out: &mut String, run: &Run) {
     }
     for (at, table) in rows::tables(run).iter().enumerate() {
         let open = if at == 0 { " open" } else { "" };
-        let title = escape(&table.title());
+        let (title, basis) = (escape(&table.title()), escape(&table.basis()));
         let _ = write!(
             out,
-            "<details{open}><summary>{title} <small>{} cells</small></summary>",
+            "<details{open}><summary>{title} <small>{} cells; {basis}</small></summary>",
             table.cells.len()
         );
         table_of(out, table);
