@@ -87,14 +87,22 @@ impl Need {
             Self::Spinning => cell.scenario == "round-trip-spin",
             _ => rows::is_blocking(cell),
         };
-        scenario && self.demands(abilities::of(&cell.mechanism)) && positive(self.cost(cell))
+        scenario && self.demands(abilities::of(&cell.mechanism)) && positive(self.measured(cell))
+    }
+
+    /// The figure that decides.
+    fn measured(self, cell: &Cell) -> f64 {
+        match self {
+            Self::Throughput => cell.bytes_per_second.value,
+            _ => cell.latency.p50,
+        }
     }
 
     /// Smaller is better.
     fn cost(self, cell: &Cell) -> f64 {
         match self {
-            Self::Throughput => 1.0 / cell.bytes_per_second.value,
-            _ => cell.latency.p50,
+            Self::Throughput => 1.0 / self.measured(cell),
+            _ => self.measured(cell),
         }
     }
 

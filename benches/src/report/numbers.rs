@@ -74,7 +74,7 @@ pub(crate) fn count(value: f64) -> String {
 
 /// A multiple, without its sign.
 pub(crate) fn multiple(value: f64) -> String {
-    if value > 0.0 {
+    if positive(value) {
         digits(value)
     } else {
         NONE.to_owned()
@@ -161,9 +161,9 @@ pub(crate) fn date(unix_seconds: u64) -> String {
     format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02} UTC")
 }
 
-/// Finite and above zero: what a logarithm, and a measured duration, can be.
+/// What a measured time, rate or multiple can be: above zero, and not beyond reason.
 pub(crate) fn positive(value: f64) -> bool {
-    value.is_finite() && value > 0.0
+    (1e-9..1e18).contains(&value)
 }
 
 fn round3(value: f64) -> f64 {
