@@ -243,6 +243,17 @@ pub(crate) fn cpu(cell: &Cell) -> String {
     }
 }
 
+/// `0.70 cores busy`: what both sides burn while messages flow as fast as they were measured.
+pub(crate) fn busy(cell: &Cell) -> String {
+    let cores = cell.cpu_seconds_per_million * cell.messages_per_second.value / 1e6;
+    let cores = if positive(cores) {
+        format!("{cores:.2}")
+    } else {
+        numbers::NONE.to_owned()
+    };
+    format!("{cores} cores busy")
+}
+
 fn figure(need: Need, cell: &Cell) -> String {
     match need {
         Need::Throughput => numbers::throughput(cell.bytes_per_second.value),
@@ -315,7 +326,7 @@ fn best_of_each<'a>(need: Need, candidates: &[&'a Cell]) -> Vec<&'a Cell> {
             best.push(cell);
             continue;
         };
-        let rank = |c: &Cell| rows::kind_rank(c.kind);
+        let rank = rows::standing;
         let cheaper = need.cost(cell) < need.cost(best[at]);
         if rank(cell) < rank(best[at]) || (rank(cell) == rank(best[at]) && cheaper) {
             best[at] = cell;

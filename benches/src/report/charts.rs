@@ -132,18 +132,19 @@ fn maker_class(kind: MakerKind) -> &'static str {
 
 /// The makers that `cells` hold, for a legend.
 fn maker_legend<'a>(cells: impl IntoIterator<Item = &'a Cell>) -> Vec<(String, String)> {
-    let mut kinds: Vec<MakerKind> = cells.into_iter().map(|cell| cell.kind).collect();
-    kinds.sort_by_key(|kind| rows::kind_rank(*kind));
-    kinds.dedup();
-    let word = |kind| match kind {
-        MakerKind::Ours => "our crates",
-        MakerKind::Raw => "raw system calls",
-        MakerKind::Peer => "others' code",
-    };
-    kinds
-        .into_iter()
-        .map(|kind| (maker_class(kind).to_owned(), word(kind).to_owned()))
-        .collect()
+    let mut found = [false; 3];
+    for cell in cells {
+        found[cell.kind as usize] = true;
+    }
+    [
+        (MakerKind::Ours, "our crates"),
+        (MakerKind::Raw, "raw system calls"),
+        (MakerKind::Peer, "others' code"),
+    ]
+    .into_iter()
+    .filter(|(kind, _)| found[*kind as usize])
+    .map(|(kind, word)| (maker_class(kind).to_owned(), word.to_owned()))
+    .collect()
 }
 
 /// What the pointer is told about a cell.

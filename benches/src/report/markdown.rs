@@ -135,12 +135,13 @@ fn answer(out: &mut String, run: &Run) {
                 &match &answer.outcome {
                     Err(why) => format!("| {need} | {} | | | | | {} |", numbers::NONE, escape(why)),
                     Ok(pick) => format!(
-                        "| {need} | **{}** | {} | {} × {} | {} | {} | {} |",
+                        "| {need} | **{}** | {} | {} × {} | {}, {} | {} | {} |",
                         escape(&rows::label(pick.cell)),
                         pick.figure(),
                         escape(&numbers::interval(&pick.cell.times_floor)),
                         escape(&pick.cell.floor),
                         advice::cpu(pick.cell),
+                        advice::busy(pick.cell),
                         rows::placement_title(pick.cell.placement),
                         escape(&pick.notes().join("; ")),
                     ),

@@ -84,7 +84,7 @@ pub(crate) fn tables(run: &Run) -> Vec<Table<'_>> {
     let mut tables: Vec<_> = tables.into_values().collect();
     for table in &mut tables {
         table.cells.sort_by(|a, b| {
-            let key = |c: &Cell| (place(c), kind_rank(c.kind));
+            let key = |c: &Cell| (place(c), standing(c));
             key(a).cmp(&key(b)).then_with(|| {
                 (a.maker.as_str(), a.size_bytes).cmp(&(b.maker.as_str(), b.size_bytes))
             })
@@ -137,7 +137,7 @@ pub(crate) fn representatives<'a>(cells: &[&'a Cell]) -> Vec<&'a Cell> {
         };
         match best.iter().position(same) {
             None => best.push(cell),
-            Some(at) if kind_rank(cell.kind) < kind_rank(best[at].kind) => best[at] = cell,
+            Some(at) if standing(cell) < standing(best[at]) => best[at] = cell,
             Some(_) => {}
         }
     }
@@ -146,11 +146,10 @@ pub(crate) fn representatives<'a>(cells: &[&'a Cell]) -> Vec<&'a Cell> {
 
 /// `pipe` for our own code, `pipe (raw)`, `pipe (interprocess)`.
 pub(crate) fn label(cell: &Cell) -> String {
-    match cell.kind {
-        MakerKind::Ours => cell.mechanism.clone(),
-        MakerKind::Raw => format!("{} (raw)", cell.mechanism),
-        MakerKind::Peer => format!("{} ({})", cell.mechanism, cell.maker),
+    if cell.kind == MakerKind::Ours && cell.maker.starts_with("ipc-") {
+        return cell.mechanism.clone();
     }
+    format!("{} ({})", cell.mechanism, cell.maker)
 }
 
 /// The name of a scenario in a placement.
@@ -208,7 +207,7 @@ pub(crate) fn small_size(run: &Run) -> Option<usize> {
 
 /// Cells at [`small_size`], and those that carry no payload at any size.
 pub(crate) fn is_small(run: &Run, cell: &Cell) -> bool {
-    if Some(cell.size_bytes) == small_size(run) {
+    if cell.size_bytes == 0 || Some(cell.size_bytes) == small_size(run) {
         return true;
     }
     let twin = |other: &Cell| {
@@ -228,11 +227,14 @@ pub(crate) fn mechanisms(run: &Run) -> Vec<&str> {
     names
 }
 
-pub(crate) fn kind_rank(kind: MakerKind) -> u8 {
-    match kind {
+/// Who stands for a mechanism, the lowest first: our crate, plain system calls, a variant of
+/// them (such as `default`), a published crate.
+pub(crate) fn standing(cell: &Cell) -> u8 {
+    match cell.kind {
         MakerKind::Ours => 0,
-        MakerKind::Raw => 1,
-        MakerKind::Peer => 2,
+        MakerKind::Raw if cell.maker == "raw" => 1,
+        MakerKind::Raw => 2,
+        MakerKind::Peer => 3,
     }
 }
 
@@ -257,7 +259,7 @@ fn keys(run: &Run) -> Vec<Key<'_>> {
     let mut keys: Vec<(Key<'_>, u8)> = Vec::new();
     for cell in &run.cells {
         let (mechanism, maker) = (cell.mechanism.as_str(), cell.maker.as_str());
-        let rank = kind_rank(cell.kind);
+        let rank = standing(cell);
         let family = match cell.kind {
             MakerKind::Peer => Family::Peers,
             _ => abilities::of(mechanism).family,

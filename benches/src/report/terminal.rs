@@ -195,10 +195,11 @@ fn choice(page: &mut Page, answer: &Answer<'_>) {
             let name = page.styled("1;32", &pad(&cut(&name, 22), 22, false));
             page.line(&format!("{lead}{name} {}", pad(&pick.figure(), 9, true)));
             let cost = format!(
-                "{} × {}, CPU {}, {}",
+                "{} × {}, CPU {}, {}, {}",
                 numbers::interval(&pick.cell.times_floor),
                 pick.cell.floor,
                 advice::cpu(pick.cell),
+                advice::busy(pick.cell),
                 rows::placement_title(pick.cell.placement)
             );
             page.paragraph("      ", &cost);

@@ -64,8 +64,8 @@ struct Axes<'a> {
 impl<'a> Axes<'a> {
     fn of(run: &'a Run, table: &Table<'_>) -> Option<Self> {
         let stream = rows::is_stream(table.scenario);
-        let drawn = table.cells.iter().filter(|c| positive(value(c, stream)));
-        let mut sizes: Vec<usize> = drawn.clone().map(|c| c.size_bytes.max(1)).collect();
+        let drawn = table.cells.iter().filter(|c| is_drawn(c, stream));
+        let mut sizes: Vec<usize> = drawn.clone().map(|c| c.size_bytes).collect();
         sizes.sort_unstable();
         sizes.dedup();
         let x = Scale::sizes(&sizes, (AREA.left + 12.0, AREA.right - 12.0))?;
@@ -85,7 +85,7 @@ impl<'a> Axes<'a> {
     }
 
     fn point(&self, size: usize, value: f64) -> (f64, f64) {
-        (self.x.at(size.max(1) as f64), self.y.at(value))
+        (self.x.at(size as f64), self.y.at(value))
     }
 }
 
@@ -161,10 +161,7 @@ fn figure(panel: &Panel<'_>, axes: &Axes<'_>) -> Option<Figure> {
 
 /// Draws one line; its last point, or `None` when it has none.
 fn draw(svg: &mut Svg, line: &Line<'_>, axes: &Axes<'_>) -> Option<(f64, f64)> {
-    let cells = line
-        .cells
-        .iter()
-        .filter(|cell| positive(value(cell, axes.stream)));
+    let cells = line.cells.iter().filter(|cell| is_drawn(cell, axes.stream));
     let points: Vec<_> = cells
         .map(|cell| {
             (
@@ -181,6 +178,11 @@ fn draw(svg: &mut Svg, line: &Line<'_>, axes: &Axes<'_>) -> Option<(f64, f64)> {
         svg.marker(shape(line.slot), *at, &format!("dot {class}{hollow}"), tip);
     }
     places.last().copied()
+}
+
+/// What carries no payload does not grow with it.
+fn is_drawn(cell: &Cell, stream: bool) -> bool {
+    cell.size_bytes > 0 && positive(value(cell, stream))
 }
 
 fn value(cell: &Cell, stream: bool) -> f64 {
