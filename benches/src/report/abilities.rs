@@ -39,7 +39,7 @@ impl Family {
         match self {
             Self::Streams => "byte streams",
             Self::Messages => "messages",
-            Self::Memory => "shared memory and events",
+            Self::Memory => "memory and events",
             Self::Other => "others",
             Self::Peers => "published crates",
         }

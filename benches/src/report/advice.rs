@@ -193,7 +193,8 @@ impl Pick<'_> {
     }
 }
 
-/// The sizes an answer is given for: 64 B, 4 KiB and 1 MiB, else up to three that were measured.
+/// The sizes an answer is given for: 64 B, 4 KiB and 1 MiB, else up to three that were measured;
+/// 0 where nothing measured carries a payload.
 pub(crate) fn sizes(run: &Run) -> Vec<usize> {
     let mut measured: Vec<usize> = run
         .cells
@@ -211,8 +212,9 @@ pub(crate) fn sizes(run: &Run) -> Vec<usize> {
         return wanted;
     }
     match measured.as_slice() {
-        [first, .., middle_or_last] if measured.len() > 3 => {
-            vec![*first, measured[measured.len() / 2], *middle_or_last]
+        [] if !run.cells.is_empty() => vec![0],
+        [first, .., last] if measured.len() > 3 => {
+            vec![*first, measured[measured.len() / 2], *last]
         }
         _ => measured,
     }
@@ -266,39 +268,38 @@ fn answer(run: &Run, need: Need, size_bytes: usize) -> Result<Pick<'_>, String> 
         need.takes(cell) && (need == Need::WakeOnly || cell.size_bytes == size_bytes)
     };
     let all: Vec<&Cell> = run.cells.iter().filter(fits).collect();
-    if all.is_empty() {
-        return Err("no candidate was measured".to_owned());
-    }
-    let free = matches!(need, Need::SleepingApart | Need::SleepingTogether);
-    let awake: Vec<&Cell> = all.iter().filter(|c| !free || sleeps(c)).copied().collect();
-    if awake.is_empty() {
-        return Err("each candidate kept its CPUs busy while it waited".to_owned());
-    }
-    let candidates = match need {
-        Need::Throughput => awake,
+    let within = |at: &Placement| -> Vec<&Cell> {
+        all.iter()
+            .filter(|cell| cell.placement == *at)
+            .copied()
+            .collect()
+    };
+    let mut candidates = match need {
+        // A stream is as fast as its best placement.
+        Need::Throughput => all.clone(),
         _ => need
             .placements()
             .iter()
-            .map(|at| {
-                awake
-                    .iter()
-                    .filter(|c| c.placement == *at)
-                    .copied()
-                    .collect::<Vec<_>>()
-            })
-            .find(|cells| !cells.is_empty())
-            .ok_or("no candidate was measured here")?,
+            .map(within)
+            .find(|c| !c.is_empty())
+            .unwrap_or_default(),
     };
-    Ok(pick(need, &candidates))
+    if candidates.is_empty() {
+        return Err("no candidate was measured".to_owned());
+    }
+    if matches!(need, Need::SleepingApart | Need::SleepingTogether) {
+        candidates.retain(|cell| sleeps(cell));
+    }
+    pick(need, &candidates)
+        .ok_or_else(|| "each candidate kept its CPUs busy while it waited".to_owned())
 }
 
-/// `candidates` is not empty.
-fn pick<'a>(need: Need, candidates: &[&'a Cell]) -> Pick<'a> {
+fn pick<'a>(need: Need, candidates: &[&'a Cell]) -> Option<Pick<'a>> {
     let mut ranked = best_of_each(need, candidates);
     ranked.sort_by(|a, b| need.cost(a).total_cmp(&need.cost(b)));
-    let cell = ranked[0];
+    let (cell, rest) = ranked.split_first()?;
     let (mut tied, mut next) = (Vec::new(), None);
-    for other in &ranked[1..] {
+    for other in rest {
         if overlap(need.bounds(cell), need.bounds(other)) {
             tied.push(*other);
         } else if next.is_none() {
@@ -306,13 +307,13 @@ fn pick<'a>(need: Need, candidates: &[&'a Cell]) -> Pick<'a> {
         }
     }
     let cautions = cautions(need, cell, candidates);
-    Pick {
+    Some(Pick {
         need,
         cell,
         tied,
         next,
         cautions,
-    }
+    })
 }
 
 /// One cell for each mechanism: the best placement of its own maker.

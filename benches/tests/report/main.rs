@@ -161,6 +161,20 @@ fn a_spinner_is_not_proposed_where_the_cpu_must_stay_free() {
 }
 
 #[test]
+fn a_run_of_mere_wakers_still_answers() {
+    let mut run = synthetic::run();
+    run.cells.retain(|cell| cell.mechanism == "eventfd");
+    let text = report::terminal(&run, 100, false);
+    let answer = text
+        .lines()
+        .find(|line| line.contains("a wake-up without data"));
+    assert!(
+        answer.is_some_and(|line| line.contains("eventfd (raw)")),
+        "{text}"
+    );
+}
+
+#[test]
 fn hostile_names_stay_text() {
     let mut run = single();
     let evil = "<script>alert(1)</script>|`x`\u{1b}[2J\n";
