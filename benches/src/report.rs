@@ -74,9 +74,11 @@ fn measured(run: &Run) -> String {
     format!("{date}, {seconds}, {arguments}; CPUs allowed: {cpus}")
 }
 
-/// The fact of the machine whose name holds `name`, if it was recorded.
+/// The first fact of the machine whose name holds `name`, if one could be read.
 fn fact<'a>(run: &'a Run, name: &str) -> Option<&'a str> {
-    let holds = |(of, _): &&(String, String)| of.to_lowercase().contains(name);
+    let holds = |(of, value): &&(String, String)| {
+        of.to_lowercase().contains(name) && !value.starts_with("not ")
+    };
     run.machine
         .facts
         .iter()

@@ -175,7 +175,7 @@ impl Pick<'_> {
             };
             notes.push(format!("next: {name} {figure} ({worse})"));
         } else if self.tied.is_empty() {
-            notes.push("the only candidate measured".to_owned());
+            notes.push("no other mechanism was measured for it".to_owned());
         }
         notes.extend(self.cautions.iter().cloned());
         notes

@@ -1,6 +1,6 @@
 //! Paired ratios taken apart: the words of their names, and what their intervals allow to say.
 
-use crate::results::{Interval, Ratio};
+use crate::results::{Interval, Ratio, State};
 
 /// A ratio with its name split: `mechanism/scenario/size/vs/reference`.
 pub(crate) struct Named<'a> {
@@ -41,12 +41,21 @@ impl<'a> Named<'a> {
         }
     }
 
-    /// `pipe 64 B / raw`.
+    /// `pipe 64 B / raw, C`: the state of the machine last, where it can differ.
     pub(crate) fn short(&self) -> String {
         if self.reference.is_empty() {
             return self.mechanism.to_owned();
         }
-        format!("{} {} / {}", self.mechanism, self.size(), self.reference)
+        let state = match self.ratio.state {
+            State::One => String::new(),
+            state => format!(", {state:?}"),
+        };
+        format!(
+            "{} {} / {}{state}",
+            self.mechanism,
+            self.size(),
+            self.reference
+        )
     }
 
     /// `4096` is `4 KiB`.

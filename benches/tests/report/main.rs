@@ -100,7 +100,10 @@ fn an_empty_run_says_that_it_cannot_advise() {
 #[test]
 fn one_cell_answers_one_question() {
     let text = report::terminal(&single(), 100, false);
-    assert!(text.contains("the only candidate measured"), "{text}");
+    assert!(
+        text.contains("no other mechanism was measured for it"),
+        "{text}"
+    );
     assert!(text.contains("no candidate was measured"), "{text}");
 }
 
@@ -172,6 +175,13 @@ fn a_run_of_mere_wakers_still_answers() {
         answer.is_some_and(|line| line.contains("eventfd (raw)")),
         "{text}"
     );
+}
+
+#[test]
+fn one_size_is_no_growth() {
+    let mut run = synthetic::run();
+    run.cells.retain(|cell| cell.size_bytes == 64);
+    assert!(report::page(&run).contains("there is no growth to draw"));
 }
 
 #[test]

@@ -48,7 +48,7 @@ pub(super) fn chart(run: &Run) -> Chart {
             .to_owned(),
         figures,
         more,
-        absent: "No cell has a usable median, so there is nothing to draw.",
+        absent: "Fewer than two message sizes were measured, so there is no growth to draw.",
     }
 }
 
@@ -68,6 +68,9 @@ impl<'a> Axes<'a> {
         let mut sizes: Vec<usize> = drawn.clone().map(|c| c.size_bytes).collect();
         sizes.sort_unstable();
         sizes.dedup();
+        if sizes.len() < 2 {
+            return None;
+        }
         let x = Scale::sizes(&sizes, (AREA.left + 12.0, AREA.right - 12.0))?;
         let floors = floors(run, table, &sizes, stream);
         let floor_values = floors
@@ -200,16 +203,24 @@ fn floors<'a>(
     sizes: &[usize],
     stream: bool,
 ) -> Vec<(&'a str, Vec<(usize, f64)>)> {
-    let applies = |floor: &&Floor| {
-        floor.placement == table.placement
-            && positive(floor.nanoseconds.value)
-            && table
-                .cells
-                .iter()
-                .any(|c| c.floor == floor.name && c.state == floor.state)
+    // A floor that has no placement of its own (a copy, a system call) was measured in one; what
+    // was measured nearest to these cells is drawn.
+    let nearness = |floor: &Floor| {
+        let state = table
+            .cells
+            .iter()
+            .any(|c| c.floor == floor.name && c.state == floor.state);
+        (floor.placement == table.placement, state)
+    };
+    let named = |floor: &&Floor| {
+        positive(floor.nanoseconds.value) && table.cells.iter().any(|c| c.floor == floor.name)
+    };
+    let nearest = |floor: &&Floor| {
+        let rivals = run.floors.iter().filter(|other| other.name == floor.name);
+        rivals.map(nearness).max() == Some(nearness(floor))
     };
     let mut lines: Vec<(&str, Vec<(usize, f64)>)> = Vec::new();
-    for floor in run.floors.iter().filter(applies) {
+    for floor in run.floors.iter().filter(named).filter(nearest) {
         let nanoseconds = floor.nanoseconds.value;
         let points: Vec<(usize, f64)> = match (floor.size_bytes, stream) {
             // A floor of one operation has no throughput of its own.

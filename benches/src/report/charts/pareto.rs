@@ -55,11 +55,14 @@ pub(super) fn chart(run: &Run) -> Chart {
         ),
         figures,
         more: Vec::new(),
-        absent: "No round trip has both a median and a CPU time.",
+        absent: "No placement has two round trips with a median and a CPU time to compare.",
     }
 }
 
 fn figure(title: &str, cells: &[&Cell]) -> Option<Figure> {
+    if cells.len() < 2 {
+        return None;
+    }
     let mut svg = Svg::new(560.0, 356.0);
     let x = Scale::log(
         cells.iter().map(|c| c.latency.p50),

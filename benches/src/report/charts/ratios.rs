@@ -76,7 +76,7 @@ fn figure(title: &str, rows: &[Named<'_>]) -> Option<Figure> {
         Scale::log(values(), pixels)?
     };
     let mut svg = Svg::new(560.0, area.bottom + 26.0);
-    area.scale(&mut svg, &x, |v| numbers::tick(&numbers::digits(v)));
+    area.scale(&mut svg, &x, |v| numbers::tick(&format!("{v:.4}")));
     area.base(&mut svg);
     svg.line((x.at(1.0), area.top), (x.at(1.0), area.bottom), "one");
     for (at, row) in rows.iter().enumerate() {
@@ -84,7 +84,7 @@ fn figure(title: &str, rows: &[Named<'_>]) -> Option<Figure> {
         svg.text(
             (area.left - 8.0, y + 4.0),
             "label end",
-            &shorten(&row.short(), 204.0),
+            &shorten(&row.short(), 206.0),
         );
         let class = row.judgement().class();
         let text = numbers::ratio(&row.interval());
