@@ -54,14 +54,14 @@ fn figure(title: &str, cells: &[&Cell]) -> Option<Figure> {
             1.0,
         ]
     };
-    let x = Scale::log(cells.iter().flat_map(bounds), (160.0, 384.0))?;
+    let x = Scale::log(cells.iter().flat_map(bounds), (160.0, 374.0))?;
     if cells.is_empty() {
         return None;
     }
     let bottom = 10.0 + ROW * cells.len() as f64;
     let area = Area {
         left: 152.0,
-        right: 392.0,
+        right: 380.0,
         top: 4.0,
         bottom,
     };
@@ -88,7 +88,7 @@ fn figure(title: &str, cells: &[&Cell]) -> Option<Figure> {
             svg.line((high, y - 4.0), (high, y + 4.0), "interval");
         }
         let text = format!("{} × {}", numbers::multiple(of.value), cell.floor);
-        svg.text((area.right + 6.0, y + 4.0), "tick", &shorten(&text, 162.0));
+        svg.text((area.right + 6.0, y + 4.0), "tick", &shorten(&text, 172.0));
     }
     svg.line((x.at(1.0), area.top), (x.at(1.0), area.bottom), "one");
     let description = format!("Multiples of the floor of {} mechanisms.", cells.len());
