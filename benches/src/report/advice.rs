@@ -1,128 +1,15 @@
 //! The answer people came for: which mechanism for which need, derived from the measured cells only.
 
+mod need;
+
+pub(crate) use need::Need;
+
 use super::{
-    abilities::{self, Abilities},
+    abilities,
     numbers::{self, positive},
     rows,
 };
-use crate::results::{Cell, Interval, MakerKind, Placement, Run};
-
-/// What somebody may want most.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Need {
-    Spinning,
-    SleepingApart,
-    SleepingTogether,
-    Throughput,
-    Boundaries,
-    Descriptors,
-    Machines,
-    WakeOnly,
-}
-
-impl Need {
-    /// In the order of a reader's questions.
-    pub(crate) const ALL: [Self; 8] = [
-        Self::Spinning,
-        Self::SleepingApart,
-        Self::SleepingTogether,
-        Self::Throughput,
-        Self::Boundaries,
-        Self::Descriptors,
-        Self::Machines,
-        Self::WakeOnly,
-    ];
-
-    pub(crate) fn title(self) -> &'static str {
-        match self {
-            Self::Spinning => "latency, spinning",
-            Self::SleepingApart => "latency, CPU free, two cores",
-            Self::SleepingTogether => "latency, CPU free, one core",
-            Self::Throughput => "throughput",
-            Self::Boundaries => "messages with boundaries",
-            Self::Descriptors => "descriptors or identity",
-            Self::Machines => "unrelated machines",
-            Self::WakeOnly => "a wake-up without data",
-        }
-    }
-
-    /// What was compared, in one line.
-    pub(crate) fn criterion(self) -> &'static str {
-        match self {
-            Self::Spinning => "p50 of a round trip whose receiver polls",
-            Self::SleepingApart => "p50 of a blocking round trip between two cores",
-            Self::SleepingTogether => "p50 of a blocking round trip on one core",
-            Self::Throughput => "payload bytes a second, one way",
-            Self::Boundaries => "p50, blocking, among those that keep messages whole",
-            Self::Descriptors => "p50, blocking, among those that pass descriptors and credentials",
-            Self::Machines => "p50, blocking, over loopback: a network adds its own time",
-            Self::WakeOnly => "p50, blocking, among those that carry no payload",
-        }
-    }
-
-    fn demands(self, abilities: Abilities) -> bool {
-        match self {
-            Self::Boundaries => abilities.boundaries && abilities.payload,
-            Self::Descriptors => abilities.descriptors,
-            Self::Machines => abilities.machines,
-            Self::WakeOnly => !abilities.payload,
-            _ => abilities.payload,
-        }
-    }
-
-    /// Placements to look at; the first one with a cell decides.
-    fn placements(self) -> &'static [Placement] {
-        use Placement::{OtherAsleep, OtherAwake, SameCore};
-        match self {
-            Self::SleepingApart => &[OtherAsleep, OtherAwake],
-            Self::SleepingTogether => &[SameCore],
-            Self::Spinning => &[OtherAwake, OtherAsleep, SameCore],
-            _ => &[OtherAsleep, OtherAwake, SameCore],
-        }
-    }
-
-    fn takes(self, cell: &Cell) -> bool {
-        let scenario = match self {
-            Self::Throughput => cell.scenario == "one-way",
-            Self::Spinning => cell.scenario == "round-trip-spin",
-            _ => rows::is_blocking(cell),
-        };
-        scenario && self.demands(abilities::of(&cell.mechanism)) && positive(self.measured(cell))
-    }
-
-    /// The figure that decides.
-    fn measured(self, cell: &Cell) -> f64 {
-        match self {
-            Self::Throughput => cell.bytes_per_second.value,
-            _ => cell.latency.p50,
-        }
-    }
-
-    /// Smaller is better.
-    fn cost(self, cell: &Cell) -> f64 {
-        match self {
-            Self::Throughput => 1.0 / self.measured(cell),
-            _ => self.measured(cell),
-        }
-    }
-
-    /// The interval of [`Need::cost`], when the run has formed one.
-    fn bounds(self, cell: &Cell) -> Option<(f64, f64)> {
-        if self == Self::Throughput {
-            let of = valid(&cell.bytes_per_second)?;
-            return Some((1.0 / of.high, 1.0 / of.low));
-        }
-        // A histogram has no interval of its own; the paired multiple of the floor has, and is
-        // the same latency in another unit. Else the rate, which is its inverse.
-        if let Some(of) = valid(&cell.times_floor) {
-            let unit = cell.latency.p50 / of.value;
-            return Some((of.low * unit, of.high * unit));
-        }
-        let of = valid(&cell.messages_per_second)?;
-        let unit = cell.latency.p50 * of.value;
-        Some((unit / of.high, unit / of.low))
-    }
-}
+use crate::results::{Cell, MakerKind, Placement, Run};
 
 /// The answer for one need at one size.
 pub(crate) struct Answer<'a> {
@@ -145,19 +32,16 @@ pub(crate) struct Pick<'a> {
 impl Pick<'_> {
     /// `4.21 µs`, or for throughput `7.60 GB/s`.
     pub(crate) fn figure(&self) -> String {
-        figure(self.need, self.cell)
+        self.need.figure(self.cell)
     }
 
     /// How sure the choice is, as sentences.
     pub(crate) fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
         if !self.tied.is_empty() {
-            let name = |c: &&Cell| format!("{} {}", rows::label(c), figure(self.need, c));
-            let mut names: Vec<_> = self.tied.iter().take(3).map(name).collect();
-            if self.tied.len() > 3 {
-                names.push(format!("{} more", self.tied.len() - 3));
-            }
-            notes.push(format!("not told apart: {}", names.join(", ")));
+            let name = |c: &&Cell| format!("{} {}", rows::label(c), self.need.figure(c));
+            let names: Vec<_> = self.tied.iter().map(name).collect();
+            notes.push(format!("not told apart: {}", few(&names)));
             if let Some(saver) = self.saver() {
                 let cost = cpu(saver);
                 notes.push(format!(
@@ -167,7 +51,7 @@ impl Pick<'_> {
             }
         }
         if let Some((cell, more)) = self.next {
-            let (name, figure) = (rows::label(cell), figure(self.need, cell));
+            let (name, figure) = (rows::label(cell), self.need.figure(cell));
             let worse = match self.need {
                 Need::Throughput => format!("−{}", numbers::percent(more / (more + 1.0))),
                 _ if more < 0.995 => format!("+{}", numbers::percent(more)),
@@ -175,7 +59,7 @@ impl Pick<'_> {
             };
             notes.push(format!("next: {name} {figure} ({worse})"));
         } else if self.tied.is_empty() {
-            notes.push("no other mechanism was measured for it".to_owned());
+            notes.push("no other mechanism to compare with".to_owned());
         }
         notes.extend(self.cautions.iter().cloned());
         notes
@@ -256,13 +140,6 @@ pub(crate) fn busy(cell: &Cell) -> String {
     format!("{cores} cores busy")
 }
 
-fn figure(need: Need, cell: &Cell) -> String {
-    match need {
-        Need::Throughput => numbers::throughput(cell.bytes_per_second.value),
-        _ => numbers::time(cell.latency.p50),
-    }
-}
-
 fn answer(run: &Run, need: Need, size_bytes: usize) -> Result<Pick<'_>, String> {
     let fits = |cell: &&Cell| {
         need.takes(cell) && (need == Need::WakeOnly || cell.size_bytes == size_bytes)
@@ -274,15 +151,20 @@ fn answer(run: &Run, need: Need, size_bytes: usize) -> Result<Pick<'_>, String> 
             .copied()
             .collect()
     };
+    let sure = |cells: &Vec<&Cell>| cells.iter().any(|cell| need.bounds(cell).is_some());
     let mut candidates = match need {
         // A stream is as fast as its best placement.
         Need::Throughput => all.clone(),
-        _ => need
-            .placements()
-            .iter()
-            .map(within)
-            .find(|c| !c.is_empty())
-            .unwrap_or_default(),
+        _ => {
+            let places: Vec<_> = need.placements().iter().map(within).collect();
+            let any = || places.iter().find(|cells| !cells.is_empty());
+            places
+                .iter()
+                .find(|cells| sure(cells))
+                .or_else(any)
+                .cloned()
+                .unwrap_or_default()
+        }
     };
     if candidates.is_empty() {
         return Err("no candidate was measured".to_owned());
@@ -290,13 +172,44 @@ fn answer(run: &Run, need: Need, size_bytes: usize) -> Result<Pick<'_>, String> 
     if matches!(need, Need::SleepingApart | Need::SleepingTogether) {
         candidates.retain(|cell| sleeps(cell));
     }
-    pick(need, &candidates)
-        .ok_or_else(|| "each candidate kept its CPUs busy while it waited".to_owned())
+    let mut pick = pick(need, &candidates)
+        .ok_or_else(|| "each candidate kept its CPUs busy while it waited".to_owned())?;
+    let absent = absent(run, need, size_bytes, &all);
+    if !absent.is_empty() {
+        pick.cautions
+            .push(format!("not measured: {}", few(&absent)));
+    }
+    Ok(pick)
 }
 
+/// Mechanisms that would qualify, but of which the run says that they were not measured.
+fn absent(run: &Run, need: Need, size_bytes: usize, measured: &[&Cell]) -> Vec<String> {
+    let mut absent: Vec<String> = Vec::new();
+    for item in &run.unmeasured {
+        let mut parts = item.what.split('/');
+        let (Some(who), Some(scenario), Some(size)) = (parts.next(), parts.next(), parts.next())
+        else {
+            continue;
+        };
+        let mechanism = who.split(':').next().unwrap_or(who);
+        // A stranger's abilities are not known, so it is not missed.
+        let able = abilities::known(mechanism).is_some_and(|abilities| need.demands(abilities));
+        let missed = need.looks_at(scenario) && size.parse() == Ok(size_bytes) && able;
+        let seen = measured.iter().any(|cell| cell.mechanism == mechanism);
+        if missed && !seen && !absent.iter().any(|name| name == mechanism) {
+            absent.push(mechanism.to_owned());
+        }
+    }
+    absent
+}
+
+/// The best of `candidates` whose interval is known; of all of them where none is.
 fn pick<'a>(need: Need, candidates: &[&'a Cell]) -> Option<Pick<'a>> {
     let mut ranked = best_of_each(need, candidates);
     ranked.sort_by(|a, b| need.cost(a).total_cmp(&need.cost(b)));
+    let (sure, unsure): (Vec<&Cell>, Vec<&Cell>) =
+        ranked.iter().partition(|cell| need.bounds(cell).is_some());
+    let ranked = if sure.is_empty() { &unsure } else { &sure };
     let (cell, rest) = ranked.split_first()?;
     let (mut tied, mut next) = (Vec::new(), None);
     for other in rest {
@@ -306,7 +219,11 @@ fn pick<'a>(need: Need, candidates: &[&'a Cell]) -> Option<Pick<'a>> {
             next = Some((*other, need.cost(other) / need.cost(cell) - 1.0));
         }
     }
-    let cautions = cautions(need, cell, candidates);
+    let mut cautions = cautions(need, cell, candidates);
+    if !sure.is_empty() && !unsure.is_empty() {
+        let names: Vec<_> = unsure.iter().map(|cell| rows::label(cell)).collect();
+        cautions.push(format!("too few slices to rank: {}", few(&names)));
+    }
     Some(Pick {
         need,
         cell,
@@ -314,6 +231,15 @@ fn pick<'a>(need: Need, candidates: &[&'a Cell]) -> Option<Pick<'a>> {
         next,
         cautions,
     })
+}
+
+/// Three names, and how many there are besides.
+fn few(names: &[String]) -> String {
+    let mut shown: Vec<String> = names.iter().take(3).cloned().collect();
+    if names.len() > 3 {
+        shown.push(format!("{} more", names.len() - 3));
+    }
+    shown.join(", ")
 }
 
 /// One cell for each mechanism: the best placement of its own maker.
@@ -338,11 +264,11 @@ fn best_of_each<'a>(need: Need, candidates: &[&'a Cell]) -> Vec<&'a Cell> {
 
 fn cautions(need: Need, cell: &Cell, candidates: &[&Cell]) -> Vec<String> {
     let mut cautions = Vec::new();
-    if !cell.verified {
+    if !cell.verified && cell.size_bytes > 0 {
         cautions.push("its payload was not verified".to_owned());
     }
     match need.bounds(cell) {
-        None => cautions.push("its interval is unknown: a tie cannot be excluded".to_owned()),
+        None => cautions.push("too few slices for an interval: the order is a guess".to_owned()),
         Some((low, _)) => {
             let wins = |c: &&&Cell| {
                 c.kind == MakerKind::Peer && need.bounds(c).is_some_and(|(_, high)| high < low)
@@ -350,7 +276,7 @@ fn cautions(need: Need, cell: &Cell, candidates: &[&Cell]) -> Vec<String> {
             let cost = |c: &Cell| need.cost(c);
             let peers = candidates.iter().filter(wins);
             if let Some(peer) = peers.min_by(|a, b| cost(a).total_cmp(&cost(b))) {
-                let (name, figure) = (rows::label(peer), figure(need, peer));
+                let (name, figure) = (rows::label(peer), need.figure(peer));
                 cautions.push(format!("a published crate is better: {name}, {figure}"));
             }
         }
@@ -369,8 +295,4 @@ fn overlap(a: Option<(f64, f64)>, b: Option<(f64, f64)>) -> bool {
 /// A waiter that sleeps is switched out for at least every second message.
 fn sleeps(cell: &Cell) -> bool {
     cell.wakes >= 0.5
-}
-
-fn valid(of: &Interval) -> Option<&Interval> {
-    (positive(of.value) && positive(of.low) && positive(of.high) && of.low <= of.high).then_some(of)
 }

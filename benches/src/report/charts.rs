@@ -161,18 +161,13 @@ fn tip(cell: &Cell) -> String {
             numbers::rate(cell.messages_per_second.value)
         );
     } else {
-        let latency = &cell.latency;
-        tip += &format!(
-            "p50 {}, p99 {}",
-            numbers::time(latency.p50),
-            numbers::time(latency.p99)
+        let (p50, p99) = (
+            cell.latency.p50,
+            rows::resolved(cell, 99.0, cell.latency.p99),
         );
+        tip += &format!("p50 {}, p99 {}", numbers::time(p50), numbers::time(p99));
     }
-    tip + &format!(
-        "; {} × {}",
-        numbers::interval(&cell.times_floor),
-        cell.floor
-    )
+    tip + "; " + &rows::times_floor(cell)
 }
 
 /// Whether `table` is the placement of its scenario that is shown first: two cores that nobody

@@ -144,11 +144,10 @@ fn choice(out: &mut String, answer: &Answer<'_>) {
             let _ = write!(
                 out,
                 "<b class=\"pick\">{}</b><b class=\"figure\">{}</b>\
-                 <span class=\"cost\">{} × {}<br>CPU {}, {}<br>{}</span>",
+                 <span class=\"cost\">{}<br>CPU {}, {}<br>{}</span>",
                 escape(&rows::label(cell)),
                 pick.figure(),
-                escape(&numbers::interval(&cell.times_floor)),
-                escape(&cell.floor),
+                escape(&rows::times_floor(cell)),
                 advice::cpu(cell),
                 advice::busy(cell),
                 rows::placement_title(cell.placement),

@@ -54,7 +54,12 @@ pub fn readme_table(run: &Run) -> String {
     let tables = rows::tables(run);
     let blocking = tables
         .iter()
-        .filter(|table| table.cells.iter().any(|cell| rows::is_blocking(cell)))
+        .filter(|table| {
+            table
+                .cells
+                .iter()
+                .any(|cell| rows::is_blocking(&cell.scenario))
+        })
         .max_by_key(|table| table.placement);
     let streams: Vec<&Cell> = tables
         .iter()
@@ -86,11 +91,14 @@ pub fn readme_table(run: &Run) -> String {
                     .total_cmp(&b.bytes_per_second.value)
             });
             let time = numbers::time(trip.latency.p50);
-            let times = numbers::multiple(trip.times_floor.value);
+            let times = match trip.times_floor.value {
+                value if numbers::positive(value) => format!("{} × floor", numbers::digits(value)),
+                _ => "no floor".to_owned(),
+            };
             let rate = stream.map_or_else(String::new, |c| {
                 format!(", {}", numbers::throughput(c.bytes_per_second.value))
             });
-            Some(format!("{time} ({times} × floor){rate}"))
+            Some(format!("{time} ({times}){rate}"))
         };
         let figures: Vec<Option<String>> = sizes.iter().map(|size| at(*size)).collect();
         if figures.iter().all(Option::is_none) {
@@ -135,11 +143,10 @@ fn answer(out: &mut String, run: &Run) {
                 &match &answer.outcome {
                     Err(why) => format!("| {need} | {} | | | | | {} |", numbers::NONE, escape(why)),
                     Ok(pick) => format!(
-                        "| {need} | **{}** | {} | {} × {} | {}, {} | {} | {} |",
+                        "| {need} | **{}** | {} | {} | {}, {} | {} | {} |",
                         escape(&rows::label(pick.cell)),
                         pick.figure(),
-                        escape(&numbers::interval(&pick.cell.times_floor)),
-                        escape(&pick.cell.floor),
+                        escape(&rows::times_floor(pick.cell)),
                         advice::cpu(pick.cell),
                         advice::busy(pick.cell),
                         rows::placement_title(pick.cell.placement),
@@ -167,18 +174,17 @@ fn cells(out: &mut String, table: &Table<'_>) {
         line(
             out,
             &format!(
-                "| {} | {} | {} | {} | {} | {} | {} | {calls} | {} | {} × {} | {} |",
+                "| {} | {} | {} | {} | {} | {} | {} | {calls} | {} | {} | {} |",
                 escape(&rows::label(cell)),
                 numbers::size(cell.size_bytes),
                 numbers::time(cell.latency.p50),
-                numbers::time(cell.latency.p99),
+                numbers::time(rows::resolved(cell, 99.0, cell.latency.p99)),
                 numbers::rate(cell.messages_per_second.value),
                 numbers::throughput(cell.bytes_per_second.value),
                 numbers::count(cell.cpu_seconds_per_million),
                 numbers::count(cell.wakes),
-                escape(&numbers::interval(&cell.times_floor)),
-                escape(&cell.floor),
-                if cell.verified { "yes" } else { "no" },
+                escape(&rows::times_floor(cell)),
+                rows::verified(cell),
             ),
         );
     }

@@ -81,29 +81,44 @@ pub(crate) fn multiple(value: f64) -> String {
     }
 }
 
-/// `1.02 [1.01–1.04]`, or a dash.
+/// The fewest slices whose extremes hold the median with 95 %: 1 - 2 × 0.5^6 is 0.97.
+pub(crate) const LEAST_SLICES: usize = 6;
+
+/// Whether an interval says anything: it is one, and was formed over enough slices.
+pub(crate) fn known(of: &Interval) -> bool {
+    let Interval {
+        value,
+        low,
+        high,
+        n,
+    } = *of;
+    positive(value) && positive(low) && positive(high) && low <= high && n >= LEAST_SLICES
+}
+
+/// `1.02 [1.01–1.04]`, `1.02 [n=3]` where slices are too few for an interval, or a dash.
 pub(crate) fn interval(of: &Interval) -> String {
-    if !positive(of.value) {
-        return NONE.to_owned();
-    }
-    if !positive(of.low) || !positive(of.high) {
-        return format!("{} [?]", digits(of.value));
-    }
-    format!(
-        "{} [{}–{}]",
-        digits(of.value),
-        digits(of.low),
-        digits(of.high)
-    )
+    bracketed(of, digits)
 }
 
 /// A paired ratio, `1.018 [1.002–1.034]`: near 1 the third decimal tells a difference from none.
 pub(crate) fn ratio(of: &Interval) -> String {
     let near = |value: f64| (0.1..10.0).contains(&value);
     if near(of.value) && near(of.low) && near(of.high) {
-        return format!("{:.3} [{:.3}–{:.3}]", of.value, of.low, of.high);
+        return bracketed(of, |value| format!("{value:.3}"));
     }
     interval(of)
+}
+
+fn bracketed(of: &Interval, format: impl Fn(f64) -> String) -> String {
+    if !positive(of.value) {
+        return NONE.to_owned();
+    }
+    let value = format(of.value);
+    if known(of) {
+        format!("{value} [{}–{}]", format(of.low), format(of.high))
+    } else {
+        format!("{value} [n={}]", of.n)
+    }
 }
 
 /// A share of one, in percent.

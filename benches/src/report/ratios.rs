@@ -1,5 +1,6 @@
 //! Paired ratios taken apart: the words of their names, and what their intervals allow to say.
 
+use super::numbers;
 use crate::results::{Interval, Ratio, State};
 
 /// A ratio with its name split: `mechanism/scenario/size/vs/reference`.
@@ -17,6 +18,7 @@ pub(crate) enum Judgement {
     Better,
     Same,
     Worse,
+    Unknown,
 }
 
 impl<'a> Named<'a> {
@@ -62,7 +64,7 @@ impl<'a> Named<'a> {
     pub(crate) fn size(&self) -> String {
         self.size
             .parse()
-            .map_or_else(|_| self.size.to_owned(), super::numbers::size)
+            .map_or_else(|_| self.size.to_owned(), numbers::size)
     }
 
     pub(crate) fn interval(&self) -> Interval {
@@ -83,6 +85,9 @@ impl<'a> Named<'a> {
 
     /// Only an interval that lies wholly on one side of 1 is a difference.
     pub(crate) fn judgement(&self) -> Judgement {
+        if !numbers::known(&self.interval()) {
+            return Judgement::Unknown;
+        }
         let Ratio {
             low,
             high,
@@ -103,7 +108,7 @@ impl Judgement {
     pub(crate) fn class(self) -> &'static str {
         match self {
             Self::Better => "better",
-            Self::Same => "same",
+            Self::Same | Self::Unknown => "same",
             Self::Worse => "worse",
         }
     }
@@ -113,6 +118,7 @@ impl Judgement {
             Self::Better => "better",
             Self::Same => "no difference shown",
             Self::Worse => "worse",
+            Self::Unknown => "too few slices",
         }
     }
 
@@ -122,6 +128,7 @@ impl Judgement {
             Self::Better => "▲",
             Self::Same => "=",
             Self::Worse => "▼",
+            Self::Unknown => "?",
         }
     }
 }

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::abilities::{self, Family};
+use super::{
+    abilities::{self, Family},
+    numbers,
+};
 use crate::results::{Cell, MakerKind, Placement, Run};
 
 /// More lines than this in one panel cannot be told apart.
@@ -185,9 +188,9 @@ pub(crate) fn placement_title(placement: Placement) -> &'static str {
 }
 
 /// The receiver sleeps until it is woken, wherever the two run.
-pub(crate) fn is_blocking(cell: &Cell) -> bool {
+pub(crate) fn is_blocking(scenario: &str) -> bool {
     matches!(
-        cell.scenario.as_str(),
+        scenario,
         "round-trip" | "round-trip-awake" | "round-trip-asleep"
     )
 }
@@ -214,6 +217,34 @@ pub(crate) fn is_small(run: &Run, cell: &Cell) -> bool {
         other.mechanism == cell.mechanism && Some(other.size_bytes) == small_size(run)
     };
     !abilities::of(&cell.mechanism).payload && !run.cells.iter().any(twin)
+}
+
+/// `time` if so many messages were measured that at least one lies above `percentile`; else it is
+/// only the maximum by another name, and not a number.
+pub(crate) fn resolved(cell: &Cell, percentile: f64, time: f64) -> f64 {
+    let entries = cell.n as f64 / f64::from(cell.group.max(1));
+    if entries * (1.0 - percentile / 100.0) >= 1.0 - 1e-6 {
+        time
+    } else {
+        f64::NAN
+    }
+}
+
+/// `1.06 [1.04–1.08] × futex-wake`, or that there is none to compare with.
+pub(crate) fn times_floor(cell: &Cell) -> String {
+    if !numbers::positive(cell.times_floor.value) {
+        return "no floor measured here".to_owned();
+    }
+    format!("{} × {}", numbers::interval(&cell.times_floor), cell.floor)
+}
+
+/// Whether the payload was verified: `yes`, `no`, or a dash where there is none.
+pub(crate) fn verified(cell: &Cell) -> &'static str {
+    match (cell.verified, cell.size_bytes) {
+        (true, _) => "yes",
+        (false, 0) => numbers::NONE,
+        (false, _) => "no",
+    }
 }
 
 /// Mechanisms in the order they were measured.

@@ -49,7 +49,7 @@ fn cells(cell: &Cell) -> Vec<String> {
         rows::label(cell),
         numbers::size(cell.size_bytes),
         numbers::time(cell.latency.p50),
-        numbers::time(cell.latency.p99),
+        numbers::time(rows::resolved(cell, 99.0, cell.latency.p99)),
         strip(numbers::rate(cell.messages_per_second.value)),
         strip(numbers::throughput(cell.bytes_per_second.value)),
         numbers::count(cell.cpu_seconds_per_million),
@@ -57,7 +57,7 @@ fn cells(cell: &Cell) -> Vec<String> {
             .map_or_else(|| "?".to_owned(), numbers::count),
         numbers::count(cell.wakes),
         numbers::interval(&cell.times_floor),
-        if cell.verified { "✓" } else { "no" }.to_owned(),
+        rows::verified(cell).to_owned(),
     ]
 }
 
@@ -195,9 +195,8 @@ fn choice(page: &mut Page, answer: &Answer<'_>) {
             let name = page.styled("1;32", &pad(&cut(&name, 22), 22, false));
             page.line(&format!("{lead}{name} {}", pad(&pick.figure(), 9, true)));
             let cost = format!(
-                "{} × {}, CPU {}, {}, {}",
-                numbers::interval(&pick.cell.times_floor),
-                pick.cell.floor,
+                "{}, CPU {}, {}, {}",
+                rows::times_floor(pick.cell),
                 advice::cpu(pick.cell),
                 advice::busy(pick.cell),
                 rows::placement_title(pick.cell.placement)
@@ -254,10 +253,13 @@ fn short(answer: Option<&Answer<'_>>) -> (String, String) {
     let tied = if pick.tied.is_empty() { "" } else { " ~" };
     let cell = pick.cell;
     let figure = pick.figure().replace(' ', "");
-    let times = numbers::multiple(cell.times_floor.value);
+    let times = match cell.times_floor.value {
+        value if numbers::positive(value) => format!("{}×", numbers::digits(value)),
+        _ => "no floor".to_owned(),
+    };
     let cpu = numbers::count(cell.cpu_seconds_per_million);
     (
         format!("{}{tied}", rows::label(cell)),
-        format!("{figure} {times}× {cpu}s"),
+        format!("{figure} {times} {cpu}s"),
     )
 }

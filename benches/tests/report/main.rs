@@ -101,7 +101,7 @@ fn an_empty_run_says_that_it_cannot_advise() {
 fn one_cell_answers_one_question() {
     let text = report::terminal(&single(), 100, false);
     assert!(
-        text.contains("no other mechanism was measured for it"),
+        text.contains("no other mechanism to compare with"),
         "{text}"
     );
     assert!(text.contains("no candidate was measured"), "{text}");
@@ -182,6 +182,37 @@ fn one_size_is_no_growth() {
     let mut run = synthetic::run();
     run.cells.retain(|cell| cell.size_bytes == 64);
     assert!(report::page(&run).contains("there is no growth to draw"));
+}
+
+#[test]
+fn too_few_slices_rank_nobody() {
+    let mut run = synthetic::run();
+    for cell in run
+        .cells
+        .iter_mut()
+        .filter(|cell| cell.mechanism == "shm-ring")
+    {
+        cell.times_floor.n = 3;
+        cell.messages_per_second.n = 3;
+        cell.bytes_per_second.n = 3;
+    }
+    let text = report::terminal(&run, 100, false);
+    assert!(
+        text.contains("too few slices to rank: shm-ring (raw)"),
+        "{text}"
+    );
+    assert!(text.contains("[n=3]"), "{text}");
+    let answer = text.lines().skip_while(|line| !line.starts_with("ANSWER"));
+    assert!(
+        !answer.into_iter().any(|line| line.contains("shm-ring")),
+        "{text}"
+    );
+}
+
+#[test]
+fn what_was_left_out_is_named_beside_the_answer() {
+    let text = report::terminal(&synthetic::run(), 100, false);
+    assert!(text.contains("not measured: posix-mq"), "{text}");
 }
 
 #[test]

@@ -16,17 +16,21 @@ const ROW: f64 = 20.0;
 /// One panel for each scenario and placement, at the smallest usual size.
 pub(super) fn chart(run: &Run) -> Chart {
     let (mut figures, mut more) = (Vec::new(), Vec::new());
-    let tables = rows::tables(run);
+    let fits = |c: &&Cell| rows::is_small(run, c) && positive(c.times_floor.value);
+    let mut tables = rows::tables(run);
+    for table in &mut tables {
+        table.cells.retain(fits);
+        table
+            .cells
+            .sort_by(|a, b| a.times_floor.value.total_cmp(&b.times_floor.value));
+    }
+    tables.retain(|table| !table.cells.is_empty());
     for table in &tables {
-        let fits = |c: &&Cell| rows::is_small(run, c) && positive(c.times_floor.value);
-        let mut cells: Vec<&Cell> = table.cells.iter().filter(|c| fits(c)).copied().collect();
-        cells.sort_by(|a, b| a.times_floor.value.total_cmp(&b.times_floor.value));
-        if let Some(figure) = figure(&table.title(), &cells) {
-            if is_headline(table, &tables) {
-                figures.push(figure)
-            } else {
-                more.push(figure)
-            }
+        let figure = figure(&table.title(), &table.cells);
+        if is_headline(table, &tables) {
+            figures.extend(figure)
+        } else {
+            more.extend(figure)
         }
     }
     let size = rows::small_size(run).map_or_else(String::new, numbers::size);
@@ -81,7 +85,7 @@ fn figure(title: &str, cells: &[&Cell]) -> Option<Figure> {
         let (left, width) = (one.min(end), (end - one).abs().max(1.0));
         let class = format!("bar {}", maker_class(cell.kind));
         svg.rect((left, y - 6.0), (width, 12.0), &class, &tip(cell));
-        if positive(of.low) && positive(of.high) {
+        if numbers::known(of) {
             let (low, high) = (x.at(of.low), x.at(of.high));
             svg.line((low, y), (high, y), "interval");
             svg.line((low, y - 4.0), (low, y + 4.0), "interval");

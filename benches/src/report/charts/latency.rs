@@ -22,7 +22,8 @@ const SIZE: (f64, f64) = (560.0, 340.0);
 /// One panel for each scenario, placement and family.
 pub(super) fn chart(run: &Run) -> Chart {
     let (mut figures, mut more) = (Vec::new(), Vec::new());
-    let tables = rows::tables(run);
+    let mut tables = rows::tables(run);
+    tables.retain(|table| Axes::of(run, table).is_some());
     for table in &tables {
         let main =
             is_headline(table, &tables) && !matches!(table.scenario, "single-thread" | "wake");

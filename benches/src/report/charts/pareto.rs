@@ -21,7 +21,7 @@ const AREA: Area = Area {
 /// One panel for each placement, blocking and spinning round trips together.
 pub(super) fn chart(run: &Run) -> Chart {
     let fits = |c: &&Cell| {
-        (rows::is_blocking(c) || c.scenario == "round-trip-spin")
+        (rows::is_blocking(&c.scenario) || c.scenario == "round-trip-spin")
             && rows::is_small(run, c)
             && positive(c.latency.p50)
             && positive(c.cpu_seconds_per_million)
@@ -193,7 +193,7 @@ fn place(
 }
 
 fn form(cell: &Cell) -> Shape {
-    if rows::is_blocking(cell) {
+    if rows::is_blocking(&cell.scenario) {
         Shape::Circle
     } else {
         Shape::Diamond

@@ -31,8 +31,11 @@ pub(super) fn chart(run: &Run) -> Chart {
     let (mut figures, mut more) = (Vec::new(), Vec::new());
     let mut tables = rows::tables(run);
     for table in &mut tables {
-        table.cells.retain(|cell| rows::is_small(run, cell));
+        table
+            .cells
+            .retain(|cell| rows::is_small(run, cell) && points(cell).len() > 1);
     }
+    tables.retain(|table| !table.cells.is_empty());
     for table in tables
         .iter()
         .filter(|table| !rows::is_stream(table.scenario))
@@ -133,6 +136,7 @@ fn draw(svg: &mut Svg, line: &Line<'_>, y: &Scale) -> Option<(f64, f64)> {
         (99.0, latency.p99),
         (99.9, latency.p999),
     ];
+    let marks = marks.map(|(percent, time)| (percent, rows::resolved(cell, percent, time)));
     for (percentile, nanoseconds) in marks.into_iter().filter(|mark| positive(mark.1)) {
         let tip = format!(
             "{}: p{percentile} {}",
@@ -160,8 +164,11 @@ fn points(cell: &Cell) -> Vec<(f64, f64)> {
         curve.retain(usable);
     }
     curve.sort_by(|a, b| a.0.total_cmp(&b.0));
-    // What is rarer than the last tick lies on top of it: the table names the maximum.
-    curve.retain(|point| point.0 <= 99.99 + 1e-9);
+    // What is rarer than the last tick, or than one message of those measured, is only the
+    // maximum, which the table names.
+    curve.retain(|(percent, time)| {
+        *percent <= 99.99 + 1e-9 && positive(rows::resolved(cell, *percent, *time))
+    });
     curve
 }
 

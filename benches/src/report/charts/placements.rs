@@ -15,13 +15,14 @@ const ROW: f64 = 22.0;
 
 /// Blocking round trips of the smallest usual size.
 pub(super) fn chart(run: &Run) -> Chart {
-    let fits =
-        |c: &&Cell| rows::is_blocking(c) && rows::is_small(run, c) && positive(c.latency.p50);
+    let fits = |c: &&Cell| {
+        rows::is_blocking(&c.scenario) && rows::is_small(run, c) && positive(c.latency.p50)
+    };
     let all: Vec<&Cell> = run.cells.iter().filter(fits).collect();
     let cells = rows::representatives(&all);
     let names = order(&cells);
     let mut figures = Vec::new();
-    let values = || cells.iter().flat_map(|c| [c.latency.p50, c.latency.p99]);
+    let values = || cells.iter().flat_map(|c| [c.latency.p50, p99(c)]);
     if let Some(x) = Scale::log(values(), (150.0, 350.0)) {
         for placement in [
             Placement::SameCore,
@@ -73,7 +74,7 @@ fn figure(placement: Placement, cells: &[&Cell], names: &[&str], x: &Scale) -> F
         let class = maker_class(cell.kind);
         let (from, to) = (
             x.at(cell.latency.p50),
-            x.at(cell.latency.p99.max(cell.latency.p50)),
+            x.at(p99(cell).max(cell.latency.p50)),
         );
         svg.line((from, y), (to, y), &format!("whisker {class}"));
         svg.marker(
@@ -110,4 +111,9 @@ fn order<'a>(cells: &[&'a Cell]) -> Vec<&'a str> {
     }
     names.sort_by(|a, b| a.1.0.cmp(&b.1.0).then(a.1.1.total_cmp(&b.1.1)));
     names.into_iter().map(|(name, _)| name).collect()
+}
+
+/// Not a number where too few messages were measured to know it: then no line is drawn.
+fn p99(cell: &Cell) -> f64 {
+    rows::resolved(cell, 99.0, cell.latency.p99)
 }

@@ -88,7 +88,7 @@ fn figure(title: &str, rows: &[Named<'_>]) -> Option<Figure> {
         );
         let class = row.judgement().class();
         let text = numbers::ratio(&row.interval());
-        if positive(row.ratio.low) && positive(row.ratio.high) {
+        if numbers::known(&row.interval()) {
             let ends = ((x.at(row.ratio.low), y), (x.at(row.ratio.high), y));
             svg.line(ends.0, ends.1, &format!("whisker {class}"));
         }
@@ -96,7 +96,7 @@ fn figure(title: &str, rows: &[Named<'_>]) -> Option<Figure> {
         let shape = match row.judgement() {
             Judgement::Better => Shape::Triangle,
             Judgement::Worse => Shape::Square,
-            Judgement::Same => Shape::Circle,
+            Judgement::Same | Judgement::Unknown => Shape::Circle,
         };
         svg.marker(
             shape,
@@ -110,16 +110,21 @@ fn figure(title: &str, rows: &[Named<'_>]) -> Option<Figure> {
         "{} ratios with their intervals, around the line of 1.",
         rows.len()
     );
-    let legend = [Judgement::Better, Judgement::Same, Judgement::Worse]
-        .into_iter()
-        .filter(|of| rows.iter().any(|row| row.judgement() == *of))
-        .map(|of| {
-            (
-                of.class().to_owned(),
-                format!("{} {}", of.sign(), of.word()),
-            )
-        })
-        .collect();
+    let legend = [
+        Judgement::Better,
+        Judgement::Same,
+        Judgement::Worse,
+        Judgement::Unknown,
+    ]
+    .into_iter()
+    .filter(|of| rows.iter().any(|row| row.judgement() == *of))
+    .map(|of| {
+        (
+            of.class().to_owned(),
+            format!("{} {}", of.sign(), of.word()),
+        )
+    })
+    .collect();
     let svg = svg.finish(title, &description);
     Some(Figure {
         title: title.to_owned(),

@@ -20,7 +20,9 @@ pub(super) fn cells(out: &mut String, run: &Run) {
     } else {
         out.push_str(
             "<p class=\"lead\">CPU s/M: seconds of both sides per million messages. Calls, wakes \
-             and times preempted are per message, both sides together.</p>\n",
+             and times preempted are per message, both sides together. A dash stands \
+             where too few messages were measured to know a percentile, \
+             <code>[n=…]</code> where too few slices to form an interval.</p>\n",
         );
     }
     for (at, table) in rows::tables(run).iter().enumerate() {
@@ -94,10 +96,10 @@ fn cell_row(cell: &Cell) -> [String; 17] {
     [
         numbers::size(cell.size_bytes),
         numbers::time(latency.p50),
-        format!("{} × {}", numbers::interval(&cell.times_floor), cell.floor),
-        numbers::time(latency.p90),
-        numbers::time(latency.p99),
-        numbers::time(latency.p999),
+        rows::times_floor(cell),
+        numbers::time(rows::resolved(cell, 90.0, latency.p90)),
+        numbers::time(rows::resolved(cell, 99.0, latency.p99)),
+        numbers::time(rows::resolved(cell, 99.9, latency.p999)),
         numbers::time(latency.max),
         numbers::time(latency.min),
         numbers::rate(cell.messages_per_second.value),
@@ -107,7 +109,7 @@ fn cell_row(cell: &Cell) -> [String; 17] {
             .map_or_else(|| "?".to_owned(), numbers::count),
         numbers::count(cell.wakes),
         numbers::count(cell.preemptions),
-        if cell.verified { "yes" } else { "no" }.to_owned(),
+        rows::verified(cell).to_owned(),
         cell.copies.clone(),
         numbers::whole(cell.n),
     ]
