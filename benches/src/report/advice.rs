@@ -182,21 +182,23 @@ fn answer(run: &Run, need: Need, size_bytes: usize) -> Result<Pick<'_>, String> 
     Ok(pick)
 }
 
-/// Mechanisms that would qualify, but of which the run says that they were not measured.
+/// Mechanisms that would qualify, but were not measured at this size: the run says so, or has
+/// them at another size only.
 fn absent(run: &Run, need: Need, size_bytes: usize, measured: &[&Cell]) -> Vec<String> {
-    let mut absent: Vec<String> = Vec::new();
-    for item in &run.unmeasured {
+    let said = run.unmeasured.iter().filter_map(|item| {
         let mut parts = item.what.split('/');
-        let (Some(who), Some(scenario), Some(size)) = (parts.next(), parts.next(), parts.next())
-        else {
-            continue;
-        };
-        let mechanism = who.split(':').next().unwrap_or(who);
+        let (who, scenario, size) = (parts.next()?, parts.next()?, parts.next()?);
+        let missed = need.looks_at(scenario) && size.parse() == Ok(size_bytes);
+        missed.then(|| who.split(':').next().unwrap_or(who))
+    });
+    let elsewhere = run.cells.iter().filter(|cell| need.takes(cell));
+    let elsewhere = elsewhere.map(|cell| cell.mechanism.as_str());
+    let mut absent: Vec<String> = Vec::new();
+    for mechanism in said.chain(elsewhere) {
         // A stranger's abilities are not known, so it is not missed.
         let able = abilities::known(mechanism).is_some_and(|abilities| need.demands(abilities));
-        let missed = need.looks_at(scenario) && size.parse() == Ok(size_bytes) && able;
         let seen = measured.iter().any(|cell| cell.mechanism == mechanism);
-        if missed && !seen && !absent.iter().any(|name| name == mechanism) {
+        if able && !seen && !absent.iter().any(|name| name == mechanism) {
             absent.push(mechanism.to_owned());
         }
     }
