@@ -81,7 +81,7 @@ impl Area {
         let mut taken: Vec<(f64, f64)> = Vec::new();
         for (x, label) in ticks {
             svg.line((*x, self.top), (*x, self.bottom), "grid");
-            let half = super::svg::text_width(label) / 2.0 + 3.0;
+            let half = super::svg::text_width(label) / 2.0 + 5.0;
             if taken
                 .iter()
                 .all(|(from, to)| x + half <= *from || *to <= x - half)

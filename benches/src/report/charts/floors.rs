@@ -40,8 +40,8 @@ pub(super) fn chart(run: &Run) -> Chart {
         title: "How far is it from the floor?",
         lead: format!(
             "Each mechanism at {size} as a multiple of the physical floor that applies to it \
-             (named beside the bar). The whisker is the 95 % interval of the paired ratio; a bar \
-             starts at 1, the floor itself."
+             (named beside the bar). The whisker is the 95 % interval of the paired ratio (none \
+             where slices were too few); a bar starts at 1, the floor itself."
         ),
         figures,
         more,
