@@ -4,7 +4,8 @@ use crate::fifo::{self, Fifo};
 use crate::sys::{self, ReadEnd, WriteEnd};
 use crate::{Receiver, Sender, Stream};
 use ipc_core::{Error, ErrorKind, Mode, Name, Result};
-use ipc_sys::RuntimeDirectory;
+use ipc_sys::{RuntimeDirectory, above_stdio};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 /// How many bytes a pipe holds.
@@ -121,6 +122,30 @@ impl Options {
         let (to_right, right) = self.pair()?;
         let (to_left, left) = self.pair()?;
         Ok((Stream::new(left, to_right), Stream::new(right, to_left)))
+    }
+
+    /// Takes the writing end of a pipe from elsewhere, a parent or a Unix socket, with these
+    /// options; `Sender::from` takes one as bytes with its capacity left as it is.
+    ///
+    /// # Errors
+    /// [`ErrorKind::WrongType`] where `fd` is no pipe's writing end; [`ErrorKind::InvalidInput`]
+    /// for [`record`](Options::record) where its maker did not ask for records.
+    pub fn adopt_sender(&self, fd: OwnedFd) -> Result<Sender> {
+        sys::check_end(&fd, sys::Access::Write, self.record)?;
+        let end = WriteEnd::new(above_stdio(fd)?, self.record);
+        let sender = Sender::new(end, self.record, self.grows());
+        self.apply_capacity("adopt pipe", &sender)?;
+        Ok(sender)
+    }
+
+    /// Takes the reading end of a pipe from elsewhere with these options; `Receiver::from` takes
+    /// one as bytes.
+    ///
+    /// # Errors
+    /// [`ErrorKind::WrongType`] where `fd` is no pipe's reading end.
+    pub fn adopt_receiver(&self, fd: OwnedFd) -> Result<Receiver> {
+        sys::check_end(&fd, sys::Access::Read, false)?;
+        Ok(Receiver::new(ReadEnd::new(above_stdio(fd)?), self.record))
     }
 
     /// Makes a FIFO at `path`, which must be new.

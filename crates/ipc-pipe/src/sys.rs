@@ -1,11 +1,11 @@
 //! Every system call of the crate: pipes, their ends, and how each form reads and writes.
 
-use ipc_core::{Result, Until};
+use ipc_core::{Error, ErrorKind, Result, Until};
 use ipc_sys::{
     PollFd, PollFlags, Sigpipe, above_stdio, os_error, reopen_nonblocking, wait_any,
     with_sigpipe_masked,
 };
-use rustix::fs::OFlags;
+use rustix::fs::{FileType, OFlags};
 use rustix::io::{Errno, ReadWriteFlags};
 use rustix::pipe::PipeFlags;
 use std::cell::RefCell;
@@ -29,6 +29,44 @@ pub(crate) fn pipe(packets: bool) -> Result<(OwnedFd, OwnedFd)> {
     let (read, write) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC | packets)
         .map_err(|errno| os_error("create pipe", errno))?;
     Ok((above_stdio(read)?, above_stdio(write)?))
+}
+
+/// Which end of a pipe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    Read,
+    Write,
+}
+
+/// Checks that a descriptor from elsewhere is the `access` end of a pipe, and one that keeps
+/// records apart where `packets` are expected.
+pub(crate) fn check_end(fd: &OwnedFd, access: Access, packets: bool) -> Result<()> {
+    const OPERATION: &str = "adopt pipe";
+    let stat = rustix::fs::fstat(fd).map_err(|errno| os_error(OPERATION, errno))?;
+    let flags = rustix::fs::fcntl_getfl(fd).map_err(|errno| os_error(OPERATION, errno))?;
+    let refuse = |kind, why| Err(Error::new(OPERATION, kind).hint(why));
+    if FileType::from_raw_mode(stat.st_mode) != FileType::Fifo {
+        return refuse(ErrorKind::WrongType, "the descriptor is no pipe");
+    }
+    let mode = flags & OFlags::RWMODE;
+    let (wanted, why) = match access {
+        Access::Read => (
+            OFlags::RDONLY,
+            "the descriptor is not the reading end of its pipe",
+        ),
+        Access::Write => (
+            OFlags::WRONLY,
+            "the descriptor is not the writing end of its pipe",
+        ),
+    };
+    if mode != wanted && mode != OFlags::RDWR || flags.contains(OFlags::PATH) {
+        return refuse(ErrorKind::WrongType, why);
+    }
+    if packets && !flags.contains(OFlags::DIRECT) {
+        let why = "the pipe was not made in record mode: make it so, or send framed messages";
+        return refuse(ErrorKind::InvalidInput, why);
+    }
+    Ok(())
 }
 
 /// What both ends have: a descriptor, and a way to try it without waiting.

@@ -145,3 +145,35 @@ fn a_directory_without_rights_says_denied() {
     assert_eq!(error.kind(), ErrorKind::Denied);
     std::fs::set_permissions(dir.path(), PermissionsExt::from_mode(0o700)).expect("ours");
 }
+
+#[test]
+fn only_the_right_end_of_a_pipe_is_adopted() {
+    use std::os::fd::OwnedFd;
+    isolated!({
+        let options = Options::new();
+        let mut records = Options::new();
+        records.record(true);
+        let copy = |fd: &dyn std::os::fd::AsFd| fd.as_fd().try_clone_to_owned().expect("a copy");
+        let (tx, rx) = ipc_pipe::pair().expect("a pipe");
+        options.adopt_sender(copy(&tx)).expect("the writing end");
+        options.adopt_receiver(copy(&rx)).expect("the reading end");
+        let not_records = records.adopt_sender(copy(&tx)).expect_err("bytes");
+        assert_eq!(not_records.kind(), ErrorKind::InvalidInput);
+        let (packets, kept) = records.pair().expect("a pipe");
+        let adopted = records.adopt_sender(copy(&packets)).expect("records");
+        adopted.send(b"whole").expect("send");
+        packets.send(b"alone").expect("send");
+        let rx_records = records.adopt_receiver(copy(&kept)).expect("records");
+        assert_eq!(rx_records.recv(&mut [0; 4096]).expect("one of two"), 5);
+        let file = || OwnedFd::from(std::fs::File::open("/dev/null").expect("a device"));
+        let socket = || OwnedFd::from(std::os::unix::net::UnixStream::pair().expect("sockets").0);
+        for wrong in [copy(&rx), file(), socket()] {
+            let error = options.adopt_sender(wrong).expect_err("no writing end");
+            assert_eq!(error.kind(), ErrorKind::WrongType);
+        }
+        for wrong in [copy(&tx), file(), socket()] {
+            let error = options.adopt_receiver(wrong).expect_err("no reading end");
+            assert_eq!(error.kind(), ErrorKind::WrongType);
+        }
+    });
+}
