@@ -84,6 +84,19 @@ impl Maker {
             ..Maker::raw(connect)
         }
     }
+
+    /// The same by a crate of this workspace.
+    pub fn ours(
+        name: &'static str,
+        connect: fn(Side, &Meet, &Shape) -> io::Result<Box<dyn Endpoint>>,
+    ) -> Maker {
+        Maker {
+            name,
+            kind: MakerKind::Ours,
+            references: &["raw"],
+            ..Maker::raw(connect)
+        }
+    }
 }
 
 /// For makers without try forms.

@@ -14,6 +14,7 @@ pub mod loops;
 pub mod machine;
 pub mod meet;
 pub mod orchestrate;
+pub mod ours;
 pub mod pair;
 pub mod payload;
 pub mod placement;
