@@ -2,7 +2,7 @@
 
 use std::{
     ffi::OsString,
-    io::{self, Write},
+    io::{self, IsTerminal, Write},
     path::PathBuf,
     process::ExitCode,
     time::Duration,
@@ -13,10 +13,11 @@ use clap::Parser;
 use crate::{
     compare,
     family::{Family, Role},
-    mechanisms, output,
+    mechanisms,
     pair::{Trouble, WORKER},
     placement::{self, Cpus, SPINNER},
     plan::{DEFAULT_SIZES, FULL_SIZES, Selection},
+    report,
     results::MakerKind,
     run,
     scenario::Scenario,
@@ -156,14 +157,24 @@ fn measured(
     families: &[Family],
 ) -> Result<ExitCode, Trouble> {
     let run = run::run(selection, families, std::env::args().collect())?;
-    say(&output::terminal(&run));
-    for path in output::write(&run, &arguments.out)? {
-        say(&format!("{}\n", path.display()));
+    let colours = io::stdout().is_terminal();
+    say(&report::terminal(&run, width(), colours));
+    for path in report::write(&run, &arguments.out)? {
+        say(&format!("wrote {}\n", path.display()));
     }
     if let Some(path) = &arguments.json {
-        output::json(&run, path)?;
+        report::write_json(&run, path)?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// As wide as the terminal says it is, else what fits anywhere.
+fn width() -> usize {
+    const USUAL: usize = 100;
+    let said = std::env::var("COLUMNS")
+        .ok()
+        .and_then(|columns| columns.parse().ok());
+    said.unwrap_or(USUAL).max(60)
 }
 
 fn compared(
@@ -186,7 +197,7 @@ fn compared(
         std::fs::write(path, &summary)?;
     }
     if let Some(path) = &arguments.json {
-        output::json(&comparison.run, path)?;
+        report::write_json(&comparison.run, path)?;
     }
     Ok(if comparison.regressions().is_empty() {
         ExitCode::SUCCESS

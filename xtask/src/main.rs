@@ -1,2 +1,82 @@
-//! Drives builds, tests, checks and benchmarks of the workspace.
-fn main() {}
+//! Drives builds, tests, checks and benchmarks of the workspace: `cargo xtask <command>`.
+#![forbid(unsafe_code)]
+
+mod bench;
+mod build_matrix;
+mod ci;
+mod deny;
+mod docs;
+mod release;
+mod scratch;
+mod supervise;
+mod test;
+mod tidy;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// What every command returns: the error is shown as one `error:` line and makes the exit code 1.
+pub(crate) type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
+
+/// Drives builds, tests, checks and benchmarks of the workspace.
+#[derive(Parser)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    version,
+    max_term_width = 100
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Bench(bench::Args),
+    Build(build_matrix::Args),
+    Ci(ci::Args),
+    /// Checks licences, advisories and sources of the dependencies with cargo-deny.
+    Deny,
+    /// Builds the documentation with warnings as errors and checks the links of every Markdown
+    /// file.
+    Docs,
+    Release(release::Args),
+    Test(test::Args),
+    /// Checks the rules of the house: floors, anatomy, unsafe, headers, length, changelogs, words,
+    /// workflows.
+    #[command(after_help = tidy::HELP)]
+    Tidy,
+    #[command(hide = true)]
+    Launch(test::launch::Args),
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Outcome {
+    // What is launched leaves nothing behind, and must meet signals as any program does.
+    if !matches!(command, Command::Launch(_)) {
+        scratch::clean_up_when_interrupted()?;
+    }
+    match command {
+        Command::Bench(args) => bench::run(args),
+        Command::Build(args) => build_matrix::run(&args),
+        Command::Ci(args) => ci::run(&args),
+        Command::Deny => deny::run(),
+        Command::Docs => docs::run(),
+        Command::Release(args) => release::run(&args),
+        Command::Test(args) => test::run(&args),
+        Command::Tidy => tidy::run(),
+        Command::Launch(args) => test::launch::run(args),
+    }
+}

@@ -11,6 +11,7 @@ use crate::{
     descriptors::{ByteStream, set_polling},
     family::{Endpoint, Family, Maker, Role},
     meet::Meet,
+    ours::{Ours, Pipes},
     scenario::{Shape, Side},
 };
 
@@ -24,7 +25,7 @@ pub fn family() -> Family {
         about: "named pipes, one each way",
         role: Role::Mechanism,
         payload: true,
-        makers: vec![Maker::raw(connect)],
+        makers: vec![Maker::raw(connect), Maker::ours("ipc-pipe", connect_ours)],
         sweep: None,
     }
 }
@@ -55,6 +56,29 @@ fn connect(side: Side, meet: &Meet, shape: &Shape) -> io::Result<Box<dyn Endpoin
     set_polling(&tx, shape.scenario.polls())?;
     set_polling(&rx, shape.scenario.polls())?;
     Ok(Box::new(ByteStream::of_pipes(tx, rx)))
+}
+
+fn connect_ours(side: Side, meet: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> {
+    let to_server = meet.directory().join(format!("ours-to-server-{}", meet.tag()));
+    let to_client = meet.directory().join(format!("ours-to-client-{}", meet.tag()));
+    let pipes = match side {
+        Side::Server => {
+            let (inbound, outbound) = (ipc_pipe::create(to_server)?, ipc_pipe::create(to_client)?);
+            let rx = inbound.receiver()?;
+            meet.send(b"made")?;
+            let tx = outbound.sender()?;
+            inbound.unlink()?;
+            outbound.unlink()?;
+            Pipes { tx, rx }
+        }
+        Side::Client => {
+            meet.recv()?;
+            let (outbound, inbound) = (ipc_pipe::open(to_server)?, ipc_pipe::open(to_client)?);
+            let rx = inbound.receiver()?;
+            Pipes { tx: outbound.sender()?, rx }
+        }
+    };
+    Ok(Box::new(Ours::new(pipes)))
 }
 
 fn make(path: &Path) -> io::Result<()> {

@@ -11,6 +11,7 @@ use crate::{
     descriptors::{ByteStream, StdStream, set_polling},
     family::{Endpoint, Family, Maker, Role},
     meet::Meet,
+    ours::{Ours, Pipes},
     scenario::{Scenario, Shape, Side},
 };
 
@@ -30,7 +31,12 @@ pub fn family() -> Family {
         ..Maker::raw(connect_default)
     };
     #[cfg_attr(not(feature = "peers"), expect(unused_mut))]
-    let mut makers = vec![raw, default, Maker::std(connect_std)];
+    let mut makers = vec![
+        raw,
+        default,
+        Maker::ours("ipc-pipe", connect_ours),
+        Maker::std(connect_std),
+    ];
     #[cfg(feature = "peers")]
     makers.push(peer::maker());
     Family {
@@ -41,6 +47,15 @@ pub fn family() -> Family {
         makers,
         sweep: None,
     }
+}
+
+/// Each side makes the pipe that it sends into, as a parent and its child do.
+fn connect_ours(_: Side, meet: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> {
+    let (tx, theirs) = ipc_pipe::pair()?;
+    meet.send_descriptors(&[theirs.as_fd()])?;
+    let [rx] = meet.recv_descriptors()?;
+    let rx = ipc_pipe::Options::new().adopt_receiver(rx)?;
+    Ok(Box::new(Ours::new(Pipes { tx, rx })))
 }
 
 fn only_one_way(shape: &Shape) -> Result<(), String> {

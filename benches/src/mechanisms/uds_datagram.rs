@@ -12,6 +12,7 @@ use crate::{
     family::{Endpoint, Family, Maker, Role, no_polling},
     limits::socket_buffer,
     meet::Meet,
+    ours::Ours,
     scenario::{Shape, Side},
 };
 
@@ -25,12 +26,16 @@ pub fn family() -> Family {
         fits: |shape| no_polling(shape).and_then(|()| socket_buffer(shape)),
         ..Maker::std(connect_std)
     };
+    let ours = Maker {
+        fits: socket_buffer,
+        ..Maker::ours("ipc-uds", connect_ours)
+    };
     Family {
         name: "uds-datagram",
         about: "Unix datagram sockets",
         role: Role::Mechanism,
         payload: true,
-        makers: vec![raw, std],
+        makers: vec![raw, ours, std],
         sweep: None,
     }
 }
@@ -49,6 +54,21 @@ fn connect_raw(side: Side, meet: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoin
         }
     };
     Ok(Box::new(Packets::new(socket)))
+}
+
+fn connect_ours(side: Side, meet: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> {
+    let socket = match side {
+        Side::Server => {
+            let (ours, theirs) = ipc_uds::pair_datagram()?;
+            meet.send_descriptors(&[theirs.as_fd()])?;
+            ours
+        }
+        Side::Client => {
+            let [socket] = meet.recv_descriptors()?;
+            ipc_uds::Datagram::from(socket)
+        }
+    };
+    Ok(Box::new(Ours::new(socket)))
 }
 
 fn connect_std(side: Side, meet: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> {

@@ -7,16 +7,22 @@ use crate::{
     family::{Endpoint, Family, Maker, Role},
     limits::socket_buffer,
     meet::{Meet, seqpacket_pair},
+    ours::Ours,
     scenario::{Shape, Side},
 };
 
 /// Unix seqpacket sockets.
 pub fn family() -> Family {
-    #[cfg_attr(not(feature = "peers"), expect(unused_mut))]
-    let mut makers = vec![Maker {
+    let raw = Maker {
         fits: socket_buffer,
         ..Maker::raw(connect)
-    }];
+    };
+    let ours = Maker {
+        fits: socket_buffer,
+        ..Maker::ours("ipc-uds", connect_ours)
+    };
+    #[cfg_attr(not(feature = "peers"), expect(unused_mut))]
+    let mut makers = vec![raw, ours];
     #[cfg(feature = "peers")]
     makers.push(peer::maker());
     Family {
@@ -42,6 +48,21 @@ fn connect(side: Side, meet: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> 
         }
     };
     Ok(Box::new(Packets::new(socket)))
+}
+
+fn connect_ours(side: Side, meet: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> {
+    let socket = match side {
+        Side::Server => {
+            let (ours, theirs) = ipc_uds::pair_seqpacket()?;
+            meet.send_descriptors(&[theirs.as_fd()])?;
+            ours
+        }
+        Side::Client => {
+            let [socket] = meet.recv_descriptors()?;
+            ipc_uds::SeqPacket::from(socket)
+        }
+    };
+    Ok(Box::new(Ours::new(socket)))
 }
 
 #[cfg(feature = "peers")]

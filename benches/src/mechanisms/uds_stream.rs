@@ -11,13 +11,18 @@ use crate::{
     descriptors::{ByteStream, StdStream, set_polling},
     family::{Endpoint, Family, Maker, Role},
     meet::Meet,
+    ours::Ours,
     scenario::{Shape, Side},
 };
 
 /// Unix stream sockets.
 pub fn family() -> Family {
     #[cfg_attr(not(feature = "peers"), expect(unused_mut))]
-    let mut makers = vec![Maker::raw(connect_raw), Maker::std(connect_std)];
+    let mut makers = vec![
+        Maker::raw(connect_raw),
+        Maker::ours("ipc-uds", connect_ours),
+        Maker::std(connect_std),
+    ];
     #[cfg(feature = "peers")]
     makers.push(peer::maker());
     Family {
@@ -30,7 +35,8 @@ pub fn family() -> Family {
     }
 }
 
-fn connect_raw(side: Side, meet: &Meet, shape: &Shape) -> io::Result<Box<dyn Endpoint>> {
+/// The reference, which framed messages have too.
+pub(super) fn connect_raw(side: Side, meet: &Meet, shape: &Shape) -> io::Result<Box<dyn Endpoint>> {
     let socket = match side {
         Side::Server => {
             let flags = SocketFlags::CLOEXEC;
@@ -45,6 +51,21 @@ fn connect_raw(side: Side, meet: &Meet, shape: &Shape) -> io::Result<Box<dyn End
     };
     set_polling(&socket, shape.scenario.polls())?;
     Ok(Box::new(ByteStream::of_socket(socket)?))
+}
+
+fn connect_ours(side: Side, meet: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> {
+    let socket = match side {
+        Side::Server => {
+            let (ours, theirs) = ipc_uds::pair()?;
+            meet.send_descriptors(&[theirs.as_fd()])?;
+            ours
+        }
+        Side::Client => {
+            let [socket] = meet.recv_descriptors()?;
+            ipc_uds::Stream::from(socket)
+        }
+    };
+    Ok(Box::new(Ours::new(socket)))
 }
 
 fn connect_std(side: Side, meet: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> {

@@ -1,1 +1,7 @@
 #![doc = include_str!("../README.md")]
+
+mod endpoint;
+mod sys;
+
+pub use crate::endpoint::Async;
+pub use ipc_core::{Error, ErrorKind, Interest, Result};

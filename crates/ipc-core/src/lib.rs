@@ -1,1 +1,27 @@
 #![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+mod credentials;
+mod debt;
+mod duplex;
+mod error;
+mod forms;
+mod framed;
+mod mode;
+mod name;
+mod pollable;
+mod turn;
+mod until;
+
+pub use crate::{
+    credentials::Credentials,
+    debt::Debt,
+    duplex::{ByteSink, ByteSource, Duplex, HalfClose},
+    error::{Error, ErrorKind, Result},
+    forms::{Flush, TryAccept, TryRecv, TrySend},
+    framed::Framed,
+    mode::Mode,
+    name::Name,
+    pollable::{Interest, Pollable},
+    until::Until,
+};

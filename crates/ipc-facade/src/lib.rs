@@ -1,1 +1,13 @@
 #![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+#[cfg(feature = "tokio")]
+pub use ipc_async::Async;
+pub use ipc_core::{
+    ByteSink, ByteSource, Credentials, Debt, Duplex, Error, ErrorKind, Flush, Framed, HalfClose,
+    Interest, Mode, Name, Pollable, Result, TryAccept, TryRecv, TrySend, Until,
+};
+#[cfg(feature = "pipe")]
+pub use ipc_pipe as pipe;
+#[cfg(feature = "uds")]
+pub use ipc_uds as uds;

@@ -1,1 +1,72 @@
 #![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+mod fifo;
+mod options;
+mod receiver;
+mod sender;
+mod stream;
+mod sys;
+
+pub use crate::{
+    fifo::Fifo,
+    options::{Capacity, Options},
+    receiver::Receiver,
+    sender::Sender,
+    stream::Stream,
+};
+pub use ipc_core::{Error, ErrorKind, Framed, Result};
+
+use std::path::Path;
+
+/// Largest write that the kernel keeps whole among many writers, and so the largest record:
+/// 4,096 bytes (`PIPE_BUF`, pipe(7)).
+pub const MAX_RECORD_BYTES: usize = libc::PIPE_BUF;
+
+/// Makes a pipe with the default options.
+///
+/// # Errors
+/// As [`Options::pair`].
+pub fn pair() -> Result<(Sender, Receiver)> {
+    Options::new().pair()
+}
+
+/// Makes two pipes with the default options: a stream in both directions.
+///
+/// # Errors
+/// As [`Options::duplex`].
+pub fn duplex() -> Result<(Stream, Stream)> {
+    Options::new().duplex()
+}
+
+/// Makes a FIFO at `path`, which must be new, with the default options.
+///
+/// # Errors
+/// As [`Options::create`].
+pub fn create(path: impl AsRef<Path>) -> Result<Fifo> {
+    Options::new().create(path)
+}
+
+/// Opens the FIFO at `path`, which must exist, with the default options.
+///
+/// # Errors
+/// As [`Options::open`].
+pub fn open(path: impl AsRef<Path>) -> Result<Fifo> {
+    Options::new().open(path)
+}
+
+/// Opens the FIFO at `path`, or makes it, with the default options.
+///
+/// # Errors
+/// As [`Options::open_or_create`].
+pub fn open_or_create(path: impl AsRef<Path>) -> Result<Fifo> {
+    Options::new().open_or_create(path)
+}
+
+/// Removes the name of the FIFO at `path`.
+///
+/// # Errors
+/// As [`Options::unlink`].
+pub fn unlink(path: impl AsRef<Path>) -> Result<()> {
+    Options::new().unlink(path)
+}

@@ -1,1 +1,25 @@
 #![doc = include_str!("../README.md")]
+
+mod crash_point;
+mod descriptor;
+mod errno;
+mod lock_file;
+mod path;
+mod process;
+mod runtime_directory;
+mod sigpipe;
+mod sys;
+mod wait;
+
+#[cfg(feature = "failpoints")]
+pub use crate::crash_point::{crash_labels_passed, pass_crash_point};
+pub use crate::{
+    descriptor::{above_stdio, reopen_nonblocking},
+    errno::os_error,
+    lock_file::LockFile,
+    path::{Inode, open_at, open_place, set_mode, unlink_same},
+    process::Process,
+    runtime_directory::RuntimeDirectory,
+    sigpipe::{Sigpipe, with_sigpipe_masked},
+    wait::{PollFd, PollFlags, retry, wait_any, wait_ready},
+};

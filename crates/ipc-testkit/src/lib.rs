@@ -1,1 +1,27 @@
 #![doc = include_str!("../README.md")]
+
+mod allocations;
+pub mod conformance;
+pub mod crash;
+mod deny;
+mod isolate;
+mod leaks;
+mod role;
+mod skip;
+mod storm;
+mod sys;
+mod temp_dir;
+mod watchdog;
+
+pub use crate::{
+    allocations::{CountingAllocator, allocations},
+    deny::{deny, deny_where},
+    isolate::{expect_failure, run_isolated},
+    leaks::Snapshot,
+    role::{Child, DONE, Part, Role, Stage, run_role},
+    skip::report_skip,
+    storm::Storm,
+    sys::{close_stdio, set_sigpipe_default, set_umask, shared_words, without_stdio},
+    temp_dir::TempDir,
+    watchdog::{Watchdog, watchdog},
+};

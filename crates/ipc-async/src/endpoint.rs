@@ -1,0 +1,189 @@
+//! Any pollable endpoint, with `.await`.
+
+use crate::sys::Registration;
+use ipc_core::{Error, ErrorKind, Flush, Interest, Pollable, Result, TryAccept, TryRecv, TrySend};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// An endpoint of any mechanism, registered with the tokio runtime in which it is made: its verbs
+/// with `.await`.
+///
+/// A future that is dropped has done nothing: no byte sent, no message taken. A send that has
+/// begun is done, also where its tail does not fit yet: a task of the runtime writes the rest,
+/// even after this value is dropped. [`flush`](Async::flush) waits for it.
+///
+/// ```
+/// use ipc_async::Async;
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+/// let (tx, rx) = ipc_pipe::pair()?;
+/// let (tx, rx) = (Async::new(tx)?, Async::new(rx)?);
+/// tx.send(b"hello").await?;
+/// let mut bytes = [0; 16];
+/// assert_eq!(rx.recv(&mut bytes).await?, 5);
+/// # Ok::<(), ipc_async::Error>(()) }).unwrap();
+/// ```
+#[derive(Debug)]
+pub struct Async<T> {
+    shared: Arc<Shared<T>>,
+}
+
+#[derive(Debug)]
+struct Shared<T> {
+    registration: Registration<T>,
+    /// A task is paying what the endpoint owes.
+    paying: AtomicBool,
+}
+
+impl<T: Pollable> Async<T> {
+    /// Registers `endpoint` with the runtime.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] outside a tokio runtime; [`ErrorKind::Other`] where the
+    /// descriptor cannot be watched (a regular file, or one that is registered already).
+    ///
+    /// # Panics
+    /// In a runtime whose input and output are not enabled, as tokio itself does.
+    pub fn new(endpoint: T) -> Result<Self> {
+        let registration = Registration::new(endpoint)?;
+        Ok(Self {
+            shared: Arc::new(Shared {
+                registration,
+                paying: AtomicBool::new(false),
+            }),
+        })
+    }
+
+    /// The endpoint: its try forms and what else it can do.
+    #[must_use]
+    pub fn get_ref(&self) -> &T {
+        self.shared.registration.endpoint()
+    }
+
+    /// The endpoint, not registered any more; `self` again while a tail of it is being written.
+    ///
+    /// # Errors
+    /// `self`, to be [flushed](Async::flush) first.
+    pub fn into_inner(self) -> Result<T, Self> {
+        match Arc::try_unwrap(self.shared) {
+            Ok(shared) => Ok(shared.registration.into_endpoint()),
+            Err(shared) => Err(Self { shared }),
+        }
+    }
+
+    /// Awaits any try form: `attempt` is called when the endpoint may be ready for `interest`,
+    /// until it answers anything but [`ErrorKind::WouldBlock`].
+    ///
+    /// Nothing is lost when the future is dropped, since it never waits after an attempt that has
+    /// done something.
+    ///
+    /// # Errors
+    /// What `attempt` answers.
+    pub async fn ready<R>(
+        &self,
+        interest: Interest,
+        attempt: impl FnMut(&T) -> Result<R>,
+    ) -> Result<R> {
+        self.shared.ready(interest, attempt).await
+    }
+}
+
+impl<T: Pollable> Shared<T> {
+    async fn ready<R>(
+        &self,
+        interest: Interest,
+        mut attempt: impl FnMut(&T) -> Result<R>,
+    ) -> Result<R> {
+        let endpoint = self.registration.endpoint();
+        let watched = self.registration.of(interest);
+        loop {
+            // What is buffered makes no descriptor ready.
+            let buffered = interest == Interest::Read && endpoint.has_buffered();
+            if buffered || endpoint.arm(interest)? {
+                tokio::task::coop::consume_budget().await;
+                match attempt(endpoint) {
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                    outcome => return outcome,
+                }
+            }
+            let ready = match interest {
+                Interest::Read => watched.readable().await,
+                Interest::Write => watched.writable().await,
+            };
+            let mut guard = ready.map_err(|source| {
+                Error::new("wait", ErrorKind::Closed)
+                    .hint("the runtime is shutting down")
+                    .caused_by(source)
+            })?;
+            match attempt(endpoint) {
+                // Only readiness seen before the attempt is forgotten: what came since is kept.
+                Err(error) if error.kind() == ErrorKind::WouldBlock => guard.clear_ready(),
+                outcome => return outcome,
+            }
+        }
+    }
+}
+
+impl<T: TryRecv> Async<T> {
+    /// Receives into `buffer` and returns the length in bytes.
+    ///
+    /// # Errors
+    /// As the endpoint's `recv`.
+    pub async fn recv(&self, buffer: &mut [u8]) -> Result<usize> {
+        self.ready(Interest::Read, |endpoint| endpoint.try_recv(buffer))
+            .await
+    }
+}
+
+impl<T: TryAccept> Async<T> {
+    /// Accepts a connection.
+    ///
+    /// # Errors
+    /// As the endpoint's `accept`.
+    pub async fn accept(&self) -> Result<T::Connection> {
+        self.ready(Interest::Read, TryAccept::try_accept).await
+    }
+}
+
+impl<T: TrySend + Flush + Send + Sync + 'static> Async<T> {
+    /// Sends `message`, whole. It is done when it has begun; see [`Async`].
+    ///
+    /// # Errors
+    /// As the endpoint's `send`.
+    pub async fn send(&self, message: &[u8]) -> Result<()> {
+        self.ready(Interest::Write, |endpoint| endpoint.try_send(message))
+            .await?;
+        self.pay_in_background();
+        Ok(())
+    }
+
+    /// Waits until everything that was sent is written.
+    ///
+    /// # Errors
+    /// As the endpoint's `flush`.
+    pub async fn flush(&self) -> Result<()> {
+        if !self.get_ref().owes() {
+            return Ok(());
+        }
+        self.ready(Interest::Write, Flush::try_flush).await
+    }
+
+    /// Sees to it that what is owed is written though nobody awaits it.
+    fn pay_in_background(&self) {
+        if !self.get_ref().owes() || self.shared.paying.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let shared = Arc::clone(&self.shared);
+        tokio::spawn(async move {
+            loop {
+                let paid = shared.ready(Interest::Write, Flush::try_flush).await;
+                shared.paying.store(false, Ordering::Release);
+                // A peer that is gone takes the debt with it. Otherwise look again: a send may
+                // have left a tail between the last payment and the flag.
+                let more = paid.is_ok() && shared.registration.endpoint().owes();
+                if !more || shared.paying.swap(true, Ordering::AcqRel) {
+                    break;
+                }
+            }
+        });
+    }
+}

@@ -1,0 +1,58 @@
+//! Byte streams: a source, a sink, both in one, and the end of one direction.
+
+use crate::{Debt, Pollable, Result, Until};
+
+/// An endpoint from which bytes can be read.
+pub trait ByteSource: Pollable {
+    /// Reads at least one byte, waiting until `until`; `Ok(0)` is the end of the stream (or an
+    /// empty `buffer`).
+    ///
+    /// # Errors
+    /// [`WouldBlock`](crate::ErrorKind::WouldBlock) or [`TimedOut`](crate::ErrorKind::TimedOut):
+    /// nothing was taken.
+    fn read_until(&self, buffer: &mut [u8], until: Until) -> Result<usize>;
+}
+
+/// An endpoint to which bytes can be written.
+pub trait ByteSink: Pollable {
+    /// Writes `head` then `body` in one system call as far as there is room, at least one byte
+    /// of a non-empty pair, waiting until `until`.
+    ///
+    /// # Errors
+    /// [`WouldBlock`](crate::ErrorKind::WouldBlock) or [`TimedOut`](crate::ErrorKind::TimedOut):
+    /// nothing was written. [`Closed`](crate::ErrorKind::Closed): nobody can read it any more.
+    fn write_until(&self, head: &[u8], body: &[u8], until: Until) -> Result<usize>;
+
+    /// What this endpoint has accepted and not written yet; there is one for all that write here.
+    fn debt(&self) -> &Debt;
+}
+
+/// A byte stream in both directions, as every transport of a protocol is.
+pub trait Duplex: ByteSource + ByteSink {}
+
+impl<T: ByteSource + ByteSink + ?Sized> Duplex for T {}
+
+/// A stream whose own direction can be ended while the peer's goes on: sockets can; of a pair of
+/// pipes one drops the sender instead.
+pub trait HalfClose: Duplex {
+    /// Ends the own direction: the peer reads to the end, and its answer can still come.
+    ///
+    /// # Errors
+    /// [`Closed`](crate::ErrorKind::Closed) where it is ended already.
+    fn close_write(&self) -> Result<()>;
+}
+
+impl<T: ByteSource + ?Sized> ByteSource for &T {
+    fn read_until(&self, buffer: &mut [u8], until: Until) -> Result<usize> {
+        (**self).read_until(buffer, until)
+    }
+}
+
+impl<T: ByteSink + ?Sized> ByteSink for &T {
+    fn write_until(&self, head: &[u8], body: &[u8], until: Until) -> Result<usize> {
+        (**self).write_until(head, body, until)
+    }
+    fn debt(&self) -> &Debt {
+        (**self).debt()
+    }
+}

@@ -1,0 +1,307 @@
+//! Messages over a byte stream: a length, then that many bytes.
+
+use crate::turn::Turn;
+use crate::{
+    ByteSink, ByteSource, Error, ErrorKind, Flush, Interest, Pollable, Result, TryRecv, TrySend,
+    Until, four_forms,
+};
+use std::os::fd::BorrowedFd;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// The length before each message: four bytes, little-endian, not counting themselves.
+const HEADER_BYTES: usize = 4;
+/// Memory for received bytes is taken in steps of this many bytes, as they arrive.
+const STEP_BYTES: usize = 64 * 1024;
+/// Up to here head and body are joined on the stack: cheaper than a gathered write.
+const JOINED_BYTES: usize = 512;
+
+/// Whole messages of up to a limit over any byte stream: [`send`](Framed::send) over a sink,
+/// [`recv`](Framed::recv) over a source, both over a stream.
+///
+/// On the wire a message is its length (four bytes, little-endian) and its bytes. A message may
+/// be empty. The receiver takes memory as bytes arrive, never on the word of a length.
+///
+/// A receiver that times out or is cancelled in the middle of a message keeps what it has; a
+/// sender that has begun a message owes the rest ([`Flush`]).
+#[derive(Debug)]
+pub struct Framed<T> {
+    inner: T,
+    max_message_bytes: usize,
+    receiving: Turn,
+    inbox: Mutex<Inbox>,
+    buffered: AtomicBool,
+}
+
+impl<T> Framed<T> {
+    /// The limit where none is set: 4 MiB.
+    pub const DEFAULT_MAX_MESSAGE_BYTES: usize = 4 * 1024 * 1024;
+    /// The highest limit that can be set: what the length can say.
+    pub const LARGEST_MAX_MESSAGE_BYTES: usize = u32::MAX as usize;
+
+    /// Messages over `inner`, each of at most [`DEFAULT_MAX_MESSAGE_BYTES`](Self::DEFAULT_MAX_MESSAGE_BYTES).
+    pub fn new(inner: T) -> Self {
+        Self {
+            inner,
+            max_message_bytes: Self::DEFAULT_MAX_MESSAGE_BYTES,
+            receiving: Turn::default(),
+            inbox: Mutex::default(),
+            buffered: AtomicBool::new(false),
+        }
+    }
+
+    /// Messages over `inner`, each of at most `max_message_bytes`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`] above [`LARGEST_MAX_MESSAGE_BYTES`](Self::LARGEST_MAX_MESSAGE_BYTES).
+    pub fn with_max_message_bytes(inner: T, max_message_bytes: usize) -> Result<Self> {
+        if max_message_bytes > Self::LARGEST_MAX_MESSAGE_BYTES {
+            return Err(Error::new("frame", ErrorKind::InvalidInput)
+                .hint("the limit of a message is at most 4294967295 bytes"));
+        }
+        Ok(Self {
+            max_message_bytes,
+            ..Self::new(inner)
+        })
+    }
+
+    /// The endpoint below.
+    pub const fn inner(&self) -> &T {
+        &self.inner
+    }
+
+    /// The longest message that is sent or received, in bytes.
+    pub const fn max_message_bytes(&self) -> usize {
+        self.max_message_bytes
+    }
+}
+
+impl<T: ByteSink> Framed<T> {
+    four_forms! {
+        /// Sends `message`, whole.
+        ///
+        /// # Errors
+        /// [`TooLarge`](ErrorKind::TooLarge) above the limit (nothing is sent);
+        /// [`Closed`](ErrorKind::Closed) when nobody can receive it any more.
+        send / try_send / send_timeout / send_deadline = send_until(message: &[u8]) -> ()
+    }
+
+    four_forms! {
+        /// Finishes a message that is begun and did not fit yet.
+        ///
+        /// # Errors
+        /// [`Closed`](ErrorKind::Closed) when nobody can receive it any more.
+        flush / try_flush / flush_timeout / flush_deadline = flush_until() -> ()
+    }
+
+    fn send_until(&self, message: &[u8], until: Until) -> Result<()> {
+        if message.len() > self.max_message_bytes {
+            return Err(too_large("send", message.len(), self.max_message_bytes));
+        }
+        let length = (message.len() as u32).to_le_bytes();
+        let whole = HEADER_BYTES + message.len();
+        if whole > JOINED_BYTES {
+            return self.inner.debt().send(&self.inner, &length, message, until);
+        }
+        let mut joined = [0; JOINED_BYTES];
+        joined[..HEADER_BYTES].copy_from_slice(&length);
+        joined[HEADER_BYTES..whole].copy_from_slice(message);
+        self.inner
+            .debt()
+            .send(&self.inner, &[], &joined[..whole], until)
+    }
+
+    fn flush_until(&self, until: Until) -> Result<()> {
+        self.inner.debt().flush(&self.inner, until)
+    }
+}
+
+impl<T: ByteSource> Framed<T> {
+    four_forms! {
+        /// Receives one message into `buffer` and returns its length.
+        ///
+        /// # Errors
+        /// [`Closed`](ErrorKind::Closed) at the end of the stream;
+        /// [`Truncated`](ErrorKind::Truncated) where the stream ends inside a message;
+        /// [`Corrupt`](ErrorKind::Corrupt), from then on, where a length above the limit is
+        /// announced; [`TooLarge`](ErrorKind::TooLarge) where the message does not fit `buffer`:
+        /// it stays, and [`recv_vec`](Framed::recv_vec) or a larger buffer receives it.
+        recv / try_recv / recv_timeout / recv_deadline = recv_until(buffer: &mut [u8]) -> usize
+    }
+
+    four_forms! {
+        /// Receives one message of any length up to the limit: `buffer` is replaced by it.
+        ///
+        /// # Errors
+        /// As [`recv`](Framed::recv), without `TooLarge`.
+        recv_vec / try_recv_vec / recv_vec_timeout / recv_vec_deadline
+            = recv_vec_until(buffer: &mut Vec<u8>) -> ()
+    }
+
+    fn recv_until(&self, buffer: &mut [u8], until: Until) -> Result<usize> {
+        self.take(until, |message| match buffer.get_mut(..message.len()) {
+            Some(place) => {
+                place.copy_from_slice(message);
+                Ok(message.len())
+            }
+            None => Err(too_large("recv", message.len(), buffer.len())),
+        })
+    }
+
+    fn recv_vec_until(&self, buffer: &mut Vec<u8>, until: Until) -> Result<()> {
+        self.take(until, |message| {
+            buffer.clear();
+            buffer.extend_from_slice(message);
+            Ok(())
+        })
+    }
+
+    /// Waits for a whole message and hands it to `accept`; it is consumed where that succeeds.
+    fn take<R>(&self, until: Until, accept: impl FnOnce(&[u8]) -> Result<R>) -> Result<R> {
+        let _turn = self
+            .receiving
+            .take(until)
+            .ok_or_else(|| until.over("recv"))?;
+        let mut inbox = self.inbox();
+        loop {
+            if let Some(length) = inbox.complete(self.max_message_bytes)? {
+                let taken = accept(inbox.message(length));
+                if taken.is_ok() {
+                    inbox.consume(HEADER_BYTES + length);
+                }
+                self.buffered
+                    .store(inbox.may_hold_more(), Ordering::Relaxed);
+                return taken;
+            }
+            // From here on the descriptor tells of what is missing.
+            self.buffered.store(false, Ordering::Relaxed);
+            let read = self.inner.read_until(inbox.room(), until)?;
+            if read == 0 {
+                return Err(inbox.end());
+            }
+            inbox.filled += read;
+        }
+    }
+
+    fn inbox(&self) -> MutexGuard<'_, Inbox> {
+        self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Received bytes: `buffer[start..filled]` are not consumed yet.
+#[derive(Debug, Default)]
+struct Inbox {
+    buffer: Vec<u8>,
+    start: usize,
+    filled: usize,
+}
+
+impl Inbox {
+    /// The length of the first message where all of it is here.
+    fn complete(&self, limit: usize) -> Result<Option<usize>> {
+        let here = &self.buffer[self.start..self.filled];
+        let Some((header, rest)) = here.split_first_chunk::<HEADER_BYTES>() else {
+            return Ok(None);
+        };
+        let length = u32::from_le_bytes(*header) as usize;
+        if length > limit {
+            return Err(Error::new("recv", ErrorKind::Corrupt).hint(format!(
+                "a message of {length} bytes is announced, above the limit of {limit}; \
+                 close the channel, or raise max_message_bytes on both sides"
+            )));
+        }
+        Ok((rest.len() >= length).then_some(length))
+    }
+
+    fn message(&self, length: usize) -> &[u8] {
+        let from = self.start + HEADER_BYTES;
+        &self.buffer[from..from + length]
+    }
+
+    fn consume(&mut self, bytes: usize) {
+        self.start += bytes;
+        if self.start == self.filled {
+            (self.start, self.filled) = (0, 0);
+        }
+    }
+
+    fn may_hold_more(&self) -> bool {
+        self.start < self.filled
+    }
+
+    /// Free room behind what is here; never empty. It grows by one step, and only when all that
+    /// there was is filled with bytes that arrived.
+    fn room(&mut self) -> &mut [u8] {
+        if self.filled == self.buffer.len() {
+            if self.start > 0 {
+                self.buffer.copy_within(self.start..self.filled, 0);
+                self.filled -= self.start;
+                self.start = 0;
+            } else {
+                self.buffer.reserve_exact(STEP_BYTES);
+                self.buffer.resize(self.filled + STEP_BYTES, 0);
+            }
+        }
+        &mut self.buffer[self.filled..]
+    }
+
+    fn end(&self) -> Error {
+        if self.start == self.filled {
+            return Error::new("recv", ErrorKind::Closed);
+        }
+        Error::new("recv", ErrorKind::Truncated).hint(format!(
+            "the stream ended inside a message, {} bytes after its beginning",
+            self.filled - self.start
+        ))
+    }
+}
+
+#[cold]
+fn too_large(operation: &'static str, length: usize, limit: usize) -> Error {
+    let what = if operation == "send" {
+        "the limit"
+    } else {
+        "the buffer"
+    };
+    Error::new(operation, ErrorKind::TooLarge)
+        .hint(format!("the message has {length} bytes, {what} is {limit}"))
+}
+
+impl<T: Pollable> Pollable for Framed<T> {
+    fn descriptor(&self, interest: Interest) -> BorrowedFd<'_> {
+        self.inner.descriptor(interest)
+    }
+    fn wait_ready(&self, interests: &[Interest], until: Until) -> Result<()> {
+        if interests.contains(&Interest::Read) && self.has_buffered() {
+            return Ok(());
+        }
+        self.inner.wait_ready(interests, until)
+    }
+    fn arm(&self, interest: Interest) -> Result<bool> {
+        self.inner.arm(interest)
+    }
+    fn has_buffered(&self) -> bool {
+        self.buffered.load(Ordering::Relaxed) || self.inner.has_buffered()
+    }
+    fn owes(&self) -> bool {
+        self.inner.owes()
+    }
+}
+
+impl<T: ByteSink> TrySend for Framed<T> {
+    fn try_send(&self, message: &[u8]) -> Result<()> {
+        self.send_until(message, Until::Now)
+    }
+}
+
+impl<T: ByteSink> Flush for Framed<T> {
+    fn try_flush(&self) -> Result<()> {
+        self.flush_until(Until::Now)
+    }
+}
+
+impl<T: ByteSource> TryRecv for Framed<T> {
+    fn try_recv(&self, buffer: &mut [u8]) -> Result<usize> {
+        self.recv_until(buffer, Until::Now)
+    }
+}

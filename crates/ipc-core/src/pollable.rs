@@ -1,0 +1,70 @@
+//! What a wait surface needs of an endpoint: a descriptor, and whether it still holds something.
+
+use crate::{Result, Until};
+use std::os::fd::BorrowedFd;
+
+/// What to wait for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Interest {
+    /// Something to receive, or the end.
+    Read,
+    /// Room to send, or the end.
+    Write,
+}
+
+/// An endpoint that an event loop can wait for.
+///
+/// # The rules an implementation keeps
+/// - [`descriptor`](Pollable::descriptor) gives the same open descriptor for the whole life of
+///   the value: the borrow says so, and [`Async`](https://docs.rs/ipc-async) relies on it.
+/// - A waiter asks [`has_buffered`](Pollable::has_buffered) and then [`arm`](Pollable::arm)
+///   before it sleeps; what either reports needs no sleep.
+pub trait Pollable {
+    /// The descriptor on which readiness for `interest` shows.
+    fn descriptor(&self, interest: Interest) -> BorrowedFd<'_>;
+
+    /// Blocks until the endpoint is ready for any of `interests`, or has ended.
+    ///
+    /// # Errors
+    /// [`WouldBlock`](crate::ErrorKind::WouldBlock) or [`TimedOut`](crate::ErrorKind::TimedOut).
+    fn wait_ready(&self, interests: &[Interest], until: Until) -> Result<()>;
+
+    /// Prepares for a sleep on the descriptor, where the mechanism must be told; true where the
+    /// endpoint is ready already.
+    ///
+    /// # Errors
+    /// As the mechanism says.
+    fn arm(&self, interest: Interest) -> Result<bool> {
+        let _ = interest;
+        Ok(false)
+    }
+
+    /// Whether a receive would be served from memory, without the descriptor ever becoming
+    /// readable again.
+    fn has_buffered(&self) -> bool {
+        false
+    }
+
+    /// Whether an accepted message is not wholly out yet (see [`Flush`](crate::Flush)).
+    fn owes(&self) -> bool {
+        false
+    }
+}
+
+impl<T: Pollable + ?Sized> Pollable for &T {
+    fn descriptor(&self, interest: Interest) -> BorrowedFd<'_> {
+        (**self).descriptor(interest)
+    }
+    fn wait_ready(&self, interests: &[Interest], until: Until) -> Result<()> {
+        (**self).wait_ready(interests, until)
+    }
+    fn arm(&self, interest: Interest) -> Result<bool> {
+        (**self).arm(interest)
+    }
+    fn has_buffered(&self) -> bool {
+        (**self).has_buffered()
+    }
+    fn owes(&self) -> bool {
+        (**self).owes()
+    }
+}

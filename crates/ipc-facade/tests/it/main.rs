@@ -1,0 +1,67 @@
+//! Every re-export is there, under its name, with the features that ask for it.
+
+#[test]
+fn the_words_of_the_core_are_here() {
+    use ipc_facade::{Credentials, ErrorKind, Interest, Mode, Name, Until};
+    let _: Option<(Credentials, ErrorKind, Interest, Until)> = None;
+    assert_eq!(Name::new("/a").expect("a name").as_str(), "a");
+    assert_eq!(Mode::PRIVATE.bits(), 0o600);
+    fn stream<T: ipc_facade::Duplex>() {}
+    fn endpoint<T: ipc_facade::Pollable + ipc_facade::TrySend + ipc_facade::TryRecv>() {}
+    let _ = (stream::<Never>, endpoint::<ipc_facade::Framed<Never>>);
+}
+
+/// A type that keeps every promise because it has no value.
+enum Never {}
+
+impl ipc_facade::Pollable for Never {
+    fn descriptor(&self, _: ipc_facade::Interest) -> std::os::fd::BorrowedFd<'_> {
+        match *self {}
+    }
+    fn wait_ready(
+        &self,
+        _: &[ipc_facade::Interest],
+        _: ipc_facade::Until,
+    ) -> ipc_facade::Result<()> {
+        match *self {}
+    }
+}
+
+impl ipc_facade::ByteSource for Never {
+    fn read_until(&self, _: &mut [u8], _: ipc_facade::Until) -> ipc_facade::Result<usize> {
+        match *self {}
+    }
+}
+
+impl ipc_facade::ByteSink for Never {
+    fn write_until(&self, _: &[u8], _: &[u8], _: ipc_facade::Until) -> ipc_facade::Result<usize> {
+        match *self {}
+    }
+    fn debt(&self) -> &ipc_facade::Debt {
+        match *self {}
+    }
+}
+
+#[cfg(feature = "pipe")]
+#[test]
+fn pipes_are_here() {
+    let (tx, rx) = ipc_facade::pipe::pair().expect("a pipe");
+    tx.send(b"x").expect("send");
+    assert_eq!(rx.recv(&mut [0; 4]).expect("it is there"), 1);
+}
+
+#[cfg(feature = "uds")]
+#[test]
+fn unix_sockets_are_here() {
+    let (left, right) = ipc_facade::uds::pair().expect("sockets");
+    left.send(b"x").expect("send");
+    assert_eq!(right.recv(&mut [0; 4]).expect("it is there"), 1);
+}
+
+#[cfg(all(feature = "tokio", feature = "pipe"))]
+#[test]
+fn awaiting_is_here() {
+    let (_tx, rx) = ipc_facade::pipe::pair().expect("a pipe");
+    let error = ipc_facade::Async::new(rx).expect_err("no runtime here");
+    assert_eq!(error.kind(), ipc_facade::ErrorKind::Unsupported);
+}

@@ -1,0 +1,39 @@
+//! Counts heap allocations of a thread.
+
+pub use crate::sys::CountingAllocator;
+use std::cell::Cell;
+
+thread_local! {
+    static COUNT: Cell<u64> = const { Cell::new(0) };
+}
+
+/// How many allocations `work` makes in this thread. The test binary must declare
+///
+/// ```
+/// #[global_allocator]
+/// static ALLOCATOR: ipc_testkit::CountingAllocator = ipc_testkit::CountingAllocator;
+/// # let counted = ipc_testkit::allocations(|| drop(Box::new(7)));
+/// # assert_eq!(counted, 1);
+/// ```
+///
+/// # Panics
+/// Where it does not.
+#[track_caller]
+pub fn allocations(work: impl FnOnce()) -> u64 {
+    let before = COUNT.get();
+    drop(std::hint::black_box(Box::new(0u8)));
+    assert_eq!(
+        COUNT.get(),
+        before + 1,
+        "CountingAllocator is not the global allocator"
+    );
+    let before = COUNT.get();
+    work();
+    COUNT.get() - before
+}
+
+/// Called by the allocator for each allocation.
+pub(crate) fn count() {
+    // A thread that is ending has no counter any more, and nobody who asks.
+    let _ = COUNT.try_with(|count| count.set(count.get() + 1));
+}

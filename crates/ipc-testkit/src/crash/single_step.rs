@@ -1,0 +1,60 @@
+//! An operation stopped after every one of its instructions.
+
+use super::Forked;
+use nix::sys::ptrace;
+use nix::sys::signal::Signal;
+use nix::sys::wait::{WaitStatus, waitpid};
+
+/// Runs `operation` in a forked copy of this process and calls `look` after each instruction,
+/// with the number of instructions so far, while the copy stands still. What `look` sees of
+/// shared memory is what a process killed there would leave behind: one coherent machine does
+/// not reorder the stores of a process that dies. Returns the number of instructions.
+///
+/// `look` answers whether to go on; when it says no, the copy is killed right there, with what
+/// the kernel does for a dying process (robust locks, descriptors, undo).
+///
+/// # Errors
+/// A sentence where the host forbids tracing, or where the operation did not run to its end.
+pub fn single_step(
+    operation: impl FnOnce(),
+    mut look: impl FnMut(u64) -> bool,
+) -> Result<u64, String> {
+    let mut copy = Forked::new(|| {
+        let traced = ptrace::traceme().is_ok();
+        // The first stop: from here on each instruction is stepped.
+        let _ = nix::sys::signal::raise(Signal::SIGSTOP);
+        assert!(traced, "tracing is not allowed");
+        operation();
+        let _ = nix::sys::signal::raise(Signal::SIGSTOP);
+    });
+    let pid = copy.pid();
+    let mut steps = 0;
+    let mut stops = 0;
+    loop {
+        let status = waitpid(pid, None).map_err(|errno| format!("wait for the copy: {errno}"))?;
+        match status {
+            WaitStatus::Stopped(_, Signal::SIGSTOP) => {
+                stops += 1;
+                if stops == 2 {
+                    return Ok(steps);
+                }
+            }
+            WaitStatus::Stopped(_, Signal::SIGTRAP) => {
+                steps += 1;
+                if !look(steps) {
+                    copy.kill();
+                    return Ok(steps);
+                }
+            }
+            WaitStatus::Stopped(_, signal) => {
+                return Err(format!("the operation was signalled: {signal}"));
+            }
+            WaitStatus::Exited(..) | WaitStatus::Signaled(..) => {
+                copy.forget_reaped();
+                return Err(format!("the operation ended early: {status:?}"));
+            }
+            _ => {}
+        }
+        ptrace::step(pid, None).map_err(|errno| format!("tracing is not allowed here: {errno}"))?;
+    }
+}

@@ -1,0 +1,114 @@
+//! What a process has: descriptors, threads, children. After a test it has what it had before.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs;
+use std::time::{Duration, Instant};
+
+/// What this process holds at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    descriptors: BTreeMap<u32, String>,
+    threads: usize,
+    children: usize,
+}
+
+impl Snapshot {
+    /// Looks at `/proc/self`.
+    ///
+    /// # Panics
+    /// Where `/proc` is not mounted.
+    #[must_use]
+    pub fn take() -> Self {
+        let mut descriptors = BTreeMap::new();
+        for entry in fs::read_dir("/proc/self/fd")
+            .expect("/proc is mounted")
+            .flatten()
+        {
+            let number = entry
+                .file_name()
+                .to_str()
+                .and_then(|name| name.parse().ok());
+            // The directory's own descriptor is gone by the time its link is read.
+            if let (Some(number), Ok(target)) = (number, fs::read_link(entry.path()))
+                && !target.to_string_lossy().ends_with("/fd")
+            {
+                descriptors.insert(number, target.to_string_lossy().into_owned());
+            }
+        }
+        let tasks: Vec<_> = fs::read_dir("/proc/self/task")
+            .expect("/proc is mounted")
+            .flatten()
+            .collect();
+        let children = tasks
+            .iter()
+            .filter_map(|task| fs::read_to_string(task.path().join("children")).ok())
+            .map(|children| children.split_whitespace().count())
+            .sum();
+        Self {
+            descriptors,
+            threads: tasks.len(),
+            children,
+        }
+    }
+
+    /// How many descriptors are open.
+    #[must_use]
+    pub fn descriptors(&self) -> usize {
+        self.descriptors.len()
+    }
+
+    /// Fails where this process now has more, or other, than at `self`.
+    ///
+    /// # Panics
+    /// With a list of what has leaked.
+    #[track_caller]
+    pub fn assert_unchanged(&self) {
+        // The kernel lists a thread for a moment after it was joined: joining waits for the end
+        // of its program, not of its task.
+        let patience = Instant::now() + Duration::from_secs(10);
+        let mut now = Self::take();
+        while now.threads > self.threads && Instant::now() < patience {
+            std::thread::yield_now();
+            now = Self::take();
+        }
+        let leaks = self.leaks(&now);
+        assert!(leaks.is_empty(), "leaked: {}", leaks.join(", "));
+    }
+
+    fn leaks(&self, now: &Self) -> Vec<String> {
+        let mut leaks = Vec::new();
+        for (number, target) in &now.descriptors {
+            if self.descriptors.get(number) != Some(target) {
+                leaks.push(format!("descriptor {number} -> {target}"));
+            }
+        }
+        for (number, target) in &self.descriptors {
+            if !now.descriptors.contains_key(number) {
+                leaks.push(format!(
+                    "descriptor {number} -> {target} was closed by somebody else"
+                ));
+            }
+        }
+        if now.threads > self.threads {
+            leaks.push(format!("{} threads", now.threads - self.threads));
+        }
+        if now.children > self.children {
+            leaks.push(format!(
+                "{} children not reaped",
+                now.children - self.children
+            ));
+        }
+        leaks
+    }
+}
+
+impl fmt::Display for Snapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (fds, threads, children) = (self.descriptors.len(), self.threads, self.children);
+        write!(
+            f,
+            "{fds} descriptors, {threads} threads, {children} children"
+        )
+    }
+}

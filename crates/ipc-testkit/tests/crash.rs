@@ -1,0 +1,188 @@
+//! The crash laboratory tested on itself: it must find what is planted, and nothing else.
+
+use ipc_testkit::crash::{
+    Forked, Lab, Tally, kill_at_random, kill_inside, laboratory, single_step, stop_and_continue,
+    with_reused_pid,
+};
+use ipc_testkit::shared_words;
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+fn main() -> ExitCode {
+    laboratory(&[
+        ("good order", a_good_order_has_no_bad_state),
+        ("planted", a_planted_bug_is_found),
+        (
+            "kill inside",
+            a_kill_inside_leaves_the_kernel_state_of_a_dead_process,
+        ),
+        ("random kill", random_kills_fall_at_many_places),
+        ("paused", a_stopped_process_is_not_dead),
+        ("pid reuse", a_process_id_is_used_again),
+    ])
+}
+
+/// A message of two words and a flag that says it is whole.
+fn publish(words: &[AtomicU64], flag_first: bool) {
+    if flag_first {
+        words[2].store(1, Ordering::Release);
+    }
+    words[0].store(7, Ordering::Relaxed);
+    words[1].store(7, Ordering::Relaxed);
+    words[2].store(1, Ordering::Release);
+}
+
+fn judge(words: &[AtomicU64]) -> Result<(), String> {
+    let [a, b, published] = [0, 1, 2].map(|at| words[at].load(Ordering::Acquire));
+    if published == 1 && (a, b) != (7, 7) {
+        Err(format!("published ({a}, {b})"))
+    } else {
+        Ok(())
+    }
+}
+
+fn step_through(lab: &mut Lab, what: &str, flag_first: bool) -> Tally {
+    let mut tally = Tally::new("R1", what);
+    let words = shared_words(3);
+    for _ in 0..lab.count(3, 100, 1000) {
+        words
+            .iter()
+            .for_each(|word| word.store(0, Ordering::Relaxed));
+        let stepped = single_step(
+            || publish(words, flag_first),
+            |_| {
+                tally.trial(judge(words));
+                true
+            },
+        );
+        if let Err(reason) = stepped {
+            tally.skip(reason);
+            break;
+        }
+    }
+    tally
+}
+
+fn a_good_order_has_no_bad_state(lab: &mut Lab) {
+    let tally = step_through(lab, "a flag written last, after each instruction", false);
+    lab.enter(tally);
+}
+
+fn a_planted_bug_is_found(lab: &mut Lab) {
+    let found = step_through(lab, "", true);
+    let mut tally = Tally::new("R1", "a planted flag-before-payload is found");
+    match found.skipped {
+        Some(reason) => tally.skip(reason),
+        None => tally.trial(match found.failures {
+            0 => Err("the laboratory is blind".into()),
+            _ => Ok(()),
+        }),
+    }
+    lab.enter(tally);
+}
+
+/// The kernel's own promise, as a measure of the laboratory: a lock on a file ends with its owner.
+fn a_kill_inside_leaves_the_kernel_state_of_a_dead_process(lab: &mut Lab) {
+    use rustix::fs::{FlockOperation, flock};
+    let mut tally = Tally::new("R3", "flock after a kill at each instruction of taking it");
+    let dir = ipc_testkit::TempDir::new();
+    let path = dir.join("lock");
+    let open = || std::fs::File::create(&path).expect("a private directory");
+    for instruction in 1..=lab.count(50, 2_000, 20_000) {
+        let file = open();
+        let taken = kill_inside(
+            || flock(open(), FlockOperation::LockExclusive).expect("a lock"),
+            instruction,
+        );
+        match taken {
+            Ok(killed) => {
+                let free = flock(&file, FlockOperation::NonBlockingLockExclusive);
+                tally.trial(free.map_err(|errno| format!("after {instruction}: {errno}")));
+                if !killed {
+                    break;
+                }
+            }
+            Err(reason) => {
+                tally.skip(reason);
+                break;
+            }
+        }
+    }
+    lab.enter(tally);
+}
+
+fn random_kills_fall_at_many_places(lab: &mut Lab) {
+    let mut tally = Tally::new("R2", "a counting process killed at a random time");
+    let words = shared_words(1);
+    let mut seen = std::collections::BTreeSet::new();
+    for _ in 0..lab.count(50, 1_000, 10_000) {
+        words[0].store(0, Ordering::Relaxed);
+        let count = || loop {
+            words[0].fetch_add(1, Ordering::Relaxed);
+        };
+        let dead_at = kill_at_random(lab, Duration::from_micros(500), count, |_zombie| {
+            words[0].load(Ordering::Relaxed)
+        });
+        let still = words[0].load(Ordering::Relaxed);
+        tally.trial(if still == dead_at {
+            Ok(())
+        } else {
+            Err("the dead count on".into())
+        });
+        seen.insert(dead_at);
+    }
+    tally.trial(if seen.len() > 5 {
+        Ok(())
+    } else {
+        Err("all kills at one place".into())
+    });
+    lab.enter(tally);
+}
+
+fn a_stopped_process_is_not_dead(lab: &mut Lab) {
+    let mut tally = Tally::new("R7", "a process paused and continued finishes its work");
+    for _ in 0..lab.count(10, 200, 2_000) {
+        let words = shared_words(2);
+        let copy = Forked::new(|| {
+            words[0].store(1, Ordering::Release);
+            while words[1].load(Ordering::Acquire) == 0 {
+                std::hint::spin_loop();
+            }
+        });
+        while words[0].load(Ordering::Acquire) == 0 {
+            std::hint::spin_loop();
+        }
+        stop_and_continue(&copy, || words[1].store(1, Ordering::Release));
+        tally.trial(if copy.finished() {
+            Ok(())
+        } else {
+            Err("it did not".into())
+        });
+    }
+    lab.enter(tally);
+}
+
+fn a_process_id_is_used_again(lab: &mut Lab) {
+    let mut tally = Tally::new("R8", "a process id used again at once");
+    let words = shared_words(2);
+    let note = |at: usize| words[at].store(u64::from(std::process::id()), Ordering::Release);
+    for _ in 0..lab.count(5, 50, 500) {
+        match with_reused_pid(|| note(0), || note(1)) {
+            Ok(ran) => {
+                let [first, second] = [0, 1].map(|at| words[at].load(Ordering::Acquire));
+                let good = ran && first == second && first != 0;
+                tally.trial(if good {
+                    Ok(())
+                } else {
+                    Err(format!("{first} {second}"))
+                });
+            }
+            Err(reason) => {
+                tally.skip(reason);
+                break;
+            }
+        }
+    }
+    lab.enter(tally);
+}

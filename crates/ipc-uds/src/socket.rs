@@ -1,0 +1,350 @@
+//! A connected or bound socket: how each form of a verb tries, waits and tries again.
+
+use crate::address::Address;
+use crate::ancillary::Ancillary;
+use crate::options::Options;
+use crate::peer::Watch;
+use crate::sys::{self, Cmsg, Outgoing};
+use ipc_core::{Credentials, Error, ErrorKind, Interest, Result, Until};
+use ipc_sys::{PollFd, PollFlags, os_error, wait_any};
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, SendFlags, SocketAddrUnix};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+
+/// Descriptors that are taken with a message where nothing else is said.
+pub(crate) const DEFAULT_MAX_FDS: usize = 16;
+
+/// What all kinds of sockets have: a descriptor, perhaps a peer that is watched, and a limit.
+#[derive(Debug)]
+pub(crate) struct Socket {
+    /// Always there, but in the moment when it is taken out to be given away.
+    fd: Option<OwnedFd>,
+    watch: Option<Arc<Watch>>,
+    max_fds: usize,
+}
+
+impl Socket {
+    /// A socket from elsewhere, with the defaults.
+    pub(crate) const fn adopt(fd: OwnedFd) -> Self {
+        Self {
+            fd: Some(fd),
+            watch: None,
+            max_fds: DEFAULT_MAX_FDS,
+        }
+    }
+
+    pub(crate) fn new(fd: OwnedFd, options: &Options) -> Self {
+        Self {
+            fd: Some(fd),
+            watch: None,
+            max_fds: options.max_fds,
+        }
+    }
+
+    /// A socket with a peer, which is watched where the options say so.
+    pub(crate) fn connected(fd: OwnedFd, options: &Options) -> Result<Self> {
+        let watch = match options.watch_peer {
+            true => Some(Arc::new(Watch::of(fd.as_fd())?)),
+            false => None,
+        };
+        Ok(Self {
+            watch,
+            ..Self::new(fd, options)
+        })
+    }
+
+    #[inline]
+    pub(crate) fn fd(&self) -> BorrowedFd<'_> {
+        self.fd
+            .as_ref()
+            .expect("taken only when the endpoint is consumed")
+            .as_fd()
+    }
+
+    pub(crate) fn take_fd(&mut self) -> OwnedFd {
+        self.fd
+            .take()
+            .expect("taken once, by the conversion that consumes the endpoint")
+    }
+
+    pub(crate) const fn has_fd(&self) -> bool {
+        self.fd.is_some()
+    }
+
+    /// A second descriptor of the same socket.
+    pub(crate) fn try_clone(&self) -> Result<Self> {
+        let fd = rustix::io::fcntl_dupfd_cloexec(self.fd(), 3)
+            .map_err(|errno| os_error("clone", errno))?;
+        Ok(Self {
+            fd: Some(fd),
+            watch: self.watch.clone(),
+            max_fds: self.max_fds,
+        })
+    }
+
+    /// Sends what fits, at least one byte of a stream, or the whole message.
+    #[inline]
+    pub(crate) fn send(&self, bytes: &[u8], until: Until) -> Result<usize> {
+        self.run("send", Interest::Write, until, |dont_wait| {
+            let flags = SendFlags::NOSIGNAL;
+            let flags = if dont_wait {
+                flags | SendFlags::DONTWAIT
+            } else {
+                flags
+            };
+            rustix::net::send(self.fd(), bytes, flags)
+        })
+    }
+
+    /// Sends `message`, waiting for the socket itself alone.
+    pub(crate) fn send_message(&self, message: &Outgoing<'_>, until: Until) -> Result<usize> {
+        self.run("send", Interest::Write, until, |dont_wait| {
+            sys::send_message(self.fd(), message, flag(dont_wait))
+        })
+    }
+
+    /// One try to send `message` to where it says, without judging the outcome.
+    pub(crate) fn send_once(
+        &self,
+        message: &Outgoing<'_>,
+        until: Until,
+    ) -> rustix::io::Result<usize> {
+        sys::send_message(self.fd(), message, flag(self.tries(until)))
+    }
+
+    /// Receives what is there; 0 is the end of a stream.
+    #[inline]
+    pub(crate) fn recv(&self, buffer: &mut [u8], until: Until) -> Result<usize> {
+        self.run("recv", Interest::Read, until, |dont_wait| {
+            let flags = if dont_wait {
+                RecvFlags::DONTWAIT
+            } else {
+                RecvFlags::empty()
+            };
+            rustix::net::recv(self.fd(), &mut *buffer, flags).map(|(length, _)| length)
+        })
+    }
+
+    /// Receives one message and returns its true length, which may be above the buffer's.
+    #[inline]
+    pub(crate) fn recv_whole(&self, buffer: &mut [u8], until: Until) -> Result<usize> {
+        self.run("recv", Interest::Read, until, |dont_wait| {
+            let flags = RecvFlags::TRUNC;
+            let flags = if dont_wait {
+                flags | RecvFlags::DONTWAIT
+            } else {
+                flags
+            };
+            rustix::net::recv(self.fd(), &mut *buffer, flags).map(|(_, true_length)| true_length)
+        })
+    }
+
+    /// [`recv_whole`](Socket::recv_whole) with the sender's address.
+    pub(crate) fn recv_from(&self, buffer: &mut [u8], until: Until) -> Result<(usize, Address)> {
+        let received = self.run("recv", Interest::Read, until, |dont_wait| {
+            let flags = flag(dont_wait) | libc::MSG_TRUNC;
+            sys::recv_message(self.fd(), &mut *buffer, &mut [], flags)
+        })?;
+        Ok((received.length, received.from))
+    }
+
+    /// Receives with what comes beside the bytes; `whole` asks for the message's true length.
+    pub(crate) fn recv_message(
+        &self,
+        buffer: &mut [u8],
+        ancillary: &mut Ancillary,
+        whole: bool,
+        until: Until,
+    ) -> Result<usize> {
+        let room = ancillary.room(self.max_fds);
+        let trunc = if whole { libc::MSG_TRUNC } else { 0 };
+        let received = self.run("recv", Interest::Read, until, |dont_wait| {
+            sys::recv_message(self.fd(), &mut *buffer, &mut *room, flag(dont_wait) | trunc)
+        })?;
+        ancillary.take_in(&received, self.max_fds)?;
+        Ok(received.length)
+    }
+
+    /// [`recv_from`](Socket::recv_from) with the sender's ids; descriptors are closed.
+    pub(crate) fn recv_identified(
+        &self,
+        buffer: &mut [u8],
+        until: Until,
+    ) -> Result<(usize, Address, Option<Credentials>)> {
+        let mut control = [0; sys::control_bytes(0)];
+        let received = self.run("recv", Interest::Read, until, |dont_wait| {
+            let flags = flag(dont_wait) | libc::MSG_TRUNC;
+            sys::recv_message(self.fd(), &mut *buffer, &mut control, flags)
+        })?;
+        let mut credentials = None;
+        for message in sys::cmsgs(&control[..received.control_bytes.min(control.len())]) {
+            if let Cmsg::Credentials(ids) = message {
+                credentials = Some(ids);
+            }
+        }
+        Ok((received.length, received.from, credentials))
+    }
+
+    /// The end of the stream: an ordinary one, or the peer's death.
+    #[cold]
+    pub(crate) fn end(&self, operation: &'static str) -> Error {
+        let died = self
+            .watch
+            .as_ref()
+            .is_some_and(|watch| watch.ended_by_death());
+        Error::new(
+            operation,
+            if died {
+                ErrorKind::PeerDied
+            } else {
+                ErrorKind::Closed
+            },
+        )
+    }
+
+    /// Waits until the socket is ready for one of `interests`, or the watched peer is dead.
+    pub(crate) fn wait_ready(&self, interests: &[Interest], until: Until) -> Result<()> {
+        let flags = interests
+            .iter()
+            .fold(PollFlags::empty(), |flags, interest| {
+                flags | wanted(*interest)
+            });
+        self.wait("wait", flags, until)
+    }
+
+    /// Tries, and waits, until `call` does something else than ask to come again. The blocking
+    /// form is the call itself, which blocks in the kernel; only a watched peer, which may die
+    /// while others keep its end open, needs both descriptors in one wait.
+    #[inline]
+    fn run<T>(
+        &self,
+        operation: &'static str,
+        interest: Interest,
+        until: Until,
+        mut call: impl FnMut(bool) -> rustix::io::Result<T>,
+    ) -> Result<T> {
+        let dont_wait = self.tries(until);
+        loop {
+            match call(dont_wait) {
+                Ok(done) => return Ok(done),
+                Err(Errno::INTR) => {}
+                // A blocking form comes here too where somebody set O_NONBLOCK on what we share.
+                Err(Errno::AGAIN) => self.again(operation, interest, until)?,
+                Err(errno) => return Err(self.failure(operation, errno)),
+            }
+        }
+    }
+
+    #[inline]
+    fn tries(&self, until: Until) -> bool {
+        until != Until::Forever || self.watch.is_some()
+    }
+
+    #[inline]
+    fn again(&self, operation: &'static str, interest: Interest, until: Until) -> Result<()> {
+        if self.watch.as_ref().is_some_and(|watch| watch.has_died()) {
+            return self.last_look(operation, interest);
+        }
+        if until == Until::Now {
+            return Err(until.over(operation));
+        }
+        self.wait(operation, wanted(interest), until)
+    }
+
+    /// The peer is dead: what it sent before may have come in since we looked.
+    #[cold]
+    fn last_look(&self, operation: &'static str, interest: Interest) -> Result<()> {
+        let mut fds = [PollFd::from_borrowed_fd(self.fd(), wanted(interest))];
+        match wait_any(&mut fds, Until::Now) {
+            Ok(true) => Ok(()),
+            _ => Err(Error::new(operation, ErrorKind::PeerDied)),
+        }
+    }
+
+    pub(crate) fn wait(
+        &self,
+        operation: &'static str,
+        flags: PollFlags,
+        until: Until,
+    ) -> Result<()> {
+        let own = PollFd::from_borrowed_fd(self.fd(), flags);
+        let ready = match self.watch.as_ref().and_then(|watch| watch.process()) {
+            Some(process) => wait_any(&mut [own, PollFd::new(process, PollFlags::IN)], until),
+            None => wait_any(&mut [own], until),
+        };
+        match ready {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(until.over(operation)),
+            Err(errno) => Err(os_error(operation, errno)),
+        }
+    }
+
+    #[cold]
+    pub(crate) fn failure(&self, operation: &'static str, errno: Errno) -> Error {
+        match errno {
+            Errno::PIPE | Errno::CONNRESET | Errno::NOTCONN => {
+                self.end(operation).caused_by(errno.into())
+            }
+            Errno::MSGSIZE => {
+                let room = rustix::net::sockopt::socket_send_buffer_size(self.fd()).unwrap_or(0);
+                Error::new(operation, ErrorKind::TooLarge)
+                    .hint(format!(
+                        "the message does not fit the send buffer of {room} bytes; raise it with \
+                         Options::send_buffer_bytes (up to net.core.wmem_max)"
+                    ))
+                    .caused_by(errno.into())
+            }
+            Errno::NOBUFS | Errno::NOMEM => Error::new(operation, ErrorKind::TooLarge)
+                .hint("the kernel has no memory in one piece for a message of this size")
+                .caused_by(errno.into()),
+            errno => os_error(operation, errno),
+        }
+    }
+}
+
+/// A message that did not fit: the kernel has taken it away, cut.
+#[cold]
+pub(crate) fn did_not_fit(length: usize, room: usize) -> Error {
+    Error::new("recv", ErrorKind::TooLarge).hint(format!(
+        "the message has {length} bytes, the buffer {room}: it is lost; receive into a larger one"
+    ))
+}
+
+/// Refuses more descriptors than the kernel carries with one message.
+#[inline]
+pub(crate) fn check_fds(fds: &[BorrowedFd<'_>]) -> Result<()> {
+    if fds.len() <= crate::MAX_FDS {
+        return Ok(());
+    }
+    Err(Error::new("send", ErrorKind::TooLarge).hint(format!(
+        "{} descriptors are above the kernel's limit {} for one message; send them in several",
+        fds.len(),
+        crate::MAX_FDS
+    )))
+}
+
+pub(crate) const fn message<'a>(
+    head: &'a [u8],
+    body: &'a [u8],
+    fds: &'a [BorrowedFd<'a>],
+    to: Option<&'a SocketAddrUnix>,
+) -> Outgoing<'a> {
+    Outgoing {
+        head,
+        body,
+        fds,
+        to,
+    }
+}
+
+const fn flag(dont_wait: bool) -> libc::c_int {
+    if dont_wait { libc::MSG_DONTWAIT } else { 0 }
+}
+
+const fn wanted(interest: Interest) -> PollFlags {
+    match interest {
+        Interest::Read => PollFlags::IN,
+        Interest::Write => PollFlags::OUT,
+    }
+}

@@ -1,0 +1,28 @@
+//! The tests of ipc-uds, one file per question.
+
+mod abstract_names;
+mod credentials;
+mod datagrams;
+mod death;
+mod descriptors;
+mod fallbacks;
+mod host;
+mod listeners;
+mod paths;
+mod squats;
+mod streams;
+mod suite;
+mod two_processes;
+
+#[global_allocator]
+static ALLOCATOR: ipc_testkit::CountingAllocator = ipc_testkit::CountingAllocator;
+
+ipc_testkit::roles! {
+    "frame echo" => two_processes::echo_frames,
+    "descriptor giver" => two_processes::give_a_descriptor,
+    "caller" => death::connect_and_wait_to_be_killed,
+    "server" => death::serve_until_killed,
+    "racing binder" => paths::race_to_bind,
+    "stranger" => listeners::connect_as_another_user,
+    "squatter" => abstract_names::squat,
+}

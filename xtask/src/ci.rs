@@ -1,0 +1,92 @@
+//! `cargo xtask ci`: everything a change must pass, in order, timed.
+
+use std::time::{Duration, Instant};
+
+use clap::ValueEnum;
+use xshell::cmd;
+
+use crate::workspace::shell;
+use crate::{Outcome, build_matrix, docs, test, tidy};
+
+/// Runs what a change must pass: build, fmt, clippy, tidy, test, docs.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Leave this step out; may be repeated.
+    #[arg(long, value_name = "STEP")]
+    skip: Vec<Step>,
+    /// Run the later steps even when one fails.
+    #[arg(long)]
+    keep_going: bool,
+}
+
+/// The steps, in the order in which they run.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Step {
+    Build,
+    Fmt,
+    Clippy,
+    Tidy,
+    Test,
+    Docs,
+}
+
+/// Runs the steps and ends with a table of what each took.
+pub(crate) fn run(args: &Args) -> Outcome {
+    let mut rows: Vec<(String, &'static str, Duration)> = Vec::new();
+    let mut failed = Vec::new();
+    for step in Step::value_variants() {
+        let name = step.name();
+        if args.skip.contains(step) {
+            rows.push((name, "left out", Duration::ZERO));
+            continue;
+        }
+        if !failed.is_empty() && !args.keep_going {
+            rows.push((name, "not reached", Duration::ZERO));
+            continue;
+        }
+        println!("\n=== {name}");
+        let started = Instant::now();
+        let outcome = step.run();
+        if let Err(error) = &outcome {
+            eprintln!("error: {error}");
+            failed.push(name.clone());
+        }
+        let word = if outcome.is_ok() { "passed" } else { "FAILED" };
+        rows.push((name, word, started.elapsed()));
+    }
+    println!();
+    for (name, word, took) in &rows {
+        println!("{name:<8} {word:<12} {:>7.1} s", took.as_secs_f64());
+    }
+    let total: Duration = rows.iter().map(|(_, _, took)| *took).sum();
+    println!("{:<21} {:>7.1} s", "total", total.as_secs_f64());
+    if failed.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("failed: {}", failed.join(", ")).into())
+    }
+}
+
+impl Step {
+    fn name(self) -> String {
+        self.to_possible_value()
+            .expect("no step is hidden")
+            .get_name()
+            .to_owned()
+    }
+
+    fn run(self) -> Outcome {
+        let sh = shell()?;
+        match self {
+            Self::Build => build_matrix::run(&build_matrix::Args::all()),
+            Self::Fmt => Ok(cmd!(sh, "cargo fmt --all --check").run()?),
+            Self::Clippy => {
+                let scope = ["--workspace", "--all-targets", "--all-features"];
+                Ok(cmd!(sh, "cargo clippy --quiet {scope...} -- -D warnings").run()?)
+            }
+            Self::Tidy => tidy::run(),
+            Self::Test => test::run(&test::Args::all()),
+            Self::Docs => docs::run(),
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! Runs a program that may hang, flood or be interrupted: launched, logged, timed, killed in time.
+
+use std::fs::{self, File};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::Outcome;
+
+/// How a program ended.
+pub(crate) struct Ended {
+    /// Whether it ended by itself with exit code 0.
+    pub(crate) succeeded: bool,
+    /// The end in words: `it ended with exit status: 1`.
+    pub(crate) how: String,
+    /// Both of its streams.
+    pub(crate) output: String,
+    pub(crate) took: Duration,
+}
+
+/// A command to which `--` and a program are to be added: that program dies with this process.
+pub(crate) fn launcher() -> Command {
+    // Through /proc, since a build may have replaced this program's file meanwhile.
+    let mut command = Command::new("/proc/self/exe");
+    command
+        .arg("launch")
+        .arg("--parent")
+        .arg(std::process::id().to_string());
+    command
+}
+
+/// Runs the command and waits for its end, or kills it when the time is over.
+///
+/// Its streams go to the file `log`, not to a pipe: a grandchild that keeps a pipe open would keep
+/// its reader waiting.
+pub(crate) fn run(command: &mut Command, log: &Path, timeout: Duration) -> Outcome<Ended> {
+    let file = File::create(log).map_err(|error| format!("{}: {error}", log.display()))?;
+    command
+        .stdin(Stdio::null())
+        .stdout(file.try_clone()?)
+        .stderr(file);
+    let started = Instant::now();
+    let mut child = command
+        .spawn()
+        .map_err(|error| format!("{command:?}: {error}"))?;
+    let id = Pid::from_raw(child.id().cast_signed());
+
+    // The child dies with the thread that started it, so that thread is this one, and only the
+    // waiting is done by another.
+    let (sender, ended) = mpsc::channel();
+    let waiter = thread::spawn(move || {
+        let status = child.wait();
+        let _ = sender.send(());
+        status
+    });
+    let hung = ended.recv_timeout(timeout).is_err();
+    if hung {
+        // Fails only when the child ended this very moment, which is what was wanted.
+        let _ = kill(id, Signal::SIGKILL);
+    }
+    let status = waiter.join().expect("the waiting thread does not panic")?;
+    Ok(Ended {
+        succeeded: status.success() && !hung,
+        how: match hung {
+            true => format!("it was killed after {} s", timeout.as_secs()),
+            false => format!("it ended with {status}"),
+        },
+        output: String::from_utf8_lossy(&fs::read(log)?).into_owned(),
+        took: started.elapsed(),
+    })
+}

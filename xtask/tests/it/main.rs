@@ -1,0 +1,5 @@
+//! Asks the built `xtask` whether it keeps what it promises.
+#![forbid(unsafe_code)]
+
+mod confinement;
+mod refusals;
