@@ -1,2 +1,7 @@
 //! Measures every IPC mechanism on this machine.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ipc_bench::cli::main()
+}

@@ -1,0 +1,50 @@
+//! Makes the reports of a saved run again: `report_from_json RUN.json [DIRECTORY]`; with `--readme`
+//! before the file it prints the small table for a README instead.
+
+use std::{env, error::Error, fs, io::IsTerminal as _, path::Path, process::ExitCode};
+
+use ipc_bench::{report, results::Run};
+
+fn main() -> ExitCode {
+    let mut arguments: Vec<_> = env::args_os().skip(1).collect();
+    let readme = arguments.first().is_some_and(|first| first == "--readme");
+    if readme {
+        arguments.remove(0);
+    }
+    let result = match arguments.as_slice() {
+        [json] if readme => {
+            read(Path::new(json)).map(|run| print!("{}", report::readme_table(&run)))
+        }
+        [json] => remake(Path::new(json), Path::new("report")),
+        [json, out_dir] if !readme => remake(Path::new(json), Path::new(out_dir)),
+        _ => {
+            eprintln!("usage: report_from_json RUN.json [DIRECTORY] | --readme RUN.json");
+            return ExitCode::from(2);
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn remake(json: &Path, out_dir: &Path) -> Result<(), Box<dyn Error>> {
+    let run = read(json)?;
+    print!(
+        "{}",
+        report::terminal(&run, 100, std::io::stdout().is_terminal())
+    );
+    for path in report::write(&run, out_dir)? {
+        println!("wrote {}", path.display());
+    }
+    Ok(())
+}
+
+fn read(json: &Path) -> Result<Run, Box<dyn Error>> {
+    let text = fs::read_to_string(json).map_err(|e| format!("read `{}`: {e}", json.display()))?;
+    let run = serde_json::from_str(&text);
+    Ok(run.map_err(|e| format!("understand `{}`: {e}", json.display()))?)
+}

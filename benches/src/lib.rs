@@ -1,0 +1,39 @@
+//! The engine of the bench: real process pairs, every mechanism, one run, paired ratios.
+
+pub mod assemble;
+pub mod burn;
+pub mod cli;
+pub mod compare;
+pub mod cost;
+pub mod descriptors;
+pub mod family;
+pub mod interrupt;
+pub mod lane;
+pub mod limits;
+pub mod loops;
+pub mod machine;
+pub mod meet;
+pub mod orchestrate;
+pub mod ours;
+pub mod pair;
+pub mod payload;
+pub mod placement;
+pub mod plan;
+pub mod progress;
+pub mod protocol;
+pub mod report;
+pub mod results;
+mod rounds;
+pub mod run;
+pub mod scenario;
+pub mod slices;
+pub mod stage;
+pub mod statistics;
+pub mod sys;
+pub mod syscalls;
+pub mod worker;
+
+/// One file for each mechanism and each floor; the build script lists them.
+pub mod mechanisms {
+    include!(concat!(env!("OUT_DIR"), "/mechanisms.rs"));
+}

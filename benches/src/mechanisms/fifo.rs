@@ -1,0 +1,98 @@
+//! Named pipes, one each way.
+
+use std::{io, os::fd::OwnedFd, path::Path};
+
+use rustix::{
+    fs::{FileType, Mode, OFlags, open},
+    pipe::fcntl_setpipe_size,
+};
+
+use crate::{
+    descriptors::{ByteStream, set_polling},
+    family::{Endpoint, Family, Maker, Role},
+    meet::Meet,
+    ours::{Ours, Pipes},
+    scenario::{Shape, Side},
+};
+
+/// Capacity where the host allows it, as for pipes.
+const CAPACITY_BYTES: usize = 1 << 20;
+
+/// Named pipes.
+pub fn family() -> Family {
+    Family {
+        name: "fifo",
+        about: "named pipes, one each way",
+        role: Role::Mechanism,
+        payload: true,
+        makers: vec![Maker::raw(connect), Maker::ours("ipc-pipe", connect_ours)],
+        sweep: None,
+    }
+}
+
+fn connect(side: Side, meet: &Meet, shape: &Shape) -> io::Result<Box<dyn Endpoint>> {
+    let to_server = meet.directory().join(format!("to-server-{}", meet.tag()));
+    let to_client = meet.directory().join(format!("to-client-{}", meet.tag()));
+    let (tx, rx) = match side {
+        Side::Server => {
+            make(&to_server)?;
+            make(&to_client)?;
+            meet.send(b"made")?;
+            // Both sides open in the same order: an open waits for the opposite one (fifo(7)).
+            let rx = open(&to_server, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+            let tx = open(&to_client, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?;
+            std::fs::remove_file(&to_server)?;
+            std::fs::remove_file(&to_client)?;
+            (tx, rx)
+        }
+        Side::Client => {
+            meet.recv()?;
+            let tx = open(&to_server, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?;
+            let rx = open(&to_client, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+            (tx, rx)
+        }
+    };
+    grow(&tx);
+    set_polling(&tx, shape.scenario.polls())?;
+    set_polling(&rx, shape.scenario.polls())?;
+    Ok(Box::new(ByteStream::of_pipes(tx, rx)))
+}
+
+fn connect_ours(side: Side, meet: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> {
+    let to_server = meet.directory().join(format!("ours-to-server-{}", meet.tag()));
+    let to_client = meet.directory().join(format!("ours-to-client-{}", meet.tag()));
+    let pipes = match side {
+        Side::Server => {
+            let (inbound, outbound) = (ipc_pipe::create(to_server)?, ipc_pipe::create(to_client)?);
+            let rx = inbound.receiver()?;
+            meet.send(b"made")?;
+            let tx = outbound.sender()?;
+            inbound.unlink()?;
+            outbound.unlink()?;
+            Pipes { tx, rx }
+        }
+        Side::Client => {
+            meet.recv()?;
+            let (outbound, inbound) = (ipc_pipe::open(to_server)?, ipc_pipe::open(to_client)?);
+            let rx = inbound.receiver()?;
+            Pipes { tx: outbound.sender()?, rx }
+        }
+    };
+    Ok(Box::new(Ours::new(pipes)))
+}
+
+fn make(path: &Path) -> io::Result<()> {
+    let mode = Mode::RUSR | Mode::WUSR;
+    Ok(rustix::fs::mknodat(
+        rustix::fs::CWD,
+        path,
+        FileType::Fifo,
+        mode,
+        0,
+    )?)
+}
+
+fn grow(tx: &OwnedFd) {
+    // Refused above fs.pipe-max-size without privilege: the default is then what there is.
+    let _ = fcntl_setpipe_size(tx, CAPACITY_BYTES);
+}

@@ -1,0 +1,107 @@
+//! POSIX message queues, one each way.
+
+use std::{
+    fs, io,
+    os::fd::{AsFd, OwnedFd},
+};
+
+use crate::{
+    descriptors::whole,
+    family::{Endpoint, Family, Maker, Role},
+    limits::setting,
+    meet::Meet,
+    scenario::{Shape, Side},
+    sys,
+};
+
+/// Depth of a queue, where fs.mqueue.msg_max allows it.
+const MESSAGES: usize = 10;
+
+/// POSIX message queues.
+pub fn family() -> Family {
+    Family {
+        name: "posix-mq",
+        about: "POSIX message queues, one each way",
+        role: Role::Mechanism,
+        payload: true,
+        makers: vec![Maker {
+            probe,
+            fits,
+            ..Maker::raw(connect)
+        }],
+        sweep: None,
+    }
+}
+
+fn probe() -> Result<(), String> {
+    if fs::metadata("/proc/sys/fs/mqueue").is_err() {
+        return Err("this kernel has no POSIX queues (no fs.mqueue)".to_owned());
+    }
+    let name = format!("/ipc-bench-probe-{}", std::process::id());
+    sys::mq_create(&name, 1, 8, false)
+        .map(drop)
+        .map_err(|error| format!("mq_open: {error} (see fs.mqueue.queues_max, RLIMIT_MSGQUEUE)"))
+}
+
+fn fits(shape: &Shape) -> Result<(), String> {
+    let limit = setting("/proc/sys/fs/mqueue/msgsize_max").unwrap_or(8192);
+    if shape.size > limit {
+        return Err(format!("fs.mqueue.msgsize_max is {limit}"));
+    }
+    Ok(())
+}
+
+fn connect(side: Side, meet: &Meet, shape: &Shape) -> io::Result<Box<dyn Endpoint>> {
+    let (tx, rx) = match side {
+        Side::Server => {
+            let to_server = create("to-server", meet, shape)?;
+            let to_client = create("to-client", meet, shape)?;
+            meet.send_descriptors(&[to_server.as_fd(), to_client.as_fd()])?;
+            (to_client, to_server)
+        }
+        Side::Client => {
+            let [tx, rx] = meet.recv_descriptors()?;
+            (tx, rx)
+        }
+    };
+    Ok(Box::new(Queues { tx, rx }))
+}
+
+/// The name is gone when this returns: a killed worker leaves nothing.
+fn create(direction: &str, meet: &Meet, shape: &Shape) -> io::Result<OwnedFd> {
+    let name = format!("/ipc-bench-{direction}-{}", meet.tag());
+    let most = setting("/proc/sys/fs/mqueue/msg_max").unwrap_or(MESSAGES);
+    sys::mq_create(
+        &name,
+        MESSAGES.min(most),
+        shape.size.max(1),
+        shape.scenario.polls(),
+    )
+}
+
+struct Queues {
+    tx: OwnedFd,
+    rx: OwnedFd,
+}
+
+impl Endpoint for Queues {
+    fn send(&mut self, message: &[u8]) -> io::Result<()> {
+        sys::mq_send(&self.tx, message).map(drop)
+    }
+
+    fn recv(&mut self, into: &mut [u8]) -> io::Result<()> {
+        let got = sys::mq_receive(&self.rx, into)?;
+        whole(got.unwrap_or(0), into.len())
+    }
+
+    fn try_send(&mut self, message: &[u8]) -> io::Result<bool> {
+        sys::mq_send(&self.tx, message)
+    }
+
+    fn try_recv(&mut self, into: &mut [u8]) -> io::Result<bool> {
+        match sys::mq_receive(&self.rx, into)? {
+            Some(got) => whole(got, into.len()).map(|()| true),
+            None => Ok(false),
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! System V message queues, one each way.
+
+use std::io;
+
+use crate::{
+    descriptors::whole,
+    family::{Endpoint, Family, Maker, Role},
+    limits::setting,
+    meet::Meet,
+    scenario::{Shape, Side},
+    sys,
+};
+
+/// The keys of a pair: these bits, its tag, and the direction. A key must not be IPC_PRIVATE (0),
+/// because a queue can only be swept after a killed pair if its key is known.
+const KEY: u32 = 0x4000_0000;
+
+/// System V message queues.
+pub fn family() -> Family {
+    Family {
+        name: "sysv-mq",
+        about: "System V message queues, one each way",
+        role: Role::Mechanism,
+        payload: true,
+        makers: vec![Maker {
+            probe,
+            fits,
+            ..Maker::raw(connect)
+        }],
+        sweep: Some(sweep),
+    }
+}
+
+fn probe() -> Result<(), String> {
+    let key = KEY | 0x3f00_0000 | (std::process::id() & 0xff_ffff);
+    let id = sys::msg_create(key).map_err(|error| format!("msgget: {error}"))?;
+    sys::msg_remove(id).map_err(|error| format!("msgctl: {error}"))
+}
+
+fn fits(shape: &Shape) -> Result<(), String> {
+    for (limit, name) in [("msgmax", "kernel.msgmax"), ("msgmnb", "kernel.msgmnb")] {
+        let bytes = setting(&format!("/proc/sys/kernel/{limit}")).unwrap_or(8192);
+        if shape.size > bytes {
+            return Err(format!("{name} is {bytes}"));
+        }
+    }
+    Ok(())
+}
+
+fn keys(tag: u32) -> (u32, u32) {
+    let base = KEY | (tag & 0x1fff_ffff) << 1;
+    (base, base | 1)
+}
+
+fn sweep(tag: u32) {
+    let (one, other) = keys(tag);
+    for id in [sys::msg_find(one), sys::msg_find(other)]
+        .into_iter()
+        .flatten()
+    {
+        // It may have gone between the two calls: then there is nothing to sweep.
+        let _ = sys::msg_remove(id);
+    }
+}
+
+fn connect(side: Side, meet: &Meet, shape: &Shape) -> io::Result<Box<dyn Endpoint>> {
+    let (to_server, to_client) = keys(meet.tag());
+    let (tx, rx) = match side {
+        Side::Server => {
+            let rx = Queue {
+                id: sys::msg_create(to_server)?,
+                owned: true,
+            };
+            let tx = Queue {
+                id: sys::msg_create(to_client)?,
+                owned: true,
+            };
+            meet.send(b"made")?;
+            (tx, rx)
+        }
+        Side::Client => {
+            meet.recv()?;
+            (Queue::open(to_server)?, Queue::open(to_client)?)
+        }
+    };
+    let packet = vec![0; 8 + shape.size];
+    Ok(Box::new(Queues { tx, rx, packet }))
+}
+
+struct Queue {
+    id: i32,
+    owned: bool,
+}
+
+impl Queue {
+    fn open(key: u32) -> io::Result<Queue> {
+        let id = sys::msg_find(key).ok_or(io::ErrorKind::NotFound)?;
+        Ok(Queue { id, owned: false })
+    }
+}
+
+impl Drop for Queue {
+    fn drop(&mut self) {
+        if self.owned {
+            // Nothing to do about a queue that somebody has removed already.
+            let _ = sys::msg_remove(self.id);
+        }
+    }
+}
+
+struct Queues {
+    tx: Queue,
+    rx: Queue,
+    packet: Vec<u8>,
+}
+
+impl Queues {
+    /// The call wants the type in front of the payload, which costs every user this copy.
+    fn put(&mut self, message: &[u8], polling: bool) -> io::Result<bool> {
+        self.packet[..8].copy_from_slice(&1u64.to_ne_bytes());
+        self.packet[8..].copy_from_slice(message);
+        sys::msg_send(self.tx.id, &self.packet, polling)
+    }
+
+    fn take(&mut self, into: &mut [u8], polling: bool) -> io::Result<bool> {
+        let Some(got) = sys::msg_receive(self.rx.id, &mut self.packet, polling)? else {
+            return Ok(false);
+        };
+        whole(got, into.len())?;
+        into.copy_from_slice(&self.packet[8..]);
+        Ok(true)
+    }
+}
+
+impl Endpoint for Queues {
+    fn send(&mut self, message: &[u8]) -> io::Result<()> {
+        self.put(message, false).map(drop)
+    }
+
+    fn recv(&mut self, into: &mut [u8]) -> io::Result<()> {
+        self.take(into, false).map(drop)
+    }
+
+    fn try_send(&mut self, message: &[u8]) -> io::Result<bool> {
+        self.put(message, true)
+    }
+
+    fn try_recv(&mut self, into: &mut [u8]) -> io::Result<bool> {
+        self.take(into, true)
+    }
+}

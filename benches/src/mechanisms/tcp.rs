@@ -1,0 +1,78 @@
+//! TCP over the loopback interface, without Nagle's delay.
+
+use std::{
+    io,
+    net::{Ipv4Addr, TcpListener, TcpStream},
+    os::fd::OwnedFd,
+};
+
+use crate::{
+    descriptors::{ByteStream, StdStream, set_polling},
+    family::{Endpoint, Family, Maker, Role, no_polling},
+    limits::loopback,
+    meet::Meet,
+    scenario::{Scenario, Shape, Side},
+};
+
+/// What surely fits into a fresh connection while nobody reads.
+const UNREAD_MAX: usize = 4096;
+
+/// TCP over loopback.
+pub fn family() -> Family {
+    let raw = Maker {
+        probe: loopback,
+        fits: unread,
+        ..Maker::raw(connect_raw)
+    };
+    let std = Maker {
+        probe: loopback,
+        fits: |shape| no_polling(shape).and_then(|()| unread(shape)),
+        ..Maker::std(connect_std)
+    };
+    Family {
+        name: "tcp",
+        about: "TCP over loopback, no delay",
+        role: Role::Mechanism,
+        payload: true,
+        makers: vec![raw, std],
+        sweep: None,
+    }
+}
+
+fn unread(shape: &Shape) -> Result<(), String> {
+    if shape.scenario == Scenario::SingleThread && shape.size > UNREAD_MAX {
+        return Err(format!(
+            "above {UNREAD_MAX} bytes the send may wait for its own receive"
+        ));
+    }
+    Ok(())
+}
+
+fn connect_raw(side: Side, meet: &Meet, shape: &Shape) -> io::Result<Box<dyn Endpoint>> {
+    let socket = OwnedFd::from(meet_by_tcp(side, meet)?);
+    set_polling(&socket, shape.scenario.polls())?;
+    Ok(Box::new(ByteStream::of_socket(socket)?))
+}
+
+fn connect_std(side: Side, meet: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> {
+    let stream = meet_by_tcp(side, meet)?;
+    Ok(Box::new(StdStream::new(stream.try_clone()?, stream)))
+}
+
+/// Connecting is not measured, so both makers connect alike.
+fn meet_by_tcp(side: Side, meet: &Meet) -> io::Result<TcpStream> {
+    let stream = match side {
+        Side::Server => {
+            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+            meet.send(&listener.local_addr()?.port().to_le_bytes())?;
+            listener.accept()?.0
+        }
+        Side::Client => {
+            let port = <[u8; 2]>::try_from(meet.recv()?)
+                .map_err(|_| io::Error::other("a port has two bytes"))?;
+            TcpStream::connect((Ipv4Addr::LOCALHOST, u16::from_le_bytes(port)))?
+        }
+    };
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}

@@ -1,0 +1,139 @@
+//! Unix stream sockets.
+
+use std::{
+    io,
+    os::{fd::AsFd, unix::net::UnixStream},
+};
+
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+
+use crate::{
+    descriptors::{ByteStream, StdStream, set_polling},
+    family::{Endpoint, Family, Maker, Role},
+    meet::Meet,
+    ours::Ours,
+    scenario::{Shape, Side},
+};
+
+/// Unix stream sockets.
+pub fn family() -> Family {
+    #[cfg_attr(not(feature = "peers"), expect(unused_mut))]
+    let mut makers = vec![
+        Maker::raw(connect_raw),
+        Maker::ours("ipc-uds", connect_ours),
+        Maker::std(connect_std),
+    ];
+    #[cfg(feature = "peers")]
+    makers.push(peer::maker());
+    Family {
+        name: "uds-stream",
+        about: "Unix stream sockets",
+        role: Role::Mechanism,
+        payload: true,
+        makers,
+        sweep: None,
+    }
+}
+
+/// The reference, which framed messages have too.
+pub(super) fn connect_raw(side: Side, meet: &Meet, shape: &Shape) -> io::Result<Box<dyn Endpoint>> {
+    let socket = match side {
+        Side::Server => {
+            let flags = SocketFlags::CLOEXEC;
+            let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+            meet.send_descriptors(&[theirs.as_fd()])?;
+            ours
+        }
+        Side::Client => {
+            let [socket] = meet.recv_descriptors()?;
+            socket
+        }
+    };
+    set_polling(&socket, shape.scenario.polls())?;
+    Ok(Box::new(ByteStream::of_socket(socket)?))
+}
+
+fn connect_ours(side: Side, meet: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> {
+    let socket = match side {
+        Side::Server => {
+            let (ours, theirs) = ipc_uds::pair()?;
+            meet.send_descriptors(&[theirs.as_fd()])?;
+            ours
+        }
+        Side::Client => {
+            let [socket] = meet.recv_descriptors()?;
+            ipc_uds::Stream::from(socket)
+        }
+    };
+    Ok(Box::new(Ours::new(socket)))
+}
+
+fn connect_std(side: Side, meet: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> {
+    let socket = match side {
+        Side::Server => {
+            let (ours, theirs) = UnixStream::pair()?;
+            meet.send_descriptors(&[theirs.as_fd()])?;
+            ours
+        }
+        Side::Client => {
+            let [socket] = meet.recv_descriptors()?;
+            UnixStream::from(socket)
+        }
+    };
+    Ok(Box::new(StdStream::new(socket.try_clone()?, socket)))
+}
+
+#[cfg(feature = "peers")]
+mod peer {
+    //! The local sockets of `interprocess`.
+
+    use std::io::{self, Read, Write};
+
+    use interprocess::local_socket::{
+        GenericFilePath, ListenerOptions, Stream, ToFsName, prelude::*,
+    };
+
+    use crate::{
+        family::{Endpoint, Maker},
+        meet::Meet,
+        scenario::{Shape, Side},
+    };
+
+    pub(super) fn maker() -> Maker {
+        Maker {
+            name: "interprocess",
+            ..Maker::std(connect)
+        }
+    }
+
+    fn connect(side: Side, meet: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> {
+        let path = meet
+            .directory()
+            .join(format!("interprocess-{}", meet.tag()));
+        let name = path.as_path().to_fs_name::<GenericFilePath>()?;
+        let stream = match side {
+            Side::Server => {
+                let listener = ListenerOptions::new().name(name).create_sync()?;
+                meet.send(b"bound")?;
+                listener.accept()?
+            }
+            Side::Client => {
+                meet.recv()?;
+                Stream::connect(name)?
+            }
+        };
+        Ok(Box::new(LocalSocket(stream)))
+    }
+
+    struct LocalSocket(Stream);
+
+    impl Endpoint for LocalSocket {
+        fn send(&mut self, message: &[u8]) -> io::Result<()> {
+            self.0.write_all(message)
+        }
+
+        fn recv(&mut self, into: &mut [u8]) -> io::Result<()> {
+            self.0.read_exact(into)
+        }
+    }
+}

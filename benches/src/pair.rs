@@ -1,0 +1,336 @@
+//! Two worker processes under the orchestrator's control: starting, asking, ending.
+
+use std::{
+    fmt, fs, io,
+    os::{
+        fd::{AsFd, OwnedFd},
+        unix::{fs::DirBuilderExt, process::CommandExt},
+    },
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
+    time::{Duration, Instant},
+};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use serde::de::DeserializeOwned;
+
+use crate::{
+    interrupt::Interrupt,
+    meet::seqpacket_pair,
+    protocol::{self, Answer, Hello, Order, Welcome},
+    scenario::Side,
+    stage::Stage,
+};
+
+/// The hidden subcommand of a worker.
+pub const WORKER: &str = "worker";
+
+/// A worker that has not said hello after this time never will.
+const START: Duration = Duration::from_secs(5);
+
+/// Why a pair is of no more use.
+#[derive(Debug)]
+pub enum Trouble {
+    /// The user wants the run to end.
+    Interrupted,
+    /// A worker died, hangs or failed; one clause says which and how.
+    Broken(String),
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Trouble::Interrupted => f.write_str("interrupted"),
+            Trouble::Broken(why) => f.write_str(why),
+        }
+    }
+}
+
+impl From<io::Error> for Trouble {
+    fn from(error: io::Error) -> Trouble {
+        Trouble::Broken(error.to_string())
+    }
+}
+
+/// How to start a pair.
+#[derive(Clone, Copy, Debug)]
+pub struct Setup<'a> {
+    /// The binary of the workers.
+    pub binary: &'a Path,
+    /// CPUs of client and server.
+    pub cpus: (usize, usize),
+    /// Where the pair may place names.
+    pub directory: &'a Path,
+    /// Removes from the kernel what workers with a tag may leave when killed.
+    pub sweep: Option<fn(u32)>,
+}
+
+/// Two workers, killed and swept after when dropped.
+#[derive(Debug)]
+pub struct Pair {
+    /// Sends first.
+    pub client: Worker,
+    /// Answers.
+    pub server: Worker,
+    tag: u32,
+    sweep: Option<fn(u32)>,
+}
+
+impl Pair {
+    /// Starts both workers and exchanges versions.
+    pub fn start(setup: &Setup<'_>, interrupt: &Interrupt) -> Result<Pair, Trouble> {
+        let tag = next_tag();
+        let (meet_client, meet_server) = seqpacket_pair()?;
+        let stage = Stage::create()?;
+        let two_cpus = setup.cpus.0 != setup.cpus.1;
+        let start = |side, cpu, meet: OwnedFd| -> Result<Worker, Trouble> {
+            let worker = Worker::spawn(setup.binary, side)?;
+            let welcome = Welcome {
+                version: protocol::VERSION,
+                side,
+                cpu: Some(cpu),
+                two_cpus,
+                directory: setup.directory.to_owned(),
+                tag,
+            };
+            protocol::send(&worker.control, &welcome, &[meet.as_fd(), stage.as_fd()])?;
+            Ok(worker)
+        };
+        let client = start(Side::Client, setup.cpus.0, meet_client)?;
+        let server = start(Side::Server, setup.cpus.1, meet_server)?;
+        let pair = Pair {
+            client,
+            server,
+            tag,
+            sweep: setup.sweep,
+        };
+        for hello in pair.answers::<Hello>(START, interrupt)? {
+            if let Some(why) = hello.failed {
+                return Err(Trouble::Broken(why));
+            }
+            if hello.version != protocol::VERSION {
+                return Err(Trouble::Broken(format!(
+                    "{} speaks protocol {}, this binary {}",
+                    setup.binary.display(),
+                    hello.version,
+                    protocol::VERSION
+                )));
+            }
+        }
+        Ok(pair)
+    }
+
+    /// Gives both workers the same order and waits for both answers.
+    pub fn ask(
+        &self,
+        order: &Order,
+        patience: Duration,
+        interrupt: &Interrupt,
+    ) -> Result<[Answer; 2], Trouble> {
+        // The server first: it is then more likely there when the client begins.
+        for worker in [&self.server, &self.client] {
+            protocol::send(&worker.control, order, &[])
+                .map_err(|error| Trouble::Broken(format!("{worker} takes no order: {error}")))?;
+        }
+        self.answers::<Answer>(patience, interrupt)
+    }
+
+    /// Kills both workers; the pair is of no more use.
+    pub fn kill(&self) {
+        for worker in [&self.client, &self.server] {
+            // An error means that it has ended already.
+            let _ = rustix::process::kill_process(worker.pid(), rustix::process::Signal::KILL);
+        }
+    }
+
+    /// The next answer of client and server. The first that fails ends the wait, because the
+    /// other may be waiting for it.
+    fn answers<T: DeserializeOwned + Failing>(
+        &self,
+        patience: Duration,
+        interrupt: &Interrupt,
+    ) -> Result<[T; 2], Trouble> {
+        let deadline = Instant::now() + patience;
+        let mut got: [Option<T>; 2] = [None, None];
+        let workers = [&self.client, &self.server];
+        loop {
+            if let [Some(_), Some(_)] = got {
+                let [client, server] = got;
+                return client
+                    .zip(server)
+                    .map(|(client, server)| [client, server])
+                    .ok_or_else(|| Trouble::Broken("an answer was lost".to_owned()));
+            }
+            let ready = wait_readable(workers, deadline, interrupt)?;
+            for (index, worker) in workers.into_iter().enumerate() {
+                if !ready[index] || got[index].is_some() {
+                    continue;
+                }
+                let (answer, _) = protocol::receive::<T>(&worker.control)
+                    .map_err(|error| Trouble::Broken(format!("{worker} has died: {error}")))?;
+                if let Some(why) = answer.failure() {
+                    return Err(Trouble::Broken(format!("{worker}: {why}")));
+                }
+                got[index] = Some(answer);
+            }
+        }
+    }
+}
+
+impl Drop for Pair {
+    fn drop(&mut self) {
+        self.client.end();
+        self.server.end();
+        if let Some(sweep) = self.sweep {
+            sweep(self.tag);
+        }
+    }
+}
+
+/// Answers that may say that the worker has failed.
+trait Failing {
+    fn failure(&self) -> Option<&str>;
+}
+
+impl Failing for Hello {
+    fn failure(&self) -> Option<&str> {
+        self.failed.as_deref()
+    }
+}
+
+impl Failing for Answer {
+    fn failure(&self) -> Option<&str> {
+        match self {
+            Answer::Failed { why } => Some(why),
+            Answer::Connected | Answer::Slice(_) => None,
+        }
+    }
+}
+
+/// One worker process.
+#[derive(Debug)]
+pub struct Worker {
+    side: Side,
+    child: Child,
+    control: OwnedFd,
+}
+
+impl Worker {
+    fn spawn(binary: &Path, side: Side) -> io::Result<Worker> {
+        let (control, theirs) = seqpacket_pair()?;
+        let child = Command::new(binary)
+            .args([WORKER, &std::process::id().to_string()])
+            .stdin(Stdio::from(theirs))
+            .stdout(Stdio::null())
+            // A terminal's Ctrl-C is for the orchestrator, which ends its workers in order.
+            .process_group(0)
+            .spawn()
+            .map_err(|error| {
+                io::Error::new(error.kind(), format!("start {}: {error}", binary.display()))
+            })?;
+        Ok(Worker {
+            side,
+            child,
+            control,
+        })
+    }
+
+    /// Its process number.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    fn pid(&self) -> rustix::process::Pid {
+        rustix::process::Pid::from_child(&self.child)
+    }
+
+    fn end(&mut self) {
+        // An error means that it has ended already, or that a tracer has reaped it.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+impl fmt::Display for Worker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.side {
+            Side::Client => "the client",
+            Side::Server => "the server",
+        })
+    }
+}
+
+/// Which of the workers have something to say (or have hung up).
+fn wait_readable(
+    workers: [&Worker; 2],
+    deadline: Instant,
+    interrupt: &Interrupt,
+) -> Result<[bool; 2], Trouble> {
+    let mut polled = [
+        PollFd::new(&workers[0].control, PollFlags::IN),
+        PollFd::new(&workers[1].control, PollFlags::IN),
+        PollFd::new(interrupt, PollFlags::IN),
+    ];
+    let left = deadline.saturating_duration_since(Instant::now());
+    let timeout = Timespec {
+        tv_sec: left.as_secs() as i64,
+        tv_nsec: i64::from(left.subsec_nanos()),
+    };
+    match poll(&mut polled, Some(&timeout)) {
+        Ok(0) => return Err(Trouble::Broken("a worker hangs".to_owned())),
+        Ok(_) | Err(rustix::io::Errno::INTR) => {}
+        Err(error) => return Err(io::Error::from(error).into()),
+    }
+    let ready = polled.each_ref().map(|one| !one.revents().is_empty());
+    if ready[2] {
+        return Err(Trouble::Interrupted);
+    }
+    Ok([ready[0], ready[1]])
+}
+
+/// A number that no other live pair has: the process number and a small counter (29 bits).
+fn next_tag() -> u32 {
+    static COUNTER: AtomicU32 = AtomicU32::new(0);
+    (std::process::id() << 7 | COUNTER.fetch_add(1, Ordering::Relaxed) & 0x7f) & 0x1fff_ffff
+}
+
+/// A directory of this run alone, removed with all its names when dropped.
+#[derive(Debug)]
+pub struct Directory(PathBuf);
+
+impl Directory {
+    /// Makes it below the system's place for temporary files.
+    pub fn create() -> io::Result<Directory> {
+        static COUNTER: AtomicU32 = AtomicU32::new(0);
+        loop {
+            let number = COUNTER.fetch_add(1, Ordering::Relaxed);
+            let name = format!("ipc-bench-{}-{number}", std::process::id());
+            let path = std::env::temp_dir().join(name);
+            match fs::DirBuilder::new().mode(0o700).create(&path) {
+                Ok(()) => return Ok(Directory(path)),
+                // Left by a run of the same process number that was killed, or somebody else's.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Its path.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        // Nothing can be done here about a directory that cannot be removed.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}

@@ -1,0 +1,353 @@
+//! What a run will measure: the cells asked for, less those that a limit or the host forbids.
+
+use std::time::Duration;
+
+use crate::{
+    family::{Family, Maker, Role},
+    placement::Cpus,
+    results::{MakerKind, Placement, Unmeasured},
+    scenario::{Scenario, Shape},
+};
+
+/// Sizes of a default run.
+pub const DEFAULT_SIZES: [usize; 3] = [64, 4 << 10, 1 << 20];
+/// Sizes of a full run.
+pub const FULL_SIZES: [usize; 12] = [
+    1,
+    8,
+    64,
+    256,
+    1 << 10,
+    4 << 10,
+    16 << 10,
+    64 << 10,
+    256 << 10,
+    1 << 20,
+    4 << 20,
+    16 << 20,
+];
+/// What every mechanism surely buffers, so that one thread can send before it receives.
+const SINGLE_THREAD_MAX: usize = 64 << 10;
+
+/// What the user asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Selection {
+    /// Names of families, all if empty.
+    pub mechanisms: Vec<String>,
+    /// Scenarios, all if empty.
+    pub scenarios: Vec<Scenario>,
+    /// Sizes in bytes, the default or full ones if empty.
+    pub sizes: Vec<usize>,
+    /// Every size, scenario and placement.
+    pub full: bool,
+    /// With the published crates of others.
+    pub peers: bool,
+    /// At most this long.
+    pub time: Option<Duration>,
+}
+
+impl Selection {
+    /// True where the user narrowed the run, so that nothing is left out to save time.
+    pub fn is_narrowed(&self) -> bool {
+        !(self.mechanisms.is_empty() && self.scenarios.is_empty() && self.sizes.is_empty())
+    }
+
+    fn sizes(&self) -> Vec<usize> {
+        match (self.sizes.is_empty(), self.full) {
+            (false, _) => self.sizes.clone(),
+            (true, true) => FULL_SIZES.to_vec(),
+            (true, false) => DEFAULT_SIZES.to_vec(),
+        }
+    }
+}
+
+/// Makers that are measured interleaved in one pair of processes.
+#[derive(Clone, Debug)]
+pub struct Group {
+    /// Name of the family.
+    pub mechanism: &'static str,
+    /// Mechanism or floor.
+    pub role: Role,
+    /// Size and scenario.
+    pub shape: Shape,
+    /// Where the pair runs.
+    pub placement: Placement,
+    /// The makers that can do this cell.
+    pub makers: Vec<Maker>,
+    /// From the family.
+    pub sweep: Option<fn(u32)>,
+}
+
+impl Group {
+    /// `mechanism/scenario/size`.
+    pub fn name(&self) -> String {
+        format!(
+            "{}/{}/{}",
+            self.mechanism,
+            self.shape.scenario.name(),
+            self.shape.size
+        )
+    }
+
+    /// Its share of the time of a run: one for each lane, more where a message takes long.
+    pub fn weight(&self) -> u32 {
+        let each = match self.shape.size >> 20 {
+            0 => 1,
+            1..4 => 2,
+            4..16 => 4,
+            _ => 12,
+        };
+        each * self.makers.len() as u32
+    }
+}
+
+/// The groups of a run, floors first, and what is left out.
+#[derive(Debug, Default)]
+pub struct Plan {
+    /// In the order they are measured.
+    pub groups: Vec<Group>,
+    /// With reasons.
+    pub unmeasured: Vec<Unmeasured>,
+}
+
+impl Plan {
+    /// Lays out a run.
+    pub fn new(selection: &Selection, families: &[Family], cpus: &Cpus) -> Plan {
+        let mut plan = Plan::default();
+        let chosen = |family: &&Family| {
+            family.role == Role::Floor
+                || selection.mechanisms.is_empty()
+                || selection.mechanisms.iter().any(|name| name == family.name)
+        };
+        let (floors, mechanisms): (Vec<_>, Vec<_>) = families
+            .iter()
+            .filter(chosen)
+            .partition(|family| family.role == Role::Floor);
+        for family in floors.into_iter().chain(mechanisms) {
+            plan.add_family(selection, family, cpus);
+        }
+        plan
+    }
+
+    /// The sum of the groups' weights.
+    pub fn weight(&self) -> u32 {
+        self.groups.iter().map(Group::weight).sum()
+    }
+
+    fn add_family(&mut self, selection: &Selection, family: &Family, cpus: &Cpus) {
+        let wanted = |maker: &&Maker| {
+            selection.peers || maker.kind != MakerKind::Peer || maker.name == "std"
+        };
+        let mut present = Vec::new();
+        for maker in family.makers.iter().filter(wanted) {
+            match (maker.probe)() {
+                Ok(()) => present.push(maker.clone()),
+                Err(why) => self.leave_out(format!("{}:{}", family.name, maker.name), why),
+            }
+        }
+        if present.is_empty() {
+            return;
+        }
+        let sizes = if family.payload {
+            selection.sizes()
+        } else {
+            vec![0]
+        };
+        for size in sizes {
+            for scenario in scenarios(selection, family, size) {
+                for placement in placements(selection, scenario) {
+                    let shape = Shape { size, scenario };
+                    self.add_group(family, &present, shape, placement, cpus);
+                }
+            }
+            self.note_skipped(selection, family, size);
+        }
+    }
+
+    fn add_group(
+        &mut self,
+        family: &Family,
+        present: &[Maker],
+        shape: Shape,
+        placement: Placement,
+        cpus: &Cpus,
+    ) {
+        let mut group = Group {
+            mechanism: family.name,
+            role: family.role,
+            shape,
+            placement,
+            makers: Vec::new(),
+            sweep: family.sweep,
+        };
+        if family.role == Role::Mechanism
+            && shape.scenario == Scenario::SingleThread
+            && shape.size > SINGLE_THREAD_MAX
+        {
+            let why = format!("one thread: not every buffer holds more than {SINGLE_THREAD_MAX}");
+            self.leave_out(group.name(), why);
+            return;
+        }
+        for maker in present {
+            match (maker.fits)(&shape) {
+                Ok(()) => group.makers.push(maker.clone()),
+                // What a floor or a reference is not meant for is no gap in the answer.
+                Err(_) if family.role == Role::Floor || maker.name == "default" => {}
+                Err(why) => {
+                    let scenario = shape.scenario.name();
+                    let name = format!("{}:{}/{scenario}/{}", family.name, maker.name, shape.size);
+                    self.leave_out(name, why);
+                }
+            }
+        }
+        match cpus.of(placement) {
+            _ if group.makers.is_empty() => {}
+            Ok(_) => self.groups.push(group),
+            Err(why) => self.leave_out(group.name(), why),
+        }
+    }
+
+    /// Says which scenarios a default run leaves out at this size.
+    fn note_skipped(&mut self, selection: &Selection, family: &Family, size: usize) {
+        if family.role == Role::Floor || selection.full || selection.is_narrowed() {
+            return;
+        }
+        let measured = scenarios(selection, family, size);
+        for scenario in Scenario::ALL {
+            let too_large =
+                scenario == Scenario::SingleThread && family.payload && size > SINGLE_THREAD_MAX;
+            if !measured.contains(&scenario) && !too_large {
+                let name = format!("{}/{}/{size}", family.name, scenario.name());
+                self.leave_out(name, "left to --full or a narrowed run".to_owned());
+            }
+        }
+    }
+
+    fn leave_out(&mut self, what: String, why: String) {
+        self.unmeasured.push(Unmeasured { what, why });
+    }
+}
+
+/// The scenarios of one size: all of them for small messages and in full or narrowed runs, the
+/// telling ones for larger messages in a default run.
+fn scenarios(selection: &Selection, family: &Family, size: usize) -> Vec<Scenario> {
+    let default: &[Scenario] = match size {
+        _ if selection.full || selection.is_narrowed() || family.role == Role::Floor => {
+            &Scenario::ALL
+        }
+        0..1024 => &Scenario::ALL,
+        1024..65_536 => &[
+            Scenario::SingleThread,
+            Scenario::RoundTrip,
+            Scenario::RoundTripAsleep,
+            Scenario::RoundTripSpin,
+            Scenario::OneWay,
+        ],
+        _ => &[
+            Scenario::RoundTrip,
+            Scenario::RoundTripAsleep,
+            Scenario::RoundTripSpin,
+            Scenario::OneWay,
+        ],
+    };
+    let asked = |scenario: &Scenario| {
+        selection.scenarios.is_empty()
+            || selection.scenarios.contains(scenario)
+            || (family.role == Role::Floor && serves(*scenario, &selection.scenarios))
+    };
+    default.iter().copied().filter(asked).collect()
+}
+
+/// The floors of streams, the copy and the system call, are measured on one thread.
+fn serves(floor: Scenario, asked: &[Scenario]) -> bool {
+    floor == Scenario::SingleThread && asked.contains(&Scenario::OneWay)
+}
+
+fn placements(selection: &Selection, scenario: Scenario) -> Vec<Placement> {
+    let usual = scenario.placement();
+    match scenario {
+        Scenario::OneWay if selection.full => {
+            vec![usual, Placement::OtherAsleep, Placement::SameCore]
+        }
+        Scenario::Wake if selection.full => vec![usual, Placement::OtherAwake],
+        _ => vec![usual],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mechanisms;
+
+    fn plan(selection: &Selection, cpus: usize) -> Plan {
+        let pair = (0, (cpus > 1).then_some(1));
+        let cpus = Cpus {
+            allowed: (0..cpus).collect(),
+            pair,
+        };
+        Plan::new(selection, &mechanisms::all(), &cpus)
+    }
+
+    #[test]
+    fn every_cell_is_measured_or_left_out_with_a_reason() {
+        let selection = Selection {
+            sizes: vec![64],
+            ..Selection::default()
+        };
+        let plan = plan(&selection, 2);
+        for family in mechanisms::all()
+            .iter()
+            .filter(|family| family.role == Role::Mechanism)
+        {
+            for scenario in Scenario::ALL {
+                let size = if family.payload { 64 } else { 0 };
+                let what = format!("{}/{}/{size}", family.name, scenario.name());
+                let measured = plan.groups.iter().any(|group| group.name() == what);
+                let named = |gap: &Unmeasured| gap.what.starts_with(family.name);
+                assert!(
+                    measured || plan.unmeasured.iter().any(named),
+                    "{what} is nowhere"
+                );
+            }
+        }
+        assert!(plan.unmeasured.iter().all(|gap| !gap.why.is_empty()));
+    }
+
+    #[test]
+    fn one_cpu_measures_what_one_cpu_can() {
+        let plan = plan(&Selection::default(), 1);
+        assert!(
+            plan.groups
+                .iter()
+                .all(|group| group.placement == Placement::SameCore)
+        );
+        assert!(
+            plan.unmeasured
+                .iter()
+                .any(|gap| gap.why.contains("one CPU"))
+        );
+    }
+
+    #[test]
+    fn floors_come_first() {
+        let plan = plan(&Selection::default(), 2);
+        let roles: Vec<Role> = plan.groups.iter().map(|group| group.role).collect();
+        let first_mechanism = roles.iter().position(|role| *role == Role::Mechanism);
+        assert!(
+            roles[first_mechanism.unwrap_or(0)..]
+                .iter()
+                .all(|r| *r == Role::Mechanism)
+        );
+    }
+
+    #[test]
+    fn events_without_bytes_are_measured_once() {
+        let plan = plan(&Selection::default(), 2);
+        let events: Vec<&Group> = plan
+            .groups
+            .iter()
+            .filter(|group| group.mechanism == "eventfd")
+            .collect();
+        assert!(!events.is_empty() && events.iter().all(|group| group.shape.size == 0));
+    }
+}

@@ -1,0 +1,264 @@
+//! The report as Markdown: compact, for the summary of a CI job or for a README.
+
+use std::fmt::Write as _;
+
+use super::{
+    advice,
+    escape::markdown as escape,
+    numbers,
+    ratios::Named,
+    rows::{self, Table},
+};
+use crate::results::{Cell, Run};
+
+/// The whole run in compact form.
+pub fn summary(run: &Run) -> String {
+    let mut out = String::from("# Which IPC mechanism, on this machine\n\n");
+    paragraph(&mut out, &super::measured(run));
+    answer(&mut out, run);
+    for table in rows::tables(run) {
+        cells(&mut out, &table);
+    }
+    ratios(&mut out, run);
+    floors(&mut out, run);
+    heading(&mut out, "Machine");
+    if run.machine.facts.is_empty() {
+        paragraph(&mut out, "Nothing was recorded about the machine.");
+    }
+    for (name, value) in &run.machine.facts {
+        line(&mut out, &format!("- {}: {}", escape(name), escape(value)));
+    }
+    heading(&mut out, "Not measured");
+    if run.unmeasured.is_empty() {
+        paragraph(&mut out, "Nothing is recorded as left out.");
+    }
+    for (why, what) in super::by_reason(run) {
+        line(
+            &mut out,
+            &format!("- {}: {}", escape(why), escape(&what.join(", "))),
+        );
+    }
+    heading(&mut out, "Verdict on this run");
+    paragraph(&mut out, &run.verdict.sentence);
+    paragraph(&mut out, &super::verdict_figures(run));
+    out
+}
+
+/// A small table for a README: mechanism × size, median round trip and one-way throughput, each
+/// with its multiple of the floor.
+///
+/// The round trip is the blocking one between two cores that may sleep, else between awake ones,
+/// else on one core; the heading says which.
+pub fn readme_table(run: &Run) -> String {
+    let sizes = advice::sizes(run);
+    let tables = rows::tables(run);
+    let blocking = tables
+        .iter()
+        .filter(|table| {
+            table
+                .cells
+                .iter()
+                .any(|cell| rows::is_blocking(&cell.scenario))
+        })
+        .max_by_key(|table| table.placement);
+    let streams: Vec<&Cell> = tables
+        .iter()
+        .filter(|table| table.scenario == "one-way")
+        .flat_map(|table| table.cells.iter().copied())
+        .collect();
+    let Some(blocking) = blocking else {
+        return "No blocking round trip was measured.\n".to_owned();
+    };
+    let trips = rows::representatives(&blocking.cells);
+    let mut out = String::new();
+    let head = sizes
+        .iter()
+        .map(|size| numbers::size(*size))
+        .collect::<Vec<_>>();
+    line(
+        &mut out,
+        &format!("| {} | {} |", escape(&blocking.title()), head.join(" | ")),
+    );
+    line(&mut out, &format!("|---|{}", "---|".repeat(sizes.len())));
+    for mechanism in rows::mechanisms(run) {
+        let at = |size: usize| {
+            let same = |c: &&&Cell| c.mechanism == mechanism && c.size_bytes == size;
+            let trip = trips.iter().find(same)?;
+            let stream = streams.iter().filter(|c| same(c) && c.maker == trip.maker);
+            let stream = stream.max_by(|a, b| {
+                a.bytes_per_second
+                    .value
+                    .total_cmp(&b.bytes_per_second.value)
+            });
+            let time = numbers::time(trip.latency.p50);
+            let times = match trip.times_floor.value {
+                value if numbers::positive(value) => format!("{} × floor", numbers::digits(value)),
+                _ => "no floor".to_owned(),
+            };
+            let rate = stream.map_or_else(String::new, |c| {
+                format!(", {}", numbers::throughput(c.bytes_per_second.value))
+            });
+            Some(format!("{time} ({times}){rate}"))
+        };
+        let figures: Vec<Option<String>> = sizes.iter().map(|size| at(*size)).collect();
+        if figures.iter().all(Option::is_none) {
+            continue;
+        }
+        let figures = figures
+            .into_iter()
+            .map(|f| f.unwrap_or_else(|| numbers::NONE.into()));
+        let figures = figures.collect::<Vec<_>>().join(" | ");
+        let maker = trips
+            .iter()
+            .find(|c| c.mechanism == mechanism)
+            .map(|c| rows::label(c));
+        line(
+            &mut out,
+            &format!("| {} | {figures} |", escape(&maker.unwrap_or_default())),
+        );
+    }
+    out
+}
+
+fn answer(out: &mut String, run: &Run) {
+    heading(out, "The answer");
+    let sizes = advice::sizes(run);
+    if sizes.is_empty() {
+        paragraph(
+            out,
+            "No cell was measured, so this run cannot advise on anything.",
+        );
+    }
+    for size in sizes {
+        line(out, &format!("### {}\n", numbers::size(size)));
+        line(
+            out,
+            "| need | choose | figure | × floor | CPU | where | how sure |",
+        );
+        line(out, "|---|---|---:|---|---:|---|---|");
+        for answer in advice::answers(run, size) {
+            let need = answer.need.title();
+            line(
+                out,
+                &match &answer.outcome {
+                    Err(why) => format!("| {need} | {} | | | | | {} |", numbers::NONE, escape(why)),
+                    Ok(pick) => format!(
+                        "| {need} | **{}** | {} | {} | {}, {} | {} | {} |",
+                        escape(&rows::label(pick.cell)),
+                        pick.figure(),
+                        escape(&rows::times_floor(pick.cell)),
+                        advice::cpu(pick.cell),
+                        advice::busy(pick.cell),
+                        rows::placement_title(pick.cell.placement),
+                        escape(&pick.notes().join("; ")),
+                    ),
+                },
+            );
+        }
+        out.push('\n');
+    }
+}
+
+fn cells(out: &mut String, table: &Table<'_>) {
+    heading(out, &table.title());
+    paragraph(out, &table.basis());
+    line(
+        out,
+        "| mechanism | size | p50 | p99 | messages | bytes | CPU s/M | calls | wakes | × floor | verified |",
+    );
+    line(out, "|---|---:|---:|---:|---:|---:|---:|---:|---:|---|---|");
+    for cell in &table.cells {
+        let calls = cell
+            .system_calls
+            .map_or_else(|| "?".to_owned(), numbers::count);
+        line(
+            out,
+            &format!(
+                "| {} | {} | {} | {} | {} | {} | {} | {calls} | {} | {} | {} |",
+                escape(&rows::label(cell)),
+                numbers::size(cell.size_bytes),
+                numbers::time(cell.latency.p50),
+                numbers::time(rows::resolved(cell, 99.0, cell.latency.p99)),
+                numbers::rate(cell.messages_per_second.value),
+                numbers::throughput(cell.bytes_per_second.value),
+                numbers::count(cell.cpu_seconds_per_million),
+                numbers::count(cell.wakes),
+                escape(&rows::times_floor(cell)),
+                rows::verified(cell),
+            ),
+        );
+    }
+}
+
+fn ratios(out: &mut String, run: &Run) {
+    if run.ratios.is_empty() {
+        return;
+    }
+    heading(out, "Ratios, paired slice by slice");
+    line(
+        out,
+        "| | ratio | placement | value and 95 % interval | better is | state | slices |",
+    );
+    line(out, "|---|---|---|---|---|---|---:|");
+    for ratio in &run.ratios {
+        let named = Named::of(ratio);
+        line(
+            out,
+            &format!(
+                "| {} | {} | {} | {} | {} | {:?} | {} |",
+                named.judgement().sign(),
+                escape(&ratio.name),
+                rows::placement_title(ratio.placement),
+                escape(&numbers::ratio(&named.interval())),
+                if ratio.higher_is_better {
+                    "more"
+                } else {
+                    "less"
+                },
+                ratio.state,
+                ratio.n,
+            ),
+        );
+    }
+    out.push('\n');
+    paragraph(
+        out,
+        "▲ better, ▼ worse, = the interval holds 1: no difference shown.",
+    );
+}
+
+fn floors(out: &mut String, run: &Run) {
+    heading(out, "Floors");
+    if run.floors.is_empty() {
+        paragraph(
+            out,
+            "No floor was measured: multiples of it mean nothing in this run.",
+        );
+        return;
+    }
+    line(
+        out,
+        "| floor | size | placement | state | median | 95 % interval | slices |",
+    );
+    line(out, "|---|---:|---|---|---:|---:|---:|");
+    for floor in &run.floors {
+        let row: Vec<_> = super::floor_row(floor)
+            .iter()
+            .map(|cell| escape(cell))
+            .collect();
+        line(out, &format!("| {} |", row.join(" | ")));
+    }
+}
+
+fn heading(out: &mut String, title: &str) {
+    let _ = write!(out, "\n## {}\n\n", escape(title));
+}
+
+fn paragraph(out: &mut String, text: &str) {
+    let _ = write!(out, "{}\n\n", escape(text));
+}
+
+fn line(out: &mut String, text: &str) {
+    out.push_str(text);
+    out.push('\n');
+}

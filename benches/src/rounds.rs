@@ -1,0 +1,266 @@
+//! Rounds of slices: how long each is, who goes first, and when there are enough.
+
+use std::time::{Duration, Instant};
+
+use crate::{
+    lane::{Allowance, Lane, Pattern},
+    orchestrate::Orchestrator,
+    pair::{Pair, Trouble},
+    plan::Group,
+    protocol::{Answer, Order, SliceOrder},
+    results::{Probe, State, Unmeasured},
+    scenario::Scenario,
+    slices::{Slice, classify},
+    syscalls::{self, NoCount},
+};
+
+/// Rounds that every lane gets at least, time permitting: 30 kept slices and some rejected ones.
+const MIN_ROUNDS: usize = 32;
+/// Rounds that bring little more.
+const MAX_ROUNDS: usize = 300;
+/// A cell is done with this many kept slices, however many rounds were planned beyond.
+const ENOUGH: usize = 30;
+/// What a slice costs beside its own length: orders, probes, warm-up.
+const SLICE_OVERHEAD: Duration = Duration::from_micros(700);
+/// How long starting a pair, connecting and counting system calls take.
+const GROUP_OVERHEAD: Duration = Duration::from_millis(25);
+/// A slice is meant to take a hundredth of a second; who takes so long hangs.
+const SLICE_PATIENCE: Duration = Duration::from_secs(5);
+/// Operations shorter than this are timed in groups of about this length.
+const SHORT_NS: f64 = 2_000.0;
+/// Messages above this size take so long that few are tried at first.
+const LARGE: usize = 256 << 10;
+/// Messages of a slice at least, up to that size; above it a single one takes long enough.
+const LEAST_MESSAGES: (u32, usize) = (4, 1 << 20);
+/// Messages of a slice whose system calls are counted.
+const COUNTED_MESSAGES: u32 = 32;
+
+/// A lane's place in the running pairs.
+pub(crate) struct Seat {
+    /// Index of the lane.
+    pub(crate) lane: usize,
+    /// Index of the pair.
+    pub(crate) pair: usize,
+    /// Number of the connection in that pair.
+    pub(crate) end: usize,
+}
+
+/// How the time of a stretch is divided.
+pub(crate) struct Pace {
+    pub(crate) slice: Duration,
+    rounds: usize,
+    until: Instant,
+}
+
+impl Pace {
+    pub(crate) fn of(allowance: Allowance, lanes: usize, until: Instant) -> Pace {
+        let left = until
+            .saturating_duration_since(Instant::now())
+            .saturating_sub(GROUP_OVERHEAD);
+        let lanes = lanes.max(1) as u32;
+        let parts = allowance.fresh_pairs.max(1);
+        let least = MIN_ROUNDS.div_ceil(parts);
+        // Room for half as many again: some are rejected, some are slow, and calibrating takes about
+        // two rounds. Shorter slices are better than fewer.
+        let each = left / lanes / (least as u32 + least as u32 / 2 + 2);
+        let slice = each
+            .saturating_sub(SLICE_OVERHEAD)
+            .clamp(Duration::from_millis(1), allowance.slice_max);
+        let fit = left.as_secs_f64() / ((slice + SLICE_OVERHEAD).as_secs_f64() * f64::from(lanes));
+        Pace {
+            slice,
+            rounds: (fit as usize).clamp(least, MAX_ROUNDS.div_ceil(parts)),
+            until,
+        }
+    }
+}
+
+/// A group being measured.
+pub(crate) struct Bench<'a> {
+    pub(crate) orchestrator: &'a mut Orchestrator,
+    pub(crate) group: &'a Group,
+    pub(crate) lanes: &'a mut [Lane],
+    pub(crate) pairs: &'a [Pair],
+    pub(crate) cpus: (usize, usize),
+}
+
+impl Bench<'_> {
+    /// Finds how many messages fill a slice, and how many must be timed together. Lanes of one
+    /// maker get the same numbers, so that their slices differ in nothing else; later pairs of a
+    /// lane keep those of the first.
+    pub(crate) fn calibrate(
+        &mut self,
+        seats: &[Seat],
+        slice: Duration,
+    ) -> Result<(), (usize, Trouble)> {
+        for (index, seat) in seats.iter().enumerate() {
+            if self.lanes[seat.lane].pattern.is_some() {
+                continue;
+            }
+            let maker = self.lanes[seat.lane].maker.name;
+            let twin = seats[..index]
+                .iter()
+                .map(|before| &self.lanes[before.lane])
+                .find(|before| before.maker.name == maker)
+                .and_then(|twin| twin.pattern);
+            let at = |trouble| (seat.lane, trouble);
+            let pattern = match twin {
+                Some(pattern) => pattern,
+                None => self.find_pattern(seat, slice).map_err(at)?,
+            };
+            let crew = self.lanes[seat.lane].crew;
+            let planted = self.orchestrator.planted(crew, self.group.mechanism);
+            if planted > 0.0 {
+                // Of an operation as it will be measured, in a slice of full length.
+                let usual = self.slice(seat, usize::MAX, pattern).map_err(at)?;
+                self.lanes[seat.lane].planted_ns = usual.typical_ns * planted;
+            }
+            self.lanes[seat.lane].pattern = Some(pattern);
+        }
+        Ok(())
+    }
+
+    fn find_pattern(&self, seat: &Seat, slice: Duration) -> Result<Pattern, Trouble> {
+        let target_ns = slice.as_nanos() as f64;
+        let mut messages = if self.group.shape.size > LARGE { 2 } else { 8 };
+        loop {
+            // The faster of two: a slice that was disturbed must not make all others too short.
+            let one = self.trial(seat, messages)?;
+            let other = self.trial(seat, messages)?;
+            let (spent_ns, each_ns) = if one.0 < other.0 { one } else { other };
+            let fitting =
+                (target_ns * f64::from(messages) / spent_ns.max(1.0)).clamp(1.0, 4e6) as u32;
+            if spent_ns >= target_ns / 4.0 || messages >= fitting / 2 {
+                let group = (SHORT_NS / each_ns.max(1.0)).ceil().max(1.0) as u32;
+                // Whole groups only: what is left over would not be timed.
+                let least = if self.group.shape.size > LEAST_MESSAGES.1 {
+                    1
+                } else {
+                    LEAST_MESSAGES.0
+                };
+                let messages = fitting.max(least).next_multiple_of(group);
+                return Ok(Pattern { messages, group });
+            }
+            messages = fitting.min(messages.saturating_mul(16)).max(messages + 1);
+        }
+    }
+
+    /// One slice that does not count: how long it took, and one of its operations.
+    fn trial(&self, seat: &Seat, messages: u32) -> Result<(f64, f64), Trouble> {
+        // Timed as one group, or the clock reads would count as part of short operations.
+        let group = match self.group.shape.scenario {
+            Scenario::SingleThread | Scenario::RoundTripSpin => messages,
+            _ => 1,
+        };
+        let begun = Instant::now();
+        let measured = self.slice(seat, usize::MAX, Pattern { messages, group })?;
+        // In `wake` the pauses count too: only the whole order tells how long a message takes.
+        let spent_ns = if measured.per_second.is_finite() {
+            f64::from(messages) * 1e9 / measured.per_second
+        } else {
+            begun.elapsed().as_nanos() as f64
+        };
+        Ok((spent_ns, measured.typical_ns))
+    }
+
+    /// Rounds of all seats in turn, each round in the opposite order of the one before.
+    pub(crate) fn rounds(
+        &mut self,
+        seats: &[Seat],
+        pace: &Pace,
+        round: &mut usize,
+    ) -> Result<(), (usize, Trouble)> {
+        let first = *round;
+        loop {
+            let done = *round - first;
+            let enough = seats
+                .iter()
+                .all(|seat| self.lanes[seat.lane].kept() >= ENOUGH);
+            let late = Instant::now() >= pace.until;
+            // Time up ends it, but a pair that was started measures a handful.
+            if (done >= pace.rounds && (enough || late)) || (late && done >= 3) {
+                return Ok(());
+            }
+            let order: Vec<&Seat> = if done.is_multiple_of(2) {
+                seats.iter().collect()
+            } else {
+                seats.iter().rev().collect()
+            };
+            for seat in order {
+                let Some(pattern) = self.lanes[seat.lane].pattern else {
+                    continue;
+                };
+                let slice = self
+                    .slice(seat, *round, pattern)
+                    .map_err(|trouble| (seat.lane, trouble))?;
+                self.note_probes(&slice);
+                self.lanes[seat.lane].slices.push(slice);
+            }
+            *round += 1;
+        }
+    }
+
+    fn slice(&self, seat: &Seat, round: usize, pattern: Pattern) -> Result<Slice, Trouble> {
+        let order = SliceOrder {
+            end: seat.end,
+            messages: pattern.messages,
+            group: pattern.group,
+            planted_ns: self.lanes[seat.lane].planted_ns,
+            counted: false,
+        };
+        let interrupt = &self.orchestrator.interrupt;
+        let pair = &self.pairs[seat.pair];
+        let answers = pair.ask(&Order::Slice(order), SLICE_PATIENCE, interrupt)?;
+        let [Answer::Slice(client), Answer::Slice(server)] = answers else {
+            return Err(Trouble::Broken("a worker answered out of turn".to_owned()));
+        };
+        let two_cpus = self.cpus.0 != self.cpus.1;
+        Ok(Slice::new(
+            round,
+            pattern.messages,
+            two_cpus,
+            client,
+            server,
+        ))
+    }
+
+    fn note_probes(&mut self, slice: &Slice) {
+        let two_cpus = self.cpus.0 != self.cpus.1;
+        let at_seconds = self.orchestrator.elapsed().as_secs_f64();
+        for nanoseconds in [slice.probes.0, slice.probes.1] {
+            let state: State = classify(nanoseconds, two_cpus);
+            let kept = slice.state.is_some();
+            self.orchestrator.probes.push(Probe {
+                at_seconds,
+                nanoseconds,
+                state,
+                kept,
+            });
+        }
+    }
+
+    pub(crate) fn count_calls(&mut self, seat: &Seat) -> Result<(), Trouble> {
+        let scenario = self.group.shape.scenario;
+        if self.orchestrator.tracing_denied || !is_countable(self.group) {
+            return Ok(());
+        }
+        let pair = &self.pairs[seat.pair];
+        let interrupt = &self.orchestrator.interrupt;
+        match syscalls::count(pair, seat.end, scenario, COUNTED_MESSAGES, interrupt) {
+            Ok(calls) => self.lanes[seat.lane].system_calls = Some(calls),
+            Err(NoCount::Denied(why)) => {
+                self.orchestrator.tracing_denied = true;
+                let what = "system calls per message".to_owned();
+                self.orchestrator.unmeasured.push(Unmeasured { what, why });
+            }
+            Err(NoCount::Trouble(trouble)) => return Err(trouble),
+        }
+        Ok(())
+    }
+}
+
+/// Where the number of calls is a property of the maker: polling makes as many as it has time
+/// for, and the pauses of `wake` are the harness's own.
+fn is_countable(group: &Group) -> bool {
+    !group.shape.scenario.polls() && group.shape.scenario != Scenario::Wake
+}

@@ -1,0 +1,225 @@
+//! A whole run: the plan, measured within its time, as results.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::{
+    assemble,
+    family::{Family, Role},
+    lane::{Allowance, Crew, Lane},
+    machine,
+    orchestrate::Orchestrator,
+    pair::Trouble,
+    placement::Cpus,
+    plan::{Group, Plan, Selection},
+    progress::Progress,
+    results::{Cell, Floor, Ratio, Run, Unmeasured},
+    scenario::Scenario,
+};
+
+/// Version of the results.
+pub const FORMAT: u32 = 1;
+/// The measuring part of a default run, and how long it may drag on where the machine is busy:
+/// two minutes are promised.
+const DEFAULT_TIME: Duration = Duration::from_secs(108);
+const GRACE: Duration = Duration::from_secs(9);
+/// Even a late group gets this much, as long as the grace lasts.
+const LATE: Duration = Duration::from_millis(40);
+/// A narrowed run gives every cell this much, within the time of a default run.
+const NARROW_LANE: Duration = Duration::from_millis(2_500);
+/// A full run takes as long as its cells need.
+const FULL_LANE: Duration = Duration::from_millis(450);
+/// Fresh pairs that share the rounds of a cell: a connection may be luckier than its neighbour
+/// (TCP's buffers, where pages lie), and the interval must show that.
+const DEFAULT_PAIRS: usize = 3;
+const MORE_PAIRS: usize = 6;
+/// The longest slice.
+const SLICE_MAX: Duration = Duration::from_millis(10);
+
+/// Measures what was asked for.
+pub fn run(
+    selection: &Selection,
+    families: &[Family],
+    mut arguments: Vec<String>,
+) -> Result<Run, Trouble> {
+    if !arguments.is_empty() {
+        arguments.remove(0);
+    }
+    let started = SystemTime::now();
+    let cpus = Cpus::pick()?;
+    let machine = machine::read(&cpus);
+    let plan = Plan::new(selection, families, &cpus);
+    let crew = Crew {
+        binary: std::env::current_exe()?,
+        planted: None,
+    };
+    cpus.step_aside()?;
+    let mut orchestrator = Orchestrator::new(cpus, vec![crew])?;
+    let mut progress = Progress::new(plan.groups.len());
+
+    let (mut floors, mut cells, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+    let mut unmeasured = plan.unmeasured.clone();
+    let fresh_pairs = if selection.full || selection.is_narrowed() {
+        MORE_PAIRS
+    } else {
+        DEFAULT_PAIRS
+    };
+    let mut clock = Clock::new(selection, &plan);
+    for group in &plan.groups {
+        progress.begin(&group.name(), clock.left());
+        let Some(time) = clock.allot(group.weight()) else {
+            unmeasured.push(Unmeasured {
+                what: group.name(),
+                why: "the time of the run was used up".to_owned(),
+            });
+            continue;
+        };
+        let mut lanes: Vec<Lane> = group
+            .makers
+            .iter()
+            .map(|maker| Lane::new(0, maker.clone()))
+            .collect();
+        let count_calls = group.role == Role::Mechanism;
+        let allowance = Allowance {
+            time,
+            slice_max: SLICE_MAX,
+            fresh_pairs,
+            count_calls,
+        };
+        orchestrator.measure(group, &mut lanes, allowance)?;
+        collect(
+            group,
+            &lanes,
+            &mut floors,
+            &mut cells,
+            &mut ratios,
+            &mut unmeasured,
+        );
+    }
+    progress.finish();
+
+    for scenario in [Scenario::RoundTripSpin, Scenario::Wake] {
+        if cells
+            .iter()
+            .any(|cell: &Cell| cell.scenario == scenario.name())
+        {
+            unmeasured.push(Unmeasured {
+                what: format!("system calls per message in {}", scenario.name()),
+                why: "polling and pausing make as many as there is time for".to_owned(),
+            });
+        }
+    }
+    unmeasured.extend(std::mem::take(&mut orchestrator.unmeasured));
+    let unmeasured = merged(unmeasured);
+    Ok(Run {
+        format: FORMAT,
+        started_unix_seconds: started
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .map_or(0, |since| since.as_secs()),
+        measuring_seconds: orchestrator.elapsed().as_secs_f64(),
+        arguments,
+        machine,
+        floors,
+        cells,
+        ratios,
+        unmeasured,
+        verdict: assemble::verdict(&orchestrator.probes),
+        probes: std::mem::take(&mut orchestrator.probes),
+    })
+}
+
+/// Files the lanes of a group under the results they belong to.
+fn collect(
+    group: &Group,
+    lanes: &[Lane],
+    floors: &mut Vec<Floor>,
+    cells: &mut Vec<Cell>,
+    ratios: &mut Vec<Ratio>,
+    unmeasured: &mut Vec<Unmeasured>,
+) {
+    for lane in lanes {
+        let found = match group.role {
+            Role::Floor => {
+                let found = assemble::floors(group, lane);
+                floors.extend(found.iter().cloned());
+                !found.is_empty()
+            }
+            Role::Mechanism => {
+                let cell = assemble::cell(group, lane, floors);
+                let found = cell.is_some();
+                cells.extend(cell);
+                found
+            }
+        };
+        if !found && lane.failed.is_none() {
+            let (scenario, size) = (group.shape.scenario.name(), group.shape.size);
+            unmeasured.push(Unmeasured {
+                what: format!("{}:{}/{scenario}/{size}", group.mechanism, lane.maker.name),
+                why: "every slice was rejected: the machine changed during each".to_owned(),
+            });
+        }
+    }
+    ratios.extend(assemble::group_ratios(group, lanes));
+}
+
+/// Joins gaps that differ in their scenario only: `pipe/wake,one-way/64`.
+fn merged(gaps: Vec<Unmeasured>) -> Vec<Unmeasured> {
+    let mut merged: Vec<Unmeasured> = Vec::new();
+    for gap in gaps {
+        let twin = merged.iter_mut().find_map(|before| {
+            let (subject, scenario, size) = parts(&gap.what)?;
+            let (other_subject, others, other_size) = parts(&before.what)?;
+            let same = before.why == gap.why && subject == other_subject && size == other_size;
+            let joined = format!("{subject}/{others},{scenario}/{size}");
+            same.then_some((joined, before))
+        });
+        match twin {
+            Some((joined, before)) => before.what = joined,
+            None => merged.push(gap),
+        }
+    }
+    merged
+}
+
+/// `mechanism/scenario/size` in its parts.
+fn parts(what: &str) -> Option<(&str, &str, &str)> {
+    let (subject, rest) = what.split_once('/')?;
+    let (scenario, size) = rest.split_once('/')?;
+    Some((subject, scenario, size))
+}
+
+/// Divides the time that is left over the groups that are left, by weight.
+struct Clock {
+    deadline: Instant,
+    weight_left: u32,
+}
+
+impl Clock {
+    fn new(selection: &Selection, plan: &Plan) -> Clock {
+        let weight = plan.weight();
+        let time = if selection.full {
+            FULL_LANE * weight
+        } else if selection.is_narrowed() {
+            DEFAULT_TIME.min(NARROW_LANE * weight)
+        } else {
+            DEFAULT_TIME
+        };
+        let time = selection.time.map_or(time, |most| time.min(most));
+        Clock {
+            deadline: Instant::now() + time,
+            weight_left: weight,
+        }
+    }
+
+    fn left(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
+    }
+
+    /// The share of a group; `None` where nothing is left.
+    fn allot(&mut self, weight: u32) -> Option<Duration> {
+        let left = self.left();
+        let late = self.deadline.elapsed();
+        let share = left.mul_f64(f64::from(weight) / f64::from(self.weight_left.max(1)));
+        self.weight_left = self.weight_left.saturating_sub(weight);
+        (late < GRACE).then_some(share.max(LATE))
+    }
+}

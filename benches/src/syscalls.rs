@@ -1,0 +1,164 @@
+//! Exact counts of system calls: a ptrace(2) tracer that stops both workers at each of them,
+//! between two marks. Nothing is timed meanwhile.
+
+use std::{io, sync::mpsc, thread, time::Duration};
+
+use nix::{
+    sys::{
+        ptrace::{self, Options},
+        wait::{WaitPidFlag, WaitStatus, waitpid},
+    },
+    unistd::Pid,
+};
+
+use crate::{
+    interrupt::Interrupt,
+    pair::{Pair, Trouble},
+    protocol::{Order, SliceOrder},
+    scenario::Scenario,
+    sys,
+};
+
+/// How long a traced slice may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Why there is no count.
+#[derive(Debug)]
+pub enum NoCount {
+    /// This host does not let a process trace its children; the pair is unharmed.
+    Denied(String),
+    /// The pair is broken.
+    Trouble(Trouble),
+}
+
+/// System calls of both sides per message, over one slice of `messages`.
+pub fn count(
+    pair: &Pair,
+    end: usize,
+    scenario: Scenario,
+    messages: u32,
+    interrupt: &Interrupt,
+) -> Result<f64, NoCount> {
+    let mut traced = vec![pair.client.id()];
+    // In the single-thread form the server has no part.
+    if scenario != Scenario::SingleThread {
+        traced.push(pair.server.id());
+    }
+    let slice = SliceOrder {
+        end,
+        messages,
+        group: 1,
+        planted_ns: 0.0,
+        counted: true,
+    };
+    thread::scope(|scope| {
+        let (ready, is_ready) = mpsc::channel();
+        let tracer = scope.spawn(move || trace(&traced, &ready));
+        match is_ready.recv() {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => return Err(NoCount::Denied(format!("ptrace: {error}"))),
+            Err(_) => return Err(NoCount::Denied("the tracer has ended early".to_owned())),
+        }
+        if let Err(trouble) = pair.ask(&Order::Slice(slice), PATIENCE, interrupt) {
+            // The tracer waits for its tracees: their end is what ends it.
+            pair.kill();
+            return Err(NoCount::Trouble(trouble));
+        }
+        match tracer.join() {
+            Ok(Ok(calls)) => Ok(calls as f64 / f64::from(messages)),
+            Ok(Err(error)) => Err(NoCount::Denied(format!("ptrace: {error}"))),
+            Err(_) => Err(NoCount::Denied("the tracer has panicked".to_owned())),
+        }
+    })
+}
+
+/// Follows the processes from now until each has shown both marks; counts the calls between.
+/// All of it must run on one thread, since a tracer is a thread (ptrace(2)).
+fn trace(processes: &[u32], ready: &mpsc::Sender<io::Result<()>>) -> io::Result<u64> {
+    let mut tracees: Vec<Tracee> = processes.iter().map(|&id| Tracee::new(id)).collect();
+    for index in 0..tracees.len() {
+        let pid = tracees[index].pid;
+        let begun = ptrace::seize(pid, Options::PTRACE_O_TRACESYSGOOD)
+            .and_then(|()| ptrace::interrupt(pid));
+        if let Err(error) = begun {
+            for before in &tracees[..index] {
+                let _ = waitpid(before.pid, Some(WaitPidFlag::__WALL));
+                let _ = ptrace::detach(before.pid, None);
+            }
+            let _ = ready.send(Err(error.into()));
+            return Err(error.into());
+        }
+    }
+    // Stopped by the interrupt, each goes on from system call to system call.
+    for tracee in &tracees {
+        waitpid(tracee.pid, Some(WaitPidFlag::__WALL))?;
+        ptrace::syscall(tracee.pid, None)?;
+    }
+    let _ = ready.send(Ok(()));
+
+    while tracees.iter().any(|tracee| !tracee.finished) {
+        let status = waitpid(None, Some(WaitPidFlag::__WALL | WaitPidFlag::__WNOTHREAD))?;
+        let Some(tracee) = tracees
+            .iter_mut()
+            .find(|tracee| Some(tracee.pid) == status.pid())
+        else {
+            continue;
+        };
+        tracee.step(status)?;
+    }
+    Ok(tracees.iter().map(|tracee| tracee.calls).sum())
+}
+
+struct Tracee {
+    pid: Pid,
+    counting: bool,
+    finished: bool,
+    calls: u64,
+}
+
+impl Tracee {
+    fn new(id: u32) -> Tracee {
+        let pid = Pid::from_raw(id as i32);
+        Tracee {
+            pid,
+            counting: false,
+            finished: false,
+            calls: 0,
+        }
+    }
+
+    fn step(&mut self, status: WaitStatus) -> io::Result<()> {
+        match status {
+            WaitStatus::PtraceSyscall(pid) => {
+                self.note_call()?;
+                if self.finished {
+                    ptrace::detach(pid, None)?;
+                } else {
+                    ptrace::syscall(pid, None)?;
+                }
+            }
+            WaitStatus::Exited(..) | WaitStatus::Signaled(..) => {
+                self.finished = true;
+                return Err(io::Error::other("a traced worker has ended"));
+            }
+            WaitStatus::Stopped(pid, signal) => ptrace::syscall(pid, signal)?,
+            WaitStatus::PtraceEvent(pid, ..) => ptrace::syscall(pid, None)?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn note_call(&mut self) -> io::Result<()> {
+        let info = ptrace::syscall_info(self.pid)?;
+        match sys::syscall_entry(&info) {
+            Some((_, [sys::MARK, 0, ..])) => self.counting = true,
+            Some((_, [sys::MARK, _, ..])) => {
+                self.counting = false;
+                self.finished = true;
+            }
+            Some(_) if self.counting => self.calls += 1,
+            Some(_) | None => {}
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,157 @@
+//! Every family connects, carries verified payload and leaves nothing behind.
+
+use std::{
+    fs,
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
+    time::Duration,
+};
+
+use ipc_bench::{
+    family::Role,
+    lane::{Allowance, Crew, Lane},
+    mechanisms,
+    orchestrate::Orchestrator,
+    placement::Cpus,
+    plan::{Plan, Selection},
+};
+
+use crate::binary;
+
+fn orchestrator() -> Orchestrator {
+    let crew = Crew {
+        binary: binary().to_owned(),
+        planted: None,
+    };
+    let cpus = Cpus::pick().expect("this process runs somewhere");
+    Orchestrator::new(cpus, vec![crew]).expect("an orchestrator needs little")
+}
+
+fn plan_of(mechanism: &str, sizes: &[usize]) -> Plan {
+    let selection = Selection {
+        mechanisms: vec![mechanism.to_owned()],
+        sizes: sizes.to_vec(),
+        ..Selection::default()
+    };
+    let cpus = Cpus::pick().expect("this process runs somewhere");
+    let mut plan = Plan::new(&selection, &mechanisms::all(), &cpus);
+    plan.groups.retain(|group| group.mechanism == mechanism);
+    plan
+}
+
+/// Measures every cell of a family for a moment.
+fn exercise(mechanism: &str) {
+    let mut orchestrator = orchestrator();
+    let plan = plan_of(mechanism, &[1, 64, 4096, 100_000]);
+    if plan.groups.is_empty() {
+        let why: Vec<_> = plan.unmeasured.iter().map(|gap| gap.why.as_str()).collect();
+        eprintln!("skipped: {mechanism}: {why:?}");
+        return;
+    }
+    for group in &plan.groups {
+        let mut lanes: Vec<Lane> = group
+            .makers
+            .iter()
+            .map(|maker| Lane::new(0, maker.clone()))
+            .collect();
+        let allowance = Allowance {
+            time: Duration::from_millis(30),
+            slice_max: Duration::from_millis(1),
+            fresh_pairs: 1,
+            count_calls: false,
+        };
+        orchestrator
+            .measure(group, &mut lanes, allowance)
+            .expect("nobody interrupts");
+        for lane in &lanes {
+            let name = format!("{} by {}", group.name(), lane.maker.name);
+            assert_eq!(lane.failed, None, "{name}");
+            assert!(!lane.slices.is_empty(), "{name} has slices");
+            for slice in &lane.slices {
+                let expected = lane.maker.verifies && group.shape.size > 0;
+                assert_eq!(slice.verified, expected, "{name} compares payload");
+                assert!(slice.typical_ns > 0.0, "{name} takes time");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_family_works() {
+    // A few at a time, each by a thread of its own: workers die with the thread that started them.
+    let families = mechanisms::all();
+    let next = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                while let Some(family) = families.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    exercise(family.name);
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn system_calls_are_counted_exactly() {
+    let mut orchestrator = orchestrator();
+    let mut counts = Vec::new();
+    for group in plan_of("pipe", &[64]).groups {
+        let raw = group
+            .makers
+            .iter()
+            .find(|maker| maker.name == "raw")
+            .cloned();
+        let mut lanes = [Lane::new(0, raw.expect("every family has a raw maker"))];
+        let allowance = Allowance {
+            time: Duration::from_millis(30),
+            slice_max: Duration::from_millis(1),
+            fresh_pairs: 1,
+            count_calls: true,
+        };
+        orchestrator
+            .measure(&group, &mut lanes, allowance)
+            .expect("nobody interrupts");
+        counts.push((group.shape.scenario.name(), lanes[0].system_calls));
+    }
+    if let Some(denied) = orchestrator.unmeasured.first() {
+        eprintln!("skipped: {}: {}", denied.what, denied.why);
+        return;
+    }
+    for (scenario, calls) in counts {
+        let expected = match scenario {
+            "single-thread" | "one-way" => Some(2.0),
+            "round-trip" | "round-trip-awake" | "round-trip-asleep" => Some(4.0),
+            _ => None,
+        };
+        assert_eq!(calls, expected, "{scenario}");
+    }
+}
+
+#[test]
+fn a_run_leaves_no_queue() {
+    exercise("sysv-mq");
+    // The keys that pairs of this process take: their mark, the process number, a small counter.
+    let id = i64::from(std::process::id());
+    let of_this_process = |key: i64| key & 0x4000_0000 != 0 && (key & 0x3fff_ffff) >> 8 == id;
+    let queues = fs::read_to_string("/proc/sysvipc/msg").unwrap_or_default();
+    let keys = queues
+        .lines()
+        .filter_map(|line| line.split_whitespace().next()?.parse().ok());
+    let left: Vec<i64> = keys.filter(|&key| of_this_process(key)).collect();
+    // `every_family_works` may be in the middle of one pair.
+    assert!(left.len() <= 2, "queues are left over: {left:?}");
+}
+
+#[test]
+fn floors_and_mechanisms_have_distinct_names() {
+    let families = mechanisms::all();
+    for (index, family) in families.iter().enumerate() {
+        assert!(
+            families[..index]
+                .iter()
+                .all(|other| other.name != family.name)
+        );
+        assert!(family.role == Role::Floor || family.makers[0].name == "raw");
+    }
+}

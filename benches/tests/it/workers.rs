@@ -1,0 +1,179 @@
+//! Workers that die, hang or come from another time are reported, never waited for.
+
+use std::{
+    os::fd::AsFd,
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use ipc_bench::{
+    family::Role,
+    interrupt::Interrupt,
+    mechanisms,
+    meet::seqpacket_pair,
+    pair::{Directory, Pair, Setup, Trouble, WORKER},
+    placement::Cpus,
+    protocol::{self, Answer, Hello, Order, SliceOrder, Welcome},
+    scenario::{Scenario, Shape, Side},
+    stage::Stage,
+};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::binary;
+
+/// A pair on one CPU with a connected pipe.
+fn connected(directory: &Directory, interrupt: &Interrupt) -> Pair {
+    let cpu = Cpus::pick().expect("this process runs somewhere").pair.0;
+    let setup = Setup {
+        binary: binary(),
+        cpus: (cpu, cpu),
+        directory: directory.path(),
+        sweep: None,
+    };
+    let pair = Pair::start(&setup, interrupt).expect("workers start");
+    let shape = Shape {
+        size: 64,
+        scenario: Scenario::RoundTrip,
+    };
+    let order = Order::Connect {
+        mechanism: "pipe".into(),
+        maker: "raw".into(),
+        shape,
+    };
+    let answers = pair
+        .ask(&order, Duration::from_secs(5), interrupt)
+        .expect("pipes connect");
+    assert!(matches!(answers, [Answer::Connected, Answer::Connected]));
+    pair
+}
+
+fn slice(messages: u32) -> Order {
+    Order::Slice(SliceOrder {
+        end: 0,
+        messages,
+        group: 1,
+        planted_ns: 0.0,
+        counted: false,
+    })
+}
+
+fn signal(process: u32, signal: Signal) {
+    let pid = Pid::from_raw(process as i32).expect("a process number is not zero");
+    kill_process(pid, signal).expect("a child can be signalled");
+}
+
+fn why(result: Result<[Answer; 2], Trouble>) -> String {
+    match result {
+        Err(Trouble::Broken(why)) => why,
+        other => panic!("expected a broken pair, got {other:?}"),
+    }
+}
+
+#[test]
+fn a_worker_that_dies_is_reported() {
+    let (directory, interrupt) = (Directory::create().unwrap(), Interrupt::watch().unwrap());
+    let pair = connected(&directory, &interrupt);
+    signal(pair.server.id(), Signal::KILL);
+    let begun = Instant::now();
+    let why = why(pair.ask(&slice(1000), Duration::from_secs(30), &interrupt));
+    assert!(why.contains("the server"), "{why}");
+    assert!(
+        begun.elapsed() < Duration::from_secs(20),
+        "nobody waits for the dead"
+    );
+}
+
+#[test]
+fn a_worker_that_hangs_is_reported() {
+    let (directory, interrupt) = (Directory::create().unwrap(), Interrupt::watch().unwrap());
+    let pair = connected(&directory, &interrupt);
+    signal(pair.server.id(), Signal::STOP);
+    let why = why(pair.ask(&slice(1000), Duration::from_millis(300), &interrupt));
+    assert!(why.contains("hangs"), "{why}");
+}
+
+#[test]
+fn an_unknown_maker_is_an_answer() {
+    let (directory, interrupt) = (Directory::create().unwrap(), Interrupt::watch().unwrap());
+    let pair = connected(&directory, &interrupt);
+    let shape = Shape {
+        size: 64,
+        scenario: Scenario::RoundTrip,
+    };
+    let order = Order::Connect {
+        mechanism: "pipe".into(),
+        maker: "nobody".into(),
+        shape,
+    };
+    let why = why(pair.ask(&order, Duration::from_secs(5), &interrupt));
+    assert!(why.contains("no maker pipe/nobody"), "{why}");
+}
+
+#[test]
+fn a_dropped_pair_leaves_no_process() {
+    let (directory, interrupt) = (Directory::create().unwrap(), Interrupt::watch().unwrap());
+    let pair = connected(&directory, &interrupt);
+    let processes = [pair.client.id(), pair.server.id()];
+    drop(pair);
+    for process in processes {
+        assert!(
+            !std::path::Path::new(&format!("/proc/{process}")).exists(),
+            "{process} lives"
+        );
+    }
+    let path = directory.path().to_owned();
+    drop(directory);
+    assert!(!path.exists(), "the directory of a run goes with it");
+}
+
+#[test]
+fn a_binary_that_is_no_bench_is_an_error() {
+    let (directory, interrupt) = (Directory::create().unwrap(), Interrupt::watch().unwrap());
+    let cpu = Cpus::pick().unwrap().pair.0;
+    let binary = std::path::Path::new("/bin/true");
+    let setup = Setup {
+        binary,
+        cpus: (cpu, cpu),
+        directory: directory.path(),
+        sweep: None,
+    };
+    let started = Pair::start(&setup, &interrupt);
+    assert!(matches!(started, Err(Trouble::Broken(_))), "{started:?}");
+}
+
+#[test]
+fn a_worker_of_another_protocol_says_so() {
+    let (control, theirs) = seqpacket_pair().unwrap();
+    let (meet, stage) = (seqpacket_pair().unwrap().0, Stage::create().unwrap());
+    let mut worker = Command::new(binary())
+        .args([WORKER, &std::process::id().to_string()])
+        .stdin(Stdio::from(theirs))
+        .spawn()
+        .unwrap();
+    let version = protocol::VERSION + 1;
+    let directory = std::env::temp_dir();
+    let welcome = Welcome {
+        version,
+        side: Side::Client,
+        cpu: None,
+        two_cpus: false,
+        directory,
+        tag: 0,
+    };
+    protocol::send(&control, &welcome, &[meet.as_fd(), stage.as_fd()]).unwrap();
+    let (hello, _) = protocol::receive::<Hello>(&control).unwrap();
+    assert_eq!(hello.version, protocol::VERSION);
+    assert!(hello.failed.is_some_and(|why| why.contains("protocol")));
+    assert!(worker.wait().unwrap().success(), "it leaves in peace");
+}
+
+#[test]
+fn every_mechanism_has_a_raw_reference() {
+    for family in mechanisms::all()
+        .iter()
+        .filter(|family| family.role == Role::Mechanism)
+    {
+        let raw = family.makers.iter().any(|maker| maker.name == "raw");
+        assert!(raw, "{} has nothing to be compared with", family.name);
+    }
+}

@@ -1,0 +1,312 @@
+//! The reports, made from synthetic runs: whole, empty, single and nonsensical ones.
+
+mod synthetic;
+
+use std::{fs, path::Path};
+
+use ipc_bench::{
+    report,
+    results::{Interval, Run, Unmeasured},
+};
+
+/// Everything a run can be turned into.
+fn all(run: &Run) -> [String; 4] {
+    [
+        report::page(run),
+        report::summary(run),
+        report::readme_table(run),
+        report::terminal(run, 100, false),
+    ]
+}
+
+#[test]
+fn three_files_are_written_and_the_json_reads_back() {
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("synthetic-report");
+    let run = synthetic::run();
+    let paths = report::write(&run, &dir).expect("the temporary directory is writable");
+    assert_eq!(paths.len(), 3);
+    let json = fs::read_to_string(&paths[2]).expect("it was just written");
+    let again: Run = serde_json::from_str(&json).expect("it was written by serde");
+    assert!(
+        report::page(&again) == report::page(&run),
+        "the same run makes the same page"
+    );
+}
+
+#[test]
+fn an_error_names_the_path() {
+    let run = synthetic::empty();
+    let error = report::write(&run, Path::new("/dev/null/reports")).expect_err("no directory");
+    assert!(error.to_string().contains("/dev/null/reports"), "{error}");
+}
+
+#[test]
+fn the_page_is_well_formed_and_needs_nothing_else() {
+    let runs = [
+        ("all", synthetic::run()),
+        ("no", synthetic::empty()),
+        ("one", single()),
+        ("nonsense", nonsense()),
+    ];
+    for (name, run) in runs {
+        let page = report::page(&run);
+        // Left where a person can look at them.
+        let file = format!("{}/{}-cells.html", env!("CARGO_TARGET_TMPDIR"), name);
+        fs::write(&file, &page).expect("the temporary directory is writable");
+        for bad in [
+            "http:", "https:", "url(", "@import", "src=", "<link", "NaN", "inf\"",
+        ] {
+            assert!(!page.contains(bad), "`{bad}` in the page");
+        }
+        for element in [
+            "section", "table", "details", "svg", "figure", "div", "span", "text",
+        ] {
+            let opened = page.matches(&format!("<{element}>")).count()
+                + page.matches(&format!("<{element} ")).count();
+            let closed = page.matches(&format!("</{element}>")).count();
+            assert_eq!(opened, closed, "<{element}>");
+        }
+        for anchor in page.split("href=\"#").skip(1) {
+            let id = anchor.split('"').next().unwrap_or_default();
+            assert!(page.contains(&format!("id=\"{id}\"")), "nothing at #{id}");
+        }
+    }
+}
+
+#[test]
+fn the_terminal_keeps_its_width() {
+    for width in [60, 80, 100] {
+        for run in [synthetic::run(), synthetic::empty(), single(), nonsense()] {
+            for line in report::terminal(&run, width, false).lines() {
+                assert!(line.chars().count() <= width, "{width}: `{line}`");
+            }
+        }
+    }
+    assert!(!report::terminal(&synthetic::run(), 100, false).contains('\u{1b}'));
+    assert!(report::terminal(&synthetic::run(), 100, true).contains("\u{1b}[1m"));
+}
+
+#[test]
+fn an_empty_run_says_that_it_cannot_advise() {
+    for text in all(&synthetic::empty()) {
+        assert!(text.contains("No "), "{text}");
+    }
+    let page = report::page(&synthetic::empty());
+    assert!(page.contains("cannot advise on anything"));
+    assert!(page.contains("The run holds no floor probe."));
+    assert!(!page.contains("<svg"));
+}
+
+#[test]
+fn one_cell_answers_one_question() {
+    let text = report::terminal(&single(), 100, false);
+    assert!(
+        text.contains("no other mechanism to compare with"),
+        "{text}"
+    );
+    assert!(text.contains("no candidate was measured"), "{text}");
+}
+
+#[test]
+fn nonsense_is_shown_as_missing() {
+    for text in all(&nonsense()) {
+        assert!(text.contains('–'), "{text}");
+        for word in ["NaN", " inf", "-1"] {
+            let figures = text
+                .split(['>', '|', '\n'])
+                .any(|part| part.trim() == word.trim());
+            assert!(!figures, "{word}");
+        }
+    }
+}
+
+#[test]
+fn the_answer_follows_the_figures() {
+    let answer = |run: &Run| {
+        let text = report::terminal(run, 100, false);
+        let at = text
+            .find("How sure the answer is for 64 B")
+            .expect("64 B was measured");
+        let line = text[at..]
+            .lines()
+            .find(|l| l.contains("CPU free, one core"));
+        line.expect("each need has a line").to_owned()
+    };
+    let mut run = synthetic::run();
+    let before = answer(&run);
+    for cell in &mut run.cells {
+        if cell.mechanism == "udp" {
+            cell.latency.p50 /= 100.0;
+            cell.times_floor.value /= 100.0;
+            cell.times_floor.low /= 100.0;
+            cell.times_floor.high /= 100.0;
+        }
+    }
+    assert!(!before.contains("udp"), "{before}");
+    assert!(answer(&run).contains("udp"), "{}", answer(&run));
+}
+
+#[test]
+fn candidates_within_the_interval_are_named() {
+    let mut run = synthetic::run();
+    run.cells
+        .retain(|cell| ["pipe", "fifo"].contains(&cell.mechanism.as_str()));
+    let text = report::terminal(&run, 100, false);
+    assert!(text.contains("not told apart: fifo"), "{text}");
+}
+
+#[test]
+fn a_spinner_is_not_proposed_where_the_cpu_must_stay_free() {
+    let mut run = single();
+    run.cells[0].wakes = 0.0;
+    let text = report::terminal(&run, 100, false);
+    assert!(text.contains("kept its CPUs busy"), "{text}");
+}
+
+#[test]
+fn a_run_of_mere_wakers_still_answers() {
+    let mut run = synthetic::run();
+    run.cells.retain(|cell| cell.mechanism == "eventfd");
+    let text = report::terminal(&run, 100, false);
+    let answer = text
+        .lines()
+        .find(|line| line.contains("a wake-up without data"));
+    assert!(
+        answer.is_some_and(|line| line.contains("eventfd (raw)")),
+        "{text}"
+    );
+}
+
+#[test]
+fn one_size_is_no_growth() {
+    let mut run = synthetic::run();
+    run.cells.retain(|cell| cell.size_bytes == 64);
+    assert!(report::page(&run).contains("there is no growth to draw"));
+}
+
+#[test]
+fn too_few_slices_rank_nobody() {
+    let mut run = synthetic::run();
+    for cell in run
+        .cells
+        .iter_mut()
+        .filter(|cell| cell.mechanism == "shm-ring")
+    {
+        cell.times_floor.n = 3;
+        cell.messages_per_second.n = 3;
+        cell.bytes_per_second.n = 3;
+    }
+    let text = report::terminal(&run, 100, false);
+    assert!(
+        text.contains("too few slices to rank: shm-ring (raw)"),
+        "{text}"
+    );
+    assert!(text.contains("[n=3]"), "{text}");
+    let answer = text.lines().skip_while(|line| !line.starts_with("ANSWER"));
+    assert!(
+        !answer.into_iter().any(|line| line.contains("shm-ring")),
+        "{text}"
+    );
+}
+
+#[test]
+fn what_was_left_out_is_named_beside_the_answer() {
+    let text = report::terminal(&synthetic::run(), 100, false);
+    assert!(text.contains("not measured: posix-mq"), "{text}");
+}
+
+#[test]
+fn hostile_names_stay_text() {
+    let mut run = single();
+    let evil = "<script>alert(1)</script>|`x`\u{1b}[2J\n";
+    run.cells[0].mechanism = evil.to_owned();
+    run.cells[0].floor = evil.to_owned();
+    run.machine.facts.push((evil.to_owned(), evil.to_owned()));
+    run.unmeasured.push(Unmeasured {
+        what: evil.to_owned(),
+        why: evil.to_owned(),
+    });
+    run.verdict.sentence = evil.to_owned();
+    run.arguments = vec![evil.to_owned()];
+    let [page, summary, readme, terminal] = all(&run);
+    assert!(!page.contains("<script>alert"));
+    for text in [summary, readme] {
+        assert!(
+            !text.contains("<script>") && !text.contains("|`x`"),
+            "{text}"
+        );
+    }
+    assert!(!terminal.contains('\u{1b}'));
+}
+
+/// One blocking cell and nothing else.
+fn single() -> Run {
+    let mut run = synthetic::run();
+    run.cells
+        .retain(|c| c.mechanism == "pipe" && c.maker == "raw");
+    run.cells.truncate(1);
+    run.floors.clear();
+    run.ratios.clear();
+    run.probes.truncate(1);
+    run
+}
+
+/// Every figure is one that cannot be.
+fn nonsense() -> Run {
+    let mut run = synthetic::run();
+    let bad = [
+        f64::NAN,
+        f64::INFINITY,
+        0.0,
+        -1.0,
+        f64::NEG_INFINITY,
+        f64::MAX,
+        f64::MIN_POSITIVE,
+    ];
+    let mut next = bad.iter().copied().cycle();
+    let mut bad = || next.next().unwrap_or(0.0);
+    for cell in &mut run.cells {
+        let latency = &mut cell.latency;
+        let figures = [
+            &mut latency.p50,
+            &mut latency.p90,
+            &mut latency.p99,
+            &mut latency.max,
+            &mut cell.cpu_seconds_per_million,
+            &mut cell.wakes,
+        ];
+        for figure in figures {
+            *figure = bad();
+        }
+        latency.curve = vec![(bad(), bad()), (50.0, bad()), (200.0, 1.0)];
+        cell.times_floor = Interval {
+            value: bad(),
+            low: bad(),
+            high: bad(),
+            n: 0,
+        };
+        cell.bytes_per_second = Interval {
+            value: bad(),
+            low: bad(),
+            high: bad(),
+            n: 0,
+        };
+    }
+    for ratio in &mut run.ratios {
+        (ratio.value, ratio.low, ratio.high) = (bad(), bad(), bad());
+    }
+    for floor in &mut run.floors {
+        floor.nanoseconds = Interval {
+            value: bad(),
+            low: bad(),
+            high: bad(),
+            n: 0,
+        };
+    }
+    for probe in &mut run.probes {
+        (probe.at_seconds, probe.nanoseconds) = (bad(), bad());
+    }
+    run.measuring_seconds = f64::NAN;
+    run.verdict.floor_drift = f64::NAN;
+    run
+}
