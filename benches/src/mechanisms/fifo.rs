@@ -59,8 +59,12 @@ fn connect(side: Side, meet: &Meet, shape: &Shape) -> io::Result<Box<dyn Endpoin
 }
 
 fn connect_ours(side: Side, meet: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> {
-    let to_server = meet.directory().join(format!("ours-to-server-{}", meet.tag()));
-    let to_client = meet.directory().join(format!("ours-to-client-{}", meet.tag()));
+    let to_server = meet
+        .directory()
+        .join(format!("ours-to-server-{}", meet.tag()));
+    let to_client = meet
+        .directory()
+        .join(format!("ours-to-client-{}", meet.tag()));
     let pipes = match side {
         Side::Server => {
             let (inbound, outbound) = (ipc_pipe::create(to_server)?, ipc_pipe::create(to_client)?);
@@ -75,7 +79,10 @@ fn connect_ours(side: Side, meet: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoi
             meet.recv()?;
             let (outbound, inbound) = (ipc_pipe::open(to_server)?, ipc_pipe::open(to_client)?);
             let rx = inbound.receiver()?;
-            Pipes { tx: outbound.sender()?, rx }
+            Pipes {
+                tx: outbound.sender()?,
+                rx,
+            }
         }
     };
     Ok(Box::new(Ours::new(pipes)))
