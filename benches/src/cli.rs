@@ -17,7 +17,7 @@ use crate::{
     pair::{Trouble, WORKER},
     placement::{self, Cpus, SPINNER},
     plan::{DEFAULT_SIZES, FULL_SIZES, Selection},
-    report,
+    report, residue,
     results::MakerKind,
     run,
     scenario::Scenario,
@@ -140,6 +140,7 @@ fn command(arguments: &Arguments) -> ExitCode {
         Ok(selection) => selection,
         Err(why) => return fail(&why, USAGE),
     };
+    residue::sweep(&families);
     let done = match &arguments.against {
         Some(base) => compared(arguments, &selection, &families, base),
         None => measured(arguments, &selection, &families),

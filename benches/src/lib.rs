@@ -22,6 +22,7 @@ pub mod plan;
 pub mod progress;
 pub mod protocol;
 pub mod report;
+pub mod residue;
 pub mod results;
 mod rounds;
 pub mod run;

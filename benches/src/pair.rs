@@ -295,11 +295,23 @@ fn wait_readable(
     Ok([ready[0], ready[1]])
 }
 
-/// A number that no other live pair has: the process number and a small counter (29 bits).
+/// How many pairs of one process have tags of their own.
+const TAGS: u32 = 0x80;
+
+/// The tags of the pairs of a process: its number and a small counter (29 bits).
+pub fn tags_of(process: u32) -> impl Iterator<Item = u32> {
+    (0..TAGS).map(move |count| (process.wrapping_mul(TAGS) | count) & 0x1fff_ffff)
+}
+
+/// A tag that no other live pair has.
 fn next_tag() -> u32 {
     static COUNTER: AtomicU32 = AtomicU32::new(0);
-    (std::process::id() << 7 | COUNTER.fetch_add(1, Ordering::Relaxed) & 0x7f) & 0x1fff_ffff
+    let count = COUNTER.fetch_add(1, Ordering::Relaxed) % TAGS;
+    (std::process::id().wrapping_mul(TAGS) | count) & 0x1fff_ffff
 }
+
+/// What the name of a run's directory begins with, before the number of its process.
+pub const DIRECTORY_PREFIX: &str = "ipc-bench-";
 
 /// A directory of this run alone, removed with all its names when dropped.
 #[derive(Debug)]
@@ -311,7 +323,7 @@ impl Directory {
         static COUNTER: AtomicU32 = AtomicU32::new(0);
         loop {
             let number = COUNTER.fetch_add(1, Ordering::Relaxed);
-            let name = format!("ipc-bench-{}-{number}", std::process::id());
+            let name = format!("{DIRECTORY_PREFIX}{}-{number}", std::process::id());
             let path = std::env::temp_dir().join(name);
             match fs::DirBuilder::new().mode(0o700).create(&path) {
                 Ok(()) => return Ok(Directory(path)),
