@@ -169,7 +169,7 @@ fn answer(run: &Run, need: Need, size_bytes: usize) -> Result<Pick<'_>, String> 
     if candidates.is_empty() {
         return Err("no candidate was measured".to_owned());
     }
-    if matches!(need, Need::SleepingApart | Need::SleepingTogether) {
+    if need.waits_asleep() {
         candidates.retain(|cell| sleeps(cell));
     }
     let mut pick = pick(need, &candidates)

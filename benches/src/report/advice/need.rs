@@ -9,6 +9,9 @@ use crate::{
     results::{Cell, Interval, Placement},
 };
 
+/// How much a blocking round trip between two cores varies from one moment to the next.
+const BETWEEN_CORES: f64 = 0.1;
+
 /// What somebody may want most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Need {
@@ -91,6 +94,11 @@ impl Need {
         }
     }
 
+    /// Whether the receiver is to leave its CPU to others while it waits.
+    pub(super) fn waits_asleep(self) -> bool {
+        !matches!(self, Self::Throughput | Self::Spinning)
+    }
+
     pub(super) fn takes(self, cell: &Cell) -> bool {
         self.looks_at(&cell.scenario)
             && self.demands(abilities::of(&cell.mechanism))
@@ -119,8 +127,17 @@ impl Need {
             let of = known(&cell.bytes_per_second)?;
             return Some((1.0 / of.high, 1.0 / of.low));
         }
-        // A histogram has no interval of its own; the paired multiple of the floor has, and is
-        // the same latency in another unit. Else the rate, which is its inverse.
+        let (low, high) = Self::latency_bounds(cell)?;
+        // Mechanisms are not paired with each other, and a blocking round between two cores
+        // varies by 10 % either way from one moment to the next, however many slices it has.
+        let apart = self.waits_asleep() && cell.placement != Placement::SameCore;
+        let spread = if apart { BETWEEN_CORES } else { 0.0 };
+        Some((low * (1.0 - spread), high * (1.0 + spread)))
+    }
+
+    /// A histogram has no interval of its own; the paired multiple of the floor has, and is the
+    /// same latency in another unit. Else the rate, which is its inverse.
+    fn latency_bounds(cell: &Cell) -> Option<(f64, f64)> {
         if let Some(of) = known(&cell.times_floor) {
             let unit = cell.latency.p50 / of.value;
             return Some((of.low * unit, of.high * unit));
