@@ -13,6 +13,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 const HEADER_BYTES: usize = 4;
 /// Memory for received bytes is taken in steps of this many bytes, as they arrive.
 const STEP_BYTES: usize = 64 * 1024;
+/// From here on the rest of a message is read to where it is to go.
+const DIRECT_BYTES: usize = 16 * 1024;
 /// Up to here length and message are joined on the stack: cheaper than a gathered write.
 const SMALL_BYTES: usize = 256;
 /// Up to here they are joined in memory that is kept: above it a copy costs more than a gathered
@@ -153,25 +155,6 @@ impl<T: ByteSource> Framed<T> {
     }
 
     fn recv_until(&self, buffer: &mut [u8], until: Until) -> Result<usize> {
-        self.take(until, |message| match buffer.get_mut(..message.len()) {
-            Some(place) => {
-                place.copy_from_slice(message);
-                Ok(message.len())
-            }
-            None => Err(too_large("recv", message.len(), buffer.len())),
-        })
-    }
-
-    fn recv_vec_until(&self, buffer: &mut Vec<u8>, until: Until) -> Result<()> {
-        self.take(until, |message| {
-            buffer.clear();
-            buffer.extend_from_slice(message);
-            Ok(())
-        })
-    }
-
-    /// Waits for a whole message and hands it to `accept`; it is consumed where that succeeds.
-    fn take<R>(&self, until: Until, accept: impl FnOnce(&[u8]) -> Result<R>) -> Result<R> {
         let _turn = self
             .receiving
             .take(until)
@@ -179,22 +162,84 @@ impl<T: ByteSource> Framed<T> {
         let mut inbox = self.inbox();
         loop {
             if let Some(length) = inbox.complete(self.max_message_bytes)? {
-                let taken = accept(inbox.message(length));
-                if taken.is_ok() {
-                    inbox.consume(HEADER_BYTES + length);
+                let Some(place) = buffer.get_mut(..length) else {
+                    self.note_buffered(&inbox);
+                    return Err(too_large("recv", length, buffer.len()));
+                };
+                place.copy_from_slice(inbox.message(length));
+                inbox.consume(HEADER_BYTES + length);
+                self.note_buffered(&inbox);
+                return Ok(length);
+            }
+            match inbox
+                .announced()
+                .and_then(|length| buffer.get_mut(..length))
+            {
+                Some(place) if inbox.missing_of(place.len()) >= DIRECT_BYTES => {
+                    return self.fill(place, &mut inbox, until);
                 }
-                self.buffered
-                    .store(inbox.may_hold_more(), Ordering::Relaxed);
-                return taken;
+                _ => self.read_more(&mut inbox, until)?,
             }
-            // From here on the descriptor tells of what is missing.
-            self.buffered.store(false, Ordering::Relaxed);
-            let read = self.inner.read_until(inbox.room(), until)?;
-            if read == 0 {
-                return Err(inbox.end());
-            }
-            inbox.filled += read;
         }
+    }
+
+    fn recv_vec_until(&self, buffer: &mut Vec<u8>, until: Until) -> Result<()> {
+        let _turn = self
+            .receiving
+            .take(until)
+            .ok_or_else(|| until.over("recv"))?;
+        let mut inbox = self.inbox();
+        loop {
+            if let Some(length) = inbox.complete(self.max_message_bytes)? {
+                buffer.clear();
+                buffer.extend_from_slice(inbox.message(length));
+                inbox.consume(HEADER_BYTES + length);
+                self.note_buffered(&inbox);
+                return Ok(());
+            }
+            self.read_more(&mut inbox, until)?;
+        }
+    }
+
+    #[inline]
+    fn read_more(&self, inbox: &mut Inbox, until: Until) -> Result<()> {
+        // From here on the descriptor tells of what is missing.
+        self.buffered.store(false, Ordering::Relaxed);
+        match self.inner.read_until(inbox.room(), until)? {
+            0 => Err(inbox.end()),
+            read => {
+                inbox.filled += read;
+                Ok(())
+            }
+        }
+    }
+
+    /// Receives the rest of a large message where it is to go, `place`, without a copy in between.
+    /// What came before the wait ended goes back to the inbox.
+    fn fill(&self, place: &mut [u8], inbox: &mut Inbox, until: Until) -> Result<usize> {
+        self.buffered.store(false, Ordering::Relaxed);
+        let here = inbox.filled - inbox.start - HEADER_BYTES;
+        place[..here].copy_from_slice(inbox.message(here));
+        let mut filled = here;
+        let failure = loop {
+            match self.inner.read_until(&mut place[filled..], until) {
+                Ok(0) => break None,
+                Ok(read) => filled += read,
+                Err(error) => break Some(error),
+            }
+            if filled == place.len() {
+                inbox.consume(HEADER_BYTES + here);
+                return Ok(filled);
+            }
+        };
+        inbox.keep(&place[here..filled]);
+        Err(failure.unwrap_or_else(|| inbox.end()))
+    }
+
+    #[inline]
+    fn note_buffered(&self, inbox: &Inbox) {
+        self.buffered
+            .store(inbox.may_hold_more(), Ordering::Relaxed);
     }
 
     fn inbox(&self) -> MutexGuard<'_, Inbox> {
@@ -225,6 +270,24 @@ impl Inbox {
         Ok((rest.len() >= length).then_some(length))
     }
 
+    /// The length of the first message, of which not all is here.
+    fn announced(&self) -> Option<usize> {
+        let header = self.buffer[self.start..self.filled].first_chunk::<HEADER_BYTES>()?;
+        Some(u32::from_le_bytes(*header) as usize)
+    }
+
+    /// How many bytes of the first message, `length` long, are not here.
+    fn missing_of(&self, length: usize) -> usize {
+        HEADER_BYTES + length - (self.filled - self.start)
+    }
+
+    /// Takes back what was received elsewhere.
+    fn keep(&mut self, bytes: &[u8]) {
+        self.buffer.truncate(self.filled);
+        self.buffer.extend_from_slice(bytes);
+        self.filled = self.buffer.len();
+    }
+
     #[inline]
     fn message(&self, length: usize) -> &[u8] {
         let from = self.start + HEADER_BYTES;
@@ -251,7 +314,8 @@ impl Inbox {
         if self.filled == self.buffer.len() {
             self.make_room();
         }
-        &mut self.buffer[self.filled..]
+        let end = self.buffer.len().min(self.filled + STEP_BYTES);
+        &mut self.buffer[self.filled..end]
     }
 
     #[cold]

@@ -267,3 +267,52 @@ fn threads_may_share_a_framed_sender_and_no_message_mingles() {
         }
     });
 }
+
+#[test]
+fn a_large_message_survives_a_deadline_at_every_stage() {
+    let (mut tx, rx) = Options::new()
+        .capacity_bytes(1 << 20)
+        .pair()
+        .expect("a pipe");
+    let rx = rx.framed();
+    let body: Vec<u8> = (0..300_000).map(|at| (at % 251) as u8).collect();
+    let stream = frame(&body);
+    let mut place = vec![0; body.len()];
+    for step in [1, 4, 5, 1000, 20_000, 70_000, 150_000] {
+        for part in stream.chunks(step) {
+            let early = rx
+                .recv_timeout(&mut place, Duration::ZERO)
+                .expect_err("not whole");
+            assert_eq!(early.kind(), ErrorKind::TimedOut);
+            assert_eq!(
+                rx.try_recv(&mut []).expect_err("not whole").kind(),
+                ErrorKind::WouldBlock
+            );
+            tx.write_all(part).expect("a reader is there");
+        }
+        tx.write_all(&frame(b"next")).expect("a reader is there");
+        place.fill(0);
+        assert_eq!(rx.recv(&mut place).expect("whole"), body.len());
+        assert!(place == body);
+        assert_eq!(rx.recv(&mut place).expect("the next"), 4);
+        assert_eq!(&place[..4], b"next");
+    }
+}
+
+#[test]
+fn a_large_message_cut_at_any_point_is_truncated() {
+    let stream = frame(&vec![7; 100_000]);
+    for end in [1, 3, 4, 5, 16_384, 65_536, 65_540, 99_999, 100_003] {
+        let (mut tx, rx) = Options::new()
+            .capacity_bytes(1 << 18)
+            .pair()
+            .expect("a pipe");
+        tx.write_all(&stream[..end]).expect("a reader is there");
+        drop(tx);
+        let rx = rx.framed();
+        for _ in 0..2 {
+            let error = rx.recv(&mut vec![0; 100_000]).expect_err("cut");
+            assert_eq!(error.kind(), ErrorKind::Truncated, "after {end} bytes");
+        }
+    }
+}
