@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
-use nix::sys::wait::{WaitStatus, waitpid};
+use nix::sys::wait::waitpid;
 use nix::unistd::Pid;
 
 use crate::Outcome;
@@ -95,15 +95,19 @@ fn end_strays() -> usize {
             return ended;
         }
         for stray in strays {
+            ended += usize::from(is_alive(stray));
             // One that is dead already is only waited for; its own children come here next.
             let _ = kill(stray, Signal::SIGKILL);
-            ended += usize::from(waitpid(stray, None).is_ok_and(|status| was_killed(&status)));
+            let _ = waitpid(stray, None);
         }
     }
 }
 
-fn was_killed(status: &WaitStatus) -> bool {
-    matches!(status, WaitStatus::Signaled(_, Signal::SIGKILL, _))
+/// Whether it is anything but a zombie: the state stands behind the name in parentheses.
+fn is_alive(process: Pid) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ")
+        .is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
 }
 
 fn children() -> Vec<Pid> {
