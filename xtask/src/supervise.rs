@@ -8,6 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::waitpid;
 use nix::unistd::Pid;
 
 use crate::Outcome;
@@ -21,6 +22,8 @@ pub(crate) struct Ended {
     /// Both of its streams.
     pub(crate) output: String,
     pub(crate) took: Duration,
+    /// How many processes it left behind, which have been killed.
+    pub(crate) strays: usize,
 }
 
 /// A command to which `--` and a program are to be added: that program dies with this process.
@@ -72,5 +75,53 @@ pub(crate) fn run(command: &mut Command, log: &Path, timeout: Duration) -> Outco
         },
         output: String::from_utf8_lossy(&fs::read(log)?).into_owned(),
         took: started.elapsed(),
+        strays: end_strays(),
     })
+}
+
+/// From here on a process whose parent has died becomes a child of this one, so that what a program
+/// leaves behind, say a stopped process whose tracer was killed, can be found.
+pub(crate) fn adopt_orphans() -> Outcome {
+    nix::sys::prctl::set_child_subreaper(true)?;
+    Ok(())
+}
+
+/// Ends every child of this process; only the adopted ones exist between two runs.
+fn end_strays() -> usize {
+    let mut ended = 0;
+    loop {
+        let strays = children();
+        if strays.is_empty() {
+            return ended;
+        }
+        for stray in strays {
+            ended += usize::from(is_alive(stray));
+            // One that is dead already is only waited for; its own children come here next.
+            let _ = kill(stray, Signal::SIGKILL);
+            let _ = waitpid(stray, None);
+        }
+    }
+}
+
+/// Whether it is anything but a zombie: the state stands behind the name in parentheses.
+fn is_alive(process: Pid) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ")
+        .is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
+}
+
+fn children() -> Vec<Pid> {
+    let tasks = fs::read_dir("/proc/self/task")
+        .into_iter()
+        .flatten()
+        .flatten();
+    let lists = tasks.filter_map(|task| fs::read_to_string(task.path().join("children")).ok());
+    lists
+        .flat_map(|list| {
+            list.split_whitespace()
+                .filter_map(|pid| pid.parse().ok())
+                .collect::<Vec<_>>()
+        })
+        .map(Pid::from_raw)
+        .collect()
 }

@@ -13,6 +13,7 @@ use self::confine::Confinement;
 use self::report::{Report, Tally};
 use self::run::Runner;
 use crate::Outcome;
+use crate::supervise;
 use crate::workspace::{Package, Workspace};
 
 /// Runs unit tests, integration tests, every example and the doctests.
@@ -72,6 +73,7 @@ impl Args {
 
 /// Builds once, runs what was built, then the doctests, and prints the sums.
 pub(crate) fn run(args: &Args) -> Outcome {
+    supervise::adopt_orphans()?;
     let workspace = Workspace::load()?;
     let mut packages: Vec<&Package> = match args.packages.as_slice() {
         [] => workspace.packages.iter().collect(),

@@ -143,6 +143,12 @@ impl<'a> Runner<'a> {
         File::create(&self.skips)?;
         command.env(SKIPS_VARIABLE, &self.skips);
         let ended = supervise::run(command, &self.log, self.timeout)?;
+        if ended.strays > 0 {
+            println!(
+                "note: killed {} processes that the next one left behind",
+                ended.strays
+            );
+        }
         Ok((ended, fs::read_to_string(&self.skips)?))
     }
 }
