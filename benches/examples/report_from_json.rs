@@ -5,6 +5,8 @@ use std::{env, error::Error, fs, io::IsTerminal as _, path::Path, process::ExitC
 
 use ipc_bench::{report, results::Run};
 
+const USAGE: &str = "usage: report_from_json RUN.json [DIRECTORY] | --readme RUN.json";
+
 fn main() -> ExitCode {
     let mut arguments: Vec<_> = env::args_os().skip(1).collect();
     let readme = arguments.first().is_some_and(|first| first == "--readme");
@@ -17,8 +19,12 @@ fn main() -> ExitCode {
         }
         [json] => remake(Path::new(json), Path::new("report")),
         [json, out_dir] if !readme => remake(Path::new(json), Path::new(out_dir)),
+        [] => {
+            println!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
         _ => {
-            eprintln!("usage: report_from_json RUN.json [DIRECTORY] | --readme RUN.json");
+            eprintln!("{USAGE}");
             return ExitCode::from(2);
         }
     };

@@ -17,9 +17,9 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// Whether these ids can identify anyone: false where the kernel substituted the overflow
-    /// user or an invisible process. Such a peer must not be authorised by its ids, even when
-    /// our own user id is 65534.
+    /// Whether these ids identify somebody by themselves: false where the kernel may have
+    /// substituted the overflow user or an invisible process. Such a peer must not be authorised
+    /// by its ids, unless it is known that every user of the host exists in our user namespace.
     #[must_use]
     pub const fn identify(self) -> bool {
         self.pid != 0 && self.uid != OVERFLOW_ID

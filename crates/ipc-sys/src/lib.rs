@@ -9,6 +9,7 @@ mod process;
 mod runtime_directory;
 mod sigpipe;
 mod sys;
+mod user_namespace;
 mod wait;
 
 #[cfg(feature = "failpoints")]
@@ -21,5 +22,6 @@ pub use crate::{
     process::Process,
     runtime_directory::RuntimeDirectory,
     sigpipe::{Sigpipe, with_sigpipe_masked},
+    user_namespace::every_user_exists_here,
     wait::{PollFd, PollFlags, retry, wait_any, wait_ready},
 };

@@ -7,7 +7,7 @@ pub use self::claims::*;
 use ipc_core::{Result, TryRecv, TrySend};
 use std::time::{Duration, Instant};
 
-/// A channel as the suite sees it. [`conformance!`](crate::conformance) implements it by calling
+/// A channel as the suite sees it. [`conformance!`](crate::conformance!) implements it by calling
 /// the verbs by name, so that a channel with a stray verb does not compile.
 pub trait Channel {
     /// The end to send into.

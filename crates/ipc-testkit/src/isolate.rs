@@ -2,7 +2,7 @@
 //! test disturbs.
 
 use crate::Snapshot;
-use crate::role::{DONE, spawn_lock};
+use crate::role::{DONE, die_with_parent, spawn_lock};
 use std::process::{Command, ExitStatus, Stdio};
 
 const VARIABLE: &str = "IPC_TESTKIT_ISOLATED";
@@ -33,6 +33,7 @@ macro_rules! isolated {
 pub fn run_isolated(here: &str, body: impl FnOnce()) {
     let test = test_name(here);
     if std::env::var(VARIABLE).is_ok_and(|isolated| isolated == test) {
+        die_with_parent();
         let before = Snapshot::take();
         body();
         before.assert_unchanged();

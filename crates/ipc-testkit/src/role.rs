@@ -55,6 +55,7 @@ pub fn run_role(parts: &[(&str, Part)]) {
     let Ok(role) = std::env::var(ROLE) else {
         return;
     };
+    die_with_parent();
     let stage = Stage::from_environment();
     if role == "hold" {
         hold(stage);
@@ -196,6 +197,12 @@ impl Role {
         assert_eq!(end, Ok(0), "the role never came up");
         child
     }
+}
+
+/// A test that is killed takes what it has started with it.
+pub(crate) fn die_with_parent() {
+    let kill = Some(Signal::KILL);
+    let _ = rustix::process::set_parent_process_death_signal(kill);
 }
 
 /// Children start one at a time: between fork and exec a child holds a copy of every descriptor,

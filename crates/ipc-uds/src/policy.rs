@@ -1,6 +1,7 @@
 //! Who is let in: decided by what the kernel says of a peer, before user code sees it.
 
 use crate::peer::Peer;
+use ipc_core::Credentials;
 use std::fmt;
 use std::sync::Arc;
 
@@ -57,7 +58,7 @@ impl Policy {
         let ids = peer.credentials();
         match &self.0 {
             Rule::Anyone => true,
-            _ if !ids.identify() => false,
+            _ if !identifies(ids) => false,
             Rule::SameUser => ids.uid == rustix::process::geteuid().as_raw(),
             Rule::Users(users) => users.contains(&ids.uid),
             Rule::Custom(test) => test(peer),
@@ -67,6 +68,11 @@ impl Policy {
     pub(crate) const fn lets_anyone_in(&self) -> bool {
         matches!(self.0, Rule::Anyone)
     }
+}
+
+/// The overflow user stands for anybody but where every user of the host exists: there it is one.
+fn identifies(ids: Credentials) -> bool {
+    ids.identify() || (ids.pid != 0 && ipc_sys::every_user_exists_here())
 }
 
 impl Default for Policy {

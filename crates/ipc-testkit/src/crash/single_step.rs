@@ -20,10 +20,10 @@ pub fn single_step(
     mut look: impl FnMut(u64) -> bool,
 ) -> Result<u64, String> {
     let mut copy = Forked::new(|| {
-        let traced = ptrace::traceme().is_ok();
-        // The first stop: from here on each instruction is stepped.
+        // Without a tracer nobody would wake it from its first stop.
+        assert!(ptrace::traceme().is_ok(), "tracing is not allowed");
+        // From here on each instruction is stepped.
         let _ = nix::sys::signal::raise(Signal::SIGSTOP);
-        assert!(traced, "tracing is not allowed");
         operation();
         let _ = nix::sys::signal::raise(Signal::SIGSTOP);
     });
@@ -48,6 +48,10 @@ pub fn single_step(
             }
             WaitStatus::Stopped(_, signal) => {
                 return Err(format!("the operation was signalled: {signal}"));
+            }
+            WaitStatus::Exited(..) if steps == 0 => {
+                copy.forget_reaped();
+                return Err("tracing is not allowed here (ptrace)".into());
             }
             WaitStatus::Exited(..) | WaitStatus::Signaled(..) => {
                 copy.forget_reaped();
