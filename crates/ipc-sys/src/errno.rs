@@ -1,5 +1,6 @@
 //! From the kernel's error numbers to the kinds that a caller asks for.
 
+use crate::sys;
 use ipc_core::{Error, ErrorKind};
 use rustix::io::Errno;
 use std::io;
@@ -52,10 +53,7 @@ fn kind(errno: Errno) -> ErrorKind {
 }
 
 fn descriptor_limit() -> String {
-    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
-    limit
-        .current
-        .map_or_else(|| "unlimited".into(), |n| n.to_string())
+    sys::descriptor_limit().map_or_else(|| "many".into(), |limit| limit.to_string())
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The system calls that have no safe wrapper: signal dispositions and masks.
+//! The system calls that have no safe wrapper: signal dispositions, masks and a limit.
 
 #![allow(unsafe_code)]
 
@@ -82,4 +82,15 @@ fn sigpipe_is_pending() -> bool {
     unsafe { libc::sigpending(&mut set) };
     // SAFETY: `set` is initialised and SIGPIPE is a valid number (sigismember(3)).
     unsafe { libc::sigismember(&set, libc::SIGPIPE) == 1 }
+}
+
+/// How many descriptors this process may have; `None` where a sandbox forbids to ask.
+pub(crate) fn descriptor_limit() -> Option<u64> {
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: `limit` is valid for writes (getrlimit(2)).
+    let asked = unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) };
+    (asked == 0 && limit.rlim_cur != libc::RLIM_INFINITY).then_some(limit.rlim_cur)
 }
