@@ -4,6 +4,7 @@
 mod bench;
 mod build_matrix;
 mod ci;
+mod crash;
 mod deny;
 mod docs;
 mod release;
@@ -38,6 +39,7 @@ enum Command {
     Bench(bench::Args),
     Build(build_matrix::Args),
     Ci(ci::Args),
+    Crash(crash::Args),
     /// Checks licences, advisories and sources of the dependencies with cargo-deny.
     Deny,
     /// Builds the documentation with warnings as errors and checks the links of every Markdown
@@ -72,6 +74,7 @@ fn run(command: Command) -> Outcome {
         Command::Bench(args) => bench::run(args),
         Command::Build(args) => build_matrix::run(&args),
         Command::Ci(args) => ci::run(&args),
+        Command::Crash(args) => crash::run(&args),
         Command::Deny => deny::run(),
         Command::Docs => docs::run(),
         Command::Release(args) => release::run(&args),

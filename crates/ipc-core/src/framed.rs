@@ -219,7 +219,6 @@ impl<T: ByteSource> Framed<T> {
     fn fill(&self, place: &mut [u8], inbox: &mut Inbox, until: Until) -> Result<usize> {
         self.buffered.store(false, Ordering::Relaxed);
         let here = inbox.filled - inbox.start - HEADER_BYTES;
-        place[..here].copy_from_slice(inbox.message(here));
         let mut filled = here;
         let failure = loop {
             match self.inner.read_until(&mut place[filled..], until) {
@@ -228,6 +227,8 @@ impl<T: ByteSource> Framed<T> {
                 Err(error) => break Some(error),
             }
             if filled == place.len() {
+                // Last, and so once for each message, in however many pieces it came.
+                place[..here].copy_from_slice(inbox.message(here));
                 inbox.consume(HEADER_BYTES + here);
                 return Ok(filled);
             }
@@ -283,9 +284,12 @@ impl Inbox {
 
     /// Takes back what was received elsewhere.
     fn keep(&mut self, bytes: &[u8]) {
-        self.buffer.truncate(self.filled);
-        self.buffer.extend_from_slice(bytes);
-        self.filled = self.buffer.len();
+        let end = self.filled + bytes.len();
+        if end > self.buffer.len() {
+            self.buffer.resize(end + STEP_BYTES, 0);
+        }
+        self.buffer[self.filled..end].copy_from_slice(bytes);
+        self.filled = end;
     }
 
     #[inline]
