@@ -4,7 +4,7 @@ use crate::header::Header;
 use crate::protection::{add_seals, protection_of, seals_of};
 use crate::region::{Inner, Memory};
 use crate::sys::Mapping;
-use crate::{Backing, Options, Protection, Region, file};
+use crate::{Backing, Options, Protection, Region, file, system_v};
 use ipc_core::{Error, ErrorKind, Result};
 use ipc_sys::{above_stdio, os_error};
 use rustix::fs::{MemfdFlags, SealFlags};
@@ -16,7 +16,8 @@ pub(crate) fn make(options: &Options) -> Result<Region> {
     let backing = options.backing.unwrap_or(Backing::Memory);
     match backing {
         Backing::Memory | Backing::HugePages => {}
-        Backing::SystemV | Backing::Posix | Backing::File => {
+        Backing::SystemV => return system_v::anonymous(options),
+        Backing::Posix | Backing::File => {
             return refuse("this backing has a name: take create, open or open_or_create");
         }
     }

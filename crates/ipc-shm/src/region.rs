@@ -1,6 +1,7 @@
 //! A region: bytes that several processes share, reached without ever trusting them.
 
 use crate::header::{DATA_OFFSET, HEADER_BYTES, Header};
+use crate::named::Name;
 use crate::sys::{Mapping, Unchanging};
 use crate::{Backing, Options, file};
 use ipc_core::{Error, ErrorKind, Result};
@@ -36,6 +37,7 @@ pub struct Region(pub(crate) Arc<Inner>);
 pub(crate) struct Inner {
     // Unmapped before the name goes and the descriptor's locks are dropped.
     pub(crate) memory: Memory,
+    pub(crate) name: Option<Name>,
     pub(crate) fd: Option<OwnedFd>,
     pub(crate) header: Header,
     pub(crate) backing: Backing,
@@ -80,6 +82,7 @@ impl Inner {
         };
         Self {
             memory,
+            name: None,
             fd,
             header,
             backing: Backing::Memory,
@@ -210,7 +213,8 @@ impl Region {
         if found != self.0.header {
             return corrupt("its header is another region's now");
         }
-        let Ok(fd) = self.fd("verify") else {
+        let Ok(fd) = self.as_fd() else {
+            // The size of a System V segment is the kernel's word.
             return Ok(());
         };
         let stat = rustix::fs::fstat(fd).map_err(|errno| os_error("verify", errno))?;
@@ -218,7 +222,7 @@ impl Region {
         if (stat.st_size as u64) < end {
             return corrupt("a peer has truncated it");
         }
-        if !file::is_reserved(&stat, end) {
+        if self.0.backing != Backing::File && !file::is_reserved(&stat, end) {
             return corrupt("a peer has punched a hole into it");
         }
         Ok(())
@@ -260,6 +264,18 @@ impl Region {
             Err(Errno::INVAL) => Err(Error::new("advise", ErrorKind::Unsupported)
                 .hint("this kernel does not take the advice for this memory")),
             Err(errno) => Err(os_error("advise", errno)),
+        }
+    }
+
+    /// Removes the name, where this process made the object and the name still means it; whether
+    /// it did. Those attached keep the region.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Denied`] without the right to write to the directory.
+    pub fn unlink(&self) -> Result<bool> {
+        match (&self.0.name, &self.0.fd) {
+            (Some(name), Some(fd)) => name.unlink(fd.as_fd(), self.0.segment),
+            _ => Ok(false),
         }
     }
 

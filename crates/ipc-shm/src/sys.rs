@@ -249,8 +249,6 @@ pub(crate) struct Segment {
     pub(crate) size_bytes: usize,
     pub(crate) uid: u32,
     pub(crate) mode: u32,
-    pub(crate) key: i32,
-    pub(crate) attached: u64,
 }
 
 /// Makes a segment under `key`, which must be new; [`libc::IPC_PRIVATE`] always is.
@@ -278,8 +276,6 @@ pub(crate) fn stat_segment(id: i32) -> rustix::io::Result<Segment> {
         size_bytes: stat.shm_segsz,
         uid: stat.shm_perm.uid,
         mode: stat.shm_perm.mode.into(),
-        key: stat.shm_perm.__key,
-        attached: stat.shm_nattch,
     })
 }
 
