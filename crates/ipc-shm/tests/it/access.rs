@@ -1,6 +1,6 @@
 //! Reading, writing and atomics in every backing, at and beyond the bounds.
 
-use crate::named::{Named, NAMED};
+use crate::named::{NAMED, Named};
 use ipc_shm::{Advice, Backing, ErrorKind, Options, Region};
 use ipc_testkit::{isolated, skip};
 use std::sync::atomic::Ordering;
@@ -51,14 +51,23 @@ fn exercise(region: &Region, mapped: bool) {
 }
 
 fn exercise_atomics(region: &Region) {
-    region.atomic_u64(SIZE - 8 - SIZE % 8).expect("inside").store(7, Ordering::Release);
+    region
+        .atomic_u64(SIZE - 8 - SIZE % 8)
+        .expect("inside")
+        .store(7, Ordering::Release);
     for offset in [1, 2, 3, 5] {
         let error = region.atomic_u32(offset).expect_err("off the alignment");
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
     }
     for offset in [SIZE, SIZE - 1, SIZE - 3, usize::MAX - 3, usize::MAX & !7] {
-        assert_eq!(region.atomic_u32(offset).expect_err("beyond").kind(), ErrorKind::InvalidInput);
-        assert_eq!(region.atomic_u64(offset).expect_err("beyond").kind(), ErrorKind::InvalidInput);
+        assert_eq!(
+            region.atomic_u32(offset).expect_err("beyond").kind(),
+            ErrorKind::InvalidInput
+        );
+        assert_eq!(
+            region.atomic_u64(offset).expect_err("beyond").kind(),
+            ErrorKind::InvalidInput
+        );
     }
     let word = region.atomic_u32(64).expect("inside");
     word.store(41, Ordering::SeqCst);
@@ -68,7 +77,10 @@ fn exercise_atomics(region: &Region) {
     region.read_at(64, &mut bytes).expect("inside");
     assert_eq!(u32::from_ne_bytes(bytes), 42);
     let again = region.clone();
-    again.atomic_u64(72).expect("inside").store(9, Ordering::SeqCst);
+    again
+        .atomic_u64(72)
+        .expect("inside")
+        .store(9, Ordering::SeqCst);
     assert_eq!(region.load_u64(72, Ordering::SeqCst).expect("inside"), 9);
 }
 
@@ -94,7 +106,10 @@ fn every_named_backing_can_be_used_to_its_bounds() {
             let mapped = trust || kind == Backing::SystemV;
             exercise(&named.options.create(&named.name).expect("made"), mapped);
             exercise(&named.options.open(&named.name).expect("found"), mapped);
-            assert_eq!(named.options.open(&named.name).expect("found").backing(), kind);
+            assert_eq!(
+                named.options.open(&named.name).expect("found").backing(),
+                kind
+            );
             named.options.unlink(&named.name).expect("there");
         }
     }
@@ -102,7 +117,10 @@ fn every_named_backing_can_be_used_to_its_bounds() {
 
 #[test]
 fn huge_pages_work_or_say_that_the_host_has_none() {
-    let made = Options::new().size_bytes(SIZE).backing(Backing::HugePages).anonymous();
+    let made = Options::new()
+        .size_bytes(SIZE)
+        .backing(Backing::HugePages)
+        .anonymous();
     match made {
         Ok(region) => exercise(&region, true),
         Err(error) => {
@@ -123,12 +141,22 @@ fn a_read_only_handle_reads_and_never_writes() {
         .expect("a region");
     assert!(reader.is_read_only() && !region.is_read_only());
     assert_eq!(reader.load_u32(0, Ordering::Acquire).expect("inside"), 7);
-    assert_eq!(reader.write_at(0, b"x").expect_err("read-only").kind(), ErrorKind::Denied);
-    assert_eq!(reader.atomic_u32(0).expect_err("read-only").kind(), ErrorKind::Denied);
+    assert_eq!(
+        reader.write_at(0, b"x").expect_err("read-only").kind(),
+        ErrorKind::Denied
+    );
+    assert_eq!(
+        reader.atomic_u32(0).expect_err("read-only").kind(),
+        ErrorKind::Denied
+    );
     region.write_at(0, &8u32.to_ne_bytes()).expect("inside");
     assert_eq!(reader.load_u32(0, Ordering::Acquire).expect("inside"), 8);
     let by_descriptor = region.to_read_only_fd().expect("a descriptor");
-    assert!(Region::from_fd(by_descriptor).expect("a region").is_read_only());
+    assert!(
+        Region::from_fd(by_descriptor)
+            .expect("a region")
+            .is_read_only()
+    );
 }
 
 #[test]

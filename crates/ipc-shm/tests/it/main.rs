@@ -3,6 +3,7 @@
 mod access;
 mod crash;
 mod fallbacks;
+mod fork;
 mod growth;
 mod headers;
 mod host;

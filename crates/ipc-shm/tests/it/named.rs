@@ -30,7 +30,12 @@ impl Named {
             _ => name.into(),
         };
         let options = options_of(backing, dir.path());
-        Self { name, options, owner, _dir: dir }
+        Self {
+            name,
+            options,
+            owner,
+            _dir: dir,
+        }
     }
 
     /// Where the object, or the key file, stands.
@@ -65,7 +70,10 @@ impl Drop for Named {
 
 fn options_of(backing: Backing, dir: &Path) -> Options {
     let mut options = Options::new();
-    options.backing(backing).size_bytes(4096).directory(dir.join("run"));
+    options
+        .backing(backing)
+        .size_bytes(4096)
+        .directory(dir.join("run"));
     options
 }
 
@@ -90,14 +98,20 @@ fn a_name_is_made_once_found_often_and_removed_by_its_maker_alone() {
         let made = named.options.create(&named.name).expect("new");
         let again = named.options.create(&named.name).expect_err("exists");
         assert_eq!(again.kind(), ErrorKind::AlreadyExists, "{again}");
-        assert!(again.to_string().contains(&*named.path().to_string_lossy()), "{again}");
+        assert!(
+            again.to_string().contains(&*named.path().to_string_lossy()),
+            "{again}"
+        );
         made.write_at(5, b"shared").expect("inside");
         let opened = named.options.open_or_create(&named.name).expect("found");
         let mut copy = [0; 6];
         opened.read_at(5, &mut copy).expect("inside");
         assert_eq!(&copy, b"shared");
         assert!(named.options.is_live(&named.name).expect("asked"));
-        assert!(!opened.unlink().expect("no error"), "it has not made the object");
+        assert!(
+            !opened.unlink().expect("no error"),
+            "it has not made the object"
+        );
         assert!(made.unlink().expect("it has"));
         assert!(!made.unlink().expect("no error"), "only once");
         made.read_at(5, &mut copy).expect("those attached keep it");
@@ -131,12 +145,17 @@ fn a_newer_owner_of_the_name_is_never_unlinked() {
         std::fs::remove_file(named.path()).expect("somebody takes the name away");
         let second = named.options.create(&named.name).expect("new again");
         second.write_at(0, b"second").expect("inside");
-        assert!(!first.unlink().expect("no error"), "the name is another's now");
+        assert!(
+            !first.unlink().expect("no error"),
+            "the name is another's now"
+        );
         named.options.open(&named.name).expect("still there");
         assert!(second.unlink().expect("its own"));
         if let Some(id) = first.id() {
             // Without its key file only the id leads to the first one.
-            let status = std::process::Command::new("ipcrm").args(["-m", &id.to_string()]).status();
+            let status = std::process::Command::new("ipcrm")
+                .args(["-m", &id.to_string()])
+                .status();
             assert!(status.is_ok_and(|status| status.success()), "segment {id}");
         }
     }
@@ -162,7 +181,10 @@ fn of_many_racing_creators_one_makes_it_and_all_get_the_same() {
             let children: Vec<_> = (0..CREATORS)
                 .map(|at| named.role("racing creator", kind).argument(at).spawn())
                 .collect();
-            let region = named.options.open_or_create(&named.name).expect("one of us makes it");
+            let region = named
+                .options
+                .open_or_create(&named.name)
+                .expect("one of us makes it");
             children.into_iter().for_each(ipc_testkit::Child::done);
             let mut marks = [0; CREATORS];
             region.read_at(0, &mut marks).expect("inside");
@@ -176,19 +198,52 @@ fn nothing_but_a_region_of_ours_is_opened_and_what_is_there_stays_as_it_is() {
     isolated!({
         for kind in NAMED {
             let named = Named::new(kind);
-            drop(named.options.create(&named.name).expect("makes the directory, too"));
+            drop(
+                named
+                    .options
+                    .create(&named.name)
+                    .expect("makes the directory, too"),
+            );
             named.options.unlink(&named.name).expect("there");
             let path = named.path();
             let victim = named._dir.join("victim");
             std::fs::write(&victim, "precious").expect("ours");
             let squats: [(&str, &dyn Fn(), ErrorKind); 9] = [
-                ("a file", &|| std::fs::write(&path, "precious").expect("ours"), ErrorKind::Corrupt),
-                ("zeros", &|| std::fs::write(&path, [0; 9000]).expect("ours"), ErrorKind::Corrupt),
-                ("ones", &|| std::fs::write(&path, [255; 9000]).expect("ours"), ErrorKind::Corrupt),
-                ("seven bytes", &|| std::fs::write(&path, b"ipc-shm").expect("ours"), ErrorKind::Corrupt),
-                ("a link", &|| symlink(&victim, &path).expect("ours"), ErrorKind::WrongType),
-                ("a dangling link", &|| symlink("nowhere", &path).expect("ours"), ErrorKind::WrongType),
-                ("a directory", &|| std::fs::create_dir(&path).expect("ours"), ErrorKind::WrongType),
+                (
+                    "a file",
+                    &|| std::fs::write(&path, "precious").expect("ours"),
+                    ErrorKind::Corrupt,
+                ),
+                (
+                    "zeros",
+                    &|| std::fs::write(&path, [0; 9000]).expect("ours"),
+                    ErrorKind::Corrupt,
+                ),
+                (
+                    "ones",
+                    &|| std::fs::write(&path, [255; 9000]).expect("ours"),
+                    ErrorKind::Corrupt,
+                ),
+                (
+                    "seven bytes",
+                    &|| std::fs::write(&path, b"ipc-shm").expect("ours"),
+                    ErrorKind::Corrupt,
+                ),
+                (
+                    "a link",
+                    &|| symlink(&victim, &path).expect("ours"),
+                    ErrorKind::WrongType,
+                ),
+                (
+                    "a dangling link",
+                    &|| symlink("nowhere", &path).expect("ours"),
+                    ErrorKind::WrongType,
+                ),
+                (
+                    "a directory",
+                    &|| std::fs::create_dir(&path).expect("ours"),
+                    ErrorKind::WrongType,
+                ),
                 (
                     "a socket",
                     &|| drop(std::os::unix::net::UnixListener::bind(&path).expect("ours")),
@@ -208,7 +263,11 @@ fn nothing_but_a_region_of_ours_is_opened_and_what_is_there_stays_as_it_is() {
                 assert_refused(&named, kind_of_error, what);
                 let _ = std::fs::remove_file(&path);
                 let _ = std::fs::remove_dir(&path);
-                assert_eq!(std::fs::read(&victim).expect("there"), b"precious", "{what}");
+                assert_eq!(
+                    std::fs::read(&victim).expect("there"),
+                    b"precious",
+                    "{what}"
+                );
             }
         }
     });
@@ -229,7 +288,11 @@ fn assert_refused(named: &Named, kind: ErrorKind, what: &str) {
     stale.replace_stale(true);
     for options in [&named.options, &stale] {
         let error = options.create(&named.name).map(drop).expect_err(what);
-        assert_eq!(error.kind(), ErrorKind::AlreadyExists, "create, {what}: {error}");
+        assert_eq!(
+            error.kind(),
+            ErrorKind::AlreadyExists,
+            "create, {what}: {error}"
+        );
     }
     assert!(named.path().symlink_metadata().is_ok(), "{what} stays");
 }
@@ -240,7 +303,10 @@ fn strangers_and_foreign_owners_are_refused_unless_they_are_meant() {
         let mut named = Named::new(kind);
         drop(named.options.create(&named.name).expect("new"));
         std::fs::set_permissions(named.path(), PermissionsExt::from_mode(0o622)).expect("ours");
-        let error = named.options.open(&named.name).expect_err("strangers may write");
+        let error = named
+            .options
+            .open(&named.name)
+            .expect_err("strangers may write");
         assert_eq!(error.kind(), ErrorKind::Denied, "{error}");
         named.options.mode(0o622);
         named.options.open(&named.name).expect("it is meant");
@@ -263,21 +329,44 @@ fn strangers_and_foreign_owners_are_refused_unless_they_are_meant() {
 #[test]
 fn names_keep_the_grammar_and_errors_show_no_control_characters() {
     let options = Options::new();
-    for nasty in ["", "/", "..", ".hidden", "-rf", "a/b", "a\nb", "é", &"n".repeat(101)] {
+    for nasty in [
+        "",
+        "/",
+        "..",
+        ".hidden",
+        "-rf",
+        "a/b",
+        "a\nb",
+        "é",
+        &"n".repeat(101),
+    ] {
         let error = options.open(nasty).expect_err(nasty);
         assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
-        assert!(error.to_string().chars().all(|c| !c.is_control()), "{error:?}");
+        assert!(
+            error.to_string().chars().all(|c| !c.is_control()),
+            "{error:?}"
+        );
     }
     let dir = TempDir::new();
     let mut options = Options::new();
     options.backing(Backing::File).size_bytes(10);
-    for name in ["new\nline", "é", "-rf", "with space", "...", &"n".repeat(255)] {
+    for name in [
+        "new\nline",
+        "é",
+        "-rf",
+        "with space",
+        "...",
+        &"n".repeat(255),
+    ] {
         let path = dir.join(name);
         drop(options.create(&path).expect("any bytes make a path"));
         options.open(&path).expect("found");
         options.unlink(&path).expect("there");
         let error = options.open(&path).expect_err("gone");
-        assert!(error.to_string().chars().all(|c| !c.is_control()), "{error:?}");
+        assert!(
+            error.to_string().chars().all(|c| !c.is_control()),
+            "{error:?}"
+        );
     }
     for name in ["a\0b", &"n".repeat(256)] {
         let error = options.create(dir.join(name)).expect_err("no path");
@@ -291,7 +380,10 @@ fn what_only_sealed_memory_can_do_is_refused_elsewhere() {
         let named = Named::new(kind);
         for options in [
             named.options.clone().growable_to_bytes(1 << 20),
-            named.options.clone().protection(ipc_shm::Protection::ReadOnly),
+            named
+                .options
+                .clone()
+                .protection(ipc_shm::Protection::ReadOnly),
             named.options.clone().narrowable(true),
             named.options.clone().read_only(true),
             named.options.clone().size_bytes(0),
