@@ -16,6 +16,8 @@ mod stage;
 mod sys;
 mod system_v;
 mod typed;
+#[cfg(feature = "shared-memory")]
+mod upstream;
 
 pub use crate::{
     backing::Backing,

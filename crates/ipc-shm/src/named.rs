@@ -46,6 +46,22 @@ impl Name {
         lock(fd, MAKER, Lock::Release)?;
         removed
     }
+
+    /// The name of an object that is open as `fd`, made by this process or by another.
+    pub(crate) fn of(
+        path: PathBuf,
+        fd: BorrowedFd<'_>,
+        made: bool,
+        unlink_on_drop: bool,
+    ) -> Result<Self> {
+        let stat = rustix::fs::fstat(fd).map_err(|errno| os_error("open", errno))?;
+        Ok(Self {
+            path,
+            inode: Inode::from(&stat),
+            maker: made.then(std::process::id),
+            unlink_on_drop,
+        })
+    }
 }
 
 impl Drop for Inner {
@@ -201,17 +217,12 @@ fn finish(fd: OwnedFd, path: &Path, options: &Options, header: &Header) -> Resul
             return Err(error.on(path.display()));
         }
     };
-    let stat = rustix::fs::fstat(&fd).map_err(|errno| os_error("create", errno))?;
+    let name = Name::of(path.to_path_buf(), fd.as_fd(), true, options.unlink_on_drop)?;
     lock(fd.as_fd(), MAKER, Lock::Release)?;
     let mut inner = Inner::new(memory, Some(fd), header, header.size_bytes);
     inner.backing = backing_of(options);
     inner.segment = segment;
-    inner.name = Some(Name {
-        path: path.to_path_buf(),
-        inode: Inode::from(&stat),
-        maker: Some(std::process::id()),
-        unlink_on_drop: options.unlink_on_drop,
-    });
+    inner.name = Some(name);
     Ok(inner.into())
 }
 
@@ -245,7 +256,7 @@ pub(crate) fn publish(fd: BorrowedFd<'_>, header: &Header) -> Result<()> {
 /// Attaches an object that is whole and on which we share the `ATTACHED` lock.
 fn attach(fd: OwnedFd, path: PathBuf, options: &Options) -> Result<Region> {
     let header = attach::read_header(fd.as_fd(), options.layout)?;
-    let stat = rustix::fs::fstat(&fd).map_err(|errno| os_error("open", errno))?;
+    let name = Name::of(path, fd.as_fd(), false, false)?;
     let backing = backing_of(options);
     let mut inner = match backing {
         Backing::SystemV => system_v::attach_key(fd, &header, options)?,
@@ -265,12 +276,7 @@ fn attach(fd: OwnedFd, path: PathBuf, options: &Options) -> Result<Region> {
     if options.trust_peers && options.read_only {
         inner.unchanging = Some(Unchanging::by_trust());
     }
-    inner.name = Some(Name {
-        path,
-        inode: Inode::from(&stat),
-        maker: None,
-        unlink_on_drop: false,
-    });
+    inner.name = Some(name);
     Ok(inner.into())
 }
 
@@ -325,7 +331,7 @@ fn check_sealable(options: &Options) -> Result<()> {
     Ok(())
 }
 
-fn lock(fd: BorrowedFd<'_>, byte: u64, kind: Lock) -> Result<bool> {
+pub(crate) fn lock(fd: BorrowedFd<'_>, byte: u64, kind: Lock) -> Result<bool> {
     match set_lock(fd, byte, kind) {
         Err(Errno::NOLCK | Errno::OPNOTSUPP | Errno::INVAL) => {
             Err(Error::new("lock", ErrorKind::Unsupported)

@@ -211,6 +211,27 @@ impl Options {
             = open_or_create_until(name: impl AsRef<Path>) -> Region
     }
 
+    /// Makes the segment `os_id` of [`size_bytes`](Options::size_bytes) for programs that use
+    /// the crate `shared_memory`, which must be new. Such programs know no header and no seals:
+    /// they are trusted not to truncate it.
+    ///
+    /// # Errors
+    /// As [`create`](Options::create).
+    #[cfg(feature = "shared-memory")]
+    pub fn create_trusted_shared_memory(&self, os_id: &str) -> Result<Region> {
+        crate::upstream::create(os_id, self)
+    }
+
+    /// Opens the segment `os_id` that a program has made with the crate `shared_memory`. It is
+    /// trusted not to truncate it: if it does, this process ends by SIGBUS.
+    ///
+    /// # Errors
+    /// As [`open`](Options::open), but that there is no header to check.
+    #[cfg(feature = "shared-memory")]
+    pub fn open_trusted_shared_memory(&self, os_id: &str) -> Result<Region> {
+        crate::upstream::open(os_id, self)
+    }
+
     /// Removes the object `name` whoever made it; those attached keep it. The user's word, so no
     /// check of who lives.
     ///

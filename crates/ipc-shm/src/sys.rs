@@ -22,13 +22,28 @@ pub(crate) struct Mapping {
     kind: Kind,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 enum Kind {
     Descriptor,
     Segment,
+    /// Mapped by another crate, which unmaps it when this is dropped.
+    #[cfg(feature = "shared-memory")]
+    Upstream(#[expect(dead_code, reason = "kept for its drop")] Upstream),
 }
 
-// SAFETY: a mapping belongs to the process, not to a thread.
+/// A mapping of the crate `shared_memory`.
+#[cfg(feature = "shared-memory")]
+struct Upstream(#[expect(dead_code, reason = "kept for its drop")] shared_memory::Shmem);
+
+#[cfg(feature = "shared-memory")]
+impl std::fmt::Debug for Upstream {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Shmem")
+    }
+}
+
+// SAFETY: a mapping belongs to the process, not to a thread; an upstream one is a pointer, a
+// descriptor and strings, of which nothing is bound to a thread either.
 unsafe impl Send for Mapping {}
 // SAFETY: what threads may do through a shared reference is to copy (`copy::racing`, to which a
 // concurrent write is allowed), to use atomics, and to borrow bytes that nobody can write.
@@ -78,6 +93,20 @@ impl Mapping {
             start,
             len,
             writable,
+            kind,
+        })
+    }
+
+    /// Takes over what the crate `shared_memory` has mapped.
+    #[cfg(feature = "shared-memory")]
+    pub(crate) fn of_upstream(mapped: shared_memory::Shmem) -> Result<Self> {
+        let len = mapped.len();
+        let start = NonNull::new(mapped.as_ptr()).ok_or_else(|| os_error("map", Errno::NOMEM))?;
+        let kind = Kind::Upstream(Upstream(mapped));
+        Ok(Self {
+            start,
+            len,
+            writable: true,
             kind,
         })
     }
@@ -164,7 +193,10 @@ impl Mapping {
 
 impl Drop for Mapping {
     fn drop(&mut self) {
-        match self.kind {
+        match &self.kind {
+            // Its own drop unmaps, once, when this one is over.
+            #[cfg(feature = "shared-memory")]
+            Kind::Upstream(_) => {}
             Kind::Descriptor => {
                 // SAFETY: mapped by `of_descriptor` with this length; whatever borrows from it
                 // borrows from `self`.

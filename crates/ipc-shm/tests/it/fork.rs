@@ -61,3 +61,22 @@ pub(crate) fn remove_segment(id: i32) {
     // SAFETY: the command ignores the buffer (shmctl(2)).
     unsafe { libc::shmctl(id, libc::IPC_RMID, std::ptr::null_mut()) };
 }
+
+/// The first word of a segment of the crate `shared_memory`, as its programs reach it.
+#[cfg(feature = "shared-memory")]
+pub(crate) fn word_of(segment: &shared_memory::Shmem) -> &std::sync::atomic::AtomicU32 {
+    // SAFETY: the mapping begins on a page, has more than 4 bytes, and lives as long as
+    // `segment`; all programs of the test touch this word by atomics alone.
+    unsafe { std::sync::atomic::AtomicU32::from_ptr(segment.as_ptr().cast()) }
+}
+
+/// Writes `bytes` at `offset` of a segment of the crate `shared_memory`.
+#[cfg(feature = "shared-memory")]
+pub(crate) fn fill(segment: &shared_memory::Shmem, offset: usize, bytes: &[u8]) {
+    assert!(offset + bytes.len() <= segment.len());
+    // SAFETY: inside the mapping, as checked above.
+    let to = unsafe { segment.as_ptr().add(offset) };
+    // SAFETY: as above; the two do not overlap, and nobody reads these bytes before the word says
+    // that they are there.
+    unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), to, bytes.len()) };
+}

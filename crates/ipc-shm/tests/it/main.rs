@@ -14,6 +14,16 @@ mod protection;
 mod system_v;
 mod two_processes;
 mod typed;
+#[cfg(feature = "shared-memory")]
+mod upstream;
+
+#[cfg(feature = "shared-memory")]
+use upstream::program as upstream_program;
+
+#[cfg(not(feature = "shared-memory"))]
+fn upstream_program(_stage: ipc_testkit::Stage) {
+    panic!("this role needs the feature shared-memory");
+}
 
 ipc_testkit::roles! {
     "attach and answer" => two_processes::attach_and_answer,
@@ -24,5 +34,6 @@ ipc_testkit::roles! {
     "widen" => protection::try_to_widen,
     "scribble" => hostile::scribble,
     "truncate" => hostile::truncate_often,
+    "upstream program" => upstream_program,
     "killed creator" => crash::create_until_killed,
 }
