@@ -79,7 +79,7 @@ pub(crate) fn is_reserved(stat: &Stat, end: u64) -> bool {
 }
 
 fn fill(fd: BorrowedFd<'_>, from: u64, to: u64) -> Result<()> {
-    const ZEROS: [u8; 1 << 16] = [0; 1 << 16];
+    static ZEROS: [u8; 1 << 16] = [0; 1 << 16];
     let mut at = from;
     while at < to {
         let length = (ZEROS.len() as u64).min(to - at) as usize;

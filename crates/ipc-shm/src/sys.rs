@@ -182,6 +182,13 @@ impl Mapping {
         unsafe { rustix::mm::madvise(self.at(0, len).as_ptr().cast(), len, advice) }
     }
 
+    /// Where the user's bytes are, for a measurement.
+    #[cfg(test)]
+    pub(crate) fn whole(&self) -> *mut u8 {
+        let user = crate::DATA_OFFSET;
+        self.at(user, self.len - user).as_ptr()
+    }
+
     #[inline]
     fn at(&self, offset: usize, len: usize) -> NonNull<u8> {
         let inside = offset.checked_add(len).is_some_and(|end| end <= self.len);
