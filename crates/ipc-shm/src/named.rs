@@ -38,11 +38,11 @@ impl Name {
         if self.maker != Some(std::process::id()) || !lock(fd, MAKER, Lock::Exclusive)? {
             return Ok(false);
         }
-        let removed = unlink_same("unlink", &self.path, self.inode);
-        if let (Ok(true), Some(id)) = (&removed, segment) {
-            // Gone already is as good.
+        if let Some(id) = segment {
+            // First: a key file without a segment is taken over, a segment without one is lost.
             let _ = crate::sys::remove_segment(id);
         }
+        let removed = unlink_same("unlink", &self.path, self.inode);
         lock(fd, MAKER, Lock::Release)?;
         removed
     }
@@ -292,10 +292,10 @@ fn memory(fd: &OwnedFd, total: usize, options: &Options) -> Result<Memory> {
 /// Removes an object on which we hold the `MAKER` lock, and gives the lock back.
 fn remove(fd: &OwnedFd, path: &Path, options: &Options) -> Result<()> {
     let stat = rustix::fs::fstat(fd).map_err(|errno| os_error("unlink", errno))?;
-    let removed = unlink_same("unlink", path, Inode::from(&stat))?;
-    if removed && backing_of(options) == Backing::SystemV {
+    if backing_of(options) == Backing::SystemV && place::is_at(path, fd.as_fd())? {
         system_v::remove_of(fd.as_fd());
     }
+    unlink_same("unlink", path, Inode::from(&stat))?;
     lock(fd.as_fd(), MAKER, Lock::Release)?;
     Ok(())
 }
