@@ -39,26 +39,28 @@ pub(crate) fn make(options: &Options) -> Result<Region> {
         .map_err(|errno| os_error("create region", errno))?;
     // Only now is there memory; where there is not enough, it is an error and never a SIGBUS.
     file::reserve(fd.as_fd(), 0, total as u64).map_err(|error| explain(error, backing))?;
-    // Neither the last page's rest nor a growing region's tail is ever shorter than this.
+    let mapping = Mapping::of_descriptor(fd.as_fd(), whole, true, options.prefault)
+        .map_err(|error| explain(error, backing))?;
+    mapping.write(0, &header.encode());
+    // Only now, since FUTURE_WRITE would refuse our own mapping; nobody else has the file yet.
+    add_seals(fd.as_fd(), seals(options, &header))?;
+    let mut inner = Inner::new(Memory::Mapped(mapping), Some(fd), header, header.size_bytes);
+    inner.backing = backing;
+    Ok(inner.into())
+}
+
+fn seals(options: &Options, header: &Header) -> SealFlags {
     let mut seals = SealFlags::SHRINK;
     if !header.is_growable() {
         seals |= SealFlags::GROW;
     }
-    add_seals(fd.as_fd(), seals)?;
-    let mapping = Mapping::of_descriptor(fd.as_fd(), whole, true, options.prefault)
-        .map_err(|error| explain(error, backing))?;
-    mapping.write(0, &header.encode());
-    let mut seals = SealFlags::empty();
     if options.protection == Protection::ReadOnly {
         seals |= SealFlags::FUTURE_WRITE;
     }
     if !options.narrowable {
         seals |= SealFlags::SEAL;
     }
-    add_seals(fd.as_fd(), seals)?;
-    let mut inner = Inner::new(Memory::Mapped(mapping), Some(fd), header, header.size_bytes);
-    inner.backing = backing;
-    Ok(inner.into())
+    seals
 }
 
 fn memory_file(backing: Backing) -> Result<OwnedFd> {

@@ -334,3 +334,51 @@ fn checked(outcome: i32) -> rustix::io::Result<i32> {
 fn last_errno() -> Errno {
     Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::fs::{FallocateFlags, MemfdFlags};
+    use std::time::Instant;
+
+    /// What a region of `bytes` costs without this crate: memory file, reserve, map, prefault.
+    fn bare(bytes: usize) -> (std::os::fd::OwnedFd, Mapping) {
+        let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+        let fd = rustix::fs::memfd_create("bare", flags).expect("memory");
+        let nothing = FallocateFlags::empty();
+        rustix::fs::fallocate(&fd, nothing, 0, bytes as u64).expect("memory");
+        let mapping = Mapping::of_descriptor(fd.as_fd(), bytes, true, true).expect("addresses");
+        (fd, mapping)
+    }
+
+    #[test]
+    #[ignore = "a measurement: cargo test --release -p ipc-shm --lib -- --ignored --nocapture"]
+    fn making_beside_the_bare_calls() {
+        for shift in [12, 14, 16, 18, 20, 22, 24] {
+            let bytes = 1usize << shift;
+            let repeat = (1usize << 22 >> shift).clamp(4, 400);
+            let mut options = crate::Options::new();
+            options.size_bytes(bytes).prefault(true);
+            let time = |work: &dyn Fn()| {
+                let start = Instant::now();
+                (0..repeat).for_each(|_| work());
+                start.elapsed().as_secs_f64()
+            };
+            let mut ratios: Vec<f64> = (0..41)
+                .map(|_| {
+                    let bare = time(&|| {
+                        let (_fd, mapping) = bare(bytes);
+                        mapping.write(0, b"first use");
+                    });
+                    let ours = time(&|| {
+                        let region = options.anonymous().expect("memory");
+                        region.write_at(0, b"first use").expect("inside");
+                    });
+                    ours / bare
+                })
+                .collect();
+            ratios.sort_by(f64::total_cmp);
+            println!("{bytes:>10} {:>8.3} of the bare calls", ratios[20]);
+        }
+    }
+}

@@ -1,7 +1,7 @@
 //! Reading, writing and atomics in every backing, at and beyond the bounds.
 
 use crate::named::{NAMED, Named};
-use ipc_shm::{Advice, Backing, ErrorKind, Options, Region};
+use ipc_shm::{Advice, Backing, ErrorKind, Options, Protection, Region};
 use ipc_testkit::{isolated, skip};
 use std::sync::atomic::Ordering;
 
@@ -122,13 +122,43 @@ fn huge_pages_work_or_say_that_the_host_has_none() {
         .backing(Backing::HugePages)
         .anonymous();
     match made {
-        Ok(region) => exercise(&region, true),
+        Ok(region) => {
+            exercise(&region, true);
+            exercise_huge(&region);
+        }
         Err(error) => {
             assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
             assert!(error.to_string().contains("nr_hugepages"), "{error}");
             skip!("{error}");
         }
     }
+}
+
+fn exercise_huge(many_writers: &Region) {
+    let fd = many_writers.to_fd().expect("a copy");
+    let error = Region::from_fd(fd).expect_err("a punched page may not come back");
+    assert_eq!(error.kind(), ErrorKind::Denied, "{error}");
+    let mut options = Options::new();
+    options
+        .size_bytes(SIZE)
+        .backing(Backing::HugePages)
+        .protection(Protection::ReadOnly);
+    let region = options.anonymous().expect("one page more");
+    region.write_at(0, b"huge").expect("inside");
+    let peer = Region::from_fd(region.to_fd().expect("a copy")).expect("a region");
+    assert_eq!(
+        (peer.backing(), peer.len_bytes()),
+        (Backing::HugePages, SIZE)
+    );
+    let mut copy = [0; 4];
+    peer.read_at(0, &mut copy).expect("inside");
+    assert_eq!(&copy, b"huge");
+    peer.verify().expect("whole");
+    let error = options
+        .size_bytes(1 << 39)
+        .anonymous()
+        .expect_err("not so many pages");
+    assert_eq!(error.kind(), ErrorKind::NoSpace, "{error}");
 }
 
 #[test]
