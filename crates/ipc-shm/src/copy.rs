@@ -9,6 +9,9 @@
 /// From this length on the processor's own string copy, slow to start, is the fastest.
 #[cfg(target_arch = "x86_64")]
 const STRING_FROM: usize = 2048;
+/// The same where the processor has 32-byte registers.
+#[cfg(target_arch = "x86_64")]
+const STRING_FROM_AVX: usize = 8192;
 
 /// Copies `len` bytes from `from` to `to`.
 ///
@@ -25,6 +28,10 @@ pub(crate) unsafe fn racing(from: *const u8, to: *mut u8, len: usize) {
     } else if len < 64 {
         // SAFETY: the caller's promise, handed on; `len` is at least 16.
         unsafe { by_16(from, to, len) };
+    } else if len >= 256 && len < STRING_FROM_AVX && std::arch::is_x86_feature_detected!("avx") {
+        // SAFETY: the caller's promise, handed on; `len` is at least 256, and the processor has
+        // the instructions.
+        unsafe { by_128(from, to, len) };
     } else if len < STRING_FROM {
         // SAFETY: the caller's promise, handed on; `len` is at least 64.
         unsafe { by_64(from, to, len) };
@@ -116,6 +123,50 @@ unsafe fn by_64(from: *const u8, to: *mut u8, len: usize) {
             b = out(xmm_reg) _,
             c = out(xmm_reg) _,
             d = out(xmm_reg) _,
+            options(nostack)
+        );
+    };
+}
+
+/// # Safety
+/// As [`racing`], `len` is at least 128, and the processor has AVX.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx")]
+#[inline(never)] // Its end clears registers that a caller with AVX may use.
+unsafe fn by_128(from: *const u8, to: *mut u8, len: usize) {
+    // SAFETY: as in `by_16`, with 128 bytes in place of 16.
+    unsafe {
+        core::arch::asm!(
+            ".p2align 5",
+            "2:",
+            "vmovups {a}, [{from} + {at}]",
+            "vmovups {b}, [{from} + {at} + 32]",
+            "vmovups {c}, [{from} + {at} + 64]",
+            "vmovups {d}, [{from} + {at} + 96]",
+            "vmovups [{to} + {at}], {a}",
+            "vmovups [{to} + {at} + 32], {b}",
+            "vmovups [{to} + {at} + 64], {c}",
+            "vmovups [{to} + {at} + 96], {d}",
+            "sub {at}, -128",
+            "cmp {at}, {last}",
+            "jb 2b",
+            "vmovups {a}, [{from} + {last}]",
+            "vmovups {b}, [{from} + {last} + 32]",
+            "vmovups {c}, [{from} + {last} + 64]",
+            "vmovups {d}, [{from} + {last} + 96]",
+            "vmovups [{to} + {last}], {a}",
+            "vmovups [{to} + {last} + 32], {b}",
+            "vmovups [{to} + {last} + 64], {c}",
+            "vmovups [{to} + {last} + 96], {d}",
+            "vzeroupper",
+            from = in(reg) from,
+            to = in(reg) to,
+            at = inout(reg) 0usize => _,
+            last = in(reg) len - 128,
+            a = out(ymm_reg) _,
+            b = out(ymm_reg) _,
+            c = out(ymm_reg) _,
+            d = out(ymm_reg) _,
             options(nostack)
         );
     };
@@ -230,7 +281,7 @@ mod tests {
 
     #[test]
     fn every_length_and_alignment_is_copied_whole_and_nothing_beside_it() {
-        let source: Vec<u8> = (0..3100u32).map(|n| (n * 7 + 1) as u8).collect();
+        let source: Vec<u8> = (0..8300u32).map(|n| (n * 7 + 1) as u8).collect();
         for len in (0..80).chain([
             127, 128, 129, 255, 256, 511, 512, 513, 2047, 2048, 2049, 3000,
         ]) {
