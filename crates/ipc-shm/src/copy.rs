@@ -28,7 +28,7 @@ pub(crate) unsafe fn racing(from: *const u8, to: *mut u8, len: usize) {
     } else if len < 64 {
         // SAFETY: the caller's promise, handed on; `len` is at least 16.
         unsafe { by_16(from, to, len) };
-    } else if len >= 256 && len < STRING_FROM_AVX && std::arch::is_x86_feature_detected!("avx") {
+    } else if (256..STRING_FROM_AVX).contains(&len) && std::arch::is_x86_feature_detected!("avx") {
         // SAFETY: the caller's promise, handed on; `len` is at least 256, and the processor has
         // the instructions.
         unsafe { by_128(from, to, len) };
