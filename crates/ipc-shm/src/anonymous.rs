@@ -137,10 +137,17 @@ impl Region {
     /// Sees what peers have grown the region to, and returns it.
     ///
     /// # Errors
-    /// [`ErrorKind::Corrupt`] where the size is one that no growing makes.
+    /// [`ErrorKind::Corrupt`] where the size is one that no growing makes, or a peer has made
+    /// the region longer without memory behind it.
     pub fn refresh(&self) -> Result<usize> {
         if self.0.header.is_growable() {
-            let len = crate::attach::grown_len(self.as_fd()?, &self.0.header, self.backing())?;
+            let (fd, backing) = (self.as_fd()?, self.backing());
+            let len = crate::attach::grown_len(fd, &self.0.header, backing)?;
+            let stat = rustix::fs::fstat(fd).map_err(|errno| os_error("refresh", errno))?;
+            if !file::is_reserved(&stat, backing.total_bytes(len)? as u64) {
+                return Err(Error::new("refresh", ErrorKind::Corrupt)
+                    .hint("a peer has left or punched a hole in it"));
+            }
             self.0.raise_len(len);
         }
         Ok(self.len_bytes())

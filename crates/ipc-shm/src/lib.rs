@@ -10,8 +10,10 @@ mod layout;
 mod named;
 mod options;
 mod place;
+mod probe;
 mod protection;
 mod region;
+mod residence;
 mod stage;
 mod sys;
 mod system_v;
@@ -24,8 +26,10 @@ pub use crate::{
     header::{DATA_OFFSET, FORMAT_VERSION, MAX_SIZE_BYTES},
     layout::layout_hash,
     options::Options,
+    probe::{Probe, probe},
     protection::Protection,
-    region::{Advice, Region},
+    region::Region,
+    residence::Advice,
 };
 pub use ipc_core::{Error, ErrorKind, Result};
 

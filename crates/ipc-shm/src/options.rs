@@ -102,7 +102,7 @@ impl Options {
         self
     }
 
-    /// Permission bits of an object that is made, exactly these whatever the umask; 0600 by
+    /// Permission bits of a named object or a System V segment that is made, exactly these whatever the umask; 0600 by
     /// default.
     pub fn mode(&mut self, bits: u32) -> &mut Self {
         self.mode = Some(bits);

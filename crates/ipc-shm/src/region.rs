@@ -6,7 +6,6 @@ use crate::sys::{Mapping, Unchanging};
 use crate::{Backing, Options, file};
 use ipc_core::{Error, ErrorKind, Result};
 use ipc_sys::os_error;
-use rustix::io::Errno;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
@@ -56,24 +55,6 @@ pub(crate) enum Memory {
     Mapped(Mapping),
     /// By system calls, which say in an error what a mapping says by SIGBUS.
     Called,
-}
-
-/// What the kernel is told about the use of a region.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Advice {
-    /// Nothing special.
-    Normal,
-    /// Read from the beginning to the end.
-    Sequential,
-    /// Read here and there.
-    Random,
-    /// Used soon.
-    WillNeed,
-    /// Transparent huge pages are welcome.
-    HugePages,
-    /// Left out of core dumps.
-    NotInDumps,
 }
 
 impl Inner {
@@ -226,45 +207,6 @@ impl Region {
         Ok(())
     }
 
-    /// Keeps the region in memory, out of swap.
-    ///
-    /// # Errors
-    /// [`ErrorKind::LimitReached`] names the limit; [`ErrorKind::Unsupported`] where it is not
-    /// mapped.
-    #[doc(alias = "mlock")]
-    pub fn lock_in_memory(&self) -> Result<()> {
-        let mapping = self.mapping("lock in memory")?;
-        mapping.lock(self.end()).map_err(|errno| {
-            let error = os_error("lock in memory", errno);
-            match errno {
-                Errno::NOMEM | Errno::AGAIN | Errno::PERM => {
-                    Error::new("lock in memory", ErrorKind::LimitReached)
-                        .caused_by(errno.into())
-                        .hint(
-                            "it is above what this process may lock (RLIMIT_MEMLOCK); raise the \
-                         limit with `ulimit -l`",
-                        )
-                }
-                _ => error,
-            }
-        })
-    }
-
-    /// Tells the kernel how the region will be used; it never drops contents.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Unsupported`] where it is not mapped, or the kernel lacks the advice.
-    #[doc(alias = "madvise")]
-    pub fn advise(&self, advice: Advice) -> Result<()> {
-        let mapping = self.mapping("advise")?;
-        match mapping.advise(self.end(), advice) {
-            Ok(()) => Ok(()),
-            Err(Errno::INVAL) => Err(Error::new("advise", ErrorKind::Unsupported)
-                .hint("this kernel does not take the advice for this memory")),
-            Err(errno) => Err(os_error("advise", errno)),
-        }
-    }
-
     /// Removes the name, where this process made the object and the name still means it; whether
     /// it did. Those attached keep the region.
     ///
@@ -395,7 +337,7 @@ impl Region {
     }
 
     /// Where the object ends now.
-    fn end(&self) -> usize {
+    pub(crate) fn end(&self) -> usize {
         self.0.start + self.len_bytes()
     }
 

@@ -136,7 +136,7 @@ fn wait_until_seen(named: &Named, round: u32) {
 }
 
 /// What a creator leaves that died after so many of its steps.
-fn half_made(path: &Path, step: usize) -> OwnedFd {
+pub(crate) fn half_made(path: &Path, step: usize) -> OwnedFd {
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
     let fd = rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR).expect("new");
     if step > 0 {

@@ -75,3 +75,93 @@ fn each_call_that_fails_is_an_error_and_leaves_nothing() {
         assert_eq!(error.kind(), ErrorKind::Denied, "{error}");
     });
 }
+
+#[test]
+fn the_probe_says_what_this_host_lacks() {
+    isolated!({
+        let here = ipc_shm::probe();
+        assert!(here.memory_files);
+        deny_where(libc::SYS_memfd_create, 1, 8, 8, libc::EINVAL);
+        let older = ipc_shm::probe();
+        assert!(older.memory_files && !older.no_exec_seal, "{older:?}");
+    });
+}
+
+/// One failing call in a child of its own: typed errors, no panic, and no descriptor more.
+fn sweep(call: i64, errno: i32) {
+    crate::fork::in_child(|| {
+        let mut named = crate::named::Named::new(Backing::Posix);
+        let region = ipc_shm::anonymous(10_000).expect("before");
+        let fds = || std::fs::read_dir("/proc/self/fd").expect("mounted").count();
+        let before = fds();
+        deny(call, errno);
+        let mut attempts: Vec<ipc_shm::Result<()>> = vec![
+            ipc_shm::anonymous(10_000).map(drop),
+            Options::new()
+                .size_bytes(9)
+                .backing(Backing::SystemV)
+                .anonymous()
+                .map(drop),
+            region.to_read_only_fd().map(drop),
+            region.to_fd().and_then(Region::from_fd).map(drop),
+            region.verify(),
+        ];
+        for trust in [false, true] {
+            named.options.trust_peers(trust);
+            attempts.push(named.options.open_or_create(&named.name).map(drop));
+            attempts.push(named.options.create(&named.name).map(drop));
+            attempts.push(named.options.open(&named.name).and_then(|region| {
+                region.write_at(0, b"x")?;
+                region.read_at(0, &mut [0; 9])
+            }));
+            attempts.push(named.options.unlink(&named.name));
+        }
+        for error in attempts.into_iter().filter_map(Result::err) {
+            assert!(!error.to_string().is_empty());
+        }
+        assert_eq!(
+            fds(),
+            before,
+            "descriptors leaked: call {call}, errno {errno}"
+        );
+        // Whatever was left half-made: an unlink that was refused leaves the name behind.
+        let _ = std::fs::remove_file(named.path());
+    });
+}
+
+#[test]
+fn every_call_may_fail_with_every_error() {
+    isolated!({
+        for call in [
+            libc::SYS_memfd_create,
+            libc::SYS_fallocate,
+            libc::SYS_ftruncate,
+            libc::SYS_fchmod,
+            libc::SYS_fcntl,
+            libc::SYS_fstatfs,
+            libc::SYS_mmap,
+            libc::SYS_pread64,
+            libc::SYS_pwrite64,
+            libc::SYS_prlimit64,
+            libc::SYS_shmget,
+            libc::SYS_shmat,
+            libc::SYS_shmctl,
+            libc::SYS_unlinkat,
+        ] {
+            for errno in [
+                libc::EAGAIN,
+                libc::ENOMEM,
+                libc::EMFILE,
+                libc::ENFILE,
+                libc::ENOSPC,
+                libc::EIO,
+                libc::EACCES,
+                libc::EPERM,
+                libc::EINVAL,
+                libc::ENOSYS,
+            ] {
+                sweep(call, errno);
+            }
+        }
+    });
+}

@@ -70,6 +70,29 @@ fn a_peer_that_grows_it_too_far_is_corrupt_and_one_that_shrinks_it_fails() {
     );
     assert_eq!(region.len_bytes(), 1000);
     region.write_at(0, b"unharmed").expect("inside");
+    let region = growable(1000, 1 << 20);
+    let peer = region.to_fd().expect("a copy");
+    rustix::fs::ftruncate(&peer, 1 << 20).expect("growing is open");
+    let error = region.refresh().expect_err("no memory behind it");
+    assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+    let error = Region::from_fd(peer).expect_err("no memory behind it");
+    assert_eq!(error.kind(), ErrorKind::Denied, "{error}");
+}
+
+#[test]
+fn one_who_attaches_may_bound_what_it_grows_to() {
+    let region = growable(1000, 1 << 20);
+    let attach = |most| {
+        let mut options = Options::new();
+        options
+            .growable_to_bytes(most)
+            .attach(region.to_fd().expect("a copy"))
+    };
+    attach(1 << 20).expect("at the bound");
+    assert_eq!(
+        attach((1 << 20) - 1).expect_err("above it").kind(),
+        ErrorKind::TooLarge
+    );
 }
 
 #[test]

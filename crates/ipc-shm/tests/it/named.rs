@@ -169,8 +169,19 @@ fn of_many_racing_creators_one_makes_it_and_all_get_the_same() {
     const CREATORS: usize = 8;
     let _watchdog = watchdog(PATIENCE);
     for kind in NAMED {
-        for _ in 0..3 {
+        for round in 0..4 {
             let named = Named::new(kind);
+            if round % 2 == 1 {
+                // What a dead creator has left: one of them takes it over.
+                drop(
+                    named
+                        .options
+                        .create(&named.name)
+                        .expect("makes the directory, too"),
+                );
+                named.options.unlink(&named.name).expect("there");
+                drop(crate::crash::half_made(&named.path(), round));
+            }
             let children: Vec<_> = (0..CREATORS)
                 .map(|at| named.role("racing creator", kind).argument(at).spawn())
                 .collect();
