@@ -281,6 +281,18 @@ fn flock(byte: u64, lock: Lock) -> libc::flock {
     }
 }
 
+/// The largest file that this process may make, if there is a limit. Where a sandbox forbids to
+/// ask, none is known.
+pub(crate) fn file_size_limit() -> Option<u64> {
+    let mut limit = libc::rlimit {
+        rlim_cur: libc::RLIM_INFINITY,
+        rlim_max: libc::RLIM_INFINITY,
+    };
+    // SAFETY: `limit` is valid for writes (getrlimit(2)); on failure it stays as it is.
+    let asked = unsafe { libc::getrlimit(libc::RLIMIT_FSIZE, &mut limit) };
+    (asked == 0 && limit.rlim_cur != libc::RLIM_INFINITY).then_some(limit.rlim_cur)
+}
+
 /// What the kernel knows of a System V segment.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Segment {
