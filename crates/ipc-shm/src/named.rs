@@ -35,16 +35,17 @@ impl Name {
     /// Removes the name where this process has made the object and it still has this name.
     pub(crate) fn unlink(&self, fd: BorrowedFd<'_>, segment: Option<i32>) -> Result<bool> {
         // A forked child has the handle, but has not made the object.
-        if self.maker != Some(std::process::id()) || !lock(fd, MAKER, Lock::Exclusive)? {
+        if self.maker != Some(std::process::id()) {
             return Ok(false);
         }
+        let Some(_making) = Making::begin(fd)? else {
+            return Err(busy("unlink", &self.path));
+        };
         if let Some(id) = segment {
             // First: a key file without a segment is taken over, a segment without one is lost.
             let _ = crate::sys::remove_segment(id);
         }
-        let removed = unlink_same("unlink", &self.path, self.inode);
-        lock(fd, MAKER, Lock::Release)?;
-        removed
+        unlink_same("unlink", &self.path, self.inode)
     }
 
     /// The name of an object that is open as `fd`, made by this process or by another.
@@ -74,24 +75,49 @@ impl Drop for Inner {
     }
 }
 
+/// The `MAKER` lock, for the length of a step. Released by word, not by closing: a child of
+/// another thread holds a copy of every descriptor until it has called exec.
+struct Making<'a>(BorrowedFd<'a>);
+
+impl<'a> Making<'a> {
+    /// None where another process holds it.
+    fn begin(fd: BorrowedFd<'a>) -> Result<Option<Self>> {
+        let locked = lock(fd, MAKER, Lock::Exclusive)?;
+        Ok(locked.then(|| Self(fd)))
+    }
+}
+
+impl Drop for Making<'_> {
+    fn drop(&mut self) {
+        let _ = lock(self.0, MAKER, Lock::Release);
+    }
+}
+
 pub(crate) fn create(name: &Path, options: &Options) -> Result<Region> {
     let header = check_options(options)?;
     let path = place::path_of(name, options)?;
     loop {
-        let made = match place::make(&path, options) {
-            Ok(fd) => claim(fd, &path, options, &header)?,
+        let (fd, made) = match place::make(&path, options) {
+            Ok(fd) => {
+                let made = claim(&fd, &path, options, &header)?;
+                (fd, made)
+            }
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
                 match place::open(&path, options, true) {
-                    Ok(fd) => take_over(fd, &path, options, &header)?,
+                    Ok(fd) => {
+                        let made = take_over(&fd, &path, options, &header)?;
+                        (fd, made)
+                    }
                     // Removed between our two looks.
-                    Err(error) if error.kind() == ErrorKind::NotFound => None,
+                    Err(gone) if gone.kind() == ErrorKind::NotFound => continue,
                     Err(_) => return Err(error),
                 }
             }
             Err(error) => return Err(error),
         };
-        if let Some(region) = made {
-            return Ok(region);
+        if let Some(mut inner) = made {
+            inner.fd = Some(fd);
+            return Ok(inner.into());
         }
     }
 }
@@ -142,11 +168,9 @@ pub(crate) fn unlink(name: &Path, options: &Options) -> Result<()> {
             .on(path.display())
             .hint("it is no region of this toolkit, so it stays"));
     }
-    if !lock(fd.as_fd(), MAKER, Lock::Exclusive)? {
-        return Err(Error::new("unlink", ErrorKind::WouldBlock)
-            .on(path.display())
-            .hint("another process is making or removing it at this moment"));
-    }
+    let Some(_making) = Making::begin(fd.as_fd())? else {
+        return Err(busy("unlink", &path));
+    };
     remove(&fd, &path, options)
 }
 
@@ -158,10 +182,10 @@ pub(crate) fn is_live(name: &Path, options: &Options) -> Result<bool> {
 }
 
 /// Makes the object that we have just given its name; none where another took it from us.
-fn claim(fd: OwnedFd, path: &Path, options: &Options, header: &Header) -> Result<Option<Region>> {
-    if !lock(fd.as_fd(), MAKER, Lock::Exclusive)? {
+fn claim(fd: &OwnedFd, path: &Path, options: &Options, header: &Header) -> Result<Option<Inner>> {
+    let Some(_making) = Making::begin(fd.as_fd())? else {
         return Ok(None);
-    }
+    };
     // Between the name and the lock another may have taken it for abandoned.
     if !place::is_at(path, fd.as_fd())? || stage(fd.as_fd())? != Stage::Making {
         return Ok(None);
@@ -172,19 +196,25 @@ fn claim(fd: OwnedFd, path: &Path, options: &Options, header: &Header) -> Result
 /// Makes the object out of one that stands there already, if it is nobody's; none where it is
 /// gone and the name is free.
 fn take_over(
-    fd: OwnedFd,
+    fd: &OwnedFd,
     path: &Path,
     options: &Options,
     header: &Header,
-) -> Result<Option<Region>> {
+) -> Result<Option<Inner>> {
     let exists = |why| {
         Err(Error::new("create", ErrorKind::AlreadyExists)
             .on(path.display())
             .hint(why))
     };
-    if !lock(fd.as_fd(), MAKER, Lock::Exclusive)? {
-        return exists("another process is making it at this moment");
+    let of_segment = options.backing == Some(Backing::SystemV);
+    let gone = || of_segment && system_v::is_gone(fd.as_fd());
+    // The plain case takes no lock, which would be in the way of the object's own maker.
+    if stage(fd.as_fd())? == Stage::Whole && !options.replace_stale && !gone() {
+        return exists("it exists already");
     }
+    let Some(_making) = Making::begin(fd.as_fd())? else {
+        return exists("another process is making it at this moment");
+    };
     if !place::is_at(path, fd.as_fd())? {
         return Ok(None);
     }
@@ -192,38 +222,37 @@ fn take_over(
         Stage::Making => finish(fd, path, options, header).map(Some),
         Stage::Alien => exists("something that is no region of this toolkit has this name"),
         Stage::Whole => {
-            let of_segment = options.backing == Some(Backing::SystemV);
-            let gone = of_segment && system_v::is_gone(fd.as_fd());
-            if !gone && !options.replace_stale {
+            // Whole only since we looked first.
+            if !options.replace_stale && !gone() {
                 return exists("it exists already");
             }
             // Exclusive, so that nobody attaches between this look and the removal.
             if !lock(fd.as_fd(), ATTACHED, Lock::Exclusive)? {
                 return exists("a living process is attached to it");
             }
-            remove(&fd, path, options)?;
+            remove(fd, path, options)?;
             Ok(None)
         }
     }
 }
 
-/// Fills an object that is ours alone by its `MAKER` lock, and publishes it.
-fn finish(fd: OwnedFd, path: &Path, options: &Options, header: &Header) -> Result<Region> {
-    let outcome = fill(&fd, options, header);
+/// Fills an object that is ours alone by its `MAKER` lock, and publishes it. The descriptor is
+/// put in by the caller, after the lock.
+fn finish(fd: &OwnedFd, path: &Path, options: &Options, header: &Header) -> Result<Inner> {
+    let outcome = fill(fd, options, header);
     let (header, memory, segment) = match outcome {
         Ok(filled) => filled,
         Err(error) => {
-            let _ = remove(&fd, path, options);
+            let _ = remove(fd, path, options);
             return Err(error.on(path.display()));
         }
     };
     let name = Name::of(path.to_path_buf(), fd.as_fd(), true, options.unlink_on_drop)?;
-    lock(fd.as_fd(), MAKER, Lock::Release)?;
-    let mut inner = Inner::new(memory, Some(fd), header, header.size_bytes);
+    let mut inner = Inner::new(memory, None, header, header.size_bytes);
     inner.backing = backing_of(options);
     inner.segment = segment;
     inner.name = Some(name);
-    Ok(inner.into())
+    Ok(inner)
 }
 
 fn fill(fd: &OwnedFd, options: &Options, header: &Header) -> Result<(Header, Memory, Option<i32>)> {
@@ -289,15 +318,19 @@ fn memory(fd: &OwnedFd, total: usize, options: &Options) -> Result<Memory> {
     Ok(Memory::Mapped(mapping))
 }
 
-/// Removes an object on which we hold the `MAKER` lock, and gives the lock back.
+/// Removes an object on which we hold the `MAKER` lock.
 fn remove(fd: &OwnedFd, path: &Path, options: &Options) -> Result<()> {
     let stat = rustix::fs::fstat(fd).map_err(|errno| os_error("unlink", errno))?;
     if backing_of(options) == Backing::SystemV && place::is_at(path, fd.as_fd())? {
         system_v::remove_of(fd.as_fd());
     }
-    unlink_same("unlink", path, Inode::from(&stat))?;
-    lock(fd.as_fd(), MAKER, Lock::Release)?;
-    Ok(())
+    unlink_same("unlink", path, Inode::from(&stat)).map(drop)
+}
+
+fn busy(operation: &'static str, path: &Path) -> Error {
+    Error::new(operation, ErrorKind::WouldBlock)
+        .on(path.display())
+        .hint("another process is making or removing it at this moment")
 }
 
 fn backing_of(options: &Options) -> Backing {

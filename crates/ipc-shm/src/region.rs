@@ -211,7 +211,8 @@ impl Region {
     /// it did. Those attached keep the region.
     ///
     /// # Errors
-    /// [`ErrorKind::Denied`] without the right to write to the directory.
+    /// [`ErrorKind::Denied`] without the right to write to the directory;
+    /// [`ErrorKind::WouldBlock`] while another process is replacing it.
     pub fn unlink(&self) -> Result<bool> {
         match (&self.0.name, &self.0.fd) {
             (Some(name), Some(fd)) => name.unlink(fd.as_fd(), self.0.segment),

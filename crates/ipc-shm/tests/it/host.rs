@@ -123,28 +123,26 @@ fn closed_standard_streams_are_never_taken_for_memory() {
 #[test]
 fn a_storm_of_signals_interrupts_nothing() {
     let _watchdog = watchdog(PATIENCE);
-    isolated!({
-        let storm = Storm::here();
-        for round in 0..20usize {
-            let bytes = (round + 1) << 20;
-            let region = ipc_shm::anonymous(bytes).expect("reserved, interrupted or not");
-            region.write_at(bytes - 1, &[1]).expect("inside");
-            for kind in NAMED {
-                let mut named = Named::new(kind);
-                named.options.size_bytes(1 << 20);
-                let region = named.options.create(&named.name).expect("new");
-                let data = vec![round as u8; 1 << 20];
-                region.write_at(0, &data).expect("inside");
-                let mut copy = vec![0; 1 << 20];
-                named
-                    .options
-                    .open(&named.name)
-                    .expect("found")
-                    .read_at(0, &mut copy)
-                    .expect("in");
-                assert!(copy == data);
-            }
+    let storm = Storm::here();
+    for round in 0..20usize {
+        let bytes = (round + 1) << 20;
+        let region = ipc_shm::anonymous(bytes).expect("reserved, interrupted or not");
+        region.write_at(bytes - 1, &[1]).expect("inside");
+        for kind in NAMED {
+            let mut named = Named::new(kind);
+            named.options.size_bytes(1 << 20);
+            let region = named.options.create(&named.name).expect("new");
+            let data = vec![round as u8; 1 << 20];
+            region.write_at(0, &data).expect("inside");
+            let mut copy = vec![0; 1 << 20];
+            named
+                .options
+                .open(&named.name)
+                .expect("found")
+                .read_at(0, &mut copy)
+                .expect("in");
+            assert!(copy == data);
         }
-        drop(storm);
-    });
+    }
+    drop(storm);
 }
