@@ -1,8 +1,8 @@
 //! Names: who makes the object, who finds it, who may remove it, and what may stand there.
 
 use ipc_shm::{Backing, ErrorKind, Options};
-use ipc_testkit::{Role, Stage, TempDir, isolated, skip, watchdog};
-use std::os::unix::fs::{PermissionsExt, symlink};
+use ipc_testkit::{Role, Stage, TempDir, skip, watchdog};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -16,7 +16,7 @@ pub(crate) struct Named {
     pub(crate) name: PathBuf,
     pub(crate) options: Options,
     owner: u32,
-    _dir: TempDir,
+    pub(crate) dir: TempDir,
 }
 
 impl Named {
@@ -34,7 +34,7 @@ impl Named {
             name,
             options,
             owner,
-            _dir: dir,
+            dir,
         }
     }
 
@@ -43,7 +43,7 @@ impl Named {
         match self.name.parent() {
             Some(parent) if parent != Path::new("") => self.name.clone(),
             _ if format!("{:?}", self.options).contains("SystemV") => {
-                self._dir.join("run").join(&self.name)
+                self.dir.join("run").join(&self.name)
             }
             _ => Path::new("/dev/shm").join(&self.name),
         }
@@ -53,7 +53,7 @@ impl Named {
     pub(crate) fn role(&self, role: &str, backing: Backing) -> Role {
         Role::new(role)
             .argument(format!("{backing:?}"))
-            .argument(self._dir.path().display())
+            .argument(self.dir.path().display())
             .argument(self.name.display())
     }
 }
@@ -195,110 +195,6 @@ fn of_many_racing_creators_one_makes_it_and_all_get_the_same() {
             assert_eq!(marks, [1; CREATORS], "{kind}");
         }
     }
-}
-
-#[test]
-fn nothing_but_a_region_of_ours_is_opened_and_what_is_there_stays_as_it_is() {
-    isolated!({
-        for kind in NAMED {
-            let named = Named::new(kind);
-            drop(
-                named
-                    .options
-                    .create(&named.name)
-                    .expect("makes the directory, too"),
-            );
-            named.options.unlink(&named.name).expect("there");
-            let path = named.path();
-            let victim = named._dir.join("victim");
-            std::fs::write(&victim, "precious").expect("ours");
-            let squats: [(&str, &dyn Fn(), ErrorKind); 9] = [
-                (
-                    "a file",
-                    &|| std::fs::write(&path, "precious").expect("ours"),
-                    ErrorKind::Corrupt,
-                ),
-                (
-                    "zeros",
-                    &|| std::fs::write(&path, [0; 9000]).expect("ours"),
-                    ErrorKind::Corrupt,
-                ),
-                (
-                    "ones",
-                    &|| std::fs::write(&path, [255; 9000]).expect("ours"),
-                    ErrorKind::Corrupt,
-                ),
-                (
-                    "seven bytes",
-                    &|| std::fs::write(&path, b"ipc-shm").expect("ours"),
-                    ErrorKind::Corrupt,
-                ),
-                (
-                    "a link",
-                    &|| symlink(&victim, &path).expect("ours"),
-                    ErrorKind::WrongType,
-                ),
-                (
-                    "a dangling link",
-                    &|| symlink("nowhere", &path).expect("ours"),
-                    ErrorKind::WrongType,
-                ),
-                (
-                    "a directory",
-                    &|| std::fs::create_dir(&path).expect("ours"),
-                    ErrorKind::WrongType,
-                ),
-                (
-                    "a socket",
-                    &|| drop(std::os::unix::net::UnixListener::bind(&path).expect("ours")),
-                    ErrorKind::WrongType,
-                ),
-                (
-                    "a second name",
-                    &|| std::fs::hard_link(&victim, &path).expect("ours"),
-                    ErrorKind::Denied,
-                ),
-            ];
-            for (what, squat, kind_of_error) in squats {
-                if what == "a second name" && kind == Backing::Posix {
-                    continue; // another file system
-                }
-                squat();
-                assert_refused(&named, kind_of_error, what);
-                let _ = std::fs::remove_file(&path);
-                let _ = std::fs::remove_dir(&path);
-                assert_eq!(
-                    std::fs::read(&victim).expect("there"),
-                    b"precious",
-                    "{what}"
-                );
-            }
-        }
-    });
-}
-
-fn assert_refused(named: &Named, kind: ErrorKind, what: &str) {
-    for outcome in [
-        named.options.open(&named.name),
-        named.options.try_open(&named.name),
-        named.options.open_or_create(&named.name),
-    ] {
-        let error = outcome.map(drop).expect_err(what);
-        assert_eq!(error.kind(), kind, "{what}: {error}");
-    }
-    let error = named.options.unlink(&named.name).expect_err(what);
-    assert_eq!(error.kind(), kind, "unlink, {what}: {error}");
-    let mut stale = named.options.clone();
-    stale.replace_stale(true);
-    for options in [&named.options, &stale] {
-        let error = options.create(&named.name).map(drop).expect_err(what);
-        assert_eq!(
-            error.kind(),
-            ErrorKind::AlreadyExists,
-            "create, {what}: {error}"
-        );
-    }
-    assert!(named.path().symlink_metadata().is_ok(), "{what} stays");
 }
 
 #[test]
