@@ -135,6 +135,43 @@ fn wait_until_seen(named: &Named, round: u32) {
     }
 }
 
+pub(crate) fn replace_and_check(stage: Stage) {
+    let (mut options, name) = staged(&stage);
+    options.replace_stale(true);
+    let me = u64::from(std::process::id());
+    let mut made = 0;
+    while made < 100 {
+        match options.create(&name) {
+            Ok(region) => {
+                made += 1;
+                region.write(8, &me).expect("inside");
+                // While we are attached nobody takes the name from us.
+                let found = options.open(&name).expect("ours is still there");
+                assert_eq!(found.read::<u64>(8).expect("inside"), me);
+            }
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::AlreadyExists, "{error}");
+                match options.open(&name) {
+                    Ok(region) => region.verify().expect("whole"),
+                    Err(error) => assert_eq!(error.kind(), ErrorKind::NotFound, "{error}"),
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn many_that_replace_stale_objects_never_take_a_living_ones() {
+    let _watchdog = watchdog(PATIENCE);
+    for kind in NAMED {
+        let named = Named::new(kind);
+        let children: Vec<_> = (0..4)
+            .map(|_| named.role("replace and check", kind).spawn())
+            .collect();
+        children.into_iter().for_each(ipc_testkit::Child::done);
+    }
+}
+
 /// What a creator leaves that died after so many of its steps.
 pub(crate) fn half_made(path: &Path, step: usize) -> OwnedFd {
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;

@@ -36,5 +36,6 @@ ipc_testkit::roles! {
     "scribble" => hostile::scribble,
     "truncate" => hostile::truncate_often,
     "upstream program" => upstream_program,
+    "replace and check" => crash::replace_and_check,
     "killed creator" => crash::create_until_killed,
 }

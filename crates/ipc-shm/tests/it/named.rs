@@ -15,6 +15,7 @@ pub(crate) const NAMED: [Backing; 3] = [Backing::Posix, Backing::SystemV, Backin
 pub(crate) struct Named {
     pub(crate) name: PathBuf,
     pub(crate) options: Options,
+    backing: Backing,
     owner: u32,
     pub(crate) dir: TempDir,
 }
@@ -33,6 +34,7 @@ impl Named {
         Self {
             name,
             options,
+            backing,
             owner,
             dir,
         }
@@ -40,11 +42,9 @@ impl Named {
 
     /// Where the object, or the key file, stands.
     pub(crate) fn path(&self) -> PathBuf {
-        match self.name.parent() {
-            Some(parent) if parent != Path::new("") => self.name.clone(),
-            _ if format!("{:?}", self.options).contains("SystemV") => {
-                self.dir.join("run").join(&self.name)
-            }
+        match self.backing {
+            Backing::File => self.name.clone(),
+            Backing::SystemV => self.dir.join("run").join(&self.name),
             _ => Path::new("/dev/shm").join(&self.name),
         }
     }
