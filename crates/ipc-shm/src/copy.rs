@@ -1,0 +1,340 @@
+//! The one routine that copies bytes which another process may be writing at the same time.
+//!
+//! To the compiler such bytes are no Rust memory: on x86-64 and aarch64 they are touched by
+//! assembly alone, of which it assumes nothing, elsewhere by relaxed atomic loads and stores.
+//! A copy that races with a writer has old bytes, new bytes or a mixture; it is checked after.
+
+#![allow(unsafe_code)]
+
+/// From this length on the processor's own string copy, slow to start, is the fastest.
+#[cfg(target_arch = "x86_64")]
+const STRING_FROM: usize = 2048;
+/// The same where the processor has 32-byte registers.
+#[cfg(target_arch = "x86_64")]
+const STRING_FROM_AVX: usize = 8192;
+
+/// Copies `len` bytes from `from` to `to`.
+///
+/// # Safety
+/// `from` is valid for reads and `to` for writes of `len` bytes, and they do not overlap. One
+/// of them may be shared memory that others write at any time; the other is a Rust object that
+/// nobody else touches meanwhile.
+#[cfg(target_arch = "x86_64")]
+#[inline]
+pub(crate) unsafe fn racing(from: *const u8, to: *mut u8, len: usize) {
+    if len < 16 {
+        // SAFETY: the caller's promise, handed on; `len` is below 16.
+        unsafe { up_to_15(from, to, len) };
+    } else if len < 64 {
+        // SAFETY: the caller's promise, handed on; `len` is at least 16.
+        unsafe { by_16(from, to, len) };
+    } else if (256..STRING_FROM_AVX).contains(&len) && std::arch::is_x86_feature_detected!("avx") {
+        // SAFETY: the caller's promise, handed on; `len` is at least 256, and the processor has
+        // the instructions.
+        unsafe { by_128(from, to, len) };
+    } else if len < STRING_FROM {
+        // SAFETY: the caller's promise, handed on; `len` is at least 64.
+        unsafe { by_64(from, to, len) };
+    } else {
+        // SAFETY: the caller's promise, handed on.
+        unsafe { by_string(from, to, len) };
+    }
+}
+
+/// # Safety
+/// As [`racing`].
+#[cfg(target_arch = "x86_64")]
+#[inline]
+unsafe fn by_string(from: *const u8, to: *mut u8, len: usize) {
+    // SAFETY: the ABI clears the direction flag, so this moves `len` bytes upwards, inside what
+    // the caller vouches for; it uses no stack and changes no flags.
+    unsafe {
+        core::arch::asm!(
+            "rep movsb",
+            inout("rcx") len => _,
+            inout("rsi") from => _,
+            inout("rdi") to => _,
+            options(nostack, preserves_flags)
+        );
+    };
+}
+
+/// # Safety
+/// As [`racing`], and `len` is at least 16.
+#[cfg(target_arch = "x86_64")]
+#[inline]
+unsafe fn by_16(from: *const u8, to: *mut u8, len: usize) {
+    // SAFETY: the loop moves 16 bytes while 16 or more are left; the tail is moved as the last
+    // 16 bytes of both, which exist since `len` is at least 16. Every access is inside what the
+    // caller vouches for; the stack is not used.
+    unsafe {
+        core::arch::asm!(
+            "2:",
+            "movups {x}, [{from} + {at}]",
+            "movups [{to} + {at}], {x}",
+            "add {at}, 16",
+            "cmp {at}, {last}",
+            "jb 2b",
+            "movups {x}, [{from} + {last}]",
+            "movups [{to} + {last}], {x}",
+            from = in(reg) from,
+            to = in(reg) to,
+            at = inout(reg) 0usize => _,
+            last = in(reg) len - 16,
+            x = out(xmm_reg) _,
+            options(nostack)
+        );
+    };
+}
+
+/// # Safety
+/// As [`racing`], and `len` is at least 64.
+#[cfg(target_arch = "x86_64")]
+#[inline]
+unsafe fn by_64(from: *const u8, to: *mut u8, len: usize) {
+    // SAFETY: as in `by_16`, with 64 bytes in place of 16.
+    unsafe {
+        core::arch::asm!(
+            "2:",
+            "movups {a}, [{from} + {at}]",
+            "movups {b}, [{from} + {at} + 16]",
+            "movups {c}, [{from} + {at} + 32]",
+            "movups {d}, [{from} + {at} + 48]",
+            "movups [{to} + {at}], {a}",
+            "movups [{to} + {at} + 16], {b}",
+            "movups [{to} + {at} + 32], {c}",
+            "movups [{to} + {at} + 48], {d}",
+            "add {at}, 64",
+            "cmp {at}, {last}",
+            "jb 2b",
+            "movups {a}, [{from} + {last}]",
+            "movups {b}, [{from} + {last} + 16]",
+            "movups {c}, [{from} + {last} + 32]",
+            "movups {d}, [{from} + {last} + 48]",
+            "movups [{to} + {last}], {a}",
+            "movups [{to} + {last} + 16], {b}",
+            "movups [{to} + {last} + 32], {c}",
+            "movups [{to} + {last} + 48], {d}",
+            from = in(reg) from,
+            to = in(reg) to,
+            at = inout(reg) 0usize => _,
+            last = in(reg) len - 64,
+            a = out(xmm_reg) _,
+            b = out(xmm_reg) _,
+            c = out(xmm_reg) _,
+            d = out(xmm_reg) _,
+            options(nostack)
+        );
+    };
+}
+
+/// # Safety
+/// As [`racing`], `len` is at least 128, and the processor has AVX.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx")]
+#[inline(never)] // Its end clears registers that a caller with AVX may use.
+unsafe fn by_128(from: *const u8, to: *mut u8, len: usize) {
+    // SAFETY: as in `by_16`, with 128 bytes in place of 16.
+    unsafe {
+        core::arch::asm!(
+            ".p2align 5",
+            "2:",
+            "vmovups {a}, [{from} + {at}]",
+            "vmovups {b}, [{from} + {at} + 32]",
+            "vmovups {c}, [{from} + {at} + 64]",
+            "vmovups {d}, [{from} + {at} + 96]",
+            "vmovups [{to} + {at}], {a}",
+            "vmovups [{to} + {at} + 32], {b}",
+            "vmovups [{to} + {at} + 64], {c}",
+            "vmovups [{to} + {at} + 96], {d}",
+            "sub {at}, -128",
+            "cmp {at}, {last}",
+            "jb 2b",
+            "vmovups {a}, [{from} + {last}]",
+            "vmovups {b}, [{from} + {last} + 32]",
+            "vmovups {c}, [{from} + {last} + 64]",
+            "vmovups {d}, [{from} + {last} + 96]",
+            "vmovups [{to} + {last}], {a}",
+            "vmovups [{to} + {last} + 32], {b}",
+            "vmovups [{to} + {last} + 64], {c}",
+            "vmovups [{to} + {last} + 96], {d}",
+            "vzeroupper",
+            from = in(reg) from,
+            to = in(reg) to,
+            at = inout(reg) 0usize => _,
+            last = in(reg) len - 128,
+            a = out(ymm_reg) _,
+            b = out(ymm_reg) _,
+            c = out(ymm_reg) _,
+            d = out(ymm_reg) _,
+            options(nostack)
+        );
+    };
+}
+
+/// # Safety
+/// As [`racing`], and `len` is below 16.
+#[cfg(target_arch = "x86_64")]
+#[inline]
+unsafe fn up_to_15(from: *const u8, to: *mut u8, len: usize) {
+    match len {
+        // SAFETY: moves the first and the last 8 bytes, which overlap below 16; `len` is at
+        // least 8, so both are inside what the caller vouches for.
+        8.. => unsafe {
+            core::arch::asm!(
+                "mov {a}, [{from}]",
+                "mov {b}, [{from} + {last}]",
+                "mov [{to}], {a}",
+                "mov [{to} + {last}], {b}",
+                from = in(reg) from,
+                to = in(reg) to,
+                last = in(reg) len - 8,
+                a = out(reg) _,
+                b = out(reg) _,
+                options(nostack, preserves_flags)
+            );
+        },
+        // SAFETY: as above, with 4 bytes; `len` is at least 4.
+        4.. => unsafe {
+            core::arch::asm!(
+                "mov {a:e}, [{from}]",
+                "mov {b:e}, [{from} + {last}]",
+                "mov [{to}], {a:e}",
+                "mov [{to} + {last}], {b:e}",
+                from = in(reg) from,
+                to = in(reg) to,
+                last = in(reg) len - 4,
+                a = out(reg) _,
+                b = out(reg) _,
+                options(nostack, preserves_flags)
+            );
+        },
+        // SAFETY: the caller's promise, handed on.
+        _ => unsafe { by_string(from, to, len) },
+    }
+}
+
+/// Copies `len` bytes from `from` to `to`.
+///
+/// # Safety
+/// `from` is valid for reads and `to` for writes of `len` bytes, and they do not overlap. One
+/// of them may be shared memory that others write at any time; the other is a Rust object that
+/// nobody else touches meanwhile.
+#[cfg(target_arch = "aarch64")]
+#[inline]
+pub(crate) unsafe fn racing(from: *const u8, to: *mut u8, len: usize) {
+    // SAFETY: the first loop moves 32 bytes while 32 or more are left, the second the rest one
+    // by one: all inside what the caller vouches for. Pointers and counts live in registers.
+    unsafe {
+        core::arch::asm!(
+            "2:",
+            "cmp {left}, #32",
+            "b.lo 3f",
+            "ldp {a:q}, {b:q}, [{from}], #32",
+            "stp {a:q}, {b:q}, [{to}], #32",
+            "sub {left}, {left}, #32",
+            "b 2b",
+            "3:",
+            "cbz {left}, 4f",
+            "ldrb {c:w}, [{from}], #1",
+            "strb {c:w}, [{to}], #1",
+            "sub {left}, {left}, #1",
+            "b 3b",
+            "4:",
+            left = inout(reg) len => _,
+            from = inout(reg) from => _,
+            to = inout(reg) to => _,
+            a = out(vreg) _,
+            b = out(vreg) _,
+            c = out(reg) _,
+            options(nostack)
+        );
+    };
+}
+
+/// Copies `len` bytes from `from` to `to`.
+///
+/// # Safety
+/// `from` is valid for reads and `to` for writes of `len` bytes, and they do not overlap. One
+/// of them may be shared memory that others write at any time; the other is a Rust object that
+/// nobody else touches meanwhile.
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+pub(crate) unsafe fn racing(from: *const u8, to: *mut u8, len: usize) {
+    use std::sync::atomic::{AtomicU8, Ordering};
+    for at in 0..len {
+        // SAFETY: `at` is below `len`, for which the caller vouches.
+        let from = unsafe { from.add(at) };
+        // SAFETY: as above.
+        let to = unsafe { to.add(at) };
+        // SAFETY: a byte has no alignment, it is valid for reads, and whoever writes it
+        // meanwhile is another process or an atomic of ours; a load alone never writes.
+        let source = unsafe { AtomicU8::from_ptr(from.cast_mut()) };
+        // SAFETY: as above, and it is valid for writes.
+        let target = unsafe { AtomicU8::from_ptr(to) };
+        target.store(source.load(Ordering::Relaxed), Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_length_and_alignment_is_copied_whole_and_nothing_beside_it() {
+        let source: Vec<u8> = (0..8300u32).map(|n| (n * 7 + 1) as u8).collect();
+        for len in (0..80).chain([
+            127, 128, 129, 255, 256, 511, 512, 513, 2047, 2048, 2049, 3000,
+        ]) {
+            for skew in 0..17 {
+                let mut target = vec![0u8; len + 64];
+                // SAFETY: both vectors hold `skew + len` bytes and more, and they are two.
+                unsafe { racing(source[skew..].as_ptr(), target[skew..].as_mut_ptr(), len) };
+                assert_eq!(target[skew..skew + len], source[skew..skew + len], "{len}");
+                let beside = target[..skew].iter().chain(&target[skew + len..]);
+                assert!(beside.copied().all(|byte| byte == 0), "{len} at {skew}");
+            }
+        }
+    }
+
+    #[test]
+    #[ignore = "a measurement: cargo test --release -p ipc-shm --lib -- --ignored --nocapture"]
+    fn the_copy_beside_memcpy() {
+        use std::hint::black_box;
+        use std::time::Instant;
+        let ratio = |repeat: usize, len: usize, from: *const u8, to: *mut u8| {
+            let mut ratios: Vec<f64> = (0..61)
+                .map(|_| {
+                    let start = Instant::now();
+                    for _ in 0..repeat {
+                        // SAFETY: both sides hold `len` bytes and are two allocations.
+                        unsafe { black_box(from).copy_to_nonoverlapping(black_box(to), len) };
+                    }
+                    let memcpy = start.elapsed();
+                    let start = Instant::now();
+                    for _ in 0..repeat {
+                        // SAFETY: as above.
+                        unsafe { racing(black_box(from), black_box(to), len) };
+                    }
+                    memcpy.as_secs_f64() / start.elapsed().as_secs_f64()
+                })
+                .collect();
+            ratios.sort_by(f64::total_cmp);
+            ratios[ratios.len() / 2]
+        };
+        println!("{:>10} {:>8} {:>8}", "bytes", "out", "in");
+        for shift in 4..=24 {
+            let len = 1usize << shift;
+            let region = crate::Options::new()
+                .size_bytes(len)
+                .prefault(true)
+                .anonymous();
+            let region = region.expect("memory");
+            let shared = region.mapping("measure").expect("mapped").whole();
+            let mut own = vec![1u8; len];
+            let repeat = (1usize << 22 >> shift).max(1);
+            let out = ratio(repeat, len, shared, own.as_mut_ptr());
+            let into = ratio(repeat, len, own.as_ptr(), shared);
+            println!("{len:>10} {out:>8.3} {into:>8.3}");
+        }
+    }
+}
