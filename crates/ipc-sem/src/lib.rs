@@ -1,0 +1,36 @@
+#![doc = include_str!("../README.md")]
+
+mod header;
+mod mutex;
+mod options;
+mod sys;
+
+pub use crate::{
+    mutex::{Damage, Guard, Mutex, Recovery},
+    options::Options,
+};
+pub use ipc_core::{Error, ErrorKind, Result};
+pub use ipc_shm::Region;
+
+/// What the offset of every object in a region is a multiple of: 64 bytes, a cache line.
+pub const ALIGN_BYTES: usize = sys::ALIGN_BYTES;
+
+/// What a lock may hold: a type without pointers, of which any bytes are a value, so that a
+/// process that dies in the middle of a change leaves no undefined behaviour behind.
+///
+/// Derive `zerocopy::FromBytes`, `IntoBytes` and `Immutable` for a type of your own.
+pub trait Plain:
+    zerocopy::FromBytes + zerocopy::IntoBytes + zerocopy::Immutable + Copy + Send + Sync + 'static
+{
+}
+
+impl<T> Plain for T where
+    T: zerocopy::FromBytes
+        + zerocopy::IntoBytes
+        + zerocopy::Immutable
+        + Copy
+        + Send
+        + Sync
+        + 'static
+{
+}
