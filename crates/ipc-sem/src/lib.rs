@@ -1,13 +1,19 @@
 #![doc = include_str!("../README.md")]
 
+mod atomic;
 mod header;
+mod ledger;
 mod mutex;
 mod options;
+mod semaphore;
 mod sys;
+mod table;
 
 pub use crate::{
     mutex::{Damage, Guard, Mutex, Recovery},
     options::Options,
+    semaphore::{Permit, Semaphore},
+    table::MAX_PARTICIPANTS,
 };
 pub use ipc_core::{Error, ErrorKind, Result};
 pub use ipc_shm::Region;

@@ -1,6 +1,6 @@
 //! How an object is made.
 
-use crate::{Mutex, Plain};
+use crate::{Mutex, Plain, Semaphore};
 use ipc_core::Result;
 use ipc_shm::Region;
 
@@ -57,5 +57,21 @@ impl Options {
         value: T,
     ) -> Result<Mutex<T>> {
         Mutex::create(region, offset, value, self.fair || self.inherit_priority)
+    }
+
+    /// Makes a semaphore of `permits` at `offset` of `region`. All who can write to the region
+    /// are trusted.
+    ///
+    /// # Errors
+    /// As [`create_mutex_trusted`](Options::create_mutex_trusted);
+    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) above
+    /// [`Semaphore::MAX_PERMITS`].
+    pub fn create_semaphore_trusted(
+        &self,
+        region: &Region,
+        offset: usize,
+        permits: u32,
+    ) -> Result<Semaphore> {
+        Semaphore::create(region, offset, permits)
     }
 }

@@ -2,11 +2,15 @@
 
 mod mutex;
 mod mutex_death;
+mod semaphore;
 
 #[global_allocator]
 static ALLOCATOR: ipc_testkit::CountingAllocator = ipc_testkit::CountingAllocator;
 
 ipc_testkit::roles! {
+    "permit churner" => semaphore::churn,
+    "permit holder" => semaphore::hold,
+    "permit waiter" => semaphore::acquire_once,
     "mutex owner" => mutex_death::hold_for_ever,
     "mutex waiter" => mutex_death::lock_or_recover,
     "mutex adder" => mutex::add_many,
