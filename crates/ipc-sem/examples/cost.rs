@@ -5,7 +5,6 @@
 
 use ipc_sem::{Mutex, Semaphore};
 use std::cell::UnsafeCell;
-use std::hint::black_box;
 use std::mem::MaybeUninit;
 use std::time::Instant;
 
@@ -68,7 +67,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let theirs = robust()?;
     report(
         "mutex, robust",
-        || drop(black_box(mutex.lock().expect("free"))),
+        || drop(mutex.lock().expect("free")),
         || {
             // SAFETY: initialised by `robust`.
             unsafe { libc::pthread_mutex_lock(theirs.0) };
@@ -88,7 +87,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     report(
         "semaphore whose permits return, against sem_t",
-        || drop(black_box(semaphore.acquire().expect("free"))),
+        || drop(semaphore.acquire().expect("free")),
         plain_round,
     );
     Ok(())

@@ -24,21 +24,14 @@ const TAKE_ONE: u64 = 1;
 const GIVE_ONE: u64 = 2;
 const GIVE_ALL: u64 = 3;
 
-/// The words of one seat.
-#[derive(Clone, Copy)]
-pub(crate) struct Seat<'a> {
-    /// What the seat holds, and the operation it is at: held, operation, number.
-    pub(crate) word: &'a AtomicU64,
-    /// The number of its last operation that others have seen done.
-    pub(crate) seen: &'a AtomicU64,
-}
-
 /// The words of one semaphore.
 pub(crate) trait Ledger {
     /// Free permits, last actor (its seat and one), number of its operation.
     fn free(&self) -> &AtomicU64;
-    /// The words of seat `seat`.
-    fn seat(&self, seat: usize) -> Seat<'_>;
+    /// What the seat holds, and the operation it is at: held, operation, number.
+    fn word(&self, seat: usize) -> &AtomicU64;
+    /// The number of the seat's last operation that others have seen done.
+    fn seen(&self, seat: usize) -> &AtomicU64;
 }
 
 /// How many permits are free.
@@ -46,52 +39,46 @@ pub(crate) fn free(ledger: &impl Ledger) -> u32 {
     (ledger.free().load(SeqCst) & PERMITS) as u32
 }
 
-/// How many permits `seat` holds, an operation that it is at not counted.
-pub(crate) fn held(ledger: &impl Ledger, seat: usize) -> u32 {
-    (ledger.seat(seat).word.load(Acquire) & PERMITS) as u32
-}
-
 /// Takes a permit for `seat`, if one is free.
 #[inline]
 pub(crate) fn take(ledger: &impl Ledger, seat: usize) -> bool {
-    let mine = ledger.seat(seat);
-    let held = mine.word.load(Acquire) & PERMITS;
-    let took = change(ledger, seat, held, TAKE_ONE, |free| free.checked_sub(1));
-    mine.word.store(held + u64::from(took), Release);
+    let mine = ledger.word(seat);
+    let held = mine.load(Acquire) & PERMITS;
+    let took = change(ledger, seat, mine, held, TAKE_ONE, |free| {
+        free.checked_sub(1)
+    });
+    mine.store(held + u64::from(took), Release);
     took
 }
 
 /// Gives one permit of `seat` back.
 #[inline]
 pub(crate) fn give(ledger: &impl Ledger, seat: usize) {
-    let mine = ledger.seat(seat);
-    let held = mine.word.load(Acquire) & PERMITS;
+    let mine = ledger.word(seat);
+    let held = mine.load(Acquire) & PERMITS;
     if held > 0 {
-        change(ledger, seat, held, GIVE_ONE, |free| Some(free + 1));
-        mine.word.store(held - 1, Release);
+        change(ledger, seat, mine, held, GIVE_ONE, |free| Some(free + 1));
+        mine.store(held - 1, Release);
     }
 }
 
 /// Gives back all that `seat` holds, when its owner has left or died; whether there was any.
 /// It may be begun again wherever it was left off.
 pub(crate) fn settle(ledger: &impl Ledger, seat: usize) -> bool {
-    let mine = ledger.seat(seat);
-    let word = mine.word.load(Acquire);
+    let mine = ledger.word(seat);
+    let word = mine.load(Acquire);
     let held = word & PERMITS;
     let held = match (word >> OPERATION_SHIFT) & OPERATION {
         NOTHING => held,
-        operation if !took_place(ledger, seat, word >> NUMBER_SHIFT) => {
-            let _ = operation;
-            held
-        }
+        _ if !took_place(ledger, seat, word >> NUMBER_SHIFT) => held,
         TAKE_ONE => held + 1,
         GIVE_ONE => held - 1,
         _ => 0,
     };
-    mine.word.store(held, Release);
+    mine.store(held, Release);
     if held > 0 {
-        change(ledger, seat, held, GIVE_ALL, |free| Some(free + held));
-        mine.word.store(0, Release);
+        change(ledger, seat, mine, held, GIVE_ALL, |free| Some(free + held));
+        mine.store(0, Release);
     }
     held > 0
 }
@@ -101,7 +88,7 @@ fn took_place(ledger: &impl Ledger, seat: usize, number: u64) -> bool {
     let now = ledger.free().load(SeqCst);
     // In this order: who changed the word since has written the number before.
     now >> NUMBER_SHIFT == number && actor(now) == Some(seat)
-        || ledger.seat(seat).seen.load(SeqCst) >= number
+        || ledger.seen(seat).load(SeqCst) >= number
 }
 
 /// Changes the free permits by `next` in one step, written down as `operation`.
@@ -109,11 +96,11 @@ fn took_place(ledger: &impl Ledger, seat: usize, number: u64) -> bool {
 fn change(
     ledger: &impl Ledger,
     seat: usize,
+    mine: &AtomicU64,
     held: u64,
     operation: u64,
     next: impl Fn(u64) -> Option<u64>,
 ) -> bool {
-    let mine = ledger.seat(seat);
     let mut now = ledger.free().load(SeqCst);
     loop {
         let Some(free) = next(now & PERMITS) else {
@@ -121,16 +108,13 @@ fn change(
         };
         match actor(now) {
             Some(other) if other != seat => {
-                ledger
-                    .seat(other)
-                    .seen
-                    .fetch_max(now >> NUMBER_SHIFT, SeqCst);
+                ledger.seen(other).fetch_max(now >> NUMBER_SHIFT, SeqCst);
             }
             _ => {}
         }
         // 2^36 operations later the numbers begin again: hours of nothing else.
-        let number = ((now >> NUMBER_SHIFT) + 1) & (u64::MAX >> NUMBER_SHIFT);
-        mine.word.store(
+        let number = (now >> NUMBER_SHIFT).wrapping_add(1) & (u64::MAX >> NUMBER_SHIFT);
+        mine.store(
             held | operation << OPERATION_SHIFT | number << NUMBER_SHIFT,
             Release,
         );
@@ -145,6 +129,7 @@ fn change(
     }
 }
 
+#[inline]
 fn actor(word: u64) -> Option<usize> {
     ((word >> ACTOR_SHIFT & ACTOR) as usize).checked_sub(1)
 }

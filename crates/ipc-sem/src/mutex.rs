@@ -8,7 +8,7 @@ use ipc_shm::Region;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use std::sync::atomic::{AtomicBool, fence};
+use std::sync::atomic::fence;
 
 const KIND: u32 = 1;
 /// An owner died, and nobody has said yet that the data is in order.
@@ -39,8 +39,6 @@ const HANDED_OVER: u32 = 1;
 #[derive(Debug)]
 pub struct Mutex<T> {
     words: Words,
-    /// A guard of this handle is out; one that is still out when the handle goes was forgotten.
-    lent: AtomicBool,
     _data: PhantomData<T>,
 }
 
@@ -140,10 +138,10 @@ impl<T: Plain> Mutex<T> {
         if self.robust().take(until)? == Taken::OwnerDied {
             self.adopt();
         }
-        self.lent.store(true, Relaxed);
         Ok(Guard {
             mutex: self,
             forks: forks(),
+            changed: 0,
             _thread: PhantomData,
         })
     }
@@ -156,6 +154,7 @@ impl<T: Plain> Mutex<T> {
         self.robust().mark_consistent();
     }
 
+    #[inline]
     fn robust(&self) -> Robust<'_> {
         self.words.robust(AT_LOCK)
     }
@@ -163,7 +162,6 @@ impl<T: Plain> Mutex<T> {
     fn new(words: Words) -> Self {
         Self {
             words,
-            lent: AtomicBool::new(false),
             _data: PhantomData,
         }
     }
@@ -175,9 +173,7 @@ impl<T: Plain> Mutex<T> {
 
 impl<T> Drop for Mutex<T> {
     fn drop(&mut self) {
-        if *self.lent.get_mut() {
-            self.words.leak();
-        }
+        self.words.leak_where_held(AT_LOCK);
     }
 }
 
@@ -197,6 +193,8 @@ pub(crate) fn orphaned() -> Error {
 pub struct Guard<'a, T: Plain> {
     mutex: &'a Mutex<T>,
     forks: u32,
+    /// The data was lent to be changed, and the commit word says so.
+    changed: u32,
     /// A robust lock belongs to its thread.
     _thread: PhantomData<*const ()>,
 }
@@ -210,14 +208,12 @@ impl<T: Plain> Guard<'_, T> {
     /// Releases the lock and takes it again by `wait`'s end; for a condition variable.
     pub(crate) fn released<R>(&mut self, wait: impl FnOnce() -> R) -> (R, Result<()>) {
         self.commit();
-        self.mutex.lent.store(false, Relaxed);
         self.mutex.robust().release();
         let outcome = wait();
         let taken = self.mutex.robust().take(Until::Forever);
         if taken.as_ref().is_ok_and(|taken| *taken == Taken::OwnerDied) {
             self.mutex.adopt();
         }
-        self.mutex.lent.store(taken.is_ok(), Relaxed);
         let whole = self.mutex.words.u32(AT_ORPHANED).load(Relaxed) == 0;
         let held = taken.and_then(|_| if whole { Ok(()) } else { Err(orphaned()) });
         (outcome, held)
@@ -230,9 +226,11 @@ impl<T: Plain> Guard<'_, T> {
 
     /// What was changed so far is whole.
     #[inline]
-    fn commit(&self) {
+    fn commit(&mut self) {
         // What a dead owner left half-way is not made whole by the next one's release.
-        if self.mutex.words.u32(AT_ORPHANED).load(Relaxed) == 0 {
+        if std::mem::take(&mut self.changed) != 0
+            && self.mutex.words.u32(AT_ORPHANED).load(Relaxed) == 0
+        {
             self.mutex.words.u32(AT_CHANGING).store(0, Release);
         }
     }
@@ -249,6 +247,7 @@ impl<T: Plain> Deref for Guard<'_, T> {
 impl<T: Plain> DerefMut for Guard<'_, T> {
     #[inline]
     fn deref_mut(&mut self) -> &mut T {
+        self.changed = 1;
         self.mutex.words.u32(AT_CHANGING).store(1, Relaxed);
         // The word is seen before any byte of the change is.
         fence(Release);
@@ -261,7 +260,6 @@ impl<T: Plain> Drop for Guard<'_, T> {
     fn drop(&mut self) {
         if self.holds() {
             self.commit();
-            self.mutex.lent.store(false, Relaxed);
             self.mutex.robust().release();
         }
     }

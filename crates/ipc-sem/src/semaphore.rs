@@ -1,7 +1,7 @@
 //! The semaphore whose permits come back when their holder dies.
 
 use crate::header::{self, HEADER_BYTES, Identity};
-use crate::ledger::{self, Ledger, Seat};
+use crate::ledger::{self, Ledger};
 use crate::sys::{Words, forks};
 use crate::table::{self, Parked, Seated, TABLE_BYTES, Table};
 use crate::{Options, atomic};
@@ -144,7 +144,7 @@ impl Semaphore {
     fn permit(&self, seat: usize) -> Permit<'_> {
         Permit {
             core: &self.core,
-            seat,
+            seat: seat as u32,
             forks: forks(),
             _thread: PhantomData,
         }
@@ -167,12 +167,12 @@ impl Ledger for Core {
         self.words.u64(AT_FREE)
     }
     #[inline]
-    fn seat(&self, seat: usize) -> Seat<'_> {
-        let table = self.table();
-        Seat {
-            word: table.word(seat),
-            seen: table.seen(seat),
-        }
+    fn word(&self, seat: usize) -> &atomic::AtomicU64 {
+        self.table().word(seat)
+    }
+    #[inline]
+    fn seen(&self, seat: usize) -> &atomic::AtomicU64 {
+        self.table().seen(seat)
     }
 }
 
@@ -197,7 +197,7 @@ impl Seated for Core {
 #[must_use = "the permit is released when this is dropped"]
 pub struct Permit<'a> {
     core: &'a Core,
-    seat: usize,
+    seat: u32,
     forks: u32,
     /// A permit belongs to the thread at whose death it returns.
     _thread: PhantomData<*const ()>,
@@ -213,7 +213,7 @@ impl Drop for Permit<'_> {
     fn drop(&mut self) {
         // A child forked meanwhile has a copy of this, and no permit.
         if self.forks == forks() {
-            ledger::give(self.core, self.seat);
+            ledger::give(self.core, self.seat as usize);
             if self.core.table().has_waiters() {
                 table::ring(self.core.bell(), 1);
             }

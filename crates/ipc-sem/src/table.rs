@@ -9,7 +9,7 @@
 
 use crate::sys::{OWNER_DIED, TID_MASK, Taken, WAITERS, Waited, Words, forks, wait_any, wake};
 use ipc_core::{Error, ErrorKind, Result, Until};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, SeqCst};
 use std::sync::atomic::{AtomicU32, AtomicU64};
@@ -244,6 +244,8 @@ pub(crate) fn ring(bell: &AtomicU32, count: u32) {
 }
 
 thread_local! {
+    /// The seat that was asked for last: where the object is, the seat, and the process.
+    static LAST: Cell<(usize, usize, u32)> = const { Cell::new((0, 0, 0)) };
     static SEATS: RefCell<Seats> = const { RefCell::new(Seats(Vec::new())) };
 }
 
@@ -259,6 +261,18 @@ struct Taking {
 /// The seat of this thread at `object`, taken now where it has none.
 #[inline]
 pub(crate) fn seat<T: Seated + 'static>(object: &Arc<T>) -> Result<usize> {
+    // The address means this object: while it stands there, the seat keeps the object alive.
+    let (address, seat, process) = LAST.get();
+    if address == Arc::as_ptr(object) as usize && process == forks() {
+        return Ok(seat);
+    }
+    let seat = find(object)?;
+    LAST.set((Arc::as_ptr(object) as usize, seat, forks()));
+    Ok(seat)
+}
+
+#[cold]
+fn find<T: Seated + 'static>(object: &Arc<T>) -> Result<usize> {
     let found = SEATS.try_with(|seats| {
         let seats = seats.try_borrow().ok()?;
         let taking = seats.0.iter().find(|taking| taking.is_at(object))?;
@@ -343,6 +357,7 @@ impl Taking {
 
 impl Drop for Taking {
     fn drop(&mut self) {
+        LAST.set((0, 0, 0));
         // In a forked child the seat is the parent's.
         if self.forks == forks() {
             let table = self.object.table();

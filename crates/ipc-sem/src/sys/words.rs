@@ -1,11 +1,12 @@
 //! A part of a region that holds one object: its words, its locks and its data.
 
-use super::{Robust, watch_forks};
+use super::{Robust, TID_MASK, watch_forks};
 use crate::Plain;
 use ipc_core::{Error, ErrorKind, Result};
 use ipc_shm::Region;
+use rustix::fs::Access;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicU32, AtomicU64};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 /// What every object's place is a multiple of: a cache line.
 pub(crate) const ALIGN_BYTES: usize = 64;
@@ -108,16 +109,28 @@ impl Words {
         unsafe { place.as_mut() }
     }
 
-    /// Keeps the region mapped for ever, since a lock in it is held that nobody will release:
-    /// the thread's list of robust locks goes through the memory.
-    pub(crate) fn leak(&self) {
-        std::mem::forget(self.region.clone());
+    /// Called when a handle goes, and with it every guard that is not forgotten: where a thread
+    /// of this process holds the robust lock `at` bytes behind the start all the same, the region
+    /// stays mapped for ever, since that thread's list of robust locks goes through the memory.
+    pub(crate) fn leak_where_held(&self, at: usize) {
+        let holder = self.robust(at).word().load(Ordering::Relaxed) & TID_MASK;
+        let is_ours = || match rustix::fs::access("/proc/self", Access::EXISTS) {
+            Ok(()) => {
+                rustix::fs::access(format!("/proc/self/task/{holder}"), Access::EXISTS).is_ok()
+            }
+            // Nobody can say: a leak does less harm than a list into nowhere.
+            Err(_) => true,
+        };
+        if holder != 0 && is_ours() {
+            std::mem::forget(self.region.clone());
+        }
     }
 
     #[inline]
     fn place(&self, at: usize, len: usize, align: usize) -> NonNull<u8> {
+        let inside = at <= self.len && len <= self.len - at;
         assert!(
-            at + len <= self.len && at.is_multiple_of(align) && align <= ALIGN_BYTES,
+            inside && at.is_multiple_of(align) && align <= ALIGN_BYTES,
             "the layout of an object is inside the object"
         );
         // SAFETY: `at` is inside the `len` bytes from `start`, which are one mapping.
