@@ -1,17 +1,27 @@
 #![doc = include_str!("../README.md")]
 
 mod atomic;
+mod barrier;
+mod condvar;
+mod event;
 mod header;
 mod ledger;
 mod mutex;
+mod once;
 mod options;
+mod rw_lock;
 mod semaphore;
 mod sys;
 mod table;
 
 pub use crate::{
+    barrier::Barrier,
+    condvar::Condvar,
+    event::Event,
     mutex::{Damage, Guard, Mutex, Recovery},
+    once::Once,
     options::Options,
+    rw_lock::{ReadGuard, RwLock, WriteGuard, WriteRecovery},
     semaphore::{Permit, Semaphore},
     table::MAX_PARTICIPANTS,
 };

@@ -219,11 +219,6 @@ impl<T: Plain> Guard<'_, T> {
         (outcome, held)
     }
 
-    /// The memory of the lock, by which a condition variable knows it.
-    pub(crate) fn words(&self) -> &Words {
-        &self.mutex.words
-    }
-
     /// What was changed so far is whole.
     #[inline]
     fn commit(&mut self) {

@@ -1,6 +1,6 @@
 //! How an object is made.
 
-use crate::{Mutex, Plain, Semaphore};
+use crate::{Event, Mutex, Plain, Semaphore};
 use ipc_core::Result;
 use ipc_shm::Region;
 
@@ -16,6 +16,7 @@ use ipc_shm::Region;
 pub struct Options {
     fair: bool,
     inherit_priority: bool,
+    taken_by_one: bool,
 }
 
 impl Options {
@@ -39,6 +40,12 @@ impl Options {
     /// The owner runs at the priority of the most urgent that waits for it.
     pub fn inherit_priority(&mut self, inherit: bool) -> &mut Self {
         self.inherit_priority = inherit;
+        self
+    }
+
+    /// One wait takes an event's notification, instead of all seeing it until a reset.
+    pub fn taken_by_one(&mut self, taken: bool) -> &mut Self {
+        self.taken_by_one = taken;
         self
     }
 
@@ -73,5 +80,14 @@ impl Options {
         permits: u32,
     ) -> Result<Semaphore> {
         Semaphore::create(region, offset, permits)
+    }
+
+    /// Makes an event, not set, at `offset` of `region`. All who can write to the region are
+    /// trusted.
+    ///
+    /// # Errors
+    /// As [`create_mutex_trusted`](Options::create_mutex_trusted).
+    pub fn create_event_trusted(&self, region: &Region, offset: usize) -> Result<Event> {
+        Event::create(region, offset, self.taken_by_one)
     }
 }

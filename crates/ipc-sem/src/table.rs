@@ -47,6 +47,10 @@ pub(crate) trait Seated: Send + Sync {
     /// Puts in order what the owner of `seat` left, which has died or left. Done again from the
     /// beginning where the one that does it dies.
     fn settle(&self, seat: usize, died: bool);
+    /// Makes all sleepers look again.
+    fn ring_all(&self) {
+        ring(self.bell(), u32::MAX);
+    }
 }
 
 /// How a sleep ended.
@@ -232,7 +236,7 @@ pub(crate) fn settle_dead(object: &impl Seated) -> bool {
         any = true;
     }
     if any {
-        ring(object.bell(), u32::MAX);
+        object.ring_all();
     }
     any
 }
@@ -332,7 +336,7 @@ fn find_seat(object: &impl Seated) -> Result<usize> {
                 object.settle(seat, true);
                 table.withdraw(seat);
                 lock.mark_consistent();
-                ring(object.bell(), u32::MAX);
+                object.ring_all();
                 return Ok(seat);
             }
             Err(error) => match error.kind() {

@@ -60,7 +60,8 @@ pub(crate) fn wait_any(words: &[(&AtomicU32, u32)], until: Until) -> Result<Wait
 /// Wakes up to `count` that sleep on `word`.
 pub(crate) fn wake(word: &AtomicU32, count: u32) {
     // The word is valid, and waking fails in no other way. No private flag: other processes wait.
-    let _ = futex::wake(word, Flags::empty(), count);
+    // The kernel counts in signed numbers: more than it has would be less than one.
+    let _ = futex::wake(word, Flags::empty(), count.min(i32::MAX.unsigned_abs()));
 }
 
 fn wait_first(words: &[(&AtomicU32, u32)], until: Until) -> Result<Waited> {

@@ -1,13 +1,28 @@
 //! The tests of ipc-sem, one file per question.
 
+mod barrier;
+mod condvar;
+mod event;
 mod mutex;
 mod mutex_death;
+mod once;
+mod rw_lock;
 mod semaphore;
+mod stage;
 
 #[global_allocator]
 static ALLOCATOR: ipc_testkit::CountingAllocator = ipc_testkit::CountingAllocator;
 
 ipc_testkit::roles! {
+    "barrier party" => barrier::come,
+    "condvar player" => condvar::alternate,
+    "condvar waiter" => condvar::take_one,
+    "event notifier" => event::announce_only,
+    "event waiter" => event::wait_once,
+    "once caller" => once::call,
+    "rw holder" => rw_lock::hold,
+    "rw mixer" => rw_lock::mix,
+    "rw seeker" => rw_lock::want,
     "permit churner" => semaphore::churn,
     "permit holder" => semaphore::hold,
     "permit waiter" => semaphore::acquire_once,
