@@ -90,5 +90,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         || drop(semaphore.acquire().expect("free")),
         plain_round,
     );
+    let wrapped = ipc_sem::posix::Semaphore::create_trusted(&region, 32 << 10, 1)?;
+    report(
+        "POSIX semaphore, against sem_t",
+        || {
+            wrapped.acquire().expect("free");
+            wrapped.release().expect("room");
+        },
+        plain_round,
+    );
     Ok(())
 }

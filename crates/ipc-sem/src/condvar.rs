@@ -35,9 +35,9 @@ const AT_TABLE: usize = 2 * HEADER_BYTES;
 ///     while *waiting == 0 {
 ///         more.wait(&mut waiting)?;
 ///     }
-///     Ok(())
-/// })
-/// # .map_err(|error: ipc_sem::Error| error)
+///     Ok::<(), ipc_sem::Error>(())
+/// })?;
+/// # Ok::<(), ipc_sem::Error>(())
 /// ```
 #[derive(Debug)]
 pub struct Condvar {

@@ -9,9 +9,11 @@ mod ledger;
 mod mutex;
 mod once;
 mod options;
+pub mod posix;
 mod rw_lock;
 mod semaphore;
 mod sys;
+pub mod sysv;
 mod table;
 
 pub use crate::{

@@ -4,12 +4,18 @@
 
 mod forks;
 mod futex;
+mod posix;
 mod robust;
+mod sysv;
 mod words;
 
 pub(crate) use forks::{count as forks, watch as watch_forks};
 pub(crate) use futex::{Waited, wait_any, wake};
+pub(crate) use posix::{PosixSemaphore, init_semaphore, unlink_semaphore};
 pub(crate) use robust::{OWNER_DIED, Robust, TID_MASK, Taken, WAITERS};
+pub(crate) use sysv::{
+    apply, change_set, make_set, remove_set, set_value, stat_set, value, values,
+};
 pub(crate) use words::{ALIGN_BYTES, Words};
 
 use ipc_core::Until;

@@ -78,6 +78,13 @@ impl Words {
         )
     }
 
+    /// Where a semaphore of the C library stands `at` bytes behind the start: valid and aligned
+    /// while `self` lives.
+    pub(crate) fn sem(&self, at: usize) -> NonNull<libc::sem_t> {
+        self.place(at, size_of::<libc::sem_t>(), align_of::<libc::sem_t>())
+            .cast()
+    }
+
     /// Puts a `T` `at` bytes behind the start, before anybody else can reach it.
     pub(crate) fn write<T: Plain>(&self, at: usize, value: T) {
         let place = self.place(at, size_of::<T>(), align_of::<T>()).cast::<T>();

@@ -6,9 +6,11 @@ mod event;
 mod mutex;
 mod mutex_death;
 mod once;
+mod posix;
 mod rw_lock;
 mod semaphore;
 mod stage;
+mod sysv;
 
 #[global_allocator]
 static ALLOCATOR: ipc_testkit::CountingAllocator = ipc_testkit::CountingAllocator;
@@ -19,6 +21,8 @@ ipc_testkit::roles! {
     "condvar waiter" => condvar::take_one,
     "event notifier" => event::announce_only,
     "event waiter" => event::wait_once,
+    "set holder" => sysv::take_and_stay,
+    "token holder" => posix::take_and_stay,
     "once caller" => once::call,
     "rw holder" => rw_lock::hold,
     "rw mixer" => rw_lock::mix,

@@ -166,6 +166,9 @@ fn a_fair_lock_serves_eight_waiters_alike() {
                             _ => {
                                 data[1] += 1;
                                 count += 1;
+                                // Long beside the way from release to the next wait: all others do wait.
+                                let start = Instant::now();
+                                while start.elapsed() < Duration::from_micros(20) {}
                             }
                         }
                     }
