@@ -4,7 +4,7 @@ use crate::header::Header;
 use crate::protection::{add_seals, protection_of, seals_of};
 use crate::region::{Inner, Memory};
 use crate::sys::Mapping;
-use crate::{Backing, Options, Protection, Region, file};
+use crate::{Backing, Options, Protection, Region, file, system_v};
 use ipc_core::{Error, ErrorKind, Result};
 use ipc_sys::{above_stdio, os_error};
 use rustix::fs::{MemfdFlags, SealFlags};
@@ -16,7 +16,8 @@ pub(crate) fn make(options: &Options) -> Result<Region> {
     let backing = options.backing.unwrap_or(Backing::Memory);
     match backing {
         Backing::Memory | Backing::HugePages => {}
-        Backing::SystemV | Backing::Posix | Backing::File => {
+        Backing::SystemV => return system_v::anonymous(options),
+        Backing::Posix | Backing::File => {
             return refuse("this backing has a name: take create, open or open_or_create");
         }
     }
@@ -38,26 +39,28 @@ pub(crate) fn make(options: &Options) -> Result<Region> {
         .map_err(|errno| os_error("create region", errno))?;
     // Only now is there memory; where there is not enough, it is an error and never a SIGBUS.
     file::reserve(fd.as_fd(), 0, total as u64).map_err(|error| explain(error, backing))?;
-    // Neither the last page's rest nor a growing region's tail is ever shorter than this.
+    let mapping = Mapping::of_descriptor(fd.as_fd(), whole, true, options.prefault)
+        .map_err(|error| explain(error, backing))?;
+    mapping.write(0, &header.encode());
+    // Only now, since FUTURE_WRITE would refuse our own mapping; nobody else has the file yet.
+    add_seals(fd.as_fd(), seals(options, &header))?;
+    let mut inner = Inner::new(Memory::Mapped(mapping), Some(fd), header, header.size_bytes);
+    inner.backing = backing;
+    Ok(inner.into())
+}
+
+fn seals(options: &Options, header: &Header) -> SealFlags {
     let mut seals = SealFlags::SHRINK;
     if !header.is_growable() {
         seals |= SealFlags::GROW;
     }
-    add_seals(fd.as_fd(), seals)?;
-    let mapping = Mapping::of_descriptor(fd.as_fd(), whole, true, options.prefault)
-        .map_err(|error| explain(error, backing))?;
-    mapping.write(0, &header.encode());
-    let mut seals = SealFlags::empty();
     if options.protection == Protection::ReadOnly {
         seals |= SealFlags::FUTURE_WRITE;
     }
     if !options.narrowable {
         seals |= SealFlags::SEAL;
     }
-    add_seals(fd.as_fd(), seals)?;
-    let mut inner = Inner::new(Memory::Mapped(mapping), Some(fd), header, header.size_bytes);
-    inner.backing = backing;
-    Ok(inner.into())
+    seals
 }
 
 fn memory_file(backing: Backing) -> Result<OwnedFd> {
@@ -134,10 +137,17 @@ impl Region {
     /// Sees what peers have grown the region to, and returns it.
     ///
     /// # Errors
-    /// [`ErrorKind::Corrupt`] where the size is one that no growing makes.
+    /// [`ErrorKind::Corrupt`] where the size is one that no growing makes, or a peer has made
+    /// the region longer without memory behind it.
     pub fn refresh(&self) -> Result<usize> {
         if self.0.header.is_growable() {
-            let len = crate::attach::grown_len(self.as_fd()?, &self.0.header, self.backing())?;
+            let (fd, backing) = (self.as_fd()?, self.backing());
+            let len = crate::attach::grown_len(fd, &self.0.header, backing)?;
+            let stat = rustix::fs::fstat(fd).map_err(|errno| os_error("refresh", errno))?;
+            if !file::is_reserved(&stat, backing.total_bytes(len)? as u64) {
+                return Err(Error::new("refresh", ErrorKind::Corrupt)
+                    .hint("a peer has left or punched a hole in it"));
+            }
             self.0.raise_len(len);
         }
         Ok(self.len_bytes())

@@ -28,6 +28,15 @@ pub(crate) fn attach(fd: OwnedFd, options: &Options) -> Result<Region> {
             "it is not sealed against growing",
         ));
     }
+    if options
+        .max_bytes
+        .is_some_and(|most| header.max_bytes > most)
+    {
+        return Err(refused(
+            ErrorKind::TooLarge,
+            "it may grow to more than Options::growable_to_bytes accepts",
+        ));
+    }
     // Sealed against shrinking: what is seen from here on stays at least this.
     let len = grown_len(fd.as_fd(), &header, backing)?;
     let stat = rustix::fs::fstat(&fd).map_err(|errno| os_error("attach", errno))?;

@@ -4,7 +4,6 @@ use ipc_core::{Error, ErrorKind, Result};
 use ipc_sys::{os_error, retry};
 use rustix::fs::{FallocateFlags, Stat};
 use rustix::io::Errno;
-use rustix::process::{Resource, getrlimit};
 use std::os::fd::BorrowedFd;
 
 /// How much is reserved by one call: a signal makes the kernel give the whole call up.
@@ -50,7 +49,7 @@ pub(crate) fn write_new(fd: BorrowedFd<'_>, at: usize, bytes: &[u8]) -> Result<(
 /// it.
 pub(crate) fn reserve(fd: BorrowedFd<'_>, from: u64, to: u64) -> Result<()> {
     // Above this limit the kernel sends a signal that ends the process.
-    if let Some(limit) = getrlimit(Resource::Fsize).current
+    if let Some(limit) = crate::sys::file_size_limit()
         && to > limit
     {
         return Err(Error::new("reserve", ErrorKind::LimitReached).hint(format!(
@@ -79,7 +78,7 @@ pub(crate) fn is_reserved(stat: &Stat, end: u64) -> bool {
 }
 
 fn fill(fd: BorrowedFd<'_>, from: u64, to: u64) -> Result<()> {
-    const ZEROS: [u8; 1 << 16] = [0; 1 << 16];
+    static ZEROS: [u8; 1 << 16] = [0; 1 << 16];
     let mut at = from;
     while at < to {
         let length = (ZEROS.len() as u64).min(to - at) as usize;

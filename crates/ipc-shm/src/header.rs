@@ -147,11 +147,6 @@ impl Header {
     }
 }
 
-/// Whether a copy of the first bytes says that the header is whole.
-pub(crate) fn is_published(magic: &[u8]) -> bool {
-    magic.get(..MAGIC_BYTES) == Some(&MAGIC)
-}
-
 fn array<const N: usize>(bytes: &[u8; HEADER_BYTES], at: usize) -> [u8; N] {
     let mut field = [0; N];
     field.copy_from_slice(&bytes[at..at + N]);

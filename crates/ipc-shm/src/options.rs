@@ -1,8 +1,9 @@
 //! How a region is made or attached.
 
 use crate::{Backing, Protection, Region};
-use crate::{anonymous, attach};
-use ipc_core::Result;
+use crate::{anonymous, attach, named};
+use ipc_core::{Mode, Name, Result, Until};
+use ipc_sys::RuntimeDirectory;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
@@ -101,7 +102,7 @@ impl Options {
         self
     }
 
-    /// Permission bits of an object that is made, exactly these whatever the umask; 0600 by
+    /// Permission bits of a named object or a System V segment that is made, exactly these whatever the umask; 0600 by
     /// default.
     pub fn mode(&mut self, bits: u32) -> &mut Self {
         self.mode = Some(bits);
@@ -165,5 +166,107 @@ impl Options {
     /// size is not what the header says, or its layout is another.
     pub fn attach(&self, fd: OwnedFd) -> Result<Region> {
         attach::attach(fd, self)
+    }
+
+    /// Attaches the System V segment `id` that a peer has made.
+    ///
+    /// # Errors
+    /// As [`attach`](Options::attach); [`NotFound`](ipc_core::ErrorKind::NotFound) where there
+    /// is no such segment.
+    pub fn attach_id(&self, id: i32) -> Result<Region> {
+        crate::system_v::attach_id(id, self)
+    }
+
+    /// Makes the object `name`, which must be new: a POSIX or System V name, or a file's path.
+    ///
+    /// An object whose creator died before it was whole is no object: it is taken over.
+    ///
+    /// # Errors
+    /// [`AlreadyExists`](ipc_core::ErrorKind::AlreadyExists) where anything has this name;
+    /// [`NoSpace`](ipc_core::ErrorKind::NoSpace) where the bytes cannot be reserved.
+    pub fn create(&self, name: impl AsRef<Path>) -> Result<Region> {
+        named::create(name.as_ref(), self)
+    }
+
+    ipc_core::four_forms! {
+        /// Opens the object `name`, which must exist. While a living process is still making it,
+        /// this waits for it to be whole.
+        ///
+        /// # Errors
+        /// [`NotFound`](ipc_core::ErrorKind::NotFound) where there is none, or where its creator
+        /// died before it was whole; [`WrongType`](ipc_core::ErrorKind::WrongType) where
+        /// something else has this name (a link is not followed);
+        /// [`Denied`](ipc_core::ErrorKind::Denied) where it belongs to another user or strangers
+        /// may write to it; [`Corrupt`](ipc_core::ErrorKind::Corrupt) where its header is wrong.
+        open / try_open / open_timeout / open_deadline
+            = open_until(name: impl AsRef<Path>) -> Region
+    }
+
+    ipc_core::four_forms! {
+        /// Opens the object `name`, or makes it; of many racing creators one makes it.
+        ///
+        /// # Errors
+        /// As [`open`](Options::open) and [`create`](Options::create).
+        open_or_create / try_open_or_create / open_or_create_timeout / open_or_create_deadline
+            = open_or_create_until(name: impl AsRef<Path>) -> Region
+    }
+
+    /// Makes the segment `os_id` of [`size_bytes`](Options::size_bytes) for programs that use
+    /// the crate `shared_memory`, which must be new. Such programs know no header and no seals:
+    /// they are trusted not to truncate it.
+    ///
+    /// # Errors
+    /// As [`create`](Options::create).
+    #[cfg(feature = "shared-memory")]
+    pub fn create_trusted_shared_memory(&self, os_id: &str) -> Result<Region> {
+        crate::upstream::create(os_id, self)
+    }
+
+    /// Opens the segment `os_id` that a program has made with the crate `shared_memory`. It is
+    /// trusted not to truncate it: if it does, this process ends by SIGBUS.
+    ///
+    /// # Errors
+    /// As [`open`](Options::open), but that there is no header to check.
+    #[cfg(feature = "shared-memory")]
+    pub fn open_trusted_shared_memory(&self, os_id: &str) -> Result<Region> {
+        crate::upstream::open(os_id, self)
+    }
+
+    /// Removes the object `name` whoever made it; those attached keep it. The user's word, so no
+    /// check of who lives.
+    ///
+    /// # Errors
+    /// [`NotFound`](ipc_core::ErrorKind::NotFound); as [`open`](Options::open) for what is not a
+    /// region's object.
+    pub fn unlink(&self, name: impl AsRef<Path>) -> Result<()> {
+        named::unlink(name.as_ref(), self)
+    }
+
+    /// Whether a living process is attached to the object `name`.
+    ///
+    /// # Errors
+    /// As [`open`](Options::open).
+    pub fn is_live(&self, name: impl AsRef<Path>) -> Result<bool> {
+        named::is_live(name.as_ref(), self)
+    }
+
+    fn open_until(&self, name: impl AsRef<Path>, until: Until) -> Result<Region> {
+        named::open(name.as_ref(), self, until)
+    }
+
+    fn open_or_create_until(&self, name: impl AsRef<Path>, until: Until) -> Result<Region> {
+        named::open_or_create(name.as_ref(), self, until)
+    }
+
+    pub(crate) fn checked_mode(&self) -> Result<Mode> {
+        self.mode.map_or(Ok(Mode::PRIVATE), Mode::new)
+    }
+
+    pub(crate) fn directory_path_of(&self, name: &Name) -> Result<PathBuf> {
+        let directory = match &self.directory {
+            Some(directory) => RuntimeDirectory::open_at(directory)?,
+            None => RuntimeDirectory::open()?,
+        };
+        Ok(directory.path_of(name))
     }
 }

@@ -39,7 +39,8 @@ impl Region {
     /// Narrows what others may do; asking for what is there already changes nothing.
     ///
     /// [`Protection::Immutable`] takes this process's own right to write, too, so this must be
-    /// the only handle of the region, and no other process may have it mapped writable.
+    /// the only handle of the region, and no other process may have it mapped through a
+    /// descriptor that may write.
     ///
     /// # Errors
     /// [`ErrorKind::Denied`] for a wider one, without [`Options::narrowable`], with other
@@ -73,29 +74,27 @@ impl Region {
             return Err(Error::new("protect", ErrorKind::Denied)
                 .hint("another handle of this process still uses the region: drop it first"));
         };
-        let fd = inner.fd.as_ref().expect("memory files have a descriptor");
-        let Memory::Mapped(mapping) = &inner.memory else {
-            return Err(Error::new("protect", ErrorKind::Unsupported));
-        };
-        // The kernel refuses while any writable mapping is left, and ours is one.
-        let before = inner.len();
+        let fd = inner
+            .fd
+            .as_ref()
+            .expect("memory files have a descriptor")
+            .as_fd();
         let whole = inner.backing.total_bytes(inner.header.max_bytes)?;
-        let was_writable = mapping.is_writable();
-        inner.memory = Memory::Mapped(Mapping::of_descriptor(fd.as_fd(), whole, false, false)?);
-        let sealed = add_seals(fd.as_fd(), SealFlags::WRITE | SealFlags::GROW)
-            .and_then(|()| add_seals(fd.as_fd(), SealFlags::SEAL));
-        if sealed.is_err() && was_writable {
-            // With FUTURE_WRITE on, what we have given up does not come back: read-only it is.
-            match Mapping::of_descriptor(fd.as_fd(), whole, true, false) {
+        // The kernel refuses while any mapping is left that could be made writable: ours, too.
+        inner.memory = Memory::Called;
+        let sealed = add_seals(fd, SealFlags::WRITE | SealFlags::GROW)
+            .and_then(|()| add_seals(fd, SealFlags::SEAL));
+        if sealed.is_err() {
+            // With FUTURE_WRITE on, what we have given up does not come back.
+            match Mapping::of_descriptor(fd, whole, inner.writable, false) {
                 Ok(mapping) => inner.memory = Memory::Mapped(mapping),
                 Err(_) => inner.writable = false,
             }
-            return sealed;
         }
         sealed?;
         inner.writable = false;
+        inner.memory = Memory::Mapped(Mapping::of_descriptor(fd, whole, false, false)?);
         inner.unchanging = Unchanging::by_seal(fd);
-        debug_assert_eq!(before, inner.len());
         Ok(())
     }
 
@@ -148,7 +147,7 @@ pub(crate) fn add_seals(fd: BorrowedFd<'_>, seals: SealFlags) -> Result<()> {
     match rustix::fs::fcntl_add_seals(fd, seals) {
         Ok(()) => Ok(()),
         Err(Errno::BUSY) => Err(os_error("protect", Errno::ACCESS)
-            .hint("another process has the region mapped writable")),
+            .hint("another process has the region mapped through a descriptor that may write")),
         Err(Errno::PERM) => Err(os_error("protect", Errno::PERM).hint(
             "the seals are final: say Options::narrowable when the region is made, \
              and use a descriptor that may write",

@@ -1,11 +1,11 @@
 //! A region: bytes that several processes share, reached without ever trusting them.
 
 use crate::header::{DATA_OFFSET, HEADER_BYTES, Header};
+use crate::named::Name;
 use crate::sys::{Mapping, Unchanging};
 use crate::{Backing, Options, file};
 use ipc_core::{Error, ErrorKind, Result};
 use ipc_sys::os_error;
-use rustix::io::Errno;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
@@ -36,12 +36,15 @@ pub struct Region(pub(crate) Arc<Inner>);
 pub(crate) struct Inner {
     // Unmapped before the name goes and the descriptor's locks are dropped.
     pub(crate) memory: Memory,
+    pub(crate) name: Option<Name>,
     pub(crate) fd: Option<OwnedFd>,
     pub(crate) header: Header,
     pub(crate) backing: Backing,
     pub(crate) writable: bool,
     pub(crate) segment: Option<i32>,
     pub(crate) unchanging: Option<Unchanging>,
+    /// Where the user's bytes begin in the object.
+    pub(crate) start: usize,
     len: AtomicUsize,
 }
 
@@ -54,24 +57,6 @@ pub(crate) enum Memory {
     Called,
 }
 
-/// What the kernel is told about the use of a region.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Advice {
-    /// Nothing special.
-    Normal,
-    /// Read from the beginning to the end.
-    Sequential,
-    /// Read here and there.
-    Random,
-    /// Used soon.
-    WillNeed,
-    /// Transparent huge pages are welcome.
-    HugePages,
-    /// Left out of core dumps.
-    NotInDumps,
-}
-
 impl Inner {
     pub(crate) fn new(memory: Memory, fd: Option<OwnedFd>, header: Header, len: usize) -> Self {
         let writable = match &memory {
@@ -80,12 +65,14 @@ impl Inner {
         };
         Self {
             memory,
+            name: None,
             fd,
             header,
             backing: Backing::Memory,
             writable,
             segment: None,
             unchanging: None,
+            start: DATA_OFFSET,
             len: AtomicUsize::new(len),
         }
     }
@@ -200,66 +187,36 @@ impl Region {
     /// # Errors
     /// [`ErrorKind::Corrupt`] says what is wrong.
     pub fn verify(&self) -> Result<()> {
-        let mut bytes = [0; HEADER_BYTES];
-        match &self.0.memory {
-            Memory::Mapped(mapping) => mapping.read(0, &mut bytes),
-            Memory::Called => file::read(self.fd("verify")?, 0, &mut bytes)?,
-        }
-        let found = Header::decode(&bytes, 0)?;
         let corrupt = |why| Err(Error::new("verify", ErrorKind::Corrupt).hint(why));
-        if found != self.0.header {
+        // A segment of another crate's programs has no header.
+        if self.0.start == DATA_OFFSET && self.header_now()? != self.0.header {
             return corrupt("its header is another region's now");
         }
-        let Ok(fd) = self.fd("verify") else {
+        let Ok(fd) = self.as_fd() else {
+            // The size of a System V segment is the kernel's word.
             return Ok(());
         };
         let stat = rustix::fs::fstat(fd).map_err(|errno| os_error("verify", errno))?;
-        let end = self.0.backing.total_bytes(self.len_bytes())? as u64;
+        let end = self.end() as u64;
         if (stat.st_size as u64) < end {
             return corrupt("a peer has truncated it");
         }
-        if !file::is_reserved(&stat, end) {
+        if self.0.backing != Backing::File && !file::is_reserved(&stat, end) {
             return corrupt("a peer has punched a hole into it");
         }
         Ok(())
     }
 
-    /// Keeps the region in memory, out of swap.
+    /// Removes the name, where this process made the object and the name still means it; whether
+    /// it did. Those attached keep the region.
     ///
     /// # Errors
-    /// [`ErrorKind::LimitReached`] names the limit; [`ErrorKind::Unsupported`] where it is not
-    /// mapped.
-    #[doc(alias = "mlock")]
-    pub fn lock_in_memory(&self) -> Result<()> {
-        let mapping = self.mapping("lock in memory")?;
-        mapping.lock(self.end()).map_err(|errno| {
-            let error = os_error("lock in memory", errno);
-            match errno {
-                Errno::NOMEM | Errno::AGAIN | Errno::PERM => {
-                    Error::new("lock in memory", ErrorKind::LimitReached)
-                        .caused_by(errno.into())
-                        .hint(
-                            "it is above what this process may lock (RLIMIT_MEMLOCK); raise the \
-                         limit with `ulimit -l`",
-                        )
-                }
-                _ => error,
-            }
-        })
-    }
-
-    /// Tells the kernel how the region will be used; it never drops contents.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Unsupported`] where it is not mapped, or the kernel lacks the advice.
-    #[doc(alias = "madvise")]
-    pub fn advise(&self, advice: Advice) -> Result<()> {
-        let mapping = self.mapping("advise")?;
-        match mapping.advise(self.end(), advice) {
-            Ok(()) => Ok(()),
-            Err(Errno::INVAL) => Err(Error::new("advise", ErrorKind::Unsupported)
-                .hint("this kernel does not take the advice for this memory")),
-            Err(errno) => Err(os_error("advise", errno)),
+    /// [`ErrorKind::Denied`] without the right to write to the directory;
+    /// [`ErrorKind::WouldBlock`] while another process is replacing it.
+    pub fn unlink(&self) -> Result<bool> {
+        match (&self.0.name, &self.0.fd) {
+            (Some(name), Some(fd)) => name.unlink(fd.as_fd(), self.0.segment),
+            _ => Ok(false),
         }
     }
 
@@ -330,6 +287,15 @@ impl Region {
         }
     }
 
+    fn header_now(&self) -> Result<Header> {
+        let mut bytes = [0; HEADER_BYTES];
+        match &self.0.memory {
+            Memory::Mapped(mapping) => mapping.read(0, &mut bytes),
+            Memory::Called => file::read(self.fd("verify")?, 0, &mut bytes)?,
+        }
+        Header::decode(&bytes, 0)
+    }
+
     /// Checks that `len` bytes at `offset` are inside, and says where they are in the object.
     #[inline]
     pub(crate) fn range(
@@ -339,7 +305,7 @@ impl Region {
         len: usize,
     ) -> Result<usize> {
         match offset.checked_add(len) {
-            Some(end) if end <= self.len_bytes() => Ok(offset + DATA_OFFSET),
+            Some(end) if end <= self.len_bytes() => Ok(offset + self.0.start),
             _ => Err(self.beyond(operation, offset, len)),
         }
     }
@@ -372,8 +338,8 @@ impl Region {
     }
 
     /// Where the object ends now.
-    fn end(&self) -> usize {
-        DATA_OFFSET + self.len_bytes()
+    pub(crate) fn end(&self) -> usize {
+        self.0.start + self.len_bytes()
     }
 
     fn fd(&self, operation: &'static str) -> Result<BorrowedFd<'_>> {

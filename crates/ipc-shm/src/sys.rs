@@ -22,13 +22,28 @@ pub(crate) struct Mapping {
     kind: Kind,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 enum Kind {
     Descriptor,
     Segment,
+    /// Mapped by another crate, which unmaps it when this is dropped.
+    #[cfg(feature = "shared-memory")]
+    Upstream(#[expect(dead_code, reason = "kept for its drop")] Upstream),
 }
 
-// SAFETY: a mapping belongs to the process, not to a thread.
+/// A mapping of the crate `shared_memory`.
+#[cfg(feature = "shared-memory")]
+struct Upstream(#[expect(dead_code, reason = "kept for its drop")] shared_memory::Shmem);
+
+#[cfg(feature = "shared-memory")]
+impl std::fmt::Debug for Upstream {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Shmem")
+    }
+}
+
+// SAFETY: a mapping belongs to the process, not to a thread; an upstream one is a pointer, a
+// descriptor and strings, of which nothing is bound to a thread either.
 unsafe impl Send for Mapping {}
 // SAFETY: what threads may do through a shared reference is to copy (`copy::racing`, to which a
 // concurrent write is allowed), to use atomics, and to borrow bytes that nobody can write.
@@ -78,6 +93,20 @@ impl Mapping {
             start,
             len,
             writable,
+            kind,
+        })
+    }
+
+    /// Takes over what the crate `shared_memory` has mapped.
+    #[cfg(feature = "shared-memory")]
+    pub(crate) fn of_upstream(mapped: shared_memory::Shmem) -> Result<Self> {
+        let len = mapped.len();
+        let start = NonNull::new(mapped.as_ptr()).ok_or_else(|| os_error("map", Errno::NOMEM))?;
+        let kind = Kind::Upstream(Upstream(mapped));
+        Ok(Self {
+            start,
+            len,
+            writable: true,
             kind,
         })
     }
@@ -153,6 +182,13 @@ impl Mapping {
         unsafe { rustix::mm::madvise(self.at(0, len).as_ptr().cast(), len, advice) }
     }
 
+    /// Where the user's bytes are, for a measurement.
+    #[cfg(test)]
+    pub(crate) fn whole(&self) -> *mut u8 {
+        let user = crate::DATA_OFFSET;
+        self.at(user, self.len - user).as_ptr()
+    }
+
     #[inline]
     fn at(&self, offset: usize, len: usize) -> NonNull<u8> {
         let inside = offset.checked_add(len).is_some_and(|end| end <= self.len);
@@ -164,7 +200,10 @@ impl Mapping {
 
 impl Drop for Mapping {
     fn drop(&mut self) {
-        match self.kind {
+        match &self.kind {
+            // Its own drop unmaps, once, when this one is over.
+            #[cfg(feature = "shared-memory")]
+            Kind::Upstream(_) => {}
             Kind::Descriptor => {
                 // SAFETY: mapped by `of_descriptor` with this length; whatever borrows from it
                 // borrows from `self`.
@@ -242,6 +281,18 @@ fn flock(byte: u64, lock: Lock) -> libc::flock {
     }
 }
 
+/// The largest file that this process may make, if there is a limit. Where a sandbox forbids to
+/// ask, none is known.
+pub(crate) fn file_size_limit() -> Option<u64> {
+    let mut limit = libc::rlimit {
+        rlim_cur: libc::RLIM_INFINITY,
+        rlim_max: libc::RLIM_INFINITY,
+    };
+    // SAFETY: `limit` is valid for writes (getrlimit(2)); on failure it stays as it is.
+    let asked = unsafe { libc::getrlimit(libc::RLIMIT_FSIZE, &mut limit) };
+    (asked == 0 && limit.rlim_cur != libc::RLIM_INFINITY).then_some(limit.rlim_cur)
+}
+
 /// What the kernel knows of a System V segment.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Segment {
@@ -249,8 +300,6 @@ pub(crate) struct Segment {
     pub(crate) size_bytes: usize,
     pub(crate) uid: u32,
     pub(crate) mode: u32,
-    pub(crate) key: i32,
-    pub(crate) attached: u64,
 }
 
 /// Makes a segment under `key`, which must be new; [`libc::IPC_PRIVATE`] always is.
@@ -278,8 +327,6 @@ pub(crate) fn stat_segment(id: i32) -> rustix::io::Result<Segment> {
         size_bytes: stat.shm_segsz,
         uid: stat.shm_perm.uid,
         mode: stat.shm_perm.mode.into(),
-        key: stat.shm_perm.__key,
-        attached: stat.shm_nattch,
     })
 }
 
@@ -298,4 +345,52 @@ fn checked(outcome: i32) -> rustix::io::Result<i32> {
 
 fn last_errno() -> Errno {
     Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::fs::{FallocateFlags, MemfdFlags};
+    use std::time::Instant;
+
+    /// What a region of `bytes` costs without this crate: memory file, reserve, map, prefault.
+    fn bare(bytes: usize) -> (std::os::fd::OwnedFd, Mapping) {
+        let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+        let fd = rustix::fs::memfd_create("bare", flags).expect("memory");
+        let nothing = FallocateFlags::empty();
+        rustix::fs::fallocate(&fd, nothing, 0, bytes as u64).expect("memory");
+        let mapping = Mapping::of_descriptor(fd.as_fd(), bytes, true, true).expect("addresses");
+        (fd, mapping)
+    }
+
+    #[test]
+    #[ignore = "a measurement: cargo test --release -p ipc-shm --lib -- --ignored --nocapture"]
+    fn making_beside_the_bare_calls() {
+        for shift in [12, 14, 16, 18, 20, 22, 24] {
+            let bytes = 1usize << shift;
+            let repeat = (1usize << 22 >> shift).clamp(4, 400);
+            let mut options = crate::Options::new();
+            options.size_bytes(bytes).prefault(true);
+            let time = |work: &dyn Fn()| {
+                let start = Instant::now();
+                (0..repeat).for_each(|_| work());
+                start.elapsed().as_secs_f64()
+            };
+            let mut ratios: Vec<f64> = (0..41)
+                .map(|_| {
+                    let bare = time(&|| {
+                        let (_fd, mapping) = bare(bytes);
+                        mapping.write(0, b"first use");
+                    });
+                    let ours = time(&|| {
+                        let region = options.anonymous().expect("memory");
+                        region.write_at(0, b"first use").expect("inside");
+                    });
+                    ours / bare
+                })
+                .collect();
+            ratios.sort_by(f64::total_cmp);
+            println!("{bytes:>10} {:>8.3} of the bare calls", ratios[20]);
+        }
+    }
 }
