@@ -93,7 +93,7 @@ fn one_notification_wakes_all_or_as_many_as_there_are() {
 #[test]
 fn the_death_of_a_notifier_ends_every_wait() {
     let _watchdog = watchdog(PATIENCE);
-    for waiters in [1, 4, 16] {
+    for waiters in [1, 4, 16, 1, 4] {
         let region = region();
         let _event = Event::create_trusted(&region, 0).expect("an event");
         let notifier = spawn("event notifier", &region, "");

@@ -3,6 +3,7 @@
 mod barrier;
 mod condvar;
 mod event;
+mod host;
 mod mutex;
 mod mutex_death;
 mod once;

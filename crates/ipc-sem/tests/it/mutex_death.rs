@@ -82,7 +82,7 @@ fn every_kind() -> [Options; 2] {
 fn of_many_waiters_exactly_one_recovers_and_none_is_lost() {
     let _watchdog = watchdog(PATIENCE);
     for options in every_kind() {
-        for (waiters, rounds) in [(1, 20), (4, 10), (16, 3)] {
+        for (waiters, rounds) in [(1, 60), (4, 30), (16, 10)] {
             for round in 0..rounds {
                 let region = ipc_shm::anonymous(4096).expect("a region");
                 let mutex = options

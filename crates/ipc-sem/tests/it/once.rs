@@ -39,7 +39,7 @@ fn many_call_and_one_does_it() {
 #[test]
 fn where_one_dies_over_it_the_next_does_it_and_is_told() {
     let _watchdog = watchdog(PATIENCE);
-    for waiters in [1, 4] {
+    for waiters in [1, 4, 1, 4, 1, 4, 1, 4, 16] {
         let region = region();
         let once = Once::create_trusted(&region, 0).expect("a once");
         let first = spawn("once caller", &region, "die");

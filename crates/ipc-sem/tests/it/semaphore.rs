@@ -1,44 +1,17 @@
 //! The semaphore whose permits return: forms, limits, and deaths at any time.
 
+use crate::stage::{await_ready, enter, ready, region, say_ready, spawn};
 use ipc_sem::{ErrorKind, MAX_PARTICIPANTS, Region, Semaphore};
-use ipc_testkit::{Child, Role, Stage, Storm, allocations, watchdog};
+use ipc_testkit::{Stage, Storm, allocations, watchdog};
 use rustix::process::Signal;
-use std::sync::atomic::Ordering::SeqCst;
 use std::time::{Duration, Instant};
 
 const PATIENCE: Duration = Duration::from_secs(120);
 const SHORT: Duration = Duration::from_millis(5);
-/// Outside the semaphore: how many roles have come to where they are wanted.
-const READY: usize = 32 << 10;
-const BYTES: usize = 64 << 10;
-
-fn region() -> Region {
-    ipc_shm::anonymous(BYTES).expect("a region")
-}
-
-fn spawn(role: &str, region: &Region) -> Child {
-    Role::new(role)
-        .descriptor(region.as_fd().expect("a memfd"))
-        .spawn()
-}
-
-fn stage(mut stage: Stage) -> (Region, Semaphore) {
-    let region = Region::from_fd(stage.descriptor()).expect("a region");
+fn stage(given: Stage) -> (Region, Semaphore) {
+    let (region, _) = enter(given);
     let semaphore = Semaphore::open_trusted(&region, 0).expect("a semaphore");
     (region, semaphore)
-}
-
-fn say_ready(region: &Region) {
-    region
-        .atomic_u32(READY)
-        .expect("inside")
-        .fetch_add(1, SeqCst);
-}
-
-fn await_ready(region: &Region, count: u32) {
-    while region.atomic_u32(READY).expect("inside").load(SeqCst) < count {
-        std::thread::yield_now();
-    }
 }
 
 /// Takes every permit that is there and gives them back; how many they were.
@@ -119,9 +92,11 @@ fn permits_are_conserved_whoever_is_killed_whenever() {
     let _watchdog = watchdog(PATIENCE);
     let region = region();
     let semaphore = Semaphore::create_trusted(&region, 0, 3).expect("a semaphore");
-    for round in 0..40u32 {
-        let before = region.atomic_u32(READY).expect("inside").load(SeqCst);
-        let churners: Vec<_> = (0..4).map(|_| spawn("permit churner", &region)).collect();
+    for round in 0..50u32 {
+        let before = ready(&region);
+        let churners: Vec<_> = (0..4)
+            .map(|_| spawn("permit churner", &region, ""))
+            .collect();
         await_ready(&region, before + 4);
         for (at, churner) in churners.iter().enumerate() {
             // Different distances between the kills, without a clock.
@@ -163,10 +138,10 @@ fn a_death_wakes_every_waiter_in_the_end() {
         for _ in 0..3 {
             let region = region();
             let semaphore = Semaphore::create_trusted(&region, 0, permits).expect("one");
-            let holder = spawn("permit holder", &region);
+            let holder = spawn("permit holder", &region, "");
             await_ready(&region, 1);
             let crowd: Vec<_> = (0..waiters)
-                .map(|_| spawn("permit waiter", &region))
+                .map(|_| spawn("permit waiter", &region, ""))
                 .collect();
             await_ready(&region, 1 + waiters);
             holder.kill();
@@ -185,7 +160,9 @@ fn a_waiter_that_is_killed_takes_no_wake_with_it() {
         let region = region();
         let semaphore = Semaphore::create_trusted(&region, 0, 1).expect("a semaphore");
         let permit = semaphore.acquire().expect("free");
-        let crowd: Vec<_> = (0..4).map(|_| spawn("permit waiter", &region)).collect();
+        let crowd: Vec<_> = (0..4)
+            .map(|_| spawn("permit waiter", &region, ""))
+            .collect();
         await_ready(&region, 4);
         // The release and the kill race: whoever the wake was meant for, another gets it.
         match round % 2 {
@@ -214,7 +191,7 @@ fn a_stopped_holder_keeps_its_permits() {
     let _watchdog = watchdog(PATIENCE);
     let region = region();
     let semaphore = Semaphore::create_trusted(&region, 0, 2).expect("a semaphore");
-    let holder = spawn("permit holder", &region);
+    let holder = spawn("permit holder", &region, "");
     await_ready(&region, 1);
     rustix::process::pidfd_send_signal(holder.pidfd(), Signal::STOP).expect("our child");
     for _ in 0..10 {

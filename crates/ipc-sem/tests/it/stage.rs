@@ -35,8 +35,12 @@ pub(crate) fn say_ready(region: &Region) {
         .fetch_add(1, SeqCst);
 }
 
+pub(crate) fn ready(region: &Region) -> u32 {
+    region.atomic_u32(READY).expect("inside").load(SeqCst)
+}
+
 pub(crate) fn await_ready(region: &Region, count: u32) {
-    while region.atomic_u32(READY).expect("inside").load(SeqCst) < count {
+    while ready(region) < count {
         std::thread::yield_now();
     }
 }
