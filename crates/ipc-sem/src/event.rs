@@ -1,7 +1,7 @@
 //! The event: a flag in a region that some set and others await.
 
 use crate::header::{self, HEADER_BYTES, Identity};
-use crate::sys::{Words, wake};
+use crate::sys::Words;
 use crate::table::{self, Parked, Seated, TABLE_BYTES, Table};
 use ipc_core::{Error, ErrorKind, Result, Until, four_forms};
 use ipc_shm::Region;
@@ -10,10 +10,12 @@ use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 
 const KIND: u32 = 3;
-/// Set or not: what sleepers sleep on.
 const AT_SET: usize = HEADER_BYTES;
 /// How many that had announced to notify have died.
 const AT_DEATHS: usize = HEADER_BYTES + 4;
+/// What sleepers sleep on. It is not the flag: a death must change it, too, or one that is about
+/// to sleep would miss it.
+const AT_BELL: usize = HEADER_BYTES + 8;
 const AT_TABLE: usize = 2 * HEADER_BYTES;
 
 /// The header's flag: one wait takes the notification.
@@ -79,6 +81,7 @@ impl Event {
         header::create(&words, Self::identity(offset)?, flags, || {
             words.u32(AT_SET).store(0, Relaxed);
             words.u32(AT_DEATHS).store(0, Relaxed);
+            words.u32(AT_BELL).store(0, Relaxed);
             Table::new(&words, AT_TABLE).init()
         })?;
         Ok(Self {
@@ -106,8 +109,8 @@ impl Event {
         self.announce()?;
         self.core.set().store(1, SeqCst);
         if self.core.table().has_waiters() {
-            wake(
-                self.core.set(),
+            table::ring(
+                self.core.bell(),
                 if self.taken_by_one { 1 } else { u32::MAX },
             );
         }
@@ -154,6 +157,7 @@ impl Event {
         let deaths = core.deaths().load(SeqCst);
         let announced = core.table().announce(seat);
         loop {
+            let bell = core.bell().load(SeqCst);
             if self.took() {
                 return Ok(());
             }
@@ -161,7 +165,7 @@ impl Event {
                 return Err(Error::new("wait", ErrorKind::PeerDied)
                     .hint("a thread that notifies this event died"));
             }
-            if announced.park(core, 0, until)? == Parked::TimedOut {
+            if announced.park(core, bell, until)? == Parked::TimedOut {
                 return if self.took() {
                     Ok(())
                 } else {
@@ -210,7 +214,7 @@ impl Seated for Core {
         Table::new(&self.words, AT_TABLE)
     }
     fn bell(&self) -> &AtomicU32 {
-        self.set()
+        self.words.u32(AT_BELL)
     }
     fn settle(&self, seat: usize, died: bool) {
         let word = self.table().word(seat);
@@ -218,11 +222,5 @@ impl Seated for Core {
             self.deaths().fetch_add(1, SeqCst);
         }
         word.store(0, SeqCst);
-        // Its last notification may have woken nobody yet.
-        wake(self.set(), u32::MAX);
-    }
-    fn ring_all(&self) {
-        // The bell is the flag itself: it is not changed, but who sleeps looks again.
-        wake(self.set(), u32::MAX);
     }
 }
