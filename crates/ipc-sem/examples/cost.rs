@@ -4,8 +4,10 @@
 #![allow(unsafe_code)]
 
 use ipc_sem::{Mutex, Semaphore};
+use rustix::thread::futex;
 use std::cell::UnsafeCell;
 use std::mem::MaybeUninit;
+use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::time::Instant;
 
 const ROUNDS: u32 = 200_000;
@@ -45,10 +47,43 @@ fn time(mut work: impl FnMut()) -> f64 {
     start.elapsed().as_nanos() as f64 / f64::from(ROUNDS)
 }
 
+/// Two threads of one core wake each other.
+fn turns(there: impl Fn(bool) + Sync, back: impl Fn(bool) + Sync) -> f64 {
+    const TURNS: u32 = 5_000;
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for _ in 0..TURNS {
+                there(false);
+                back(true);
+            }
+        });
+        let start = Instant::now();
+        for _ in 0..TURNS {
+            there(true);
+            back(false);
+        }
+        start.elapsed().as_nanos() as f64 / f64::from(TURNS)
+    })
+}
+
+/// Sets `flag` and wakes, or waits and clears it: what a futex costs at the least.
+fn raw_futex(flag: &AtomicU32, set: bool) {
+    if set {
+        flag.store(1, SeqCst);
+        let _ = futex::wake(flag, futex::Flags::empty(), 1);
+        return;
+    }
+    while flag.compare_exchange(1, 0, SeqCst, SeqCst).is_err() {
+        let _ = futex::wait(flag, futex::Flags::empty(), 0, None);
+    }
+}
+
 fn report(what: &str, mut ours: impl FnMut(), mut theirs: impl FnMut()) {
-    let slices: Vec<_> = (0..SLICES)
-        .map(|_| (time(&mut ours), time(&mut theirs)))
-        .collect();
+    compare(what, || time(&mut ours), || time(&mut theirs));
+}
+
+fn compare(what: &str, mut ours: impl FnMut() -> f64, mut theirs: impl FnMut() -> f64) {
+    let slices: Vec<_> = (0..SLICES).map(|_| (ours(), theirs())).collect();
     let median = |mut of: Vec<f64>| {
         of.sort_by(f64::total_cmp);
         of[of.len() / 2]
@@ -62,7 +97,7 @@ fn report(what: &str, mut ours: impl FnMut(), mut theirs: impl FnMut()) {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let region = ipc_shm::anonymous(1 << 16)?;
+    let region = ipc_shm::anonymous(1 << 17)?;
     let mutex = Mutex::create_trusted(&region, 0, 0u64)?;
     let theirs = robust()?;
     report(
@@ -98,6 +133,22 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             wrapped.release().expect("room");
         },
         plain_round,
+    );
+    let mut options = ipc_sem::Options::new();
+    options.taken_by_one(true);
+    let events = [64 << 10, 96 << 10].map(|at| options.create_event_trusted(&region, at));
+    let [Ok(there), Ok(back)] = &events else {
+        return Err("no room for two events".into());
+    };
+    let event = |event: &ipc_sem::Event, set| match set {
+        true => event.notify().expect("a seat"),
+        false => event.wait().expect("it comes"),
+    };
+    let (one, two) = (AtomicU32::new(0), AtomicU32::new(0));
+    compare(
+        "event, two threads of one core, against a raw futex",
+        || turns(|set| event(there, set), |set| event(back, set)),
+        || turns(|set| raw_futex(&one, set), |set| raw_futex(&two, set)),
     );
     Ok(())
 }

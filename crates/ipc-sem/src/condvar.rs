@@ -159,7 +159,7 @@ impl Condvar {
 fn sleep(core: &Core, announced: &Announced<'_>, bell: u32, until: Until) -> Result<()> {
     loop {
         match announced.park(core, bell, until)? {
-            // Somebody took a seat, or a signal came: not worth the lock.
+            // A signal came: not worth the lock.
             Parked::Perhaps if core.bell().load(SeqCst) == bell => {}
             Parked::Perhaps | Parked::Settled => return Ok(()),
             Parked::TimedOut if core.bell().load(SeqCst) == bell => {

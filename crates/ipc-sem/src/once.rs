@@ -1,7 +1,7 @@
 //! Once: work that one thread of all processes does, and the next one where it dies over it.
 
 use crate::header::{self, HEADER_BYTES, Identity};
-use crate::sys::{Words, wake};
+use crate::sys::Words;
 use crate::table::{self, Parked, Seated, TABLE_BYTES, Table};
 use ipc_core::{Result, Until};
 use ipc_shm::Region;
@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 const KIND: u32 = 4;
 const AT_STATE: usize = HEADER_BYTES;
 const AT_TRIES: usize = HEADER_BYTES + 4;
+const AT_BELL: usize = HEADER_BYTES + 8;
 const AT_TABLE: usize = 2 * HEADER_BYTES;
 
 const NEW: u32 = 0;
@@ -55,6 +56,7 @@ impl Once {
         header::create(&words, Self::identity(offset)?, 0, || {
             words.u32(AT_STATE).store(NEW, Relaxed);
             words.u32(AT_TRIES).store(0, Relaxed);
+            words.u32(AT_BELL).store(0, Relaxed);
             Table::new(&words, AT_TABLE).init()
         })?;
         Ok(Self {
@@ -131,6 +133,7 @@ impl Once {
         let mine = RUNNING + seat as u32;
         let announced = core.table().announce(seat);
         loop {
+            let bell = core.bell().load(SeqCst);
             let found = match core.state().compare_exchange(NEW, mine, SeqCst, SeqCst) {
                 Ok(_) => break,
                 Err(DONE) => return Ok(false),
@@ -145,7 +148,7 @@ impl Once {
                 }
                 return Err(until.over("call"));
             }
-            if announced.park(core, found, until)? == Parked::TimedOut
+            if announced.park(core, bell, until)? == Parked::TimedOut
                 && core.state().load(SeqCst) == found
             {
                 return Err(until.over("call"));
@@ -206,7 +209,7 @@ impl Core {
             self.tries().fetch_add(1, SeqCst);
         }
         let _ = self.state().compare_exchange(mine, then, SeqCst, SeqCst);
-        wake(self.state(), u32::MAX);
+        table::ring(self.bell(), u32::MAX);
     }
 }
 
@@ -215,12 +218,9 @@ impl Seated for Core {
         Table::new(&self.words, AT_TABLE)
     }
     fn bell(&self) -> &AtomicU32 {
-        self.state()
+        self.words.u32(AT_BELL)
     }
     fn settle(&self, seat: usize, _died: bool) {
         self.leave(RUNNING + seat as u32, NEW);
-    }
-    fn ring_all(&self) {
-        wake(self.state(), u32::MAX);
     }
 }

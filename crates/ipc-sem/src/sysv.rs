@@ -4,6 +4,7 @@ use crate::sys;
 use ipc_core::{Error, ErrorKind, Mode, Name, Result, Until, four_forms};
 use ipc_sys::{RuntimeDirectory, os_error, retry};
 use rustix::fs::{CWD, OFlags};
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::{Path, PathBuf};
 
 /// Largest value of a semaphore of a set: 32,767 (`SEMVMX`).
@@ -46,25 +47,7 @@ impl Options {
     /// or for a value above [`MAX_VALUE`].
     #[doc(alias = "semget")]
     pub fn create_unnamed(&self, values: &[u16]) -> Result<Set> {
-        let refuse = |why| Err(Error::new("create set", ErrorKind::InvalidInput).hint(why));
-        let Ok(count @ 1..) = u16::try_from(values.len()) else {
-            return refuse("a set has 1 to 65535 semaphores");
-        };
-        if values.iter().any(|value| *value > MAX_VALUE) {
-            return refuse("a semaphore stands at 32767 at most");
-        }
-        let mode = self.mode.map_or(Ok(Mode::PRIVATE), Mode::new)?;
-        let set = Set {
-            id: sys::make_set(count, mode)?,
-            count,
-        };
-        for (index, value) in (0..).zip(values) {
-            if let Err(error) = sys::set_value(set.id, index, *value) {
-                let _ = sys::remove_set(set.id);
-                return Err(error);
-            }
-        }
-        Ok(set)
+        self.make(values, || None)
     }
 
     /// Makes a set and writes its id to the file `name`, which must be new.
@@ -73,7 +56,7 @@ impl Options {
     /// As [`create_unnamed`](Options::create_unnamed); [`ErrorKind::AlreadyExists`].
     pub fn create(&self, name: &Name, values: &[u16]) -> Result<Set> {
         let path = self.path_of(name)?;
-        let set = self.create_unnamed(values)?;
+        let set = self.make(values, || Some(random_key()))?;
         // Written aside and linked: whoever finds the name finds the whole id.
         let aside = path.with_extension(format!("{}.new", std::process::id()));
         let published = publish(&aside, &path, &set);
@@ -105,12 +88,12 @@ impl Options {
         };
         let text = std::str::from_utf8(&text[..length]).ok();
         let numbers = text.and_then(|text| text.trim_end().split_once(' '));
-        let numbers = numbers.map(|(id, made)| (id.parse::<i32>(), made.parse::<i64>()));
-        let Some((Ok(id), Ok(made))) = numbers else {
+        let numbers = numbers.map(|(id, key)| (id.parse::<i32>(), key.parse::<i32>()));
+        let Some((Ok(id), Ok(key))) = numbers else {
             return corrupt("its file does not hold the id of a set");
         };
         let set = Set::from_id(id)?;
-        if creation_mark(&sys::stat_set(id)?) != made {
+        if sys::stat_set(id)?.sem_perm.__key != key {
             return corrupt("its id is another set's by now");
         }
         Ok(set)
@@ -130,6 +113,30 @@ impl Options {
             // The set was gone, or was never ours: the file was all there was.
             Err(_) => Ok(()),
         }
+    }
+
+    fn make(&self, values: &[u16], key: impl Fn() -> Option<i32>) -> Result<Set> {
+        let refuse = |why| Err(Error::new("create set", ErrorKind::InvalidInput).hint(why));
+        let Ok(count @ 1..) = u16::try_from(values.len()) else {
+            return refuse("a set has 1 to 65535 semaphores");
+        };
+        if values.iter().any(|value| *value > MAX_VALUE) {
+            return refuse("a semaphore stands at 32767 at most");
+        }
+        let mode = self.mode.map_or(Ok(Mode::PRIVATE), Mode::new)?;
+        let id = loop {
+            if let Some(id) = sys::make_set(key(), count, mode)? {
+                break id;
+            }
+        };
+        let set = Set { id, count };
+        for (index, value) in (0..).zip(values) {
+            if let Err(error) = sys::set_value(set.id, index, *value) {
+                let _ = sys::remove_set(set.id);
+                return Err(error);
+            }
+        }
+        Ok(set)
     }
 
     fn path_of(&self, name: &Name) -> Result<PathBuf> {
@@ -364,10 +371,11 @@ fn kernel_form(operation: Operation) -> libc::sembuf {
     }
 }
 
-/// What tells a set from a later one: its key (private here) and the kernel's sequence number,
-/// which counts on with every set in the same place.
-fn creation_mark(status: &libc::semid_ds) -> i64 {
-    i64::from(status.sem_perm.__key) << 32 | i64::from(status.sem_perm.__seq)
+/// A key that nobody else has by chance: it stands beside the id in a set's file, and tells the
+/// set from a later one of the same id.
+fn random_key() -> i32 {
+    // Never 0, which is the key of sets without one.
+    RandomState::new().build_hasher().finish() as i32 | 1
 }
 
 fn publish(aside: &Path, path: &Path, set: &Set) -> Result<()> {
@@ -377,7 +385,7 @@ fn publish(aside: &Path, path: &Path, set: &Set) -> Result<()> {
     let file = retry(|| rustix::fs::open(aside, flags, private)).map_err(fail)?;
     let file = ipc_sys::above_stdio(file)?;
     rustix::fs::fchmod(&file, private).map_err(fail)?;
-    let text = format!("{} {}\n", set.id, creation_mark(&sys::stat_set(set.id)?));
+    let text = format!("{} {}\n", set.id, sys::stat_set(set.id)?.sem_perm.__key);
     retry(|| rustix::io::write(&file, text.as_bytes())).map_err(fail)?;
     rustix::fs::linkat(CWD, aside, CWD, path, rustix::fs::AtFlags::empty()).map_err(fail)
 }

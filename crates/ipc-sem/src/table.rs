@@ -2,8 +2,8 @@
 //!
 //! Each thread that takes part has a seat: a robust lock that it holds for as long as it takes
 //! part, and a few words of its own. When it dies, the kernel marks its lock and wakes one who
-//! sleeps on it. Sleepers watch the bell of the object, the roster (which changes when somebody
-//! takes a seat) and the lock of every seat that is taken. Who is woken by a death settles what
+//! sleeps on it. Sleepers watch the bell of the object, which is rung also when somebody takes a
+//! seat, and the lock of every seat that is taken. Who is woken by a death settles what
 //! the dead one left and rings for all; should it die itself, it was being watched as well.
 //! Whoever changes what others wait for has a seat, so no death between change and wake is lost.
 
@@ -22,7 +22,6 @@ const SEAT_BYTES: usize = 128;
 /// How many bytes a table takes.
 pub(crate) const TABLE_BYTES: usize = 64 + MAX_PARTICIPANTS * SEAT_BYTES;
 
-const AT_ROSTER: usize = 0;
 const AT_TOP: usize = 4;
 const AT_WAITERS: usize = 8;
 const AT_SEATS: usize = 64;
@@ -71,7 +70,7 @@ impl<'a> Table<'a> {
 
     /// Fills it, before anybody else can reach it.
     pub(crate) fn init(self) -> Result<()> {
-        for at in [AT_ROSTER, AT_TOP, AT_WAITERS] {
+        for at in [AT_TOP, AT_WAITERS] {
             self.words.u32(self.at + at).store(0, Relaxed);
         }
         for seat in 0..MAX_PARTICIPANTS {
@@ -146,27 +145,40 @@ pub(crate) struct Announced<'a> {
 
 impl Announced<'_> {
     /// Sleeps until the bell no longer says `value`, somebody dies or takes a seat, or `until`
-    /// is over.
+    /// is over. The caller has loaded `value` before it looked at what it waits for.
     pub(crate) fn park(&self, object: &impl Seated, value: u32, until: Until) -> Result<Parked> {
-        let table = self.table;
-        let roster = table.words.u32(table.at + AT_ROSTER);
-        let mut watched = [(object.bell(), value); MAX_PARTICIPANTS + 2];
-        watched[1] = (roster, roster.load(SeqCst));
-        let mut count = 2;
-        for seat in table.seats() {
+        const FEW: usize = 7;
+        match self.table.seats().len() {
+            // Filling a long list costs as much as a short sleep.
+            ..=FEW => self.park_among::<{ FEW + 1 }>(object, value, until),
+            _ => self.park_among::<{ MAX_PARTICIPANTS + 1 }>(object, value, until),
+        }
+    }
+
+    fn park_among<const WORDS: usize>(
+        &self,
+        object: &impl Seated,
+        value: u32,
+        until: Until,
+    ) -> Result<Parked> {
+        let mut watched = [(object.bell(), value); WORDS];
+        let mut count = 1;
+        for seat in self.table.seats() {
             if seat == self.seat {
                 continue;
             }
-            let word = table.lock(seat).word();
-            match watch(word) {
-                Watch::Free => {}
-                Watch::Dead => {
+            let word = self.table.lock(seat).word();
+            match (watch(word), watched.get_mut(count)) {
+                (Watch::Free, _) => {}
+                (Watch::Owned(value), Some(place)) => {
+                    *place = (word, value);
+                    count += 1;
+                }
+                // Somebody has taken a seat since the list was chosen, and rung the bell.
+                (Watch::Owned(_), None) => return Ok(Parked::Perhaps),
+                (Watch::Dead, _) => {
                     settle_dead(object);
                     return Ok(Parked::Settled);
-                }
-                Watch::Owned(value) => {
-                    watched[count] = (word, value);
-                    count += 1;
                 }
             }
         }
@@ -314,8 +326,7 @@ fn take_seat<T: Seated + 'static>(object: &Arc<T>) -> Result<usize> {
             .words
             .u32(table.at + AT_TOP)
             .fetch_max(seat as u32 + 1, SeqCst);
-        let roster = table.words.u32(table.at + AT_ROSTER);
-        ring(roster, u32::MAX);
+        object.ring_all();
         let object = Arc::clone(object) as Arc<dyn Seated>;
         seats.0.push(Taking {
             object,

@@ -33,21 +33,13 @@ pub(crate) fn wait_any(words: &[(&AtomicU32, u32)], until: Until) -> Result<Wait
     if NO_WAITV.load(Ordering::Relaxed) {
         return wait_first(words, until);
     }
-    let mut waits = [Wait::new(); MAX_WORDS];
-    for (wait, (word, value)) in waits.iter_mut().zip(words) {
-        wait.val = u64::from(*value);
-        wait.uaddr = WaitPtr::new(word.as_ptr().cast());
-        wait.flags = WaitFlags::SIZE_U32;
-    }
-    let deadline = monotonic(until);
-    let waits = &waits[..words.len().min(MAX_WORDS)];
-    match futex::waitv(
-        waits,
-        WaitvFlags::empty(),
-        deadline.as_ref(),
-        ClockId::Monotonic,
-    ) {
-        Ok(_) | Err(Errno::AGAIN | Errno::INTR) => Ok(Waited::Perhaps),
+    const FEW: usize = 8;
+    let slept = match words.len() {
+        ..=FEW => sleep::<FEW>(words, until),
+        _ => sleep::<MAX_WORDS>(words, until),
+    };
+    match slept {
+        Ok(()) | Err(Errno::AGAIN | Errno::INTR) => Ok(Waited::Perhaps),
         Err(Errno::TIMEDOUT) => Ok(Waited::TimedOut),
         Err(Errno::NOSYS) => {
             NO_WAITV.store(true, Ordering::Relaxed);
@@ -55,6 +47,24 @@ pub(crate) fn wait_any(words: &[(&AtomicU32, u32)], until: Until) -> Result<Wait
         }
         Err(errno) => Err(os_error("wait", errno)),
     }
+}
+
+fn sleep<const MAX: usize>(words: &[(&AtomicU32, u32)], until: Until) -> rustix::io::Result<()> {
+    let mut waits = [Wait::new(); MAX];
+    for (wait, (word, value)) in waits.iter_mut().zip(words) {
+        wait.val = u64::from(*value);
+        wait.uaddr = WaitPtr::new(word.as_ptr().cast());
+        wait.flags = WaitFlags::SIZE_U32;
+    }
+    let deadline = monotonic(until);
+    let waits = &waits[..words.len().min(MAX)];
+    futex::waitv(
+        waits,
+        WaitvFlags::empty(),
+        deadline.as_ref(),
+        ClockId::Monotonic,
+    )
+    .map(drop)
 }
 
 /// Wakes up to `count` that sleep on `word`.

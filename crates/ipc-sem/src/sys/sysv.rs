@@ -13,15 +13,17 @@ union Argument {
     values: *mut libc::c_ushort,
 }
 
-/// Makes a set that only its id names.
-pub(crate) fn make_set(count: u16, mode: Mode) -> Result<i32> {
+/// Makes a new set under `key`, or one that only its id names; `None` where the key is taken.
+pub(crate) fn make_set(key: Option<i32>, count: u16, mode: Mode) -> Result<Option<i32>> {
     let flags = libc::IPC_CREAT | libc::IPC_EXCL | mode.bits() as libc::c_int;
+    let key = key.unwrap_or(libc::IPC_PRIVATE);
     // SAFETY: no memory is touched (semget(2)).
-    let id = unsafe { libc::semget(libc::IPC_PRIVATE, libc::c_int::from(count), flags) };
+    let id = unsafe { libc::semget(key, libc::c_int::from(count), flags) };
     if id >= 0 {
-        return Ok(id);
+        return Ok(Some(id));
     }
     match last_errno() {
+        Errno::EXIST => Ok(None),
         Errno::NOSPC => Err(Error::new("create set", ErrorKind::LimitReached)
             .hint("the host has all the sets or semaphores it may have (kernel.sem)")),
         Errno::INVAL => Err(
