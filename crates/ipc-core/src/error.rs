@@ -19,6 +19,8 @@ pub enum ErrorKind {
     Closed,
     /// The process at the other side is proven dead.
     PeerDied,
+    /// Waiting would never end: the caller itself holds what it asks for.
+    Deadlock,
     /// A bounded object is full and its policy is to say so.
     Full,
     /// A message is above a limit, or does not fit the buffer it was to be received in.
@@ -56,6 +58,7 @@ impl ErrorKind {
             Self::TimedOut => "the deadline passed",
             Self::Closed => "the channel is closed",
             Self::PeerDied => "the peer process died",
+            Self::Deadlock => "the caller holds it already, and would wait for itself",
             Self::Full => "full",
             Self::TooLarge => "too large",
             Self::Truncated => "cut short",
@@ -218,6 +221,7 @@ impl From<Error> for io::Error {
             ErrorKind::NoSpace => io::ErrorKind::StorageFull,
             ErrorKind::InvalidInput | ErrorKind::TooLarge => io::ErrorKind::InvalidInput,
             ErrorKind::Unsupported => io::ErrorKind::Unsupported,
+            ErrorKind::Deadlock => io::ErrorKind::Deadlock,
             _ => io::ErrorKind::Other,
         };
         Self::new(kind, error)

@@ -1,0 +1,13 @@
+//! The tests of ipc-event, one file per question.
+
+mod forms;
+mod host;
+mod two_processes;
+
+#[global_allocator]
+static ALLOCATOR: ipc_testkit::CountingAllocator = ipc_testkit::CountingAllocator;
+
+ipc_testkit::roles! {
+    "echo" => two_processes::echo,
+    "notifier" => two_processes::notify_some,
+}

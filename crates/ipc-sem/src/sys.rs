@@ -1,0 +1,39 @@
+//! Every system call of the crate, and its only unsafe code.
+
+#![allow(unsafe_code)]
+
+mod forks;
+mod futex;
+mod posix;
+mod robust;
+mod sysv;
+mod words;
+
+pub(crate) use forks::{count as forks, watch as watch_forks};
+pub(crate) use futex::{Waited, wait_any, wake};
+pub(crate) use posix::{PosixSemaphore, init_semaphore, unlink_semaphore};
+pub(crate) use robust::{OWNER_DIED, Robust, TID_MASK, Taken, WAITERS};
+pub(crate) use sysv::{
+    apply, change_set, make_set, remove_set, set_value, stat_set, value, values,
+};
+pub(crate) use words::{ALIGN_BYTES, Words};
+
+use ipc_core::Until;
+use rustix::time::{ClockId, Timespec};
+use std::time::Duration;
+
+/// The instant of `CLOCK_MONOTONIC` at which `until` is over; `None` is never.
+///
+/// The clock is read after the rest was computed, so that the result is never too early.
+fn monotonic(until: Until) -> Option<Timespec> {
+    let left = until.remaining()?;
+    let now = rustix::time::clock_gettime(ClockId::Monotonic);
+    let now = Duration::new(now.tv_sec.unsigned_abs(), now.tv_nsec as u32);
+    let at = now
+        .saturating_add(left)
+        .min(Duration::from_secs(i64::MAX as u64 / 4));
+    Some(Timespec {
+        tv_sec: at.as_secs() as i64,
+        tv_nsec: i64::from(at.subsec_nanos()),
+    })
+}

@@ -1,0 +1,38 @@
+//! The tests of ipc-sem, one file per question.
+
+mod barrier;
+mod condvar;
+mod event;
+mod host;
+mod mutex;
+mod mutex_death;
+mod once;
+mod posix;
+mod rw_lock;
+mod semaphore;
+mod stage;
+mod sysv;
+
+#[global_allocator]
+static ALLOCATOR: ipc_testkit::CountingAllocator = ipc_testkit::CountingAllocator;
+
+ipc_testkit::roles! {
+    "barrier party" => barrier::come,
+    "condvar player" => condvar::alternate,
+    "condvar waiter" => condvar::take_one,
+    "event notifier" => event::announce_only,
+    "event waiter" => event::wait_once,
+    "set holder" => sysv::take_and_stay,
+    "token holder" => posix::take_and_stay,
+    "once caller" => once::call,
+    "rw holder" => rw_lock::hold,
+    "rw mixer" => rw_lock::mix,
+    "rw seeker" => rw_lock::want,
+    "permit churner" => semaphore::churn,
+    "permit holder" => semaphore::hold,
+    "permit waiter" => semaphore::acquire_once,
+    "mutex owner" => mutex_death::hold_for_ever,
+    "mutex waiter" => mutex_death::lock_or_recover,
+    "mutex adder" => mutex::add_many,
+    "mutex recoverer" => mutex_death::recover_and_hold,
+}
