@@ -36,8 +36,8 @@ pub struct Pipes {
     pub rx: ipc_pipe::Receiver,
 }
 
-/// True when done, false when it would block.
-fn tried<R>(outcome: Result<R, Error>) -> io::Result<Option<R>> {
+/// What a try form gave, or `None` where it would block.
+pub fn tried<R>(outcome: Result<R, Error>) -> io::Result<Option<R>> {
     match outcome {
         Ok(value) => Ok(Some(value)),
         Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(None),

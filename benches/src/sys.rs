@@ -110,6 +110,43 @@ impl Region {
         done_unless_blocked(retry(|| check(unsafe { libc::sem_trywait(at) })))
     }
 
+    /// Puts a process-shared robust mutex of the C library at `offset`.
+    pub fn mutex_init(&self, offset: usize) -> io::Result<()> {
+        let at = self.mutex(offset);
+        let mut attributes = mem::MaybeUninit::<libc::pthread_mutexattr_t>::uninit();
+        let place = attributes.as_mut_ptr();
+        // SAFETY: `place` is valid for writes (pthread_mutexattr_init(3)).
+        done(unsafe { libc::pthread_mutexattr_init(place) })?;
+        // SAFETY: initialised above.
+        done(unsafe { libc::pthread_mutexattr_setpshared(place, libc::PTHREAD_PROCESS_SHARED) })?;
+        // SAFETY: initialised above.
+        done(unsafe { libc::pthread_mutexattr_setrobust(place, libc::PTHREAD_MUTEX_ROBUST) })?;
+        // SAFETY: `mutex` checked bounds and alignment; nobody locks it before it exists.
+        done(unsafe { libc::pthread_mutex_init(at, place) })
+    }
+
+    /// Locks the mutex at `offset`.
+    pub fn mutex_lock(&self, offset: usize) -> io::Result<()> {
+        let at = self.mutex(offset);
+        // SAFETY: `mutex_init` made a mutex here before the region was handed over.
+        done(unsafe { libc::pthread_mutex_lock(at) })
+    }
+
+    /// Unlocks the mutex at `offset`.
+    pub fn mutex_unlock(&self, offset: usize) -> io::Result<()> {
+        let at = self.mutex(offset);
+        // SAFETY: as for `mutex_lock`; a mutex that this thread does not hold is an error.
+        done(unsafe { libc::pthread_mutex_unlock(at) })
+    }
+
+    fn mutex(&self, offset: usize) -> *mut libc::pthread_mutex_t {
+        let (len, align) = (
+            mem::size_of::<libc::pthread_mutex_t>(),
+            mem::align_of::<libc::pthread_mutex_t>(),
+        );
+        self.at(offset, len, align).cast().as_ptr()
+    }
+
     fn semaphore(&self, offset: usize) -> *mut libc::sem_t {
         self.at(
             offset,
@@ -317,4 +354,12 @@ fn some_unless_blocked<T>(result: io::Result<T>) -> io::Result<Option<T>> {
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// The calls of pthread return their error number.
+fn done(number: libc::c_int) -> io::Result<()> {
+    if number == 0 {
+        return Ok(());
+    }
+    Err(io::Error::from_raw_os_error(number))
 }

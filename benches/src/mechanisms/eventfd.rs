@@ -13,6 +13,7 @@ use rustix::{
 use crate::{
     family::{Endpoint, Family, Maker, Role},
     meet::Meet,
+    ours::tried,
     scenario::{Shape, Side},
 };
 
@@ -23,10 +24,16 @@ pub fn family() -> Family {
         about: "event counters (eventfd), one each way; no payload",
         role: Role::Mechanism,
         payload: false,
-        makers: vec![Maker {
-            copies: "no payload",
-            ..Maker::raw(connect)
-        }],
+        makers: vec![
+            Maker {
+                copies: "no payload",
+                ..Maker::raw(connect)
+            },
+            Maker {
+                copies: "no payload",
+                ..Maker::ours("ipc-event", connect_ours)
+            },
+        ],
         sweep: None,
     }
 }
@@ -55,6 +62,48 @@ fn connect(side: Side, meet: &Meet, shape: &Shape) -> io::Result<Box<dyn Endpoin
         tx: Counter::new(tx),
         rx: Counter::new(rx),
     }))
+}
+
+fn connect_ours(side: Side, meet: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> {
+    let event = || ipc_event::Options::new().semaphore(true).create();
+    let (tx, rx) = match side {
+        Side::Server => {
+            let (to_server, to_client) = (event()?, event()?);
+            meet.send_descriptors(&[to_server.as_fd(), to_client.as_fd()])?;
+            (to_client, to_server)
+        }
+        Side::Client => {
+            let [tx, rx] = meet.recv_descriptors()?;
+            let adopt = ipc_event::Event::from_descriptor;
+            (adopt(tx)?, adopt(rx)?)
+        }
+    };
+    Ok(Box::new(Events { tx, rx }))
+}
+
+struct Events {
+    tx: ipc_event::Event,
+    rx: ipc_event::Event,
+}
+
+impl Endpoint for Events {
+    #[inline]
+    fn send(&mut self, _: &[u8]) -> io::Result<()> {
+        Ok(self.tx.notify()?)
+    }
+
+    #[inline]
+    fn recv(&mut self, _: &mut [u8]) -> io::Result<()> {
+        Ok(self.rx.wait().map(drop)?)
+    }
+
+    fn try_send(&mut self, _: &[u8]) -> io::Result<bool> {
+        Ok(tried(self.tx.try_notify())?.is_some())
+    }
+
+    fn try_recv(&mut self, _: &mut [u8]) -> io::Result<bool> {
+        Ok(tried(self.rx.try_wait())?.is_some())
+    }
 }
 
 /// An event counter by plain reads and writes.

@@ -5,6 +5,7 @@ use std::{io, os::fd::AsFd};
 use crate::{
     family::{Endpoint, Family, Maker, Role},
     meet::Meet,
+    ours::tried,
     scenario::{Shape, Side},
     sys::Region,
 };
@@ -21,10 +22,16 @@ pub fn family() -> Family {
         about: "process-shared sem_t in shared memory, one each way; no payload",
         role: Role::Mechanism,
         payload: false,
-        makers: vec![Maker {
-            copies: "no payload",
-            ..Maker::raw(connect)
-        }],
+        makers: vec![
+            Maker {
+                copies: "no payload",
+                ..Maker::raw(connect)
+            },
+            Maker {
+                copies: "no payload",
+                ..Maker::ours("ipc-sem", connect_ours)
+            },
+        ],
         sweep: None,
     }
 }
@@ -48,6 +55,50 @@ fn connect(side: Side, meet: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> 
         Side::Server => (TO_CLIENT, TO_SERVER),
     };
     Ok(Box::new(Semaphores { region, tx, rx }))
+}
+
+fn connect_ours(side: Side, meet: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> {
+    let (tx, rx) = match side {
+        Side::Server => {
+            let region = ipc_shm::anonymous(LEN)?;
+            let make = |offset| ipc_sem::posix::Semaphore::create_trusted(&region, offset, 0);
+            let (rx, tx) = (make(TO_SERVER)?, make(TO_CLIENT)?);
+            meet.send_descriptors(&[region.as_fd()?])?;
+            (tx, rx)
+        }
+        Side::Client => {
+            let [fd] = meet.recv_descriptors()?;
+            let region = ipc_shm::Region::from_fd(fd)?;
+            let open = |offset| ipc_sem::posix::Semaphore::open_trusted(&region, offset);
+            (open(TO_SERVER)?, open(TO_CLIENT)?)
+        }
+    };
+    Ok(Box::new(Ours { tx, rx }))
+}
+
+struct Ours {
+    tx: ipc_sem::posix::Semaphore,
+    rx: ipc_sem::posix::Semaphore,
+}
+
+impl Endpoint for Ours {
+    #[inline]
+    fn send(&mut self, _: &[u8]) -> io::Result<()> {
+        Ok(self.tx.release()?)
+    }
+
+    #[inline]
+    fn recv(&mut self, _: &mut [u8]) -> io::Result<()> {
+        Ok(self.rx.acquire()?)
+    }
+
+    fn try_send(&mut self, _: &[u8]) -> io::Result<bool> {
+        Ok(self.tx.release().map(|()| true)?)
+    }
+
+    fn try_recv(&mut self, _: &mut [u8]) -> io::Result<bool> {
+        Ok(tried(self.rx.try_acquire())?.is_some())
+    }
 }
 
 struct Semaphores {
