@@ -19,6 +19,9 @@ pub struct Family {
     pub role: Role,
     /// False where a message is an event without bytes: it is measured at size 0 only.
     pub payload: bool,
+    /// True where a message of any size is taken without anybody receiving it meanwhile, so that
+    /// one thread can send it and then receive it.
+    pub takes_whole: bool,
     /// Who makes it, the reference first.
     pub makers: Vec<Maker>,
     /// Removes what the processes with this tag may have left in the kernel when killed.

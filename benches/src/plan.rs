@@ -183,6 +183,7 @@ impl Plan {
         if family.role == Role::Mechanism
             && shape.scenario == Scenario::SingleThread
             && shape.size > SINGLE_THREAD_MAX
+            && !family.takes_whole
         {
             let why = format!("one thread: not every buffer holds more than {SINGLE_THREAD_MAX}");
             self.leave_out(group.name(), why);

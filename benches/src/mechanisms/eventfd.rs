@@ -24,6 +24,7 @@ pub fn family() -> Family {
         about: "event counters (eventfd), one each way; no payload",
         role: Role::Mechanism,
         payload: false,
+        takes_whole: false,
         makers: vec![
             Maker {
                 copies: "no payload",

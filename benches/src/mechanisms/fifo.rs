@@ -25,6 +25,7 @@ pub fn family() -> Family {
         about: "named pipes, one each way",
         role: Role::Mechanism,
         payload: true,
+        takes_whole: false,
         makers: vec![Maker::raw(connect), Maker::ours("ipc-pipe", connect_ours)],
         sweep: None,
     }

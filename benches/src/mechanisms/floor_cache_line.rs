@@ -26,6 +26,7 @@ pub fn family() -> Family {
         about: "round trip of a cache line between two CPUs",
         role: Role::Floor,
         payload: false,
+        takes_whole: false,
         makers: vec![raw],
         sweep: None,
     }

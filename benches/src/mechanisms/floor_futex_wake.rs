@@ -35,6 +35,7 @@ pub fn family() -> Family {
         about: "round trip of a futex wait and wake",
         role: Role::Floor,
         payload: false,
+        takes_whole: false,
         makers: vec![raw],
         sweep: None,
     }

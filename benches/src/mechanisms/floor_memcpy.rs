@@ -21,6 +21,7 @@ pub fn family() -> Family {
         about: "one copy of the payload within a process",
         role: Role::Floor,
         payload: true,
+        takes_whole: false,
         makers: vec![raw],
         sweep: None,
     }

@@ -21,6 +21,7 @@ pub fn family() -> Family {
         about: "one system call that does nothing (getppid)",
         role: Role::Floor,
         payload: false,
+        takes_whole: false,
         makers: vec![raw],
         sweep: None,
     }

@@ -26,6 +26,7 @@ pub fn family() -> Family {
         about: "a lock taken and released (raw: the C library's robust one); one-way: contended",
         role: Role::Mechanism,
         payload: false,
+        takes_whole: false,
         makers: vec![
             locks(Maker::raw(connect_raw)),
             locks(Maker::ours("ipc-sem", connect_ours)),

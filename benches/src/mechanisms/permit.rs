@@ -25,6 +25,7 @@ pub fn family() -> Family {
         about: "a permit taken and given back: sem_t, against one that returns when its holder dies",
         role: Role::Mechanism,
         payload: false,
+        takes_whole: false,
         makers: vec![
             within(Maker::raw(connect_raw)),
             within(Maker::ours("ipc-sem", connect_ours)),
@@ -47,15 +48,17 @@ fn connect_raw(_: Side, _: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> {
     Ok(Box::new(Plain(region)))
 }
 
+/// Taken and given back in one call, as ours below.
 struct Plain(Region);
 
 impl Endpoint for Plain {
     fn send(&mut self, _: &[u8]) -> io::Result<()> {
-        self.0.sem_wait(OFFSET)
+        self.0.sem_wait(OFFSET)?;
+        self.0.sem_post(OFFSET)
     }
 
     fn recv(&mut self, _: &mut [u8]) -> io::Result<()> {
-        self.0.sem_post(OFFSET)
+        Ok(())
     }
 }
 

@@ -44,6 +44,7 @@ pub fn family() -> Family {
         about: "anonymous pipes, one each way (raw: 1 MiB capacity; default: the kernel's)",
         role: Role::Mechanism,
         payload: true,
+        takes_whole: false,
         makers,
         sweep: None,
     }

@@ -24,6 +24,7 @@ pub fn family() -> Family {
         about: "POSIX message queues, one each way",
         role: Role::Mechanism,
         payload: true,
+        takes_whole: false,
         makers: vec![Maker {
             probe,
             fits,

@@ -1,6 +1,6 @@
 //! Bytes copied into shared memory and out again by one thread: the audited routine and memcpy.
 
-use std::io;
+use std::{io, os::fd::AsFd};
 
 use crate::{
     family::{Endpoint, Family, Maker, Role},
@@ -22,6 +22,7 @@ pub fn family() -> Family {
         about: "bytes copied into a region and out again by one thread (raw: memcpy)",
         role: Role::Mechanism,
         payload: true,
+        takes_whole: true,
         makers: vec![
             copies(Maker::raw(connect_raw)),
             copies(Maker::ours("ipc-shm", connect_ours)),
@@ -30,8 +31,19 @@ pub fn family() -> Family {
     }
 }
 
-fn connect_raw(_: Side, _: &Meet, shape: &Shape) -> io::Result<Box<dyn Endpoint>> {
-    let (region, _fd) = Region::create(shape.size)?;
+/// Both ends have the same region, though one thread uses them.
+fn connect_raw(side: Side, meet: &Meet, shape: &Shape) -> io::Result<Box<dyn Endpoint>> {
+    let region = match side {
+        Side::Server => {
+            let (region, fd) = Region::create(shape.size)?;
+            meet.send_descriptors(&[fd.as_fd()])?;
+            region
+        }
+        Side::Client => {
+            let [fd] = meet.recv_descriptors()?;
+            Region::map(fd, shape.size)?
+        }
+    };
     Ok(Box::new(Plain(region)))
 }
 
@@ -49,8 +61,19 @@ impl Endpoint for Plain {
     }
 }
 
-fn connect_ours(_: Side, _: &Meet, shape: &Shape) -> io::Result<Box<dyn Endpoint>> {
-    Ok(Box::new(Ours(ipc_shm::anonymous(shape.size)?)))
+fn connect_ours(side: Side, meet: &Meet, shape: &Shape) -> io::Result<Box<dyn Endpoint>> {
+    let region = match side {
+        Side::Server => {
+            let region = ipc_shm::anonymous(shape.size)?;
+            meet.send_descriptors(&[region.as_fd()?])?;
+            region
+        }
+        Side::Client => {
+            let [fd] = meet.recv_descriptors()?;
+            ipc_shm::Region::from_fd(fd)?
+        }
+    };
+    Ok(Box::new(Ours(region)))
 }
 
 struct Ours(ipc_shm::Region);

@@ -22,6 +22,7 @@ pub fn family() -> Family {
         about: "process-shared sem_t in shared memory, one each way; no payload",
         role: Role::Mechanism,
         payload: false,
+        takes_whole: false,
         makers: vec![
             Maker {
                 copies: "no payload",

@@ -24,6 +24,7 @@ pub fn family() -> Family {
         about: "one shared buffer each way, handed over by two event counters",
         role: Role::Mechanism,
         payload: true,
+        takes_whole: false,
         makers: vec![raw],
         sweep: None,
     }

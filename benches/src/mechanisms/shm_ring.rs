@@ -39,6 +39,7 @@ pub fn family() -> Family {
         about: "ring in shared memory, sequence word in each slot; futex wait, or polling",
         role: Role::Mechanism,
         payload: true,
+        takes_whole: false,
         makers: vec![raw],
         sweep: None,
     }

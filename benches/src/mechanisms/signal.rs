@@ -22,6 +22,7 @@ pub fn family() -> Family {
         about: "real-time signals: sigqueue and sigtimedwait; no payload but a word",
         role: Role::Mechanism,
         payload: false,
+        takes_whole: false,
         makers: vec![raw],
         sweep: None,
     }

@@ -22,6 +22,7 @@ pub fn family() -> Family {
         about: "System V message queues, one each way",
         role: Role::Mechanism,
         payload: true,
+        takes_whole: false,
         makers: vec![Maker {
             probe,
             fits,

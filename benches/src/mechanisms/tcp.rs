@@ -34,6 +34,7 @@ pub fn family() -> Family {
         about: "TCP over loopback, no delay",
         role: Role::Mechanism,
         payload: true,
+        takes_whole: false,
         makers: vec![raw, std],
         sweep: None,
     }

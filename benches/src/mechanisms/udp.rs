@@ -36,6 +36,7 @@ pub fn family() -> Family {
         about: "UDP over loopback; streams are held back by the bench, as UDP itself would drop",
         role: Role::Mechanism,
         payload: true,
+        takes_whole: false,
         makers: vec![raw, std],
         sweep: None,
     }

@@ -35,6 +35,7 @@ pub fn family() -> Family {
         about: "Unix datagram sockets",
         role: Role::Mechanism,
         payload: true,
+        takes_whole: false,
         makers: vec![raw, ours, std],
         sweep: None,
     }

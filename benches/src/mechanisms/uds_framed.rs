@@ -17,6 +17,7 @@ pub fn family() -> Family {
         about: "framed messages over Unix stream sockets (raw: the bytes without frames)",
         role: Role::Mechanism,
         payload: true,
+        takes_whole: false,
         makers: vec![
             Maker::raw(uds_stream::connect_raw),
             Maker::ours("ipc-uds", connect_ours),

@@ -30,6 +30,7 @@ pub fn family() -> Family {
         about: "Unix seqpacket sockets",
         role: Role::Mechanism,
         payload: true,
+        takes_whole: false,
         makers,
         sweep: None,
     }
