@@ -60,9 +60,8 @@ impl PosixSemaphore {
     #[inline]
     pub(crate) fn take(&self, until: Until) -> Result<()> {
         // SAFETY: an open semaphore, or an initialised one in mapped memory (sem_wait(3)).
-        if matches!(until, Until::Forever)
-            && unsafe { libc::sem_wait(self.semaphore.as_ptr()) } == 0
-        {
+        let wait = || unsafe { libc::sem_wait(self.semaphore.as_ptr()) };
+        if matches!(until, Until::Forever) && wait() == 0 {
             return Ok(());
         }
         self.take_slowly(until)
