@@ -59,6 +59,16 @@ impl PosixSemaphore {
 
     #[inline]
     pub(crate) fn take(&self, until: Until) -> Result<()> {
+        // SAFETY: an open semaphore, or an initialised one in mapped memory (sem_wait(3)).
+        let wait = || unsafe { libc::sem_wait(self.semaphore.as_ptr()) };
+        if matches!(until, Until::Forever) && wait() == 0 {
+            return Ok(());
+        }
+        self.take_slowly(until)
+    }
+
+    #[cold]
+    fn take_slowly(&self, until: Until) -> Result<()> {
         loop {
             let outcome = match until {
                 // SAFETY: an open semaphore, or an initialised one in mapped memory
@@ -85,10 +95,15 @@ impl PosixSemaphore {
         if unsafe { libc::sem_post(self.semaphore.as_ptr()) } == 0 {
             return Ok(());
         }
+        Err(Self::refusal())
+    }
+
+    #[cold]
+    fn refusal() -> Error {
         match last_errno() {
-            Errno::OVERFLOW => Err(Error::new("release", ErrorKind::LimitReached)
-                .hint("the count is at its largest, 2147483647 (SEM_VALUE_MAX)")),
-            errno => Err(os_error("release", errno)),
+            Errno::OVERFLOW => Error::new("release", ErrorKind::LimitReached)
+                .hint("the count is at its largest, 2147483647 (SEM_VALUE_MAX)"),
+            errno => os_error("release", errno),
         }
     }
 

@@ -13,4 +13,5 @@ mod atomic {
 }
 
 mod doomed;
+mod parking;
 mod permits;
