@@ -1,5 +1,5 @@
 //! What locks and permits cost while nobody waits, beside the C library's:
-//! `cargo run --release -p ipc-sem --example cost`.
+//! `cargo run --release -p ipc-sem --example lock_cost`.
 
 #![allow(unsafe_code)]
 

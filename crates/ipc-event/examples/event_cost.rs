@@ -1,5 +1,5 @@
 //! What an event costs beside a raw eventfd, and beside one that does not block:
-//! `cargo run --release -p ipc-event --example cost`.
+//! `cargo run --release -p ipc-event --example event_cost`.
 
 use ipc_event::Event;
 use rustix::event::{EventfdFlags, PollFd, PollFlags};
