@@ -1,8 +1,10 @@
-//! What a process has: descriptors, threads, children. After a test it has what it had before.
+//! What a process has: descriptors, threads, children, names. After a test it has what it had
+//! before.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// What this process holds at one moment.
@@ -11,6 +13,7 @@ pub struct Snapshot {
     descriptors: BTreeMap<u32, String>,
     threads: usize,
     children: usize,
+    names: BTreeSet<String>,
 }
 
 impl Snapshot {
@@ -49,6 +52,7 @@ impl Snapshot {
             descriptors,
             threads: tasks.len(),
             children,
+            names: names(),
         }
     }
 
@@ -99,8 +103,39 @@ impl Snapshot {
                 now.children - self.children
             ));
         }
+        let names = now.names.difference(&self.names);
+        leaks.extend(names.map(|name| format!("the name {name}")));
         leaks
     }
+}
+
+/// Names of kernel objects that bear the number of this process, as the names of tests do, and
+/// System V segments that it has made: other tests that run meanwhile have theirs.
+fn names() -> BTreeSet<String> {
+    let process = std::process::id().to_string();
+    let run = std::env::var_os("XDG_RUNTIME_DIR").map(|run| PathBuf::from(run).join("ipc"));
+    let directories = ["/dev/shm", "/dev/mqueue", "/run/ipc"].map(PathBuf::from);
+    let listed = directories
+        .into_iter()
+        .chain(run)
+        .filter_map(|directory| fs::read_dir(directory).ok());
+    let mut names: BTreeSet<String> = listed
+        .flatten()
+        .flatten()
+        .filter(|entry| entry.file_name().to_string_lossy().contains(&process))
+        .map(|entry| entry.path().display().to_string())
+        .collect();
+    // Columns of /proc/sysvipc/shm: key shmid perms size cpid …
+    let segments = fs::read_to_string("/proc/sysvipc/shm").unwrap_or_default();
+    for line in segments.lines() {
+        let mut columns = line.split_whitespace().skip(1);
+        if let (Some(id), Some(maker)) = (columns.next(), columns.nth(2))
+            && maker == process
+        {
+            names.insert(format!("System V segment {id}"));
+        }
+    }
+    names
 }
 
 impl fmt::Display for Snapshot {

@@ -1,7 +1,10 @@
 //! The tests of ipc-async, one file per question.
 
 mod cancelled;
+mod sockets;
 mod tails;
 mod verbs;
 
-ipc_testkit::roles! {}
+ipc_testkit::roles! {
+    "client" => sockets::connect_and_wait,
+}

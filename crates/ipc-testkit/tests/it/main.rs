@@ -119,6 +119,20 @@ fn a_child_that_is_not_reaped_is_found() {
 }
 
 #[test]
+fn a_name_left_behind_is_found() {
+    if !std::path::Path::new("/dev/shm").is_dir() {
+        ipc_testkit::skip!("this host has no /dev/shm");
+    }
+    let output = must_fail!({
+        let name = format!("/dev/shm/ipc-testkit-{}", std::process::id());
+        std::fs::write(name, "").expect("a directory for everybody");
+    });
+    let (_, name) = output.split_once("leaked: the name ").expect("it is named");
+    let path = name.split([',', '\n']).next().expect("a path");
+    std::fs::remove_file(path).expect("it is what was left");
+}
+
+#[test]
 fn a_hanging_test_is_ended_by_the_watchdog() {
     let output = must_fail!({
         let _watchdog = watchdog(Duration::from_millis(20));

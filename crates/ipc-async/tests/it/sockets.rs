@@ -1,0 +1,195 @@
+//! The verbs with `.await`, over every kind of Unix socket.
+
+use ipc_async::{Async, ErrorKind, Interest};
+use ipc_testkit::{Role, TempDir, watchdog};
+use ipc_uds::{Ancillary, Options};
+use std::future::Future;
+use std::os::fd::AsFd;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// Polls `future` once and drops it: what `select!` does to the branch that loses.
+fn poll_once<F: Future>(future: F) -> Option<F::Output> {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => Some(output),
+        Poll::Pending => None,
+    }
+}
+
+#[tokio::test]
+async fn connections_are_accepted_and_talk_both_ways() {
+    let _watchdog = watchdog(PATIENCE);
+    let dir = TempDir::new();
+    let path = dir.join("socket");
+    let listener = Async::new(ipc_uds::bind(&path).expect("bound")).expect("registered");
+    let server = tokio::spawn(async move {
+        for _ in 0..20 {
+            let stream = listener.accept().await.expect("our own user");
+            let stream = Async::new(stream).expect("registered");
+            let mut bytes = [0; 16];
+            let length = stream.recv(&mut bytes).await.expect("a question");
+            stream
+                .send(&bytes[..length])
+                .await
+                .expect("the client listens");
+        }
+    });
+    for number in 0..20u8 {
+        let client = ipc_uds::connect(&path).expect("connected");
+        let client = Async::new(client).expect("registered");
+        client.send(&[number]).await.expect("send");
+        let mut bytes = [0; 16];
+        assert_eq!(client.recv(&mut bytes).await.expect("an answer"), 1);
+        assert_eq!(bytes[0], number);
+        assert_eq!(
+            client.recv(&mut bytes).await.expect_err("it left").kind(),
+            ErrorKind::Closed
+        );
+    }
+    server.await.expect("no panic");
+}
+
+#[tokio::test]
+async fn seqpackets_and_datagrams_keep_their_boundaries() {
+    let _watchdog = watchdog(PATIENCE);
+    let mut bytes = [0; 64];
+    let (left, right) = ipc_uds::pair_seqpacket().expect("sockets");
+    let (left, right) = (
+        Async::new(left).expect("ok"),
+        Async::new(right).expect("ok"),
+    );
+    left.send(b"one").await.expect("send");
+    left.send(b"three").await.expect("send");
+    assert_eq!(right.recv(&mut bytes).await.expect("a message"), 3);
+    assert_eq!(right.recv(&mut bytes).await.expect("a message"), 5);
+    let (left, right) = ipc_uds::pair_datagram().expect("sockets");
+    let (left, right) = (
+        Async::new(left).expect("ok"),
+        Async::new(right).expect("ok"),
+    );
+    left.send(b"").await.expect("send");
+    left.send(b"four").await.expect("send");
+    assert_eq!(right.recv(&mut bytes).await.expect("a message"), 0);
+    assert_eq!(right.recv(&mut bytes).await.expect("a message"), 4);
+}
+
+#[tokio::test]
+async fn descriptors_are_awaited_with_the_same_verbs() {
+    let _watchdog = watchdog(PATIENCE);
+    let (left, right) = ipc_uds::pair().expect("sockets");
+    let (left, right) = (
+        Async::new(left).expect("ok"),
+        Async::new(right).expect("ok"),
+    );
+    let (_tx, rx) = ipc_pipe::pair().expect("a pipe");
+    let receiving = async {
+        let mut ancillary = Ancillary::new();
+        let mut bytes = [0; 16];
+        let length = right
+            .ready(Interest::Read, |end| {
+                end.try_recv_with_fds(&mut bytes, &mut ancillary)
+            })
+            .await
+            .expect("a message");
+        (length, ancillary.fds().len())
+    };
+    let sending = async {
+        tokio::task::yield_now().await;
+        let fds = [rx.as_fd()];
+        left.ready(Interest::Write, |end| end.try_send_with_fds(b"here", &fds))
+            .await
+    };
+    let ((length, fds), sent) = tokio::join!(receiving, sending);
+    sent.expect("sent");
+    assert_eq!((length, fds), (4, 1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn cancelled_receives_of_seqpackets_lose_none() {
+    const MESSAGES: u64 = 50_000;
+    let _watchdog = watchdog(PATIENCE);
+    let (tx, rx) = ipc_uds::pair_seqpacket().expect("sockets");
+    let (tx, rx) = (
+        Async::new(tx).expect("registered"),
+        Async::new(rx).expect("registered"),
+    );
+    let sender = tokio::spawn(async move {
+        for number in 0..MESSAGES {
+            tx.send(&number.to_le_bytes()).await.expect("send");
+            if number % 64 == 0 {
+                tokio::task::yield_now().await;
+            }
+        }
+    });
+    let (mut next, mut cancelled) = (0, 0u64);
+    let mut bytes = [0; 8];
+    while next < MESSAGES {
+        match poll_once(rx.recv(&mut bytes)) {
+            Some(length) => {
+                assert_eq!(length.expect("a message"), 8);
+                assert_eq!(u64::from_le_bytes(bytes), next);
+                next += 1;
+            }
+            None => {
+                cancelled += 1;
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+    sender.await.expect("no panic");
+    assert!(cancelled > 0, "some futures were dropped while they waited");
+}
+
+#[tokio::test]
+async fn a_cancelled_accept_loses_no_connection() {
+    let _watchdog = watchdog(PATIENCE);
+    let dir = TempDir::new();
+    let path = dir.join("socket");
+    let listener = Async::new(ipc_uds::bind(&path).expect("bound")).expect("registered");
+    let mut clients = Vec::new();
+    let mut accepted = 0;
+    for round in 0..100 {
+        assert!(
+            poll_once(listener.accept()).is_none(),
+            "nobody connects in round {round}"
+        );
+        clients.push(ipc_uds::connect(&path).expect("connected"));
+        listener.accept().await.expect("the one that has connected");
+        accepted += 1;
+    }
+    assert_eq!(accepted, clients.len());
+}
+
+#[tokio::test]
+async fn a_watched_peer_that_is_killed_is_told_from_one_that_closes() {
+    let _watchdog = watchdog(PATIENCE);
+    let dir = TempDir::new();
+    let path = dir.join("socket");
+    let listener = Options::new().watch_peer(true).bind(&path).expect("bound");
+    let client = ipc_uds::connect(&path).expect("connected");
+    let closing = Async::new(listener.accept().expect("accepted")).expect("registered");
+    drop(client);
+    let closed = closing
+        .recv(&mut [0; 4])
+        .await
+        .expect_err("it closed")
+        .kind();
+    assert_eq!(closed, ErrorKind::Closed);
+    let child = Role::new("client").argument(path.display()).spawn();
+    let dying = Async::new(listener.accept().expect("accepted")).expect("registered");
+    assert_eq!(dying.recv(&mut [0; 4]).await.expect("its word"), 2);
+    child.kill();
+    let outcome = dying.recv(&mut [0; 4]).await.expect_err("it died").kind();
+    assert!(matches!(outcome, ErrorKind::PeerDied), "{outcome:?}");
+}
+
+pub(crate) fn connect_and_wait(stage: ipc_testkit::Stage) {
+    let stream = ipc_uds::connect(stage.argument(0)).expect("connected");
+    stream.send(b"up").expect("send");
+    loop {
+        std::thread::park();
+    }
+}
