@@ -13,6 +13,8 @@ use rustix::net::{
     SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recvmsg, sendmsg, socketpair,
 };
 
+use crate::scenario::Side;
+
 /// Descriptors that one message may carry here.
 const MAX_DESCRIPTORS: usize = 8;
 
@@ -61,6 +63,25 @@ impl Meet {
         let (_, descriptors) = receive_with(&self.socket, 64)?;
         <[OwnedFd; N]>::try_from(descriptors)
             .map_err(|got| io::Error::other(format!("{} descriptors instead of {N}", got.len())))
+    }
+
+    /// Two connected ends, one for each side: the server makes both and gives the other away.
+    pub fn share<T: AsFd + From<OwnedFd>>(
+        &self,
+        side: Side,
+        make: impl FnOnce() -> io::Result<(T, T)>,
+    ) -> io::Result<T> {
+        match side {
+            Side::Server => {
+                let (ours, theirs) = make()?;
+                self.send_descriptors(&[theirs.as_fd()])?;
+                Ok(ours)
+            }
+            Side::Client => {
+                let [end] = self.recv_descriptors()?;
+                Ok(T::from(end))
+            }
+        }
     }
 
     /// A directory for names, removed by the orchestrator.

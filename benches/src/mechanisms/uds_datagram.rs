@@ -1,9 +1,6 @@
 //! Unix datagram sockets.
 
-use std::{
-    io,
-    os::{fd::AsFd, unix::net::UnixDatagram},
-};
+use std::{io, os::unix::net::UnixDatagram};
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 
@@ -42,48 +39,25 @@ pub fn family() -> Family {
 }
 
 fn connect_raw(side: Side, meet: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> {
-    let socket = match side {
-        Side::Server => {
-            let flags = SocketFlags::CLOEXEC;
-            let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::DGRAM, flags, None)?;
-            meet.send_descriptors(&[theirs.as_fd()])?;
-            ours
-        }
-        Side::Client => {
-            let [socket] = meet.recv_descriptors()?;
-            socket
-        }
-    };
+    let socket = meet.share(side, || {
+        let flags = SocketFlags::CLOEXEC;
+        Ok(socketpair(
+            AddressFamily::UNIX,
+            SocketType::DGRAM,
+            flags,
+            None,
+        )?)
+    })?;
     Ok(Box::new(Packets::new(socket)))
 }
 
 fn connect_ours(side: Side, meet: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> {
-    let socket = match side {
-        Side::Server => {
-            let (ours, theirs) = ipc_uds::pair_datagram()?;
-            meet.send_descriptors(&[theirs.as_fd()])?;
-            ours
-        }
-        Side::Client => {
-            let [socket] = meet.recv_descriptors()?;
-            ipc_uds::Datagram::from(socket)
-        }
-    };
+    let socket = meet.share(side, || Ok(ipc_uds::pair_datagram()?))?;
     Ok(Box::new(Ours::new(socket)))
 }
 
 fn connect_std(side: Side, meet: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> {
-    let socket = match side {
-        Side::Server => {
-            let (ours, theirs) = UnixDatagram::pair()?;
-            meet.send_descriptors(&[theirs.as_fd()])?;
-            ours
-        }
-        Side::Client => {
-            let [socket] = meet.recv_descriptors()?;
-            UnixDatagram::from(socket)
-        }
-    };
+    let socket = meet.share(side, UnixDatagram::pair)?;
     Ok(Box::new(StdDatagram(socket)))
 }
 

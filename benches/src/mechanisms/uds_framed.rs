@@ -1,6 +1,6 @@
 //! Framed messages over Unix stream sockets, against the same bytes without frames.
 
-use std::{io, os::fd::AsFd};
+use std::io;
 
 use crate::{
     family::{Endpoint, Family, Maker, Role},
@@ -27,17 +27,7 @@ pub fn family() -> Family {
 }
 
 fn connect_ours(side: Side, meet: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> {
-    let socket = match side {
-        Side::Server => {
-            let (ours, theirs) = ipc_uds::pair()?;
-            meet.send_descriptors(&[theirs.as_fd()])?;
-            ours
-        }
-        Side::Client => {
-            let [socket] = meet.recv_descriptors()?;
-            ipc_uds::Stream::from(socket)
-        }
-    };
+    let socket = meet.share(side, || Ok(ipc_uds::pair()?))?;
     let max = ipc_core::Framed::<ipc_uds::Stream>::LARGEST_MAX_MESSAGE_BYTES;
     let framed = ipc_core::Framed::with_max_message_bytes(socket, max)?;
     Ok(Box::new(Ours::new(framed)))

@@ -1,6 +1,6 @@
 //! Unix seqpacket sockets.
 
-use std::{io, os::fd::AsFd};
+use std::io;
 
 use crate::{
     descriptors::Packets,
@@ -37,32 +37,12 @@ pub fn family() -> Family {
 }
 
 fn connect(side: Side, meet: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> {
-    let socket = match side {
-        Side::Server => {
-            let (ours, theirs) = seqpacket_pair()?;
-            meet.send_descriptors(&[theirs.as_fd()])?;
-            ours
-        }
-        Side::Client => {
-            let [socket] = meet.recv_descriptors()?;
-            socket
-        }
-    };
+    let socket = meet.share(side, seqpacket_pair)?;
     Ok(Box::new(Packets::new(socket)))
 }
 
 fn connect_ours(side: Side, meet: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> {
-    let socket = match side {
-        Side::Server => {
-            let (ours, theirs) = ipc_uds::pair_seqpacket()?;
-            meet.send_descriptors(&[theirs.as_fd()])?;
-            ours
-        }
-        Side::Client => {
-            let [socket] = meet.recv_descriptors()?;
-            ipc_uds::SeqPacket::from(socket)
-        }
-    };
+    let socket = meet.share(side, || Ok(ipc_uds::pair_seqpacket()?))?;
     Ok(Box::new(Ours::new(socket)))
 }
 

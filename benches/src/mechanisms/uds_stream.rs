@@ -1,9 +1,6 @@
 //! Unix stream sockets.
 
-use std::{
-    io,
-    os::{fd::AsFd, unix::net::UnixStream},
-};
+use std::{io, os::unix::net::UnixStream};
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 
@@ -38,49 +35,26 @@ pub fn family() -> Family {
 
 /// The reference, which framed messages have too.
 pub(super) fn connect_raw(side: Side, meet: &Meet, shape: &Shape) -> io::Result<Box<dyn Endpoint>> {
-    let socket = match side {
-        Side::Server => {
-            let flags = SocketFlags::CLOEXEC;
-            let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
-            meet.send_descriptors(&[theirs.as_fd()])?;
-            ours
-        }
-        Side::Client => {
-            let [socket] = meet.recv_descriptors()?;
-            socket
-        }
-    };
+    let socket = meet.share(side, || {
+        let flags = SocketFlags::CLOEXEC;
+        Ok(socketpair(
+            AddressFamily::UNIX,
+            SocketType::STREAM,
+            flags,
+            None,
+        )?)
+    })?;
     set_polling(&socket, shape.scenario.polls())?;
     Ok(Box::new(ByteStream::of_socket(socket)?))
 }
 
 fn connect_ours(side: Side, meet: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> {
-    let socket = match side {
-        Side::Server => {
-            let (ours, theirs) = ipc_uds::pair()?;
-            meet.send_descriptors(&[theirs.as_fd()])?;
-            ours
-        }
-        Side::Client => {
-            let [socket] = meet.recv_descriptors()?;
-            ipc_uds::Stream::from(socket)
-        }
-    };
+    let socket = meet.share(side, || Ok(ipc_uds::pair()?))?;
     Ok(Box::new(Ours::new(socket)))
 }
 
 fn connect_std(side: Side, meet: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> {
-    let socket = match side {
-        Side::Server => {
-            let (ours, theirs) = UnixStream::pair()?;
-            meet.send_descriptors(&[theirs.as_fd()])?;
-            ours
-        }
-        Side::Client => {
-            let [socket] = meet.recv_descriptors()?;
-            UnixStream::from(socket)
-        }
-    };
+    let socket = meet.share(side, UnixStream::pair)?;
     Ok(Box::new(StdStream::new(socket.try_clone()?, socket)))
 }
 
