@@ -2,7 +2,7 @@
 
 use crate::{Backing, Options};
 use ipc_core::{Error, ErrorKind, Name, Result};
-use ipc_sys::{Inode, above_stdio, open_at, open_place, os_error, retry};
+use ipc_sys::{Inode, above_stdio, open_at, open_place, os_error, retry, set_mode};
 use rustix::fs::{FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -47,6 +47,10 @@ pub(crate) fn open(path: &Path, options: &Options, write: bool) -> Result<OwnedF
     let (place, stat) = open_place("open", path)?;
     check(path, &stat, options)?;
     let access = if write { OFlags::RDWR } else { OFlags::RDONLY };
+    // A maker that died before it had set the mode has left what its umask left of 0600.
+    if stat.st_size == 0 && stat.st_mode & 0o600 != 0o600 && owned_by_us(&stat) {
+        let _ = set_mode("open", &place, ipc_core::Mode::PRIVATE);
+    }
     match open_at(place.as_fd(), access) {
         Ok(fd) => above_stdio(fd),
         Err(Errno::NOENT | Errno::NOTDIR) => Err(Error::new("open", ErrorKind::Unsupported)
@@ -95,6 +99,10 @@ fn check(path: &Path, stat: &Stat, options: &Options) -> Result<()> {
         return refuse(ErrorKind::Denied, why);
     }
     Ok(())
+}
+
+fn owned_by_us(stat: &Stat) -> bool {
+    stat.st_uid == rustix::process::geteuid().as_raw()
 }
 
 fn describe(found: FileType) -> &'static str {
