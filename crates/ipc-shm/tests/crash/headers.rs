@@ -29,7 +29,8 @@ const TELLING: [u64; 14] = [
 pub(crate) fn from_a_generator(lab: &mut Lab) {
     let good = good_header();
     let fd = memory();
-    let kinds: [(&str, fn(&mut Lab, &mut [u8; HEADER])); 4] = [
+    type Change = fn(&mut Lab, &mut [u8; HEADER]);
+    let kinds: [(&str, Change); 4] = [
         ("noise, the sum right in half of them", noise),
         ("one to four fields, the sum right", fields),
         ("flips of one to eight bits", flips),

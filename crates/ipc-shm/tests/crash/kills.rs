@@ -29,11 +29,12 @@ fn attacher(object: &Object) {
 }
 
 pub(crate) fn of_makers_and_attachers(lab: &mut Lab) {
+    type Part = fn(&Object);
     let dir = TempDir::new();
-    let parts: [(&str, fn(&Object)); 2] = [("maker", maker), ("attacher", attacher)];
+    let parts: [(&str, Part); 2] = [("maker", maker), ("attacher", attacher)];
     for (role, part) in parts {
         for backing in NAMED {
-            let mut tally = Tally::new("R2", format!("{backing}: a {role} killed at random"));
+            let mut tally = Tally::new("R2", format!("{backing}: {role} killed at random"));
             let object = Object::new(backing, &dir);
             let before = segments();
             for _ in 0..lab.count(500, 10_000, 100_000) / 3 {

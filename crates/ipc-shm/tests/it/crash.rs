@@ -231,7 +231,7 @@ fn each_step_of_a_dead_maker_is_no_object_and_is_taken_over() {
 #[test]
 fn a_maker_killed_under_a_umask_that_keeps_itself_out_is_taken_over() {
     use std::os::unix::fs::PermissionsExt;
-    let closed = || std::fs::Permissions::from_mode(0);
+    let closed = || std::fs::Permissions::from_mode(0o0);
     isolated!({
         for kind in NAMED {
             let named = Named::new(kind);
