@@ -33,6 +33,7 @@ fn main() -> ExitCode {
         ("random kills", kills::of_makers_and_attachers),
         ("labels", labels::of_a_life),
         ("killed recoverers", kills::of_recoverers),
+        ("labelled recoverers", labels::of_recoverers),
         ("many starts", kills::before_many_starts),
         ("zombies", life::of_a_zombie_is_over),
         ("stopped owner", life::of_a_stopped_owner_goes_on),

@@ -1,4 +1,4 @@
-//! R3: death at each labelled step, in a program started for it.
+//! R3, R4: death at each labelled step, of those who recover too, in programs started for it.
 
 #[cfg(not(feature = "failpoints"))]
 use ipc_testkit::crash::{Lab, Tally};
@@ -16,8 +16,15 @@ pub(crate) fn of_a_life(lab: &mut Lab) {
 #[cfg(not(feature = "failpoints"))]
 pub(crate) fn live(_part: &str) {}
 
+#[cfg(not(feature = "failpoints"))]
+pub(crate) fn of_recoverers(lab: &mut Lab) {
+    let mut tally = Tally::new("R4", "recoverers killed at labels");
+    tally.skip("built without the feature failpoints (cargo xtask crash has it)");
+    lab.enter(tally);
+}
+
 #[cfg(feature = "failpoints")]
-pub(crate) use enabled::{live, of_a_life};
+pub(crate) use enabled::{live, of_a_life, of_recoverers};
 
 #[cfg(feature = "failpoints")]
 mod enabled {
@@ -68,14 +75,17 @@ mod enabled {
 
     /// What a program does that was started for its death.
     pub(crate) fn live(part: &str) {
-        let mut words = part.splitn(3, '\n');
+        let mut words = part.splitn(4, '\n');
         let mut word = || words.next().unwrap_or_default();
-        let (backing, dir, name) = (word(), word(), word());
+        let (role, backing, dir, name) = (word(), word(), word(), word());
         let backing = NAMED
             .into_iter()
             .find(|known| format!("{known:?}") == backing);
         let object = Object::at(backing.expect("a backing"), dir.as_ref(), name);
-        life(&object);
+        match role {
+            LIFE => life(&object),
+            _ => object.recover().expect("recovered"),
+        }
     }
 
     pub(crate) fn of_a_life(lab: &mut Lab) {
@@ -90,7 +100,7 @@ mod enabled {
                 for _ in 0..lab.count(5, 100, 1_000) {
                     // A later passing, when there is one: the same step in another operation.
                     let passing = 1 + lab.below(4);
-                    let died = die(&object, label, passing) || die(&object, label, 1);
+                    let died = die(LIFE, &object, label, passing) || die(LIFE, &object, label, 1);
                     if !died {
                         break;
                     }
@@ -116,6 +126,37 @@ mod enabled {
         lab.enter(tally);
     }
 
+    /// Dead at a label, and three more dead at labels while they start again.
+    pub(crate) fn of_recoverers(lab: &mut Lab) {
+        let all: Vec<_> = labels().into_iter().collect();
+        let dir = TempDir::new();
+        for backing in NAMED {
+            let what = format!("{backing}: maker and recoverers killed at labels");
+            let mut tally = Tally::new("R4", what);
+            let object = Object::new(backing, &dir);
+            let before = segments();
+            while tally.trials < lab.count(7, 700, 7_000) {
+                let passing = 1 + lab.below(4);
+                let mut label = || all[lab.below(all.len() as u64) as usize];
+                if !die(LIFE, &object, label(), passing) {
+                    continue;
+                }
+                // Some labels are not on their way: they recover, and the next finds nothing.
+                let deaths = (0..3).filter(|_| go_on(START, &object, label(), 1));
+                let deaths = deaths.count();
+                let outcome = object.recover();
+                next_start();
+                let left = segments().saturating_sub(before);
+                tally.trial(match (outcome, left) {
+                    (Ok(()), 0) => Ok(()),
+                    outcome => Err(format!("after {deaths} deaths: {outcome:?}")),
+                });
+                object.clear();
+            }
+            lab.enter(tally);
+        }
+    }
+
     fn next_start() {
         let mut options = Options::new();
         options.size_bytes(SIZE).backing(Backing::SystemV);
@@ -123,21 +164,27 @@ mod enabled {
         assert!(next.finished(), "the next start works");
     }
 
-    /// Whether the life died at the label, and was not over before.
-    fn die(object: &Object, label: &str, passing: u64) -> bool {
+    const LIFE: &str = "life";
+    const START: &str = "start";
+
+    /// From nothing: whether the role died at the label, and was not over before.
+    fn die(role: &str, object: &Object, label: &str, passing: u64) -> bool {
         object.clear();
+        go_on(role, object, label, passing)
+    }
+
+    /// The same from what stands there.
+    fn go_on(role: &str, object: &Object, label: &str, passing: u64) -> bool {
         let name = object.name.file_name().expect("a name").to_string_lossy();
-        let part = format!("{:?}\n{}\n{name}", object.backing, object.dir.display());
+        let (backing, dir) = (object.backing, object.dir.display());
         let status = Command::new(std::env::current_exe().expect("this program"))
-            .env(PART, part)
+            .env(PART, format!("{role}\n{backing:?}\n{dir}\n{name}"))
             .env("IPC_KILL_AT", format!("{label}:{passing}"))
             .stdin(Stdio::null())
             .status()
             .expect("this program starts again");
-        assert!(
-            status.success() || status.signal() == Some(9),
-            "{label}: {status}"
-        );
-        !status.success()
+        let killed = status.signal() == Some(9);
+        assert!(status.success() || killed, "{label}: {status}");
+        killed
     }
 }
