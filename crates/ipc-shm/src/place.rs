@@ -47,11 +47,13 @@ pub(crate) fn open(path: &Path, options: &Options, write: bool) -> Result<OwnedF
     let (place, stat) = open_place("open", path)?;
     check(path, &stat, options)?;
     let access = if write { OFlags::RDWR } else { OFlags::RDONLY };
+    let mut opened = open_at(place.as_fd(), access);
     // A maker that died before it had set the mode has left what its umask left of 0600.
-    if stat.st_size == 0 && stat.st_mode & 0o600 != 0o600 && owned_by_us(&stat) {
-        let _ = set_mode("open", &place, ipc_core::Mode::PRIVATE);
+    if opened.as_ref().err() == Some(&Errno::ACCESS) && stat.st_size == 0 && owned_by_us(&stat) {
+        set_mode("open", &place, ipc_core::Mode::PRIVATE)?;
+        opened = open_at(place.as_fd(), access);
     }
-    match open_at(place.as_fd(), access) {
+    match opened {
         Ok(fd) => above_stdio(fd),
         Err(Errno::NOENT | Errno::NOTDIR) => Err(Error::new("open", ErrorKind::Unsupported)
             .on(path.display())

@@ -47,8 +47,8 @@ fn main() -> ExitCode {
 
 /// R12: the last of all, after every death above.
 fn leftovers(lab: &mut Lab) {
-    let mut tally = Tally::new("R12", "nothing is left in /dev/shm and of segments");
-    let names = object::left_in_shm();
+    let mut tally = Tally::new("R12", "no object, segment or directory is left");
+    let names = object::left_behind();
     let left = object::segments();
     tally.trial(match (names.as_slice(), left) {
         ([], 0) => Ok(()),

@@ -221,13 +221,17 @@ pub(crate) fn segments() -> usize {
     table.lines().skip(1).filter(ours).count()
 }
 
-/// What is left of this laboratory in /dev/shm.
-pub(crate) fn left_in_shm() -> Vec<String> {
-    let mine = format!("{PREFIX}{}-", std::process::id());
-    let entries = std::fs::read_dir("/dev/shm")
-        .into_iter()
-        .flatten()
-        .flatten();
-    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
-    names.filter(|name| name.starts_with(&mine)).collect()
+/// What is left of this laboratory in /dev/shm and in the directory for temporary files.
+pub(crate) fn left_behind() -> Vec<String> {
+    let this = std::process::id();
+    let mine = [format!("{PREFIX}{this}-"), format!("ipc test {this} ")];
+    let places = [PathBuf::from("/dev/shm"), std::env::temp_dir()];
+    let entries = places
+        .iter()
+        .filter_map(|place| std::fs::read_dir(place).ok());
+    let names = entries.flatten().flatten().map(|entry| entry.file_name());
+    let names = names.map(|name| name.to_string_lossy().into_owned());
+    names
+        .filter(|name| mine.iter().any(|mine| name.starts_with(mine)))
+        .collect()
 }
