@@ -6,7 +6,7 @@ use crate::region::{Inner, Memory};
 use crate::sys::Mapping;
 use crate::{Backing, Options, Protection, Region, file, system_v};
 use ipc_core::{Error, ErrorKind, Result};
-use ipc_sys::{above_stdio, os_error};
+use ipc_sys::{above_stdio, crash_point, os_error};
 use rustix::fs::{MemfdFlags, SealFlags};
 use rustix::io::Errno;
 use std::os::fd::{AsFd, OwnedFd};
@@ -34,6 +34,7 @@ pub(crate) fn make(options: &Options) -> Result<Region> {
     let total = backing.total_bytes(header.size_bytes)?;
     let whole = backing.total_bytes(header.max_bytes)?;
     let fd = memory_file(backing)?;
+    crash_point!("shm.memory.made");
     // A memory file's mode is 0777, and another user could open it again by /proc.
     rustix::fs::fchmod(&fd, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR)
         .map_err(|errno| os_error("create region", errno))?;
@@ -42,6 +43,7 @@ pub(crate) fn make(options: &Options) -> Result<Region> {
     let mapping = Mapping::of_descriptor(fd.as_fd(), whole, true, options.prefault)
         .map_err(|error| explain(error, backing))?;
     mapping.write(0, &header.encode());
+    crash_point!("shm.memory.mapped");
     // Only now, since FUTURE_WRITE would refuse our own mapping; nobody else has the file yet.
     add_seals(fd.as_fd(), seals(options, &header))?;
     let mut inner = Inner::new(Memory::Mapped(mapping), Some(fd), header, header.size_bytes);
@@ -130,6 +132,7 @@ impl Region {
         let to = self.backing().total_bytes(bytes)?;
         file::reserve(fd, from as u64, to as u64)
             .map_err(|error| explain(error, self.backing()))?;
+        crash_point!("shm.grow.reserved");
         self.0.raise_len(bytes);
         Ok(())
     }
@@ -161,5 +164,62 @@ impl Region {
         let memory = matches!(self.backing(), Backing::Memory | Backing::HugePages);
         let open = memory && !seals.contains(SealFlags::SEAL);
         open && protection_of(seals) != Protection::Immutable
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::fs::{FallocateFlags, MemfdFlags};
+    use std::time::Instant;
+
+    /// What a region of `bytes` costs without this crate: memory file, reserve, map, prefault.
+    fn bare(bytes: usize) -> (OwnedFd, Mapping) {
+        let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+        let fd = rustix::fs::memfd_create("bare", flags).expect("memory");
+        let nothing = FallocateFlags::empty();
+        rustix::fs::fallocate(&fd, nothing, 0, bytes as u64).expect("memory");
+        let mapping = Mapping::of_descriptor(fd.as_fd(), bytes, true, true).expect("addresses");
+        (fd, mapping)
+    }
+
+    /// How long making a region takes, against the bare calls for the user's bytes alone, and
+    /// for as many bytes as the object has, header and all.
+    #[test]
+    #[ignore = "a measurement: cargo test --release -p ipc-shm --lib -- --ignored --nocapture"]
+    fn making_beside_the_bare_calls() {
+        println!("     bytes  of the bare calls  of them for the whole object");
+        for shift in [12, 14, 16, 18, 20, 22, 24] {
+            let bytes = 1usize << shift;
+            let repeat = (1usize << 20 >> shift).clamp(1, 50);
+            let mut options = crate::Options::new();
+            options.size_bytes(bytes).prefault(true);
+            let time = |work: &dyn Fn()| {
+                let start = Instant::now();
+                (0..repeat).for_each(|_| work());
+                start.elapsed().as_secs_f64()
+            };
+            let made_bare = |bytes| {
+                let (_fd, mapping) = bare(bytes);
+                mapping.write(0, b"first use");
+            };
+            let (mut to_user, mut to_whole) = (Vec::new(), Vec::new());
+            for _ in 0..201 {
+                let user = time(&|| made_bare(bytes));
+                let ours = time(&|| {
+                    let region = options.anonymous().expect("memory");
+                    region.write_at(0, b"first use").expect("inside");
+                });
+                let whole = time(&|| made_bare(bytes + crate::DATA_OFFSET));
+                to_user.push(ours / user);
+                to_whole.push(ours / whole);
+            }
+            let median = |ratios: &mut Vec<f64>| {
+                ratios.sort_by(f64::total_cmp);
+                ratios[ratios.len() / 2]
+            };
+            let (user, whole) = (median(&mut to_user), median(&mut to_whole));
+            println!("{bytes:>10} {user:>18.3} {whole:>25.3}");
+        }
     }
 }

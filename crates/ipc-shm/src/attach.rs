@@ -6,7 +6,7 @@ use crate::region::{Inner, Memory};
 use crate::sys::{Mapping, Unchanging};
 use crate::{Backing, Options, Region, file};
 use ipc_core::{Error, ErrorKind, Result};
-use ipc_sys::{above_stdio, os_error};
+use ipc_sys::{above_stdio, crash_point, os_error};
 use rustix::fs::{FileType, OFlags, SealFlags};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -51,6 +51,7 @@ pub(crate) fn attach(fd: OwnedFd, options: &Options) -> Result<Region> {
     let writable = may_write && !sealed && !options.read_only;
     let whole = backing.total_bytes(header.max_bytes)?;
     let mapping = Mapping::of_descriptor(fd.as_fd(), whole, writable, options.prefault)?;
+    crash_point!("shm.attach.mapped");
     let mut unchanging = Unchanging::by_seal(&fd);
     if unchanging.is_none() && options.trust_peers && !writable {
         unchanging = Some(Unchanging::by_trust());

@@ -8,10 +8,10 @@
 use crate::header::{HEADER_BYTES, Header, MAGIC, MAGIC_BYTES};
 use crate::region::{Inner, Memory};
 use crate::stage::{Stage, stage, wait_whole};
-use crate::sys::{Lock, Mapping, Unchanging, is_locked, set_lock};
+use crate::sys::{Lock, Mapping, Unchanging, is_locked, process_token, set_lock};
 use crate::{Backing, Options, Protection, Region, attach, file, place, system_v};
 use ipc_core::{Error, ErrorKind, Result, Until};
-use ipc_sys::{Inode, os_error, unlink_same};
+use ipc_sys::{Inode, crash_point, os_error, unlink_same};
 use rustix::io::Errno;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -27,7 +27,8 @@ pub(crate) const MAKING: [u8; MAGIC_BYTES] = *b"ipc-mak\0";
 pub(crate) struct Name {
     path: PathBuf,
     inode: Inode,
-    maker: Option<u32>,
+    /// The token of the process that has made the object.
+    maker: Option<u64>,
     unlink_on_drop: bool,
 }
 
@@ -35,15 +36,17 @@ impl Name {
     /// Removes the name where this process has made the object and it still has this name.
     pub(crate) fn unlink(&self, fd: BorrowedFd<'_>, segment: Option<i32>) -> Result<bool> {
         // A forked child has the handle, but has not made the object.
-        if self.maker != Some(std::process::id()) {
+        if self.maker != Some(process_token()) {
             return Ok(false);
         }
         let Some(_making) = Making::begin(fd)? else {
             return Err(busy("unlink", &self.path));
         };
+        crash_point!("shm.own.locked");
         if let Some(id) = segment {
             // First: a key file without a segment is taken over, a segment without one is lost.
             let _ = crate::sys::remove_segment(id);
+            crash_point!("shm.own.segment_removed");
         }
         unlink_same("unlink", &self.path, self.inode)
     }
@@ -59,7 +62,7 @@ impl Name {
         Ok(Self {
             path,
             inode: Inode::from(&stat),
-            maker: made.then(std::process::id),
+            maker: made.then(process_token),
             unlink_on_drop,
         })
     }
@@ -99,6 +102,7 @@ pub(crate) fn create(name: &Path, options: &Options) -> Result<Region> {
     loop {
         let (fd, made) = match place::make(&path, options) {
             Ok(fd) => {
+                crash_point!("shm.create.named");
                 let made = claim(&fd, &path, options, &header)?;
                 (fd, made)
             }
@@ -141,6 +145,7 @@ pub(crate) fn open(name: &Path, options: &Options, until: Until) -> Result<Regio
             crate::stage::Watch::new(fd.as_fd())?.wait(until)?;
             continue;
         }
+        crash_point!("shm.open.attached");
         if place::is_at(&path, fd.as_fd())? {
             return attach(fd, path.clone(), options).map_err(named);
         }
@@ -171,6 +176,7 @@ pub(crate) fn unlink(name: &Path, options: &Options) -> Result<()> {
     let Some(_making) = Making::begin(fd.as_fd())? else {
         return Err(busy("unlink", &path));
     };
+    crash_point!("shm.unlink.locked");
     remove(&fd, &path, options)
 }
 
@@ -186,6 +192,7 @@ fn claim(fd: &OwnedFd, path: &Path, options: &Options, header: &Header) -> Resul
     let Some(_making) = Making::begin(fd.as_fd())? else {
         return Ok(None);
     };
+    crash_point!("shm.create.locked");
     // Between the name and the lock another may have taken it for abandoned.
     if !place::is_at(path, fd.as_fd())? || stage(fd.as_fd())? != Stage::Making {
         return Ok(None);
@@ -215,6 +222,7 @@ fn take_over(
     let Some(_making) = Making::begin(fd.as_fd())? else {
         return exists("another process is making it at this moment");
     };
+    crash_point!("shm.take_over.locked");
     if !place::is_at(path, fd.as_fd())? {
         return Ok(None);
     }
@@ -230,7 +238,9 @@ fn take_over(
             if !lock(fd.as_fd(), ATTACHED, Lock::Exclusive)? {
                 return exists("a living process is attached to it");
             }
+            crash_point!("shm.replace.locked");
             remove(fd, path, options)?;
+            crash_point!("shm.replace.removed");
             Ok(None)
         }
     }
@@ -263,14 +273,17 @@ fn fill(fd: &OwnedFd, options: &Options, header: &Header) -> Result<(Header, Mem
     }
     let mode = rustix::fs::Mode::from_raw_mode(options.checked_mode()?.bits());
     rustix::fs::fchmod(fd, mode).map_err(fail)?;
+    crash_point!("shm.fill.attached");
     if backing_of(options) == Backing::SystemV {
         let (header, mapping, id) = system_v::fill(fd.as_fd(), options, header)?;
         return Ok((header, Memory::Mapped(mapping), Some(id)));
     }
     rustix::fs::ftruncate(fd, 0).map_err(fail)?;
     file::write_new(fd.as_fd(), 0, &MAKING)?;
+    crash_point!("shm.fill.marked");
     let total = backing_of(options).total_bytes(header.size_bytes)?;
     file::reserve(fd.as_fd(), 0, total as u64)?;
+    crash_point!("shm.fill.reserved");
     publish(fd.as_fd(), header)?;
     Ok((*header, memory(fd, total, options)?, None))
 }
@@ -279,7 +292,10 @@ fn fill(fd: &OwnedFd, options: &Options, header: &Header) -> Result<(Header, Mem
 pub(crate) fn publish(fd: BorrowedFd<'_>, header: &Header) -> Result<()> {
     let bytes: [u8; HEADER_BYTES] = header.encode();
     file::write_new(fd, MAGIC_BYTES, &bytes[MAGIC_BYTES..])?;
-    file::write_new(fd, 0, &MAGIC)
+    crash_point!("shm.publish.described");
+    file::write_new(fd, 0, &MAGIC)?;
+    crash_point!("shm.publish.whole");
+    Ok(())
 }
 
 /// Attaches an object that is whole and on which we share the `ATTACHED` lock.
@@ -323,6 +339,7 @@ fn remove(fd: &OwnedFd, path: &Path, options: &Options) -> Result<()> {
     let stat = rustix::fs::fstat(fd).map_err(|errno| os_error("unlink", errno))?;
     if backing_of(options) == Backing::SystemV && place::is_at(path, fd.as_fd())? {
         system_v::remove_of(fd.as_fd());
+        crash_point!("shm.remove.segment_removed");
     }
     unlink_same("unlink", path, Inode::from(&stat)).map(drop)
 }

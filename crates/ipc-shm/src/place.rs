@@ -2,7 +2,7 @@
 
 use crate::{Backing, Options};
 use ipc_core::{Error, ErrorKind, Name, Result};
-use ipc_sys::{Inode, above_stdio, open_at, open_place, os_error, retry};
+use ipc_sys::{Inode, above_stdio, open_at, open_place, os_error, retry, set_mode};
 use rustix::fs::{FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -47,7 +47,13 @@ pub(crate) fn open(path: &Path, options: &Options, write: bool) -> Result<OwnedF
     let (place, stat) = open_place("open", path)?;
     check(path, &stat, options)?;
     let access = if write { OFlags::RDWR } else { OFlags::RDONLY };
-    match open_at(place.as_fd(), access) {
+    let mut opened = open_at(place.as_fd(), access);
+    // A maker that died before it had set the mode has left what its umask left of 0600.
+    if opened.as_ref().err() == Some(&Errno::ACCESS) && stat.st_size == 0 && owned_by_us(&stat) {
+        set_mode("open", &place, ipc_core::Mode::PRIVATE)?;
+        opened = open_at(place.as_fd(), access);
+    }
+    match opened {
         Ok(fd) => above_stdio(fd),
         Err(Errno::NOENT | Errno::NOTDIR) => Err(Error::new("open", ErrorKind::Unsupported)
             .on(path.display())
@@ -95,6 +101,10 @@ fn check(path: &Path, stat: &Stat, options: &Options) -> Result<()> {
         return refuse(ErrorKind::Denied, why);
     }
     Ok(())
+}
+
+fn owned_by_us(stat: &Stat) -> bool {
+    stat.st_uid == rustix::process::geteuid().as_raw()
 }
 
 fn describe(found: FileType) -> &'static str {

@@ -8,9 +8,10 @@ use ipc_sys::os_error;
 use rustix::fs::SealFlags;
 use rustix::io::Errno;
 use rustix::mm::{MapFlags, ProtFlags};
+use std::hash::{BuildHasher, RandomState};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::ptr::{self, NonNull};
-use std::sync::atomic::{AtomicU32, AtomicU64};
+use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
 /// A mapping of shared memory that cannot lose its pages while it stands: sealed against
 /// shrinking, of a size the kernel fixes, or trusted by the caller.
@@ -236,6 +237,46 @@ impl Unchanging {
     }
 }
 
+/// A number that this process has and no other. Process ids are used again, and mean another
+/// process in another namespace; a forked copy, which has all our memory, finds nothing where
+/// the number was, and draws its own.
+pub(crate) fn process_token() -> u64 {
+    static PLACE: AtomicPtr<u64> = AtomicPtr::new(ptr::null_mut());
+    let known = PLACE.load(Ordering::Acquire);
+    let place = if known.is_null() {
+        let Ok(fresh) = wiped_on_fork() else {
+            return std::process::id().into();
+        };
+        // Of two threads one page stays; the other, once in a process's life, is not missed.
+        let raced =
+            PLACE.compare_exchange(ptr::null_mut(), fresh, Ordering::AcqRel, Ordering::Acquire);
+        raced.map_or_else(|other| other, |_| fresh)
+    } else {
+        known
+    };
+    // SAFETY: the start of a page of ours that stays mapped, aligned, and is used as this
+    // atomic alone; where the kernel has wiped it, it is a valid zero.
+    let token = unsafe { AtomicU64::from_ptr(place) };
+    let drawn = RandomState::new().hash_one(std::process::id()) | 1;
+    match token.compare_exchange(0, drawn, Ordering::AcqRel, Ordering::Acquire) {
+        Ok(_) => drawn,
+        Err(token) => token,
+    }
+}
+
+/// A page of zeros, and of zeros again in each forked copy of this process.
+fn wiped_on_fork() -> rustix::io::Result<*mut u64> {
+    const BYTES: usize = 4096;
+    let protection = ProtFlags::READ | ProtFlags::WRITE;
+    // SAFETY: a fresh page at an address of the kernel's choice (mmap(2)).
+    let page = unsafe {
+        rustix::mm::mmap_anonymous(ptr::null_mut(), BYTES, protection, MapFlags::PRIVATE)
+    }?;
+    // SAFETY: the page is ours alone, and private, as this advice demands (madvise(2)).
+    unsafe { rustix::mm::madvise(page, BYTES, rustix::mm::Advice::LinuxWipeOnFork) }?;
+    Ok(page.cast())
+}
+
 /// The lock of an open description on one byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Lock {
@@ -345,52 +386,4 @@ fn checked(outcome: i32) -> rustix::io::Result<i32> {
 
 fn last_errno() -> Errno {
     Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use rustix::fs::{FallocateFlags, MemfdFlags};
-    use std::time::Instant;
-
-    /// What a region of `bytes` costs without this crate: memory file, reserve, map, prefault.
-    fn bare(bytes: usize) -> (std::os::fd::OwnedFd, Mapping) {
-        let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
-        let fd = rustix::fs::memfd_create("bare", flags).expect("memory");
-        let nothing = FallocateFlags::empty();
-        rustix::fs::fallocate(&fd, nothing, 0, bytes as u64).expect("memory");
-        let mapping = Mapping::of_descriptor(fd.as_fd(), bytes, true, true).expect("addresses");
-        (fd, mapping)
-    }
-
-    #[test]
-    #[ignore = "a measurement: cargo test --release -p ipc-shm --lib -- --ignored --nocapture"]
-    fn making_beside_the_bare_calls() {
-        for shift in [12, 14, 16, 18, 20, 22, 24] {
-            let bytes = 1usize << shift;
-            let repeat = (1usize << 22 >> shift).clamp(4, 400);
-            let mut options = crate::Options::new();
-            options.size_bytes(bytes).prefault(true);
-            let time = |work: &dyn Fn()| {
-                let start = Instant::now();
-                (0..repeat).for_each(|_| work());
-                start.elapsed().as_secs_f64()
-            };
-            let mut ratios: Vec<f64> = (0..41)
-                .map(|_| {
-                    let bare = time(&|| {
-                        let (_fd, mapping) = bare(bytes);
-                        mapping.write(0, b"first use");
-                    });
-                    let ours = time(&|| {
-                        let region = options.anonymous().expect("memory");
-                        region.write_at(0, b"first use").expect("inside");
-                    });
-                    ours / bare
-                })
-                .collect();
-            ratios.sort_by(f64::total_cmp);
-            println!("{bytes:>10} {:>8.3} of the bare calls", ratios[20]);
-        }
-    }
 }

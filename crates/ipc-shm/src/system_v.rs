@@ -4,14 +4,19 @@ use crate::header::{DATA_OFFSET, HEADER_BYTES, Header, MAGIC, MAGIC_BYTES};
 use crate::named::{MAKING, publish};
 use crate::region::{Inner, Memory};
 use crate::sys::{
-    Mapping, Segment, Unchanging, find_segment, make_segment, remove_segment, stat_segment,
+    Mapping, Segment, Unchanging, find_segment, make_segment, process_token, remove_segment,
+    stat_segment,
 };
 use crate::{Backing, Options, Protection, Region, attach, file};
 use ipc_core::{Error, ErrorKind, Result};
-use ipc_sys::os_error;
+use ipc_sys::{Process, crash_point, os_error};
 use rustix::io::Errno;
 use std::hash::{BuildHasher, RandomState};
 use std::os::fd::{BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The upper half of the key that a segment without a name has while it is made.
+const UNNAMED: i32 = 0x6b73_0000;
 
 /// A segment without a name: its id is valid for as long as anybody is attached, and it goes
 /// with the last one, however that one ends.
@@ -29,8 +34,11 @@ pub(crate) fn anonymous(options: &Options) -> Result<Region> {
     let header = Header::new(options)?;
     let total = Backing::SystemV.total_bytes(header.size_bytes)?;
     let mode = options.checked_mode()?.bits();
-    let id = make_segment(libc::IPC_PRIVATE, total, mode).map_err(|e| no_segment(e, total))?;
+    reclaim_once();
+    let id = make_unnamed(total, mode).map_err(|errno| no_segment(errno, total))?;
+    crash_point!("shm.segment.private");
     let mapping = Mapping::of_segment(id, total, true);
+    crash_point!("shm.segment.private_attached");
     // Removed while we are attached: the kernel keeps it until the last one detaches.
     let removed = remove_segment(id).map_err(|errno| os_error("create region", errno));
     let mapping = mapping?;
@@ -40,6 +48,68 @@ pub(crate) fn anonymous(options: &Options) -> Result<Region> {
     inner.backing = Backing::SystemV;
     inner.segment = Some(id);
     Ok(inner.into())
+}
+
+/// Makes a segment whose key says what it is for the few calls until it has none: who dies
+/// between them leaves a segment that can be told from others.
+fn make_unnamed(total: usize, mode: u32) -> rustix::io::Result<i32> {
+    for _ in 0..64 {
+        match make_segment(UNNAMED | (random_key() & 0xffff) as i32, total, mode) {
+            Err(Errno::EXIST) => {}
+            outcome => return outcome,
+        }
+    }
+    make_segment(libc::IPC_PRIVATE, total, mode)
+}
+
+/// Removes what this user's processes have left that died while they made a segment without a
+/// name; once a process.
+fn reclaim_once() {
+    static DONE: AtomicU64 = AtomicU64::new(0);
+    let this = process_token();
+    if DONE.swap(this, Ordering::Relaxed) == this {
+        return;
+    }
+    let table = std::fs::read_to_string("/proc/sysvipc/shm").unwrap_or_default();
+    for line in table.lines().skip(1) {
+        if let Some(id) = abandoned(line) {
+            let _ = remove_segment(id);
+        }
+    }
+}
+
+/// The id of the segment that a line of `/proc/sysvipc/shm` tells of, if nobody can want it: it
+/// has our key, nobody is attached, its maker is dead, and nothing was written to it.
+fn abandoned(line: &str) -> Option<i32> {
+    let fields: Vec<i64> = (line.split_ascii_whitespace().take(8))
+        .map_while(|field| field.parse().ok())
+        .collect();
+    let &[key, id, _, _, maker, _, attached, user] = fields.as_slice() else {
+        return None;
+    };
+    let ours =
+        key & !0xffff == UNNAMED.into() && user == rustix::process::geteuid().as_raw().into();
+    // A maker in another PID namespace has no number here.
+    let maker = u32::try_from(maker).ok().filter(|maker| *maker != 0)?;
+    if !ours || attached != 0 || !is_dead(maker) {
+        return None;
+    }
+    let segment = stat_segment(i32::try_from(id).ok()?).ok()?;
+    if segment.size_bytes <= DATA_OFFSET {
+        return None;
+    }
+    let mapping = Mapping::of_segment(segment.id, segment.size_bytes, false).ok()?;
+    let mut page = [1; DATA_OFFSET];
+    mapping.read(0, &mut page);
+    (page == [0; DATA_OFFSET]).then_some(segment.id)
+}
+
+/// A zombie is dead, too.
+fn is_dead(process: u32) -> bool {
+    match Process::open(process) {
+        Ok(process) => process.has_ended().unwrap_or(false),
+        Err(error) => error.raw_os_error() == Some(libc::ESRCH),
+    }
 }
 
 pub(crate) fn attach_id(id: i32, options: &Options) -> Result<Region> {
@@ -69,14 +139,17 @@ pub(crate) fn fill(
         header.detail = random_key();
         // Before the segment exists, so that there is never one that nobody knows of.
         file::write_new(file, MAGIC_BYTES, &header.encode()[MAGIC_BYTES..])?;
+        crash_point!("shm.segment.known");
         match make_segment(header.detail as i32, total, mode) {
             Ok(id) => break (header, id),
             Err(Errno::EXIST) => {}
             Err(errno) => return Err(no_segment(errno, total)),
         }
     };
+    crash_point!("shm.segment.made");
     let made = Mapping::of_segment(id, total, true).and_then(|mapping| {
         mapping.write(0, &header.encode());
+        crash_point!("shm.segment.described");
         publish(file, &header)?;
         Ok(mapping)
     });

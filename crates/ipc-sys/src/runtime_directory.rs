@@ -56,7 +56,9 @@ impl RuntimeDirectory {
         if stat.st_uid != rustix::process::geteuid().as_raw() {
             return refuse(ErrorKind::Denied, "it belongs to another user");
         }
-        if made {
+        // Its maker may have died before this, with a umask that kept even itself out.
+        let unfinished = stat.st_mode & 0o777 & !0o700 == 0 && stat.st_mode & 0o700 != 0o700;
+        if made || unfinished {
             set_mode(OPERATION, &place, Mode::new(0o700)?)?;
         } else if stat.st_mode & 0o077 != 0 {
             return refuse(

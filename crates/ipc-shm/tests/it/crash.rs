@@ -229,6 +229,31 @@ fn each_step_of_a_dead_maker_is_no_object_and_is_taken_over() {
 }
 
 #[test]
+fn a_maker_killed_under_a_umask_that_keeps_itself_out_is_taken_over() {
+    use std::os::unix::fs::PermissionsExt;
+    let closed = || std::fs::Permissions::from_mode(0o0);
+    isolated!({
+        for kind in NAMED {
+            let named = Named::new(kind);
+            drop(named.options.create(&named.name).expect("new"));
+            named.options.unlink(&named.name).expect("there");
+            std::fs::File::create_new(named.path())
+                .and_then(|file| file.set_permissions(closed()))
+                .expect("free");
+            if kind == Backing::SystemV {
+                let directory = named.path();
+                let directory = directory.parent().expect("a directory");
+                std::fs::set_permissions(directory, closed()).expect("ours");
+            }
+            let error = named.options.open(&named.name).expect_err("half-made");
+            assert_eq!(error.kind(), ErrorKind::NotFound, "{kind}: {error}");
+            let region = named.options.open_or_create(&named.name);
+            region.expect("taken over").verify().expect("whole");
+        }
+    });
+}
+
+#[test]
 fn an_opener_waits_for_a_living_maker_and_in_its_time_only() {
     let _watchdog = watchdog(PATIENCE);
     for kind in [Backing::Posix, Backing::File] {
