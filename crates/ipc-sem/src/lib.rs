@@ -10,6 +10,8 @@ mod mutex;
 mod once;
 mod options;
 pub mod posix;
+#[cfg(feature = "raw-sync")]
+pub mod raw_sync;
 mod rw_lock;
 mod semaphore;
 mod sys;

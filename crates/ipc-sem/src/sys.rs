@@ -7,6 +7,8 @@ mod futex;
 mod posix;
 mod robust;
 mod sysv;
+#[cfg(feature = "raw-sync")]
+mod upstream;
 mod words;
 
 pub(crate) use forks::{count as forks, watch as watch_forks};
@@ -16,6 +18,8 @@ pub(crate) use robust::{OWNER_DIED, Robust, TID_MASK, Taken, WAITERS};
 pub(crate) use sysv::{
     apply, change_set, make_set, remove_set, set_value, stat_set, value, values,
 };
+#[cfg(feature = "raw-sync")]
+pub(crate) use upstream::hand_over;
 pub(crate) use words::{ALIGN_BYTES, Words};
 
 use ipc_core::Until;

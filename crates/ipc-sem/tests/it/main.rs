@@ -12,6 +12,16 @@ mod rw_lock;
 mod semaphore;
 mod stage;
 mod sysv;
+#[cfg(feature = "raw-sync")]
+mod upstream;
+
+#[cfg(feature = "raw-sync")]
+use upstream::program as raw_sync_program;
+
+#[cfg(not(feature = "raw-sync"))]
+fn raw_sync_program(_stage: ipc_testkit::Stage) {
+    unreachable!("its tests are not built")
+}
 
 #[global_allocator]
 static ALLOCATOR: ipc_testkit::CountingAllocator = ipc_testkit::CountingAllocator;
@@ -25,6 +35,7 @@ ipc_testkit::roles! {
     "set holder" => sysv::take_and_stay,
     "token holder" => posix::take_and_stay,
     "once caller" => once::call,
+    "raw_sync program" => raw_sync_program,
     "rw holder" => rw_lock::hold,
     "rw mixer" => rw_lock::mix,
     "rw seeker" => rw_lock::want,
