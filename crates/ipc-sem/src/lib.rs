@@ -3,6 +3,8 @@
 mod atomic;
 mod barrier;
 mod condvar;
+#[cfg(feature = "lock-cycles")]
+pub mod cycles;
 mod event;
 mod header;
 mod ledger;

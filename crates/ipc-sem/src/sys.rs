@@ -26,14 +26,18 @@ use ipc_core::Until;
 use rustix::time::{ClockId, Timespec};
 use std::time::Duration;
 
+/// What `CLOCK_MONOTONIC` says, which all processes share.
+pub(crate) fn now() -> Duration {
+    let now = rustix::time::clock_gettime(ClockId::Monotonic);
+    Duration::new(now.tv_sec.unsigned_abs(), now.tv_nsec as u32)
+}
+
 /// The instant of `CLOCK_MONOTONIC` at which `until` is over; `None` is never.
 ///
 /// The clock is read after the rest was computed, so that the result is never too early.
 fn monotonic(until: Until) -> Option<Timespec> {
     let left = until.remaining()?;
-    let now = rustix::time::clock_gettime(ClockId::Monotonic);
-    let now = Duration::new(now.tv_sec.unsigned_abs(), now.tv_nsec as u32);
-    let at = now
+    let at = now()
         .saturating_add(left)
         .min(Duration::from_secs(i64::MAX as u64 / 4));
     Some(Timespec {
