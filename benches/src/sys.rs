@@ -1,6 +1,14 @@
 //! The system calls and the shared memory that no safe crate offers: all `unsafe` of the bench.
 #![allow(unsafe_code)]
 
+#[cfg(feature = "peers")]
+mod peers;
+mod sets;
+
+#[cfg(feature = "peers")]
+pub use peers::{PosixSync, RawSync, Segment};
+pub use sets::{set_change, set_create, set_find, set_remove};
+
 use std::{
     ffi::CString,
     io, mem,

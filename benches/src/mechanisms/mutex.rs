@@ -34,6 +34,10 @@ pub fn family() -> Family {
                 fits: alone,
                 ..locks(Maker::std(connect_std))
             },
+            #[cfg(feature = "peers")]
+            locks(peer::raw_sync()),
+            #[cfg(feature = "peers")]
+            locks(peer::posix_sync()),
         ],
         sweep: None,
     }
@@ -47,19 +51,29 @@ fn fits(shape: &Shape) -> Result<(), String> {
 }
 
 fn connect_raw(side: Side, meet: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> {
-    let region = match side {
+    let make = |region: Region| region.mutex_init(OFFSET).map(|()| region);
+    exchange(side, meet, make, Ok).map(|region| Box::new(Robust(region)) as Box<dyn Endpoint>)
+}
+
+/// A lock that the server makes in a region and the client finds there.
+fn exchange<L>(
+    side: Side,
+    meet: &Meet,
+    make: impl FnOnce(Region) -> io::Result<L>,
+    find: impl FnOnce(Region) -> io::Result<L>,
+) -> io::Result<L> {
+    match side {
         Side::Server => {
             let (region, fd) = Region::create(LEN)?;
-            region.mutex_init(OFFSET)?;
+            let lock = make(region)?;
             meet.send_descriptors(&[fd.as_fd()])?;
-            region
+            Ok(lock)
         }
         Side::Client => {
             let [fd] = meet.recv_descriptors()?;
-            Region::map(fd, LEN)?
+            find(Region::map(fd, LEN)?)
         }
-    };
-    Ok(Box::new(Robust(region)))
+    }
 }
 
 /// A send takes the lock and releases it; so does a receive where both sides are at it.
@@ -119,5 +133,66 @@ impl Endpoint for Std {
 
     fn recv(&mut self, message: &mut [u8]) -> io::Result<()> {
         self.send(message)
+    }
+}
+
+#[cfg(feature = "peers")]
+mod peer {
+    //! The mutex of `raw_sync`, which is not robust, and the robust one of `posix-sync`.
+
+    use std::io;
+
+    use super::{OFFSET, exchange};
+    use crate::{
+        family::{Endpoint, Maker},
+        meet::Meet,
+        scenario::{Shape, Side},
+        sys::{PosixSync, RawSync},
+    };
+
+    pub(super) fn raw_sync() -> Maker {
+        Maker {
+            name: "raw_sync",
+            ..Maker::std(connect_raw_sync)
+        }
+    }
+
+    pub(super) fn posix_sync() -> Maker {
+        Maker {
+            name: "posix-sync",
+            ..Maker::std(connect_posix_sync)
+        }
+    }
+
+    fn connect_raw_sync(side: Side, meet: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> {
+        let make = |region| RawSync::create(region, OFFSET);
+        let lock = exchange(side, meet, make, |region| RawSync::open(region, OFFSET))?;
+        Ok(Box::new(lock))
+    }
+
+    fn connect_posix_sync(side: Side, meet: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> {
+        let make = |region| Ok(PosixSync::create(region, OFFSET));
+        let lock = exchange(side, meet, make, |region| Ok(PosixSync::open(region, OFFSET)))?;
+        Ok(Box::new(lock))
+    }
+
+    impl Endpoint for RawSync {
+        fn send(&mut self, _: &[u8]) -> io::Result<()> {
+            self.cycle()
+        }
+
+        fn recv(&mut self, _: &mut [u8]) -> io::Result<()> {
+            self.cycle()
+        }
+    }
+
+    impl Endpoint for PosixSync {
+        fn send(&mut self, _: &[u8]) -> io::Result<()> {
+            self.cycle()
+        }
+
+        fn recv(&mut self, _: &mut [u8]) -> io::Result<()> {
+            self.cycle()
+        }
     }
 }

@@ -26,7 +26,12 @@ pub fn family() -> Family {
         makers: vec![
             copies(Maker::raw(connect_raw)),
             copies(Maker::ours("ipc-shm", connect_ours)),
+            #[cfg(feature = "peers")]
+            copies(peer::maker()),
         ],
+        #[cfg(feature = "peers")]
+        sweep: Some(peer::sweep),
+        #[cfg(not(feature = "peers"))]
         sweep: None,
     }
 }
@@ -85,5 +90,54 @@ impl Endpoint for Ours {
 
     fn recv(&mut self, into: &mut [u8]) -> io::Result<()> {
         Ok(self.0.read_at(0, into)?)
+    }
+}
+
+#[cfg(feature = "peers")]
+mod peer {
+    //! The segments of `shared_memory`, which lend a pointer: the copy is memcpy.
+
+    use std::io;
+
+    use crate::{
+        family::{Endpoint, Maker},
+        meet::Meet,
+        scenario::{Shape, Side},
+        sys::Segment,
+    };
+
+    pub(super) fn maker() -> Maker {
+        Maker {
+            name: "shared_memory",
+            ..Maker::std(connect)
+        }
+    }
+
+    /// Each side has one of its own, since one thread is all that uses it.
+    fn connect(side: Side, meet: &Meet, shape: &Shape) -> io::Result<Box<dyn Endpoint>> {
+        let segment = Segment::create(&name(side, meet.tag()), shape.size)?;
+        Ok(Box::new(segment))
+    }
+
+    fn name(side: Side, tag: u32) -> String {
+        format!("/ipc-bench-region-copy-{tag}-{side:?}")
+    }
+
+    pub(super) fn sweep(tag: u32) {
+        for side in [Side::Client, Side::Server] {
+            Segment::sweep(&name(side, tag));
+        }
+    }
+
+    impl Endpoint for Segment {
+        fn send(&mut self, message: &[u8]) -> io::Result<()> {
+            self.write(message);
+            Ok(())
+        }
+
+        fn recv(&mut self, into: &mut [u8]) -> io::Result<()> {
+            self.read(into);
+            Ok(())
+        }
     }
 }

@@ -37,7 +37,7 @@ pub fn family() -> Family {
     }
 }
 
-fn connect(side: Side, meet: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> {
+pub(super) fn connect(side: Side, meet: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> {
     let region = match side {
         Side::Server => {
             let (region, fd) = Region::create(LEN)?;

@@ -7,7 +7,13 @@ pub use ipc_core::{
     ByteSink, ByteSource, Credentials, Debt, Duplex, Error, ErrorKind, Flush, Framed, HalfClose,
     Interest, Mode, Name, Pollable, Result, TryAccept, TryRecv, TrySend, Until,
 };
+#[cfg(feature = "event")]
+pub use ipc_event as event;
 #[cfg(feature = "pipe")]
 pub use ipc_pipe as pipe;
+#[cfg(feature = "sem")]
+pub use ipc_sem as sem;
+#[cfg(feature = "shm")]
+pub use ipc_shm as shm;
 #[cfg(feature = "uds")]
 pub use ipc_uds as uds;

@@ -3,6 +3,7 @@
 use crate::sys::{ALIGN_BYTES, Waited, Words, wait_any, wake};
 use ipc_core::{Error, ErrorKind, Result, Until};
 use ipc_sys::Process;
+use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use std::time::{Duration, Instant};
 
@@ -84,7 +85,7 @@ pub(crate) fn create(
     flags: u32,
     build: impl FnOnce() -> Result<()>,
 ) -> Result<()> {
-    claim(words)?;
+    claim(words.u32(AT_STATE))?;
     words.u32(AT_MAGIC).store(MAGIC, Relaxed);
     words.u32(AT_KIND).store(identity.kind_word(), Relaxed);
     words.u32(AT_SIZE).store(identity.size as u32, Relaxed);
@@ -92,11 +93,7 @@ pub(crate) fn create(
     words.u64(AT_NAMESPACE).store(pid_namespace(), Relaxed);
     words.u64(AT_OFFSET).store(identity.offset as u64, Relaxed);
     words.u32(AT_FLAGS).store(flags, Relaxed);
-    let built = build();
-    let state = if built.is_ok() { READY } else { FRESH };
-    words.u32(AT_STATE).store(state, Release);
-    wake(words.u32(AT_STATE), u32::MAX);
-    built
+    publish(words.u32(AT_STATE), build())
 }
 
 /// Checks the object that stands there, waiting for one that is being made; returns its flags.
@@ -105,7 +102,7 @@ pub(crate) fn create(
 /// `NotFound` in fresh memory; `PeerDied` where its creator died half-way; `WrongType`,
 /// `Corrupt`, `Unsupported` say what differs.
 pub(crate) fn open(words: &Words, identity: Identity) -> Result<u32> {
-    await_ready(words)?;
+    await_ready(words.u32(AT_STATE))?;
     let refuse = |kind, why: String| Err(Error::new("open", kind).hint(why));
     let magic = words.u32(AT_MAGIC).load(Relaxed);
     if magic == MAGIC.swap_bytes() {
@@ -145,20 +142,25 @@ pub(crate) fn open(words: &Words, identity: Identity) -> Result<u32> {
         let why = format!("it was made at offset {offset}: a lock that is copied is no lock");
         return refuse(ErrorKind::Corrupt, why);
     }
-    let (theirs, ours) = (words.u64(AT_NAMESPACE).load(Relaxed), pid_namespace());
+    same_namespace(words.u64(AT_NAMESPACE).load(Relaxed))?;
+    Ok(words.u32(AT_FLAGS).load(Relaxed))
+}
+
+/// Refuses what was made in the PID namespace `theirs` where this process is in another.
+pub(crate) fn same_namespace(theirs: u64) -> Result<()> {
+    let ours = pid_namespace();
     if theirs != ours && theirs != 0 && ours != 0 {
         let why = format!(
             "it belongs to PID namespace {theirs}, this process to {ours}: the kernel marks the \
              owner of a lock by a thread id, which means another thread in each namespace"
         );
-        return refuse(ErrorKind::Unsupported, why);
+        return Err(Error::new("open", ErrorKind::Unsupported).hint(why));
     }
-    Ok(words.u32(AT_FLAGS).load(Relaxed))
+    Ok(())
 }
 
 /// Says that this process makes the object.
-fn claim(words: &Words) -> Result<()> {
-    let state = words.u32(AT_STATE);
+pub(crate) fn claim(state: &AtomicU32) -> Result<()> {
     let mut found = state.load(Acquire);
     loop {
         if found == READY || (found != FRESH && lives(found)) {
@@ -171,8 +173,16 @@ fn claim(words: &Words) -> Result<()> {
     }
 }
 
-fn await_ready(words: &Words) -> Result<()> {
-    let state = words.u32(AT_STATE);
+/// Says that the object is made, or was not.
+pub(crate) fn publish(state: &AtomicU32, built: Result<()>) -> Result<()> {
+    let now = if built.is_ok() { READY } else { FRESH };
+    state.store(now, Release);
+    wake(state, u32::MAX);
+    built
+}
+
+/// Waits for a creator that is at it.
+pub(crate) fn await_ready(state: &AtomicU32) -> Result<()> {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let creator = match state.load(Acquire) {
@@ -201,6 +211,6 @@ fn lives(pid: u32) -> bool {
 }
 
 /// Which PID namespace this process is in; 0 where `/proc` does not say.
-fn pid_namespace() -> u64 {
+pub(crate) fn pid_namespace() -> u64 {
     rustix::fs::stat("/proc/self/ns/pid").map_or(0, |stat| stat.st_ino)
 }

@@ -3,6 +3,8 @@
 mod atomic;
 mod barrier;
 mod condvar;
+#[cfg(feature = "lock-cycles")]
+pub mod cycles;
 mod event;
 mod header;
 mod ledger;
@@ -10,6 +12,8 @@ mod mutex;
 mod once;
 mod options;
 pub mod posix;
+#[cfg(feature = "raw-sync")]
+pub mod raw_sync;
 mod rw_lock;
 mod semaphore;
 mod sys;

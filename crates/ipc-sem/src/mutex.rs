@@ -39,6 +39,8 @@ const HANDED_OVER: u32 = 1;
 #[derive(Debug)]
 pub struct Mutex<T> {
     words: Words,
+    #[cfg(feature = "lock-cycles")]
+    name: crate::cycles::LockName,
     _data: PhantomData<T>,
 }
 
@@ -74,7 +76,7 @@ impl<T: Plain> Mutex<T> {
     pub fn open_trusted(region: &Region, offset: usize) -> Result<Self> {
         let words = Words::new(region, offset, Self::SIZE_BYTES)?;
         header::open(&words, Self::identity(offset)?)?;
-        Ok(Self::new(words))
+        Ok(Self::new(words, region, offset))
     }
 
     pub(crate) fn create(
@@ -93,7 +95,7 @@ impl<T: Plain> Mutex<T> {
             words.write(AT_DATA, value);
             Ok(())
         })?;
-        Ok(Self::new(words))
+        Ok(Self::new(words, region, offset))
     }
 
     four_forms! {
@@ -135,7 +137,7 @@ impl<T: Plain> Mutex<T> {
 
     #[inline]
     fn take(&self, until: Until) -> Result<Guard<'_, T>> {
-        if self.robust().take(until)? == Taken::OwnerDied {
+        if self.take_lock(until)? == Taken::OwnerDied {
             self.adopt();
         }
         Ok(Guard {
@@ -144,6 +146,21 @@ impl<T: Plain> Mutex<T> {
             changed: 0,
             _thread: PhantomData,
         })
+    }
+
+    #[inline]
+    fn take_lock(&self, until: Until) -> Result<Taken> {
+        #[cfg(feature = "lock-cycles")]
+        return self.name.take(until, |until| self.robust().take(until));
+        #[cfg(not(feature = "lock-cycles"))]
+        self.robust().take(until)
+    }
+
+    #[inline]
+    fn release_lock(&self) {
+        #[cfg(feature = "lock-cycles")]
+        self.name.released();
+        self.robust().release();
     }
 
     /// The order matters: should this process die in between, the lock is still found as the
@@ -159,9 +176,11 @@ impl<T: Plain> Mutex<T> {
         self.words.robust(AT_LOCK)
     }
 
-    fn new(words: Words) -> Self {
+    fn new(words: Words, _region: &Region, _offset: usize) -> Self {
         Self {
             words,
+            #[cfg(feature = "lock-cycles")]
+            name: crate::cycles::LockName::of(_region, _offset),
             _data: PhantomData,
         }
     }
@@ -208,9 +227,13 @@ impl<T: Plain> Guard<'_, T> {
     /// Releases the lock and takes it again by `wait`'s end; for a condition variable.
     pub(crate) fn released<R>(&mut self, wait: impl FnOnce() -> R) -> (R, Result<()>) {
         self.commit();
-        self.mutex.robust().release();
+        self.mutex.release_lock();
         let outcome = wait();
         let taken = self.mutex.robust().take(Until::Forever);
+        #[cfg(feature = "lock-cycles")]
+        if taken.is_ok() {
+            self.mutex.name.held();
+        }
         if taken.as_ref().is_ok_and(|taken| *taken == Taken::OwnerDied) {
             self.mutex.adopt();
         }
@@ -255,7 +278,7 @@ impl<T: Plain> Drop for Guard<'_, T> {
     fn drop(&mut self) {
         if self.holds() {
             self.commit();
-            self.mutex.robust().release();
+            self.mutex.release_lock();
         }
     }
 }

@@ -7,6 +7,8 @@ mod futex;
 mod posix;
 mod robust;
 mod sysv;
+#[cfg(feature = "raw-sync")]
+mod upstream;
 mod words;
 
 pub(crate) use forks::{count as forks, watch as watch_forks};
@@ -16,20 +18,26 @@ pub(crate) use robust::{OWNER_DIED, Robust, TID_MASK, Taken, WAITERS};
 pub(crate) use sysv::{
     apply, change_set, make_set, remove_set, set_value, stat_set, value, values,
 };
+#[cfg(feature = "raw-sync")]
+pub(crate) use upstream::hand_over;
 pub(crate) use words::{ALIGN_BYTES, Words};
 
 use ipc_core::Until;
 use rustix::time::{ClockId, Timespec};
 use std::time::Duration;
 
+/// What `CLOCK_MONOTONIC` says, which all processes share.
+pub(crate) fn now() -> Duration {
+    let now = rustix::time::clock_gettime(ClockId::Monotonic);
+    Duration::new(now.tv_sec.unsigned_abs(), now.tv_nsec as u32)
+}
+
 /// The instant of `CLOCK_MONOTONIC` at which `until` is over; `None` is never.
 ///
 /// The clock is read after the rest was computed, so that the result is never too early.
 fn monotonic(until: Until) -> Option<Timespec> {
     let left = until.remaining()?;
-    let now = rustix::time::clock_gettime(ClockId::Monotonic);
-    let now = Duration::new(now.tv_sec.unsigned_abs(), now.tv_nsec as u32);
-    let at = now
+    let at = now()
         .saturating_add(left)
         .min(Duration::from_secs(i64::MAX as u64 / 4));
     Some(Timespec {

@@ -58,6 +58,49 @@ fn unix_sockets_are_here() {
     assert_eq!(right.recv(&mut [0; 4]).expect("it is there"), 1);
 }
 
+#[cfg(feature = "event")]
+#[test]
+fn events_are_here() {
+    let event = ipc_facade::event::create().expect("an event");
+    event.notify().expect("room");
+    event.notify().expect("room");
+    assert_eq!(event.wait().expect("it is there"), 2);
+}
+
+#[cfg(feature = "shm")]
+#[test]
+fn regions_are_here() {
+    let region = ipc_facade::shm::anonymous(4096).expect("memory");
+    let same = ipc_facade::shm::Region::from_fd(region.to_fd().expect("a copy")).expect("ours");
+    region.write_at(0, b"x").expect("inside");
+    let mut byte = [0];
+    same.read_at(0, &mut byte).expect("inside");
+    assert_eq!(&byte, b"x");
+}
+
+#[cfg(feature = "sem")]
+#[test]
+fn locks_are_here() {
+    let region = ipc_facade::shm::anonymous(4096).expect("memory");
+    let mutex = ipc_facade::sem::Mutex::create_trusted(&region, 0, 1u32).expect("room");
+    let guard = mutex.lock().expect("free");
+    let held = mutex.try_lock().expect_err("this thread holds it");
+    assert_eq!(held.kind(), ipc_facade::ErrorKind::Deadlock);
+    assert_eq!(*guard, 1);
+}
+
+#[cfg(feature = "default")]
+#[test]
+fn what_the_chooser_names_is_here() {
+    use ipc_facade::{event, pipe, sem, shm, uds};
+    let _ = (pipe::pair, pipe::Options::record, event::create);
+    let _ = (uds::pair, uds::Options::watch_peer);
+    let _ = (shm::anonymous, sem::Semaphore::create_trusted);
+    let _: Option<(sem::Barrier, sem::Once, sem::Condvar)> = None;
+    let _: Option<(sem::posix::Semaphore, sem::sysv::Set)> = None;
+    let _: Option<(sem::Mutex<u8>, sem::RwLock<u8>)> = None;
+}
+
 #[cfg(all(feature = "tokio", feature = "pipe"))]
 #[test]
 fn awaiting_is_here() {

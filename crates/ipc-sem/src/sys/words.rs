@@ -68,6 +68,12 @@ impl Words {
         unsafe { word.as_ref() }
     }
 
+    /// Where the object begins: mapped, and on a cache line, while `self` lives.
+    #[cfg(feature = "raw-sync")]
+    pub(super) fn start(&self) -> NonNull<u8> {
+        self.start
+    }
+
     /// The robust lock `at` bytes behind the start.
     #[inline]
     pub(crate) fn robust(&self, at: usize) -> Robust<'_> {

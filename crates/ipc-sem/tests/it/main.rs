@@ -2,6 +2,8 @@
 
 mod barrier;
 mod condvar;
+#[cfg(feature = "lock-cycles")]
+mod cycles;
 mod event;
 mod host;
 mod mutex;
@@ -12,6 +14,26 @@ mod rw_lock;
 mod semaphore;
 mod stage;
 mod sysv;
+#[cfg(feature = "raw-sync")]
+mod upstream;
+
+#[cfg(feature = "raw-sync")]
+use upstream::program as raw_sync_program;
+
+#[cfg(not(feature = "lock-cycles"))]
+mod cycles {
+    //! What stands in for its roles where its tests are not built.
+
+    pub(crate) fn party(_stage: ipc_testkit::Stage) {
+        unreachable!("its tests are not built")
+    }
+    pub(crate) use {party as alone, party as hold_and_wait};
+}
+
+#[cfg(not(feature = "raw-sync"))]
+fn raw_sync_program(_stage: ipc_testkit::Stage) {
+    unreachable!("its tests are not built")
+}
 
 #[global_allocator]
 static ALLOCATOR: ipc_testkit::CountingAllocator = ipc_testkit::CountingAllocator;
@@ -20,11 +42,15 @@ ipc_testkit::roles! {
     "barrier party" => barrier::come,
     "condvar player" => condvar::alternate,
     "condvar waiter" => condvar::take_one,
+    "cycle party" => cycles::party,
+    "cycle watcher" => cycles::alone,
+    "cycle waiter" => cycles::hold_and_wait,
     "event notifier" => event::announce_only,
     "event waiter" => event::wait_once,
     "set holder" => sysv::take_and_stay,
     "token holder" => posix::take_and_stay,
     "once caller" => once::call,
+    "raw_sync program" => raw_sync_program,
     "rw holder" => rw_lock::hold,
     "rw mixer" => rw_lock::mix,
     "rw seeker" => rw_lock::want,
