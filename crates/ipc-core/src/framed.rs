@@ -1,5 +1,6 @@
 //! Messages over a byte stream: a length, then that many bytes.
 
+use crate::inbox::{HEADER_BYTES, Inbox};
 use crate::turn::Turn;
 use crate::{
     ByteSink, ByteSource, Error, ErrorKind, Flush, Interest, Pollable, Result, TryRecv, TrySend,
@@ -9,10 +10,6 @@ use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// The length before each message: four bytes, little-endian, not counting themselves.
-const HEADER_BYTES: usize = 4;
-/// Memory for received bytes is taken in steps of this many bytes, as they arrive.
-const STEP_BYTES: usize = 64 * 1024;
 /// From here on the rest of a message is read to where it is to go.
 const DIRECT_BYTES: usize = 16 * 1024;
 /// Up to here length and message are joined on the stack: cheaper than a gathered write.
@@ -208,7 +205,7 @@ impl<T: ByteSource> Framed<T> {
         match self.inner.read_until(inbox.room(), until)? {
             0 => Err(inbox.end()),
             read => {
-                inbox.filled += read;
+                inbox.filled(read);
                 Ok(())
             }
         }
@@ -218,7 +215,7 @@ impl<T: ByteSource> Framed<T> {
     /// What came before the wait ended goes back to the inbox.
     fn fill(&self, place: &mut [u8], inbox: &mut Inbox, until: Until) -> Result<usize> {
         self.buffered.store(false, Ordering::Relaxed);
-        let here = inbox.filled - inbox.start - HEADER_BYTES;
+        let here = inbox.begun();
         let mut filled = here;
         let failure = loop {
             match self.inner.read_until(&mut place[filled..], until) {
@@ -246,111 +243,6 @@ impl<T: ByteSource> Framed<T> {
     fn inbox(&self) -> MutexGuard<'_, Inbox> {
         self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Received bytes: `buffer[start..filled]` are not consumed yet.
-#[derive(Debug, Default)]
-struct Inbox {
-    buffer: Vec<u8>,
-    start: usize,
-    filled: usize,
-}
-
-impl Inbox {
-    /// The length of the first message where all of it is here.
-    #[inline]
-    fn complete(&self, limit: usize) -> Result<Option<usize>> {
-        let here = &self.buffer[self.start..self.filled];
-        let Some((header, rest)) = here.split_first_chunk::<HEADER_BYTES>() else {
-            return Ok(None);
-        };
-        let length = u32::from_le_bytes(*header) as usize;
-        if length > limit {
-            return Err(announced(length, limit));
-        }
-        Ok((rest.len() >= length).then_some(length))
-    }
-
-    /// The length of the first message, of which not all is here.
-    fn announced(&self) -> Option<usize> {
-        let header = self.buffer[self.start..self.filled].first_chunk::<HEADER_BYTES>()?;
-        Some(u32::from_le_bytes(*header) as usize)
-    }
-
-    /// How many bytes of the first message, `length` long, are not here.
-    fn missing_of(&self, length: usize) -> usize {
-        HEADER_BYTES + length - (self.filled - self.start)
-    }
-
-    /// Takes back what was received elsewhere.
-    fn keep(&mut self, bytes: &[u8]) {
-        let end = self.filled + bytes.len();
-        if end > self.buffer.len() {
-            self.buffer.resize(end + STEP_BYTES, 0);
-        }
-        self.buffer[self.filled..end].copy_from_slice(bytes);
-        self.filled = end;
-    }
-
-    #[inline]
-    fn message(&self, length: usize) -> &[u8] {
-        let from = self.start + HEADER_BYTES;
-        &self.buffer[from..from + length]
-    }
-
-    #[inline]
-    fn consume(&mut self, bytes: usize) {
-        self.start += bytes;
-        if self.start == self.filled {
-            (self.start, self.filled) = (0, 0);
-        }
-    }
-
-    #[inline]
-    fn may_hold_more(&self) -> bool {
-        self.start < self.filled
-    }
-
-    /// Free room behind what is here; never empty. It grows by one step, and only when all that
-    /// there was is filled with bytes that arrived.
-    #[inline]
-    fn room(&mut self) -> &mut [u8] {
-        if self.filled == self.buffer.len() {
-            self.make_room();
-        }
-        let end = self.buffer.len().min(self.filled + STEP_BYTES);
-        &mut self.buffer[self.filled..end]
-    }
-
-    #[cold]
-    fn make_room(&mut self) {
-        if self.start > 0 {
-            self.buffer.copy_within(self.start..self.filled, 0);
-            self.filled -= self.start;
-            self.start = 0;
-        } else {
-            self.buffer.reserve_exact(STEP_BYTES);
-            self.buffer.resize(self.filled + STEP_BYTES, 0);
-        }
-    }
-
-    fn end(&self) -> Error {
-        if self.start == self.filled {
-            return Error::new("recv", ErrorKind::Closed);
-        }
-        Error::new("recv", ErrorKind::Truncated).hint(format!(
-            "the stream ended inside a message, {} bytes after its beginning",
-            self.filled - self.start
-        ))
-    }
-}
-
-#[cold]
-fn announced(length: usize, limit: usize) -> Error {
-    Error::new("recv", ErrorKind::Corrupt).hint(format!(
-        "a message of {length} bytes is announced, above the limit of {limit}; close the channel, \
-         or raise max_message_bytes on both sides"
-    ))
 }
 
 #[cold]

@@ -7,6 +7,7 @@ mod duplex;
 mod error;
 mod forms;
 mod framed;
+mod inbox;
 mod mode;
 mod name;
 mod pollable;
