@@ -59,7 +59,13 @@ fn records_of_sixteen_processes_stay_whole_and_in_order() {
     let _watchdog = watchdog(PATIENCE);
     let dir = TempDir::new();
     let path = dir.join("records");
-    let fifo = Options::new().record(true).create(&path).expect("a FIFO");
+    // On a busy host some are done before others begin: the FIFO outlives them.
+    let mut options = Options::new();
+    let fifo = options
+        .record(true)
+        .keep_open(true)
+        .create(&path)
+        .expect("a FIFO");
     let rx = fifo.receiver().expect("a receiver");
     let children: Vec<_> = (0..WRITERS)
         .map(|writer| {
@@ -71,10 +77,10 @@ fn records_of_sixteen_processes_stay_whole_and_in_order() {
         .collect();
     assert_all_whole(|record| rx.recv(record).expect("a record"));
     children.into_iter().for_each(ipc_testkit::Child::done);
-    let end = rx
-        .recv(&mut [0; MAX_RECORD_BYTES])
-        .expect_err("all are gone");
-    assert_eq!(end.kind(), ErrorKind::Closed);
+    let rest = rx
+        .try_recv(&mut [0; MAX_RECORD_BYTES])
+        .expect_err("that was all");
+    assert_eq!(rest.kind(), ErrorKind::WouldBlock);
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 use ipc_sem::{ALIGN_BYTES, ErrorKind, Mutex, Options, Region};
 use ipc_testkit::{Role, Stage, Storm, allocations, isolated, watchdog};
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Release};
 use std::time::{Duration, Instant};
 
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -144,6 +146,7 @@ fn a_storm_of_signals_changes_nothing() {
 
 #[test]
 fn a_fair_lock_serves_eight_waiters_alike() {
+    const ROUNDS: u64 = 4_000;
     let _watchdog = watchdog(PATIENCE);
     let region = region();
     let mut options = Options::new();
@@ -152,23 +155,36 @@ fn a_fair_lock_serves_eight_waiters_alike() {
         .fair(true)
         .create_mutex_trusted(&region, 0, [0u64; 2])
         .expect("a mutex");
+    // How often each has come to the lock, and how often it has got it.
+    let came: [AtomicU64; 8] = Default::default();
+    let got: [AtomicU64; 8] = Default::default();
+    let all_wait_but =
+        |me: usize| (0..8).all(|at| at == me || came[at].load(Acquire) > got[at].load(Acquire));
     let counts: Vec<u64> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..8)
-            .map(|_| {
-                scope.spawn(|| {
+            .map(|me| {
+                let (came, got, mutex) = (&came, &got, &mutex);
+                scope.spawn(move || {
                     mutex.lock().expect("everybody lives")[0] += 1;
                     let mut count = 0u64;
                     loop {
+                        came[me].fetch_add(1, AcqRel);
                         let mut data = mutex.lock().expect("everybody lives");
+                        got[me].fetch_add(1, AcqRel);
                         match *data {
                             [..8, _] => {}
-                            [_, 8_000] => return count,
+                            [_, ROUNDS] => {
+                                // Who has left is not waited for.
+                                came[me].store(u64::MAX, Release);
+                                return count;
+                            }
                             _ => {
                                 data[1] += 1;
                                 count += 1;
-                                // Long beside the way from release to the next wait: all others do wait.
-                                let start = Instant::now();
-                                while start.elapsed() < Duration::from_micros(20) {}
+                                // The claim is about waiters: on a busy host they may be late.
+                                while !all_wait_but(me) {
+                                    std::thread::yield_now();
+                                }
                             }
                         }
                     }
