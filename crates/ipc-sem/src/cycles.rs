@@ -8,6 +8,7 @@
 mod thread;
 
 use self::thread::Thread;
+use crate::glance;
 use crate::header::{self, HEADER_BYTES, Identity};
 use crate::sys::{ALIGN_BYTES, Robust, Taken, Words, now};
 use ipc_core::{Error, ErrorKind, Result, Until};
@@ -103,7 +104,7 @@ impl Board {
     fn lock(&self) -> Option<Locked<'_>> {
         let lock = self.words.robust(AT_LOCK);
         // Without the board's own lock nothing is written down; the user's lock works all the same.
-        if lock.take(Until::Forever).ok()? == Taken::OwnerDied {
+        if glance::take(lock, Until::Forever).ok()? == Taken::OwnerDied {
             // Each entry is there or not, by one word: nothing is torn.
             lock.mark_consistent();
         }

@@ -6,6 +6,8 @@ mod condvar;
 #[cfg(feature = "lock-cycles")]
 pub mod cycles;
 mod event;
+#[cfg(any(feature = "lock-cycles", feature = "raw-sync"))]
+mod glance;
 mod header;
 mod ledger;
 mod mutex;

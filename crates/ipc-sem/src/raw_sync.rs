@@ -5,6 +5,7 @@
 //! data follows the lock, as in that crate's own examples. Its events and reader-writer locks are
 //! not offered: they cannot be made to survive a death.
 
+use crate::glance;
 use crate::header::{self, Identity};
 use crate::mutex::orphaned;
 use crate::sys::{Robust, Taken, Words, forks, hand_over};
@@ -150,7 +151,7 @@ impl<T: Plain> Mutex<T> {
     }
 
     fn take(&self, until: Until) -> Result<Guard<'_, T>> {
-        if self.robust().take(until)? == Taken::OwnerDied {
+        if glance::take(self.robust(), until)? == Taken::OwnerDied {
             // In this order: should this process die in between, the next one does it again.
             self.orphaned().store(1, Release);
             self.robust().mark_consistent();

@@ -172,6 +172,26 @@ fn a_program_of_the_other_kind_that_finds_a_death_keeps_the_lock_until_it_ends()
 }
 
 #[test]
+fn a_wake_that_was_lost_with_its_sender_is_missed_for_a_moment_only() {
+    const WAITERS: u32 = 1 << 31;
+    let _watchdog = watchdog(PATIENCE);
+    let segment = Segment::new();
+    // The lock's first word is its owner: a thread that nobody has.
+    let owner = segment.region.atomic_u32(0).expect("inside");
+    owner.store(0x3fff_ffff, Ordering::SeqCst);
+    std::thread::scope(|scope| {
+        let waiter = scope.spawn(|| segment.mutex.lock().map(|guard| *guard));
+        while owner.load(Ordering::SeqCst) & WAITERS == 0 {
+            std::thread::yield_now();
+        }
+        // Released, and no wake.
+        owner.store(0, Ordering::SeqCst);
+        let outcome = waiter.join().expect("no panic");
+        assert_eq!(outcome.expect("free"), [5, 5]);
+    });
+}
+
+#[test]
 fn the_crates_own_handle_and_ours_exclude_each_other() {
     let segment = Segment::new();
     let theirs = segment.mutex.upstream().expect("the same layout");
