@@ -2,7 +2,7 @@
 
 use crate::sys::{ALIGN_BYTES, Waited, Words, wait_any, wake};
 use ipc_core::{Error, ErrorKind, Result, Until};
-use ipc_sys::Process;
+use ipc_sys::{Process, crash_point};
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use std::time::{Duration, Instant};
 
@@ -85,6 +85,7 @@ pub(crate) fn create(
     build: impl FnOnce() -> Result<()>,
 ) -> Result<()> {
     claim(words)?;
+    crash_point!("create.claimed");
     words.u32(AT_MAGIC).store(MAGIC, Relaxed);
     words.u32(AT_KIND).store(identity.kind_word(), Relaxed);
     words.u32(AT_SIZE).store(identity.size as u32, Relaxed);
@@ -92,9 +93,12 @@ pub(crate) fn create(
     words.u64(AT_NAMESPACE).store(pid_namespace(), Relaxed);
     words.u64(AT_OFFSET).store(identity.offset as u64, Relaxed);
     words.u32(AT_FLAGS).store(flags, Relaxed);
+    crash_point!("create.named");
     let built = build();
+    crash_point!("create.built");
     let state = if built.is_ok() { READY } else { FRESH };
     words.u32(AT_STATE).store(state, Release);
+    crash_point!("create.ready");
     wake(words.u32(AT_STATE), u32::MAX);
     built
 }

@@ -5,6 +5,7 @@ use crate::sys::{ALIGN_BYTES, Robust, Taken, Words, forks};
 use crate::{Options, Plain};
 use ipc_core::{Error, ErrorKind, Result, Until, four_forms};
 use ipc_shm::Region;
+use ipc_sys::crash_point;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -138,6 +139,7 @@ impl<T: Plain> Mutex<T> {
         if self.robust().take(until)? == Taken::OwnerDied {
             self.adopt();
         }
+        crash_point!("mutex.taken");
         Ok(Guard {
             mutex: self,
             forks: forks(),
@@ -150,8 +152,11 @@ impl<T: Plain> Mutex<T> {
     /// dead owner's, and this is done again.
     #[cold]
     fn adopt(&self) {
+        crash_point!("mutex.found");
         self.words.u32(AT_ORPHANED).store(1, Release);
+        crash_point!("mutex.orphaned");
         self.robust().mark_consistent();
+        crash_point!("mutex.adopted");
     }
 
     #[inline]
@@ -209,7 +214,9 @@ impl<T: Plain> Guard<'_, T> {
     pub(crate) fn released<R>(&mut self, wait: impl FnOnce() -> R) -> (R, Result<()>) {
         self.commit();
         self.mutex.robust().release();
+        crash_point!("condvar.released");
         let outcome = wait();
+        crash_point!("condvar.awake");
         let taken = self.mutex.robust().take(Until::Forever);
         if taken.as_ref().is_ok_and(|taken| *taken == Taken::OwnerDied) {
             self.mutex.adopt();
@@ -227,6 +234,7 @@ impl<T: Plain> Guard<'_, T> {
             && self.mutex.words.u32(AT_ORPHANED).load(Relaxed) == 0
         {
             self.mutex.words.u32(AT_CHANGING).store(0, Release);
+            crash_point!("mutex.committed");
         }
     }
 }
@@ -244,6 +252,7 @@ impl<T: Plain> DerefMut for Guard<'_, T> {
     fn deref_mut(&mut self) -> &mut T {
         self.changed = 1;
         self.mutex.words.u32(AT_CHANGING).store(1, Relaxed);
+        crash_point!("mutex.changing");
         // The word is seen before any byte of the change is.
         fence(Release);
         self.mutex.words.lend_mut(AT_DATA)
@@ -256,6 +265,7 @@ impl<T: Plain> Drop for Guard<'_, T> {
         if self.holds() {
             self.commit();
             self.mutex.robust().release();
+            crash_point!("mutex.released");
         }
     }
 }
@@ -286,7 +296,9 @@ impl<'a, T: Plain> Recovery<'a, T> {
     pub fn repaired(self) -> Guard<'a, T> {
         let words = &self.guard.mutex.words;
         words.u32(AT_CHANGING).store(0, Release);
+        crash_point!("mutex.whole");
         words.u32(AT_ORPHANED).store(0, Release);
+        crash_point!("mutex.repaired");
         self.guard
     }
 }

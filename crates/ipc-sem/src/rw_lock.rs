@@ -7,6 +7,7 @@ use crate::sys::{ALIGN_BYTES, Robust, Taken, Words, forks};
 use crate::table::{self, Parked, Seated, TABLE_BYTES, Table};
 use ipc_core::{Error, ErrorKind, Result, Until, four_forms};
 use ipc_shm::Region;
+use ipc_sys::crash_point;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
@@ -185,13 +186,17 @@ impl Core {
         }
         // Seen by a writer that comes later; one that came before is seen by the load.
         mine.swap(1, SeqCst);
+        crash_point!("read.said");
         if self.writer().load(SeqCst) == NOBODY {
             return Ok(());
         }
         self.end_reading(seat);
+        crash_point!("read.withdrawn");
         // Behind the writer, on a lock that its death opens.
         self.take_lock(until)?;
+        crash_point!("read.next");
         mine.store(1, SeqCst);
+        crash_point!("read.admitted");
         self.lock().release();
         Ok(())
     }
@@ -202,6 +207,7 @@ impl Core {
             0 => {}
             1 => {
                 mine.swap(0, SeqCst);
+                crash_point!("read.ended");
                 if self.writer().load(SeqCst) == COMING {
                     table::ring(self.bell(), u32::MAX);
                 }
@@ -216,14 +222,18 @@ impl Core {
                 .hint("this thread reads, and would wait for itself"));
         }
         self.take_lock(until)?;
+        crash_point!("write.locked");
         self.writer().swap(COMING, SeqCst);
+        crash_point!("write.coming");
         match self.await_readers(seat, until) {
             Ok(()) => {
                 self.writer().store(WRITING, SeqCst);
+                crash_point!("write.writing");
                 Ok(())
             }
             Err(error) => {
                 self.writer().store(NOBODY, SeqCst);
+                crash_point!("write.refused");
                 self.lock().release();
                 Err(error)
             }
@@ -259,7 +269,9 @@ impl Core {
             if self.writer().load(SeqCst) == WRITING {
                 self.words.u32(AT_ORPHANED).store(1, SeqCst);
             }
+            crash_point!("write.inherited");
             self.writer().store(NOBODY, SeqCst);
+            crash_point!("write.cleared");
             self.lock().mark_consistent();
         }
         Ok(())
@@ -269,7 +281,9 @@ impl Core {
         if !self.is_orphaned() {
             self.words.u32(AT_CHANGING).store(0, Release);
         }
+        crash_point!("write.committed");
         self.writer().store(NOBODY, SeqCst);
+        crash_point!("write.ended");
         self.lock().release();
     }
 
@@ -349,6 +363,7 @@ impl<T: Plain> DerefMut for WriteGuard<'_, T> {
     fn deref_mut(&mut self) -> &mut T {
         let words = &self.lock.core.words;
         words.u32(AT_CHANGING).store(1, Relaxed);
+        crash_point!("write.changing");
         // The word is seen before any byte of the change is.
         fence(Release);
         words.lend_mut(AT_DATA)
@@ -386,6 +401,7 @@ impl<'a, T: Plain> WriteRecovery<'a, T> {
     pub fn repaired(self) -> WriteGuard<'a, T> {
         let words = &self.guard.lock.core.words;
         words.u32(AT_CHANGING).store(0, SeqCst);
+        crash_point!("write.whole");
         words.u32(AT_ORPHANED).store(0, SeqCst);
         self.guard
     }

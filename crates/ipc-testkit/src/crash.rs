@@ -16,18 +16,21 @@
 //! Under `cargo test` it runs the counts of tier P; `cargo xtask crash --tier nightly` runs more.
 //! The laboratory is one thread, so that it may fork.
 
+mod call_step;
 mod forked;
 mod kill;
 mod lab;
 mod namespace;
+mod one_processor;
 mod single_step;
 mod tally;
 
 pub use self::{
+    call_step::kill_at_call,
     forked::Forked,
     kill::{kill_at_random, kill_inside, stop_and_continue},
     lab::{Experiment, Lab, Tier, laboratory},
-    namespace::with_reused_pid,
+    namespace::{with_process_id, with_reused_pid},
     single_step::single_step,
     tally::Tally,
 };

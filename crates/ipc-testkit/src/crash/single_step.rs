@@ -1,6 +1,7 @@
 //! An operation stopped after every one of its instructions.
 
 use super::Forked;
+use super::one_processor::OneProcessor;
 use nix::sys::ptrace;
 use nix::sys::signal::Signal;
 use nix::sys::wait::{WaitStatus, waitpid};
@@ -19,6 +20,7 @@ pub fn single_step(
     operation: impl FnOnce(),
     mut look: impl FnMut(u64) -> bool,
 ) -> Result<u64, String> {
+    let _together = OneProcessor::new();
     let mut copy = Forked::new(|| {
         // Without a tracer nobody would wake it from its first stop.
         assert!(ptrace::traceme().is_ok(), "tracing is not allowed");
