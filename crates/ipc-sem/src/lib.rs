@@ -6,6 +6,7 @@ mod condvar;
 mod event;
 mod header;
 mod ledger;
+mod lock;
 mod mutex;
 mod once;
 mod options;

@@ -1,7 +1,8 @@
 //! The mutex: one thread of all processes at the data, and what its death leaves.
 
 use crate::header::{self, HEADER_BYTES, Identity};
-use crate::sys::{ALIGN_BYTES, Robust, Taken, Words, forks};
+use crate::lock::Lock;
+use crate::sys::{ALIGN_BYTES, Taken, Words, forks};
 use crate::{Options, Plain};
 use ipc_core::{Error, ErrorKind, Result, Until, four_forms};
 use ipc_shm::Region;
@@ -90,7 +91,7 @@ impl<T: Plain> Mutex<T> {
         header::create(&words, identity, flags, || {
             words.u32(AT_ORPHANED).store(0, Relaxed);
             words.u32(AT_CHANGING).store(0, Relaxed);
-            words.robust(AT_LOCK).init(handed_over)?;
+            words.lock(AT_LOCK).init(handed_over)?;
             words.write(AT_DATA, value);
             Ok(())
         })?;
@@ -160,8 +161,8 @@ impl<T: Plain> Mutex<T> {
     }
 
     #[inline]
-    fn robust(&self) -> Robust<'_> {
-        self.words.robust(AT_LOCK)
+    fn robust(&self) -> Lock<'_> {
+        self.words.lock(AT_LOCK)
     }
 
     fn new(words: Words) -> Self {

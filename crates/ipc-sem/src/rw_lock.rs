@@ -2,8 +2,9 @@
 
 use crate::Plain;
 use crate::header::{self, HEADER_BYTES, Identity};
+use crate::lock::Lock;
 use crate::mutex::{Damage, orphaned};
-use crate::sys::{ALIGN_BYTES, Robust, Taken, Words, forks};
+use crate::sys::{ALIGN_BYTES, Taken, Words, forks};
 use crate::table::{self, Parked, Seated, TABLE_BYTES, Table};
 use ipc_core::{Error, ErrorKind, Result, Until, four_forms};
 use ipc_shm::Region;
@@ -69,7 +70,7 @@ impl<T: Plain> RwLock<T> {
             for at in [AT_BELL, AT_WRITER, AT_ORPHANED, AT_CHANGING] {
                 words.u32(at).store(0, Relaxed);
             }
-            words.robust(AT_LOCK).init(false)?;
+            words.lock(AT_LOCK).init(false)?;
             words.write(AT_DATA, value);
             Table::new(&words, AT_TABLE).init()
         })?;
@@ -300,8 +301,8 @@ impl Core {
         self.words.u32(AT_WRITER)
     }
 
-    fn lock(&self) -> Robust<'_> {
-        self.words.robust(AT_LOCK)
+    fn lock(&self) -> Lock<'_> {
+        self.words.lock(AT_LOCK)
     }
 }
 

@@ -16,6 +16,8 @@ mod scene;
 mod steps;
 #[path = "crash/survivors.rs"]
 mod survivors;
+#[path = "crash/unlockers.rs"]
+mod unlockers;
 
 use ipc_testkit::crash::laboratory;
 use std::process::ExitCode;
@@ -31,6 +33,7 @@ fn main() -> ExitCode {
         ("recovery", steps::killed_while_recovering),
         ("labels", labels::at_each_label),
         ("survivors", survivors::of_random_kills),
+        ("unlockers", unlockers::killed_before_they_wake),
         ("crowd", deaths::of_owners_before_a_crowd),
         ("permits", permits::are_conserved),
         ("starts", permits::are_returned_once_to_many_that_start),

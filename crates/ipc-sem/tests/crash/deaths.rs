@@ -1,7 +1,7 @@
 //! R6 and R9: how soon the next one has what a dead one had, and that it is one.
 
 use crate::judge::judge;
-use crate::scene::{self, Kind, PERMITS, event, image, mutex, restore, semaphore, staying};
+use crate::scene::{self, Kind, PERMITS, asleep, event, image, mutex, restore, semaphore, staying};
 use ipc_sem::{ErrorKind, Region};
 use ipc_testkit::crash::{Forked, Lab, Tally};
 use ipc_testkit::shared_words;
@@ -15,17 +15,6 @@ use std::time::Duration;
 fn now() -> u64 {
     let now = clock_gettime(ClockId::Monotonic);
     now.tv_sec.unsigned_abs() * 1_000_000_000 + now.tv_nsec.unsigned_abs()
-}
-
-/// Waits until the copy sleeps in the kernel; whether it came to that.
-fn asleep(copy: &Forked) -> bool {
-    let path = format!("/proc/{}/stat", copy.id());
-    scene::within_limit(|| {
-        let stat = std::fs::read_to_string(&path).unwrap_or_default();
-        stat.rsplit(')')
-            .next()
-            .is_some_and(|rest| rest.trim_start().starts_with('S'))
-    })
 }
 
 /// What the waiters of a trial tell, in words that all share.
@@ -134,14 +123,7 @@ struct Crowd(Vec<Forked>);
 impl Crowd {
     /// Whether all come to their end in time, by themselves.
     fn ends(self) -> bool {
-        let zombie = |copy: &Forked| {
-            let stat = std::fs::read_to_string(format!("/proc/{}/stat", copy.id()));
-            let stat = stat.unwrap_or_default();
-            stat.rsplit(')')
-                .next()
-                .is_some_and(|rest| rest.trim_start().starts_with('Z'))
-        };
-        let ended = scene::within_limit(|| self.0.iter().all(zombie));
+        let ended = scene::within_limit(|| self.0.iter().all(scene::is_dead));
         ended && self.0.into_iter().all(Forked::finished)
     }
 }

@@ -13,6 +13,10 @@ pub(crate) type Verdict = Result<(), String>;
 /// each. Done twice: what the first has put in order, the second finds so.
 pub(crate) fn judge(kind: Kind, region: &Region, holders: u32) -> Verdict {
     let once = || match kind {
+        Kind::Mutex if holders > 0 => match scene::mutex(region).try_lock().map(drop) {
+            Ok(()) => Err("two had it".into()),
+            Err(error) => expect(&error, ErrorKind::WouldBlock, "lock"),
+        },
         Kind::Mutex | Kind::FairMutex => mutex(&scene::mutex(region)).map(drop),
         Kind::Semaphore => permits(region, holders),
         Kind::RwLock if holders > 0 => lock_beside(region, holders),

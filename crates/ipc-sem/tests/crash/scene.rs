@@ -62,6 +62,21 @@ pub(crate) fn within_limit(mut done: impl FnMut() -> bool) -> bool {
     }
 }
 
+/// The kernel's letter for what the copy does: S sleeps, Z is dead and not reaped.
+fn state(copy: &Forked) -> Option<char> {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", copy.id())).ok()?;
+    stat.rsplit(')').next()?.trim_start().chars().next()
+}
+
+/// Waits until the copy sleeps in the kernel; whether it came to that.
+pub(crate) fn asleep(copy: &Forked) -> bool {
+    within_limit(|| state(copy) == Some('S'))
+}
+
+pub(crate) fn is_dead(copy: &Forked) -> bool {
+    state(copy) == Some('Z')
+}
+
 /// A copy that does `part` and stays, until it is killed.
 pub(crate) fn staying(region: &Region, part: impl FnOnce()) -> Forked {
     mark(region, 0);

@@ -5,9 +5,11 @@ use crate::scene::{
     self, Kind, LIMIT, SHORT, barrier, beside, condvar, event, image, mark, mutex, once, restore,
     rw_lock, semaphore, set, staying,
 };
-use ipc_sem::{Condvar, Mutex, Region};
-use ipc_testkit::crash::{Forked, Lab, Tally, kill_inside, single_step};
+use ipc_sem::{Condvar, Region};
+use ipc_testkit::crash::{Forked, Lab, Tally, Tier, kill_inside, single_step};
+use std::collections::BTreeMap;
 use std::mem::ManuallyDrop;
+use std::sync::{Mutex, PoisonError};
 
 /// What one process does, alone but for those who were there before it, and is killed in.
 pub(crate) struct Operation {
@@ -34,7 +36,7 @@ fn died(region: &Region, part: impl Fn()) -> Vec<Forked> {
     Vec::new()
 }
 
-pub(crate) const OPERATIONS: [Operation; 17] = [
+pub(crate) const OPERATIONS: [Operation; 18] = [
     Operation {
         name: "lock, change and unlock a mutex",
         kind: Kind::Mutex,
@@ -64,6 +66,18 @@ pub(crate) const OPERATIONS: [Operation; 17] = [
             change(&mut recovery.repaired());
         },
         holders: 0,
+    },
+    Operation {
+        name: "want a mutex that another has",
+        kind: Kind::Mutex,
+        before: |region| {
+            vec![staying(region, || {
+                let mutex = ManuallyDrop::new(mutex(region));
+                std::mem::forget(mutex.lock().expect("free"));
+            })]
+        },
+        act: |region| drop(mutex(region).lock_timeout(SHORT)),
+        holders: 1,
     },
     Operation {
         name: "lock, change and unlock a fair mutex",
@@ -283,7 +297,7 @@ fn begin(region: &Region) {
 
 fn wait_for_ever(region: &Region) -> Forked {
     mark(region, 0);
-    let (condvar, mutex): (Condvar, Mutex<_>) = (condvar(region), beside(region));
+    let (condvar, mutex): (Condvar, ipc_sem::Mutex<_>) = (condvar(region), beside(region));
     let copy = Forked::new(|| {
         let mut guard = mutex.lock().expect("free");
         mark(region, 1);
@@ -334,7 +348,7 @@ pub(crate) fn after_each_instruction(lab: &mut Lab) {
         let mut tally = Tally::new("R1", operation.name);
         let (region, before, players) = begun(operation);
         let copy = scene::fresh();
-        for _ in 0..lab.count(1, 12, 100) {
+        for _ in 0..lab.count(1, 9, 90) {
             restore(&region, &before);
             let (every, phase) = match lab.count(9, 1, 1) {
                 1 => (1, 0),
@@ -378,7 +392,7 @@ pub(crate) fn killed_inside(lab: &mut Lab) {
     for operation in &OPERATIONS {
         let mut tally = Tally::new("R3", format!("killed: {}", operation.name));
         let (region, before, players) = begun(operation);
-        let length = match single_step(|| (operation.act)(&region), |_| true) {
+        let length = match length_of(operation, &region) {
             Ok(length) => length,
             Err(reason) => {
                 tally.skip(reason);
@@ -386,7 +400,7 @@ pub(crate) fn killed_inside(lab: &mut Lab) {
                 continue;
             }
         };
-        for _ in 0..lab.count(12, 400, 4_000) {
+        for _ in 0..lab.count(2, 150, 4_000) {
             restore(&region, &before);
             let at = 1 + lab.below(length);
             tally.trial(
@@ -400,6 +414,18 @@ pub(crate) fn killed_inside(lab: &mut Lab) {
     }
 }
 
+/// How many instructions an operation has, about: the same for all experiments.
+fn length_of(operation: &Operation, region: &Region) -> Result<u64, String> {
+    static LENGTHS: Mutex<BTreeMap<&str, u64>> = Mutex::new(BTreeMap::new());
+    let mut lengths = LENGTHS.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(length) = lengths.get(operation.name) {
+        return Ok(*length);
+    }
+    let length = single_step(|| (operation.act)(region), |_| true)?;
+    lengths.insert(operation.name, length);
+    Ok(length)
+}
+
 fn kill_at(operation: &Operation, region: &Region, instruction: u64) -> Verdict {
     kill_inside(|| (operation.act)(region), instruction).map(drop)
 }
@@ -407,6 +433,11 @@ fn kill_at(operation: &Operation, region: &Region, instruction: u64) -> Verdict 
 /// R3: the maker of an object dies: whoever comes finds it, or that it is to be made again.
 pub(crate) fn killed_while_making(lab: &mut Lab) {
     for kind in Kind::ALL {
+        // A table of 120 seats is made in 20,000 instructions: for each change, by labels only.
+        let is_long = !matches!(kind, Kind::Mutex | Kind::FairMutex);
+        if is_long && lab.tier == Tier::Push {
+            continue;
+        }
         let mut tally = Tally::new("R3", format!("killed while making: {kind:?}"));
         let make = |region: &Region| kind.create(region).expect("fresh memory");
         let probe = scene::fresh();
@@ -418,7 +449,7 @@ pub(crate) fn killed_while_making(lab: &mut Lab) {
                 continue;
             }
         };
-        for _ in 0..lab.count(4, 150, 2_000) {
+        for _ in 0..lab.count(3, 60, 2_000) {
             let region = scene::fresh();
             let at = 1 + lab.below(length);
             let killed = kill_inside(|| make(&region), at).map(drop);
@@ -440,7 +471,7 @@ pub(crate) fn found_or_made(kind: Kind, region: &Region) -> Verdict {
         Err(error) => return Err(format!("create: {error}")),
     }
     if kind == Kind::Condvar {
-        Mutex::<scene::Pair>::create_trusted(region, scene::SECOND, [0; 2])
+        ipc_sem::Mutex::<scene::Pair>::create_trusted(region, scene::SECOND, [0; 2])
             .map_err(crate::judge::say("create the mutex beside"))?;
     }
     judge(kind, region, 0)
@@ -457,7 +488,7 @@ pub(crate) fn killed_while_recovering(lab: &mut Lab) {
     for operation in recoveries {
         let mut tally = Tally::new("R4", format!("three killed in a row: {}", operation.name));
         let (region, before, players) = begun(operation);
-        let length = match single_step(|| (operation.act)(&region), |_| true) {
+        let length = match length_of(operation, &region) {
             Ok(length) => length,
             Err(reason) => {
                 tally.skip(reason);
@@ -465,7 +496,7 @@ pub(crate) fn killed_while_recovering(lab: &mut Lab) {
                 continue;
             }
         };
-        for _ in 0..lab.count(5, 300, 3_000) {
+        for _ in 0..lab.count(1, 290, 3_000) {
             restore(&region, &before);
             let at: Vec<u64> = (0..DEPTH).map(|_| 1 + lab.below(length)).collect();
             let killed = at

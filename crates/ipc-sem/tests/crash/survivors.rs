@@ -238,11 +238,7 @@ fn go_on(
         return survivors_of_a_meeting(region, survivors);
     }
     for (number, survivor) in survivors.into_iter().enumerate() {
-        let id = survivor.id();
-        let ended = within_limit(|| {
-            let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
-            stat.contains(") Z ")
-        });
+        let ended = within_limit(|| scene::is_dead(&survivor));
         if !ended || !survivor.finished() {
             return Err(format!("survivor {number} hangs or failed"));
         }
