@@ -8,6 +8,8 @@ mod deaths;
 mod judge;
 #[path = "crash/labels.rs"]
 mod labels;
+#[path = "crash/operations.rs"]
+mod operations;
 #[path = "crash/permits.rs"]
 mod permits;
 #[path = "crash/scene.rs"]

@@ -1,9 +1,9 @@
 //! What must be true of an object after a death, and that it goes on.
 
+use crate::operations::WRITER;
 use crate::scene::{
     self, Kind, LIMIT, Pair, barrier, beside, condvar, event, marked, once, rw_lock, semaphore,
 };
-use crate::steps::WRITER;
 use ipc_sem::{Damage, Error, ErrorKind, Mutex, Region};
 
 /// What a judge finds.

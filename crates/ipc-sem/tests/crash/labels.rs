@@ -26,8 +26,9 @@ pub(crate) use enabled::{at_each_label, play};
 mod enabled {
     use super::{ExitCode, Lab, PART, Tally};
     use crate::judge::{Verdict, judge};
+    use crate::operations::OPERATIONS;
     use crate::scene::{self, Kind, restore};
-    use crate::steps::{OPERATIONS, begun, found_or_made};
+    use crate::steps::{begun, found_or_made};
     use ipc_sem::Region;
     use std::collections::BTreeSet;
     use std::os::fd::AsFd;
