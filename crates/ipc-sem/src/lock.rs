@@ -19,6 +19,9 @@ pub(crate) const AT_SLEEPERS: usize = 40;
 /// many of them the kernel is asked whether anybody sleeps at all.
 const PROBE: u32 = 256;
 
+/// Instead of a count: the kernel hands the lock over, and forgets nobody.
+const KERNEL: u32 = u32::MAX;
+
 /// A robust lock and the number of those that wait for it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Lock<'a> {
@@ -33,13 +36,17 @@ impl<'a> Lock<'a> {
 
     /// Makes it, free. Nobody else may reach it yet.
     pub(crate) fn init(self, inherits_priority: bool) -> Result<()> {
-        self.sleepers.store(0, Relaxed);
+        let sleepers = if inherits_priority { KERNEL } else { 0 };
+        self.sleepers.store(sleepers, Relaxed);
         self.robust.init(inherits_priority)
     }
 
     /// As [`Robust::take`].
     #[inline]
     pub(crate) fn take(self, until: Until) -> Result<Taken> {
+        if self.sleepers.load(Relaxed) == KERNEL {
+            return self.robust.take(until);
+        }
         let taken = match self.robust.try_take() {
             Some(taken) => taken,
             None => self.wait(until)?,
@@ -47,7 +54,6 @@ impl<'a> Lock<'a> {
         // Read after the lock was taken: a locked instruction on x86-64, which is a full fence.
         #[cfg(not(target_arch = "x86_64"))]
         std::sync::atomic::fence(SeqCst);
-        // (The kernel keeps a lock that it hands over by itself; there the bit does no harm.)
         if self.sleepers.load(SeqCst) != 0 {
             self.robust.word().fetch_or(WAITERS, AcqRel);
         }
@@ -64,7 +70,7 @@ impl<'a> Lock<'a> {
     pub(crate) fn release(self) {
         let sleepers = self.sleepers.load(Relaxed);
         self.robust.release();
-        if sleepers != 0 {
+        if sleepers != 0 && sleepers != KERNEL {
             self.probe(sleepers);
         }
     }

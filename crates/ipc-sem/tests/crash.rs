@@ -37,6 +37,7 @@ fn main() -> ExitCode {
         ("survivors", survivors::of_random_kills),
         ("unlockers", unlockers::killed_before_they_wake),
         ("crowd", deaths::of_owners_before_a_crowd),
+        ("queue", deaths::of_owners_before_a_queue),
         ("permits", permits::are_conserved),
         ("starts", permits::are_returned_once_to_many_that_start),
         ("zombies", deaths::of_holders_that_nobody_reaps),

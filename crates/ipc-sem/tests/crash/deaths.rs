@@ -64,56 +64,63 @@ fn lock_or_recover(region: &Region, told: &Told) {
 
 /// R9: an owner killed before 1, 4 or 16 that wait.
 pub(crate) fn of_owners_before_a_crowd(lab: &mut Lab) {
+    before_a_crowd(lab, Kind::Mutex);
+}
+
+/// The same with a lock that the kernel hands over.
+pub(crate) fn of_owners_before_a_queue(lab: &mut Lab) {
+    before_a_crowd(lab, Kind::FairMutex);
+}
+
+fn before_a_crowd(lab: &mut Lab, kind: Kind) {
     let told = Told::new();
-    for kind in [Kind::Mutex, Kind::FairMutex] {
-        for (waiters, nightly) in [(1, 6_000), (4, 3_000), (16, 1_000)] {
-            let what = format!("{kind:?}: owner killed before {waiters} waiters: 1 recovery");
-            let mut tally = Tally::new("R9", what);
-            let mut floor = Tally::new(
-                "R9",
-                format!("the host's floor: kill to zombie, {waiters} waiters"),
-            );
-            let region = scene::set(kind);
-            let before = image(&region);
-            for round in 0..lab.count(100 / (waiters + 1), nightly, 10 * nightly) {
-                restore(&region, &before);
-                told.clear();
-                let owner = staying(&region, || {
-                    let mutex = ManuallyDrop::new(mutex(&region));
-                    mutex.lock().expect("free")[0] += 1;
-                    let mut guard = ManuallyDrop::new(mutex.lock().expect("free"));
-                    guard[1] += 1;
-                });
-                let crowd: Vec<_> = (0..waiters)
-                    .map(|_| Forked::new(|| lock_or_recover(&region, &told)))
-                    .collect();
-                // Most rounds with waiters that sleep, some with such as are about to.
-                if round % 4 != 3 {
-                    assert!(crowd.iter().all(asleep), "they wait");
-                }
-                assert!(scene::within_limit(
-                    || told.ready.load(SeqCst) > 0 || round % 4 == 3
-                ));
-                let start = now();
-                owner.kill_unreaped();
-                floor.trial(Ok(()));
-                floor.time(Duration::from_nanos(now() - start));
-                let crowd = Crowd(crowd);
-                let ended = crowd.ends();
-                tally.trial(match (ended, told.recovered.load(SeqCst)) {
-                    (true, 1) => judge(kind, &region, 0),
-                    found => Err(format!("all ended, recoveries: {found:?}")),
-                });
-                if round % 4 != 3 {
-                    let first = told.first.load(SeqCst);
-                    tally.time(Duration::from_nanos(first.saturating_sub(start)));
-                }
-                // Dropped here, the owner was a zombie all the time.
-                drop(owner);
+    for (waiters, nightly) in [(1, 6_000), (4, 3_000), (16, 1_000)] {
+        let what = format!("{kind:?}: owner killed before {waiters} waiters: 1 recovery");
+        let mut tally = Tally::new("R9", what);
+        let mut floor = Tally::new(
+            "R9",
+            format!("the host's floor: kill to zombie, {waiters} waiters"),
+        );
+        let region = scene::set(kind);
+        let before = image(&region);
+        for round in 0..lab.count(100 / (waiters + 1), nightly, 10 * nightly) {
+            restore(&region, &before);
+            told.clear();
+            let owner = staying(&region, || {
+                let mutex = ManuallyDrop::new(mutex(&region));
+                mutex.lock().expect("free")[0] += 1;
+                let mut guard = ManuallyDrop::new(mutex.lock().expect("free"));
+                guard[1] += 1;
+            });
+            let crowd: Vec<_> = (0..waiters)
+                .map(|_| Forked::new(|| lock_or_recover(&region, &told)))
+                .collect();
+            // Most rounds with waiters that sleep, some with such as are about to.
+            if round % 4 != 3 {
+                assert!(crowd.iter().all(asleep), "they wait");
             }
-            lab.enter(tally);
-            lab.enter(floor);
+            assert!(scene::within_limit(
+                || told.ready.load(SeqCst) > 0 || round % 4 == 3
+            ));
+            let start = now();
+            owner.kill_unreaped();
+            floor.trial(Ok(()));
+            floor.time(Duration::from_nanos(now() - start));
+            let crowd = Crowd(crowd);
+            let ended = crowd.ends();
+            tally.trial(match (ended, told.recovered.load(SeqCst)) {
+                (true, 1) => judge(kind, &region, 0),
+                found => Err(format!("all ended, recoveries: {found:?}")),
+            });
+            if round % 4 != 3 {
+                let first = told.first.load(SeqCst);
+                tally.time(Duration::from_nanos(first.saturating_sub(start)));
+            }
+            // Dropped here, the owner was a zombie all the time.
+            drop(owner);
         }
+        lab.enter(tally);
+        lab.enter(floor);
     }
 }
 

@@ -104,7 +104,7 @@ fn lock_beside(region: &Region, holders: u32) -> Verdict {
         Err(error) => expect(&error, ErrorKind::WouldBlock, "write")?,
     }
     match lock.read_timeout(if holders == WRITER {
-        scene::SHORT
+        scene::BRIEF
     } else {
         LIMIT
     }) {
@@ -121,7 +121,7 @@ fn condition(region: &Region) -> Verdict {
     condvar.notify_all().map_err(say("notify"))?;
     condvar.notify_one().map_err(say("notify"))?;
     let mut guard = mutex.lock_timeout(LIMIT).map_err(say("lock"))?;
-    match condvar.wait_timeout(&mut guard, scene::SHORT) {
+    match condvar.wait_timeout(&mut guard, scene::BRIEF) {
         Ok(()) => Ok(()),
         Err(error) => expect(&error, ErrorKind::TimedOut, "wait"),
     }
@@ -139,7 +139,7 @@ fn meeting(region: &Region) -> Verdict {
         }
         Err(error) => expect(&error, ErrorKind::WouldBlock, "wait")?,
     }
-    match barrier.wait_timeout(scene::SHORT) {
+    match barrier.wait_timeout(scene::BRIEF) {
         Ok(_) => Err("one came after the repair, and the meeting of two was held".into()),
         Err(error) => expect(&error, ErrorKind::TimedOut, "wait"),
     }
@@ -147,7 +147,7 @@ fn meeting(region: &Region) -> Verdict {
 
 fn flag(region: &Region) -> Verdict {
     let event = event(region);
-    match event.wait_timeout(scene::SHORT) {
+    match event.wait_timeout(scene::BRIEF) {
         Ok(()) => {}
         Err(error) if error.kind() == ErrorKind::PeerDied => {}
         Err(error) => expect(&error, ErrorKind::TimedOut, "wait")?,
