@@ -54,8 +54,9 @@ impl<'a> Lock<'a> {
         // Read after the lock was taken: a locked instruction on x86-64, which is a full fence.
         #[cfg(not(target_arch = "x86_64"))]
         std::sync::atomic::fence(SeqCst);
-        if self.sleepers.load(SeqCst) != 0 {
-            self.robust.word().fetch_or(WAITERS, AcqRel);
+        let word = self.robust.word();
+        if self.sleepers.load(SeqCst) != 0 && word.load(Relaxed) & WAITERS == 0 {
+            word.fetch_or(WAITERS, AcqRel);
         }
         Ok(taken)
     }

@@ -109,7 +109,7 @@ fn before_a_crowd(lab: &mut Lab, kind: Kind) {
             let crowd = Crowd(crowd);
             let ended = crowd.ends();
             tally.trial(match (ended, told.recovered.load(SeqCst)) {
-                (true, 1) => judge(kind, &region, 0),
+                (Ok(()), 1) => judge(kind, &region, 0),
                 found => Err(format!("all ended, recoveries: {found:?}")),
             });
             if round % 4 != 3 {
@@ -128,10 +128,22 @@ fn before_a_crowd(lab: &mut Lab, kind: Kind) {
 struct Crowd(Vec<Forked>);
 
 impl Crowd {
-    /// Whether all come to their end in time, by themselves.
-    fn ends(self) -> bool {
-        let ended = scene::within_limit(|| self.0.iter().all(scene::is_dead));
-        ended && self.0.into_iter().all(Forked::finished)
+    /// Whether all come to their end in time, by themselves; else who does not, and how.
+    fn ends(self) -> Result<(), String> {
+        let hanging = |copy: &&Forked| !scene::is_dead(copy);
+        if !scene::within_limit(|| !self.0.iter().any(|copy| hanging(&copy))) {
+            let where_it_is = |copy: &Forked| {
+                let read = |file| std::fs::read_to_string(format!("/proc/{}/{file}", copy.id()));
+                format!("{:?} in {:?}", read("wchan"), read("syscall"))
+            };
+            let hanging = self.0.iter().filter(hanging).map(where_it_is);
+            return Err(format!("hanging: {:?}", hanging.collect::<Vec<_>>()));
+        }
+        let statuses: Vec<i32> = self.0.into_iter().map(Forked::status).collect();
+        match statuses.iter().all(|status| *status == 0) {
+            true => Ok(()),
+            false => Err(format!("a waiter failed: {statuses:?}")),
+        }
     }
 }
 
@@ -203,10 +215,7 @@ fn tally_death(
     let start = now();
     holder.kill_unreaped();
     let ended = Crowd(crowd).ends();
-    tally.trial(match ended {
-        true => verdict(),
-        false => Err("a waiter hangs or failed".into()),
-    });
+    tally.trial(ended.and_then(|()| verdict()));
     if round % 4 != 3 {
         let first = told.first.load(SeqCst);
         tally.time(Duration::from_nanos(first.saturating_sub(start)));
