@@ -5,6 +5,7 @@ use crate::sys::Words;
 use crate::table::{self, MAX_PARTICIPANTS, Parked, Seated, TABLE_BYTES, Table};
 use ipc_core::{Error, ErrorKind, Result, Until, four_forms};
 use ipc_shm::Region;
+use ipc_sys::crash_point;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::atomic::{AtomicU32, AtomicU64};
@@ -104,6 +105,7 @@ impl Barrier {
             let repairs = state.wrapping_add(REPAIR) & REPAIRS;
             (state & BROKEN != 0).then_some(state & !(ARRIVED | BROKEN | REPAIRS) | repairs)
         });
+        crash_point!("barrier.repaired");
         if repaired.is_ok() {
             table::ring(core.bell(), u32::MAX);
         }
@@ -159,7 +161,10 @@ impl Barrier {
                 now + 1
             };
             match state.compare_exchange(now, then, SeqCst, SeqCst) {
-                Ok(_) => return Ok((!last).then_some(now)),
+                Ok(_) => {
+                    crash_point!("barrier.arrived");
+                    return Ok((!last).then_some(now));
+                }
                 Err(other) => now = other,
             }
         }
@@ -174,7 +179,10 @@ impl Barrier {
                 return Some(outcome);
             }
             match state.compare_exchange(now, now - 1, SeqCst, SeqCst) {
-                Ok(_) => return None,
+                Ok(_) => {
+                    crash_point!("barrier.withdrawn");
+                    return None;
+                }
                 Err(other) => now = other,
             }
         }

@@ -5,6 +5,7 @@ use crate::sys::Words;
 use crate::table::{self, Parked, Seated, TABLE_BYTES, Table};
 use ipc_core::{Error, ErrorKind, Result, Until, four_forms};
 use ipc_shm::Region;
+use ipc_sys::crash_point;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
@@ -107,7 +108,9 @@ impl Event {
     /// [`MAX_PARTICIPANTS`](crate::MAX_PARTICIPANTS) threads take part already.
     pub fn notify(&self) -> Result<()> {
         self.announce()?;
+        crash_point!("event.announced");
         self.core.set().store(1, SeqCst);
+        crash_point!("event.set");
         if self.core.table().has_waiters() {
             table::ring(
                 self.core.bell(),
@@ -221,6 +224,7 @@ impl Seated for Core {
         if died && word.load(SeqCst) == NOTIFIER {
             self.deaths().fetch_add(1, SeqCst);
         }
+        crash_point!("event.mourned");
         word.store(0, SeqCst);
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::sys::{ALIGN_BYTES, Waited, Words, wait_any, wake};
 use ipc_core::{Error, ErrorKind, Result, Until};
-use ipc_sys::Process;
+use ipc_sys::{Process, crash_point};
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use std::time::{Duration, Instant};
@@ -86,6 +86,7 @@ pub(crate) fn create(
     build: impl FnOnce() -> Result<()>,
 ) -> Result<()> {
     claim(words.u32(AT_STATE))?;
+    crash_point!("create.claimed");
     words.u32(AT_MAGIC).store(MAGIC, Relaxed);
     words.u32(AT_KIND).store(identity.kind_word(), Relaxed);
     words.u32(AT_SIZE).store(identity.size as u32, Relaxed);
@@ -93,7 +94,10 @@ pub(crate) fn create(
     words.u64(AT_NAMESPACE).store(pid_namespace(), Relaxed);
     words.u64(AT_OFFSET).store(identity.offset as u64, Relaxed);
     words.u32(AT_FLAGS).store(flags, Relaxed);
-    publish(words.u32(AT_STATE), build())
+    crash_point!("create.named");
+    let built = build();
+    crash_point!("create.built");
+    publish(words.u32(AT_STATE), built)
 }
 
 /// Checks the object that stands there, waiting for one that is being made; returns its flags.
@@ -177,6 +181,7 @@ pub(crate) fn claim(state: &AtomicU32) -> Result<()> {
 pub(crate) fn publish(state: &AtomicU32, built: Result<()>) -> Result<()> {
     let now = if built.is_ok() { READY } else { FRESH };
     state.store(now, Release);
+    crash_point!("create.ready");
     wake(state, u32::MAX);
     built
 }

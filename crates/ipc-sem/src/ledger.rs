@@ -8,6 +8,7 @@
 
 use crate::atomic::{AtomicU64, Ordering};
 use Ordering::{Acquire, Release, SeqCst};
+use ipc_sys::crash_point;
 
 /// Most permits of one semaphore.
 pub(crate) const MAX_PERMITS: u32 = (1 << 20) - 1;
@@ -47,6 +48,7 @@ pub(crate) fn take(ledger: &impl Ledger, seat: usize) -> bool {
     let took = change(ledger, seat, mine, held, TAKE_ONE, |free| {
         free.checked_sub(1)
     });
+    crash_point!("take.changed");
     mine.store(held + u64::from(took), Release);
     took
 }
@@ -58,6 +60,7 @@ pub(crate) fn give(ledger: &impl Ledger, seat: usize) {
     let held = mine.load(Acquire) & PERMITS;
     if held > 0 {
         change(ledger, seat, mine, held, GIVE_ONE, |free| Some(free + 1));
+        crash_point!("give.changed");
         mine.store(held - 1, Release);
     }
 }
@@ -75,9 +78,11 @@ pub(crate) fn settle(ledger: &impl Ledger, seat: usize) -> bool {
         GIVE_ONE => held - 1,
         _ => 0,
     };
+    crash_point!("account.known");
     mine.store(held, Release);
     if held > 0 {
         change(ledger, seat, mine, held, GIVE_ALL, |free| Some(free + held));
+        crash_point!("account.given");
         mine.store(0, Release);
     }
     held > 0
@@ -118,6 +123,7 @@ fn change(
             held | operation << OPERATION_SHIFT | number << NUMBER_SHIFT,
             Release,
         );
+        crash_point!("ledger.written");
         let then = free | (seat as u64 + 1) << ACTOR_SHIFT | number << NUMBER_SHIFT;
         match ledger
             .free()

@@ -10,6 +10,7 @@ mod event;
 mod glance;
 mod header;
 mod ledger;
+mod lock;
 mod mutex;
 mod once;
 mod options;

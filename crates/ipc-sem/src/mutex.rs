@@ -1,10 +1,12 @@
 //! The mutex: one thread of all processes at the data, and what its death leaves.
 
 use crate::header::{self, HEADER_BYTES, Identity};
-use crate::sys::{ALIGN_BYTES, Robust, Taken, Words, forks};
+use crate::lock::Lock;
+use crate::sys::{ALIGN_BYTES, Taken, Words, forks};
 use crate::{Options, Plain};
 use ipc_core::{Error, ErrorKind, Result, Until, four_forms};
 use ipc_shm::Region;
+use ipc_sys::crash_point;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -91,7 +93,7 @@ impl<T: Plain> Mutex<T> {
         header::create(&words, identity, flags, || {
             words.u32(AT_ORPHANED).store(0, Relaxed);
             words.u32(AT_CHANGING).store(0, Relaxed);
-            words.robust(AT_LOCK).init(handed_over)?;
+            words.lock(AT_LOCK).init(handed_over)?;
             words.write(AT_DATA, value);
             Ok(())
         })?;
@@ -140,6 +142,7 @@ impl<T: Plain> Mutex<T> {
         if self.take_lock(until)? == Taken::OwnerDied {
             self.adopt();
         }
+        crash_point!("mutex.taken");
         Ok(Guard {
             mutex: self,
             forks: forks(),
@@ -167,13 +170,16 @@ impl<T: Plain> Mutex<T> {
     /// dead owner's, and this is done again.
     #[cold]
     fn adopt(&self) {
+        crash_point!("mutex.found");
         self.words.u32(AT_ORPHANED).store(1, Release);
+        crash_point!("mutex.orphaned");
         self.robust().mark_consistent();
+        crash_point!("mutex.adopted");
     }
 
     #[inline]
-    fn robust(&self) -> Robust<'_> {
-        self.words.robust(AT_LOCK)
+    fn robust(&self) -> Lock<'_> {
+        self.words.lock(AT_LOCK)
     }
 
     fn new(words: Words, _region: &Region, _offset: usize) -> Self {
@@ -228,7 +234,9 @@ impl<T: Plain> Guard<'_, T> {
     pub(crate) fn released<R>(&mut self, wait: impl FnOnce() -> R) -> (R, Result<()>) {
         self.commit();
         self.mutex.release_lock();
+        crash_point!("condvar.released");
         let outcome = wait();
+        crash_point!("condvar.awake");
         let taken = self.mutex.robust().take(Until::Forever);
         #[cfg(feature = "lock-cycles")]
         if taken.is_ok() {
@@ -250,6 +258,7 @@ impl<T: Plain> Guard<'_, T> {
             && self.mutex.words.u32(AT_ORPHANED).load(Relaxed) == 0
         {
             self.mutex.words.u32(AT_CHANGING).store(0, Release);
+            crash_point!("mutex.committed");
         }
     }
 }
@@ -267,6 +276,7 @@ impl<T: Plain> DerefMut for Guard<'_, T> {
     fn deref_mut(&mut self) -> &mut T {
         self.changed = 1;
         self.mutex.words.u32(AT_CHANGING).store(1, Relaxed);
+        crash_point!("mutex.changing");
         // The word is seen before any byte of the change is.
         fence(Release);
         self.mutex.words.lend_mut(AT_DATA)
@@ -279,6 +289,7 @@ impl<T: Plain> Drop for Guard<'_, T> {
         if self.holds() {
             self.commit();
             self.mutex.release_lock();
+            crash_point!("mutex.released");
         }
     }
 }
@@ -309,7 +320,9 @@ impl<'a, T: Plain> Recovery<'a, T> {
     pub fn repaired(self) -> Guard<'a, T> {
         let words = &self.guard.mutex.words;
         words.u32(AT_CHANGING).store(0, Release);
+        crash_point!("mutex.whole");
         words.u32(AT_ORPHANED).store(0, Release);
+        crash_point!("mutex.repaired");
         self.guard
     }
 }

@@ -5,6 +5,7 @@ use crate::sys::Words;
 use crate::table::{self, Parked, Seated, TABLE_BYTES, Table};
 use ipc_core::{Result, Until};
 use ipc_shm::Region;
+use ipc_sys::crash_point;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, SeqCst};
@@ -156,7 +157,9 @@ impl Once {
         }
         drop(announced);
         let running = Running { core, mine };
+        crash_point!("once.begun");
         work(core.tries().load(SeqCst));
+        crash_point!("once.worked");
         running.finish(DONE);
         Ok(true)
     }
@@ -207,8 +210,10 @@ impl Core {
         if then == NEW {
             // Counted before the next one begins. A death in between counts it twice.
             self.tries().fetch_add(1, SeqCst);
+            crash_point!("once.counted");
         }
         let _ = self.state().compare_exchange(mine, then, SeqCst, SeqCst);
+        crash_point!("once.left");
         table::ring(self.bell(), u32::MAX);
     }
 }

@@ -2,11 +2,13 @@
 
 use crate::Plain;
 use crate::header::{self, HEADER_BYTES, Identity};
+use crate::lock::Lock;
 use crate::mutex::{Damage, orphaned};
-use crate::sys::{ALIGN_BYTES, Robust, Taken, Words, forks};
+use crate::sys::{ALIGN_BYTES, Taken, Words, forks};
 use crate::table::{self, Parked, Seated, TABLE_BYTES, Table};
 use ipc_core::{Error, ErrorKind, Result, Until, four_forms};
 use ipc_shm::Region;
+use ipc_sys::crash_point;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
@@ -68,7 +70,7 @@ impl<T: Plain> RwLock<T> {
             for at in [AT_BELL, AT_WRITER, AT_ORPHANED, AT_CHANGING] {
                 words.u32(at).store(0, Relaxed);
             }
-            words.robust(AT_LOCK).init(false)?;
+            words.lock(AT_LOCK).init(false)?;
             words.write(AT_DATA, value);
             Table::new(&words, AT_TABLE).init()
         })?;
@@ -185,13 +187,17 @@ impl Core {
         }
         // Seen by a writer that comes later; one that came before is seen by the load.
         mine.swap(1, SeqCst);
+        crash_point!("read.said");
         if self.writer().load(SeqCst) == NOBODY {
             return Ok(());
         }
         self.end_reading(seat);
+        crash_point!("read.withdrawn");
         // Behind the writer, on a lock that its death opens.
         self.take_lock(until)?;
+        crash_point!("read.next");
         mine.store(1, SeqCst);
+        crash_point!("read.admitted");
         self.lock().release();
         Ok(())
     }
@@ -202,6 +208,7 @@ impl Core {
             0 => {}
             1 => {
                 mine.swap(0, SeqCst);
+                crash_point!("read.ended");
                 if self.writer().load(SeqCst) == COMING {
                     table::ring(self.bell(), u32::MAX);
                 }
@@ -216,14 +223,18 @@ impl Core {
                 .hint("this thread reads, and would wait for itself"));
         }
         self.take_lock(until)?;
+        crash_point!("write.locked");
         self.writer().swap(COMING, SeqCst);
+        crash_point!("write.coming");
         match self.await_readers(seat, until) {
             Ok(()) => {
                 self.writer().store(WRITING, SeqCst);
+                crash_point!("write.writing");
                 Ok(())
             }
             Err(error) => {
                 self.writer().store(NOBODY, SeqCst);
+                crash_point!("write.refused");
                 self.lock().release();
                 Err(error)
             }
@@ -259,7 +270,9 @@ impl Core {
             if self.writer().load(SeqCst) == WRITING {
                 self.words.u32(AT_ORPHANED).store(1, SeqCst);
             }
+            crash_point!("write.inherited");
             self.writer().store(NOBODY, SeqCst);
+            crash_point!("write.cleared");
             self.lock().mark_consistent();
         }
         Ok(())
@@ -269,7 +282,9 @@ impl Core {
         if !self.is_orphaned() {
             self.words.u32(AT_CHANGING).store(0, Release);
         }
+        crash_point!("write.committed");
         self.writer().store(NOBODY, SeqCst);
+        crash_point!("write.ended");
         self.lock().release();
     }
 
@@ -286,8 +301,8 @@ impl Core {
         self.words.u32(AT_WRITER)
     }
 
-    fn lock(&self) -> Robust<'_> {
-        self.words.robust(AT_LOCK)
+    fn lock(&self) -> Lock<'_> {
+        self.words.lock(AT_LOCK)
     }
 }
 
@@ -349,6 +364,7 @@ impl<T: Plain> DerefMut for WriteGuard<'_, T> {
     fn deref_mut(&mut self) -> &mut T {
         let words = &self.lock.core.words;
         words.u32(AT_CHANGING).store(1, Relaxed);
+        crash_point!("write.changing");
         // The word is seen before any byte of the change is.
         fence(Release);
         words.lend_mut(AT_DATA)
@@ -386,6 +402,7 @@ impl<'a, T: Plain> WriteRecovery<'a, T> {
     pub fn repaired(self) -> WriteGuard<'a, T> {
         let words = &self.guard.lock.core.words;
         words.u32(AT_CHANGING).store(0, SeqCst);
+        crash_point!("write.whole");
         words.u32(AT_ORPHANED).store(0, SeqCst);
         self.guard
     }

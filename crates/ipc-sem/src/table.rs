@@ -9,6 +9,7 @@
 
 use crate::sys::{OWNER_DIED, TID_MASK, Taken, WAITERS, Waited, Words, forks, wait_any, wake};
 use ipc_core::{Error, ErrorKind, Result, Until};
+use ipc_sys::crash_point;
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, SeqCst};
@@ -123,15 +124,18 @@ impl<'a> Table<'a> {
         // In this order, and back in the other: a death in between leaves the count too high,
         // which costs wakes, and never too low, which would cost a sleeper.
         self.words.u32(self.at + AT_WAITERS).fetch_add(1, SeqCst);
+        crash_point!("announce.counted");
         self.words
             .u32(self.seat_at(seat) + AT_PARKED)
             .store(1, SeqCst);
+        crash_point!("announce.said");
         Announced { table: self, seat }
     }
 
     fn withdraw(self, seat: usize) {
         let parked = self.words.u32(self.seat_at(seat) + AT_PARKED);
         if parked.swap(0, SeqCst) != 0 {
+            crash_point!("withdraw.silent");
             self.words.u32(self.at + AT_WAITERS).fetch_sub(1, SeqCst);
         }
     }
@@ -182,7 +186,9 @@ impl Announced<'_> {
                 }
             }
         }
+        crash_point!("park.watching");
         let waited = wait_any(&watched[..count], until)?;
+        crash_point!("park.awake");
         if settle_dead(object) {
             return Ok(Parked::Settled);
         }
@@ -240,10 +246,14 @@ pub(crate) fn settle_dead(object: &impl Seated) -> bool {
             .take(Until::Now)
             .is_ok_and(|taken| taken == Taken::OwnerDied)
         {
+            crash_point!("settle.taken");
             object.settle(seat, true);
+            crash_point!("settle.settled");
             table.withdraw(seat);
             lock.mark_consistent();
+            crash_point!("settle.consistent");
             lock.release();
+            crash_point!("settle.released");
         }
         any = true;
     }
@@ -256,6 +266,7 @@ pub(crate) fn settle_dead(object: &impl Seated) -> bool {
 /// Changes the bell and wakes up to `count` sleepers.
 pub(crate) fn ring(bell: &AtomicU32, count: u32) {
     bell.fetch_add(1, SeqCst);
+    crash_point!("ring.changed");
     wake(bell, count);
 }
 
@@ -321,11 +332,13 @@ fn take_seat<T: Seated + 'static>(object: &Arc<T>) -> Result<usize> {
             .retain(|taking| taking.forks == forks() && Arc::strong_count(&taking.object) > 1);
         let table = object.table();
         let seat = find_seat(&**object)?;
+        crash_point!("seat.taken");
         // Sleepers look again, and watch this one from now on.
         table
             .words
             .u32(table.at + AT_TOP)
             .fetch_max(seat as u32 + 1, SeqCst);
+        crash_point!("seat.known");
         object.ring_all();
         let object = Arc::clone(object) as Arc<dyn Seated>;
         seats.0.push(Taking {
@@ -344,9 +357,12 @@ fn find_seat(object: &impl Seated) -> Result<usize> {
         match lock.take(Until::Now) {
             Ok(Taken::Whole) => return Ok(seat),
             Ok(Taken::OwnerDied) => {
+                crash_point!("inherit.taken");
                 object.settle(seat, true);
+                crash_point!("inherit.settled");
                 table.withdraw(seat);
                 lock.mark_consistent();
+                crash_point!("inherit.consistent");
                 object.ring_all();
                 return Ok(seat);
             }
@@ -377,7 +393,9 @@ impl Drop for Taking {
         if self.forks == forks() {
             let table = self.object.table();
             self.object.settle(self.seat, false);
+            crash_point!("leave.settled");
             table.lock(self.seat).release();
+            crash_point!("leave.released");
         }
     }
 }

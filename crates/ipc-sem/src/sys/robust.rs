@@ -95,6 +95,17 @@ impl<'a> Robust<'a> {
         }
     }
 
+    /// Takes it where it is to be had at once, and builds no error where it is not.
+    #[inline]
+    pub(crate) fn try_take(self) -> Option<Taken> {
+        // SAFETY: as for `take`.
+        match unsafe { libc::pthread_mutex_trylock(self.mutex.as_ptr()) } {
+            0 => Some(Taken::Whole),
+            libc::EOWNERDEAD => Some(Taken::OwnerDied),
+            _ => None,
+        }
+    }
+
     /// Says that what the dead owner left is in order, or will be put in order under this lock.
     pub(crate) fn mark_consistent(self) {
         // SAFETY: as for `take`; by anyone but the owner it is refused (EINVAL).

@@ -2,6 +2,7 @@
 
 use super::{Robust, TID_MASK, watch_forks};
 use crate::Plain;
+use crate::lock::{AT_SLEEPERS, Lock};
 use ipc_core::{Error, ErrorKind, Result};
 use ipc_shm::Region;
 use rustix::fs::Access;
@@ -82,6 +83,12 @@ impl Words {
             self.place(at, bytes, align_of::<libc::pthread_mutex_t>())
                 .cast(),
         )
+    }
+
+    /// The robust lock `at` bytes behind the start, with the count of those that wait behind it.
+    #[inline]
+    pub(crate) fn lock(&self, at: usize) -> Lock<'_> {
+        Lock::new(self.robust(at), self.u32(at + AT_SLEEPERS))
     }
 
     /// Where a semaphore of the C library stands `at` bytes behind the start: valid and aligned

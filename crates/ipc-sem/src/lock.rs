@@ -1,0 +1,109 @@
+//! A robust lock that forgets no sleeper when somebody dies between its release and its wake.
+//!
+//! Who unlocks the C library's lock clears its word, which said that somebody sleeps, and then
+//! wakes one. If it is killed in between, and another took the lock meanwhile, neither the kernel
+//! nor that owner knows of the sleepers: they would sleep until somebody else came to wait. The
+//! same happens where the one that was woken is killed before it takes the lock. So those that
+//! wait are counted beside the lock, and who takes it while there are any says so in the word.
+
+use crate::sys::{Robust, Taken, WAITERS, wake};
+use ipc_core::{Result, Until};
+use ipc_sys::crash_point;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering::{AcqRel, Relaxed, SeqCst};
+
+/// Where the count stands, behind the lock's 40 bytes.
+pub(crate) const AT_SLEEPERS: usize = 40;
+
+/// A waiter that is killed stays in the count, which costs each unlock a system call: once in so
+/// many of them the kernel is asked whether anybody sleeps at all.
+const PROBE: u32 = 256;
+
+/// Instead of a count: the kernel hands the lock over, and forgets nobody.
+const KERNEL: u32 = u32::MAX;
+
+/// A robust lock and the number of those that wait for it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lock<'a> {
+    robust: Robust<'a>,
+    sleepers: &'a AtomicU32,
+}
+
+impl<'a> Lock<'a> {
+    pub(crate) fn new(robust: Robust<'a>, sleepers: &'a AtomicU32) -> Self {
+        Self { robust, sleepers }
+    }
+
+    /// Makes it, free. Nobody else may reach it yet.
+    pub(crate) fn init(self, inherits_priority: bool) -> Result<()> {
+        let sleepers = if inherits_priority { KERNEL } else { 0 };
+        self.sleepers.store(sleepers, Relaxed);
+        self.robust.init(inherits_priority)
+    }
+
+    /// As [`Robust::take`].
+    #[inline]
+    pub(crate) fn take(self, until: Until) -> Result<Taken> {
+        if self.sleepers.load(Relaxed) == KERNEL {
+            return self.robust.take(until);
+        }
+        let taken = match self.robust.try_take() {
+            Some(taken) => taken,
+            None => self.wait(until)?,
+        };
+        // Read after the lock was taken: a locked instruction on x86-64, which is a full fence.
+        #[cfg(not(target_arch = "x86_64"))]
+        std::sync::atomic::fence(SeqCst);
+        let word = self.robust.word();
+        if self.sleepers.load(SeqCst) != 0 && word.load(Relaxed) & WAITERS == 0 {
+            word.fetch_or(WAITERS, AcqRel);
+        }
+        Ok(taken)
+    }
+
+    /// As [`Robust::mark_consistent`].
+    pub(crate) fn mark_consistent(self) {
+        self.robust.mark_consistent();
+    }
+
+    /// As [`Robust::release`].
+    #[inline]
+    pub(crate) fn release(self) {
+        let sleepers = self.sleepers.load(Relaxed);
+        self.robust.release();
+        if sleepers != 0 && sleepers != KERNEL {
+            self.probe(sleepers);
+        }
+    }
+
+    #[cold]
+    fn wait(self, until: Until) -> Result<Taken> {
+        if until == Until::Now {
+            return self.robust.take(until);
+        }
+        // Counted before the word is looked at: an owner that does not see the count has its bit
+        // set by this one.
+        self.sleepers.fetch_add(1, SeqCst);
+        crash_point!("lock.counted");
+        let taken = self.robust.take(until);
+        crash_point!("lock.waited");
+        // Not below nought: a probe may have found nobody asleep just before this one slept.
+        let _ = (self.sleepers).fetch_update(SeqCst, SeqCst, |count| count.checked_sub(1));
+        taken
+    }
+
+    /// Forgets those that died waiting, where nobody sleeps. One that is about to sleep is
+    /// forgotten with them, which matters only where, besides, the next to unlock is killed in
+    /// its last few instructions.
+    #[cold]
+    fn probe(self, sleepers: u32) {
+        thread_local! {
+            static SINCE: std::cell::Cell<u32> = const { std::cell::Cell::new(0) };
+        }
+        let since = SINCE.get().wrapping_add(1);
+        SINCE.set(since);
+        if since.is_multiple_of(PROBE) && wake(self.robust.word(), 1) == 0 {
+            let _ = (self.sleepers).compare_exchange(sleepers, 0, SeqCst, SeqCst);
+        }
+    }
+}
