@@ -5,8 +5,12 @@
 //! nor that owner knows of the sleepers: they would sleep until somebody else came to wait. The
 //! same happens where the one that was woken is killed before it takes the lock. So those that
 //! wait are counted beside the lock, and who takes it while there are any says so in the word.
+//!
+//! One that is killed while it waits stays in the count: from then on each unlock of that lock
+//! is a system call. Nobody can tell such a one from one that is about to sleep, and to forget
+//! the second would lose it.
 
-use crate::sys::{Robust, Taken, WAITERS, wake};
+use crate::sys::{Robust, Taken, WAITERS};
 use ipc_core::{Result, Until};
 use ipc_sys::crash_point;
 use std::sync::atomic::AtomicU32;
@@ -14,10 +18,6 @@ use std::sync::atomic::Ordering::{AcqRel, Relaxed, SeqCst};
 
 /// Where the count stands, behind the lock's 40 bytes.
 pub(crate) const AT_SLEEPERS: usize = 40;
-
-/// A waiter that is killed stays in the count, which costs each unlock a system call: once in so
-/// many of them the kernel is asked whether anybody sleeps at all.
-const PROBE: u32 = 256;
 
 /// Instead of a count: the kernel hands the lock over, and forgets nobody.
 const KERNEL: u32 = u32::MAX;
@@ -69,11 +69,7 @@ impl<'a> Lock<'a> {
     /// As [`Robust::release`].
     #[inline]
     pub(crate) fn release(self) {
-        let sleepers = self.sleepers.load(Relaxed);
         self.robust.release();
-        if sleepers != 0 && sleepers != KERNEL {
-            self.probe(sleepers);
-        }
     }
 
     #[cold]
@@ -87,23 +83,7 @@ impl<'a> Lock<'a> {
         crash_point!("lock.counted");
         let taken = self.robust.take(until);
         crash_point!("lock.waited");
-        // Not below nought: a probe may have found nobody asleep just before this one slept.
-        let _ = (self.sleepers).fetch_update(SeqCst, SeqCst, |count| count.checked_sub(1));
+        self.sleepers.fetch_sub(1, SeqCst);
         taken
-    }
-
-    /// Forgets those that died waiting, where nobody sleeps. One that is about to sleep is
-    /// forgotten with them, which matters only where, besides, the next to unlock is killed in
-    /// its last few instructions.
-    #[cold]
-    fn probe(self, sleepers: u32) {
-        thread_local! {
-            static SINCE: std::cell::Cell<u32> = const { std::cell::Cell::new(0) };
-        }
-        let since = SINCE.get().wrapping_add(1);
-        SINCE.set(since);
-        if since.is_multiple_of(PROBE) && wake(self.robust.word(), 1) == 0 {
-            let _ = (self.sleepers).compare_exchange(sleepers, 0, SeqCst, SeqCst);
-        }
     }
 }

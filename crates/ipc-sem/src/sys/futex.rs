@@ -67,11 +67,11 @@ fn sleep<const MAX: usize>(words: &[(&AtomicU32, u32)], until: Until) -> rustix:
     .map(drop)
 }
 
-/// Wakes up to `count` that sleep on `word`; how many it woke.
-pub(crate) fn wake(word: &AtomicU32, count: u32) -> usize {
+/// Wakes up to `count` that sleep on `word`.
+pub(crate) fn wake(word: &AtomicU32, count: u32) {
     // The word is valid, and waking fails in no other way. No private flag: other processes wait.
     // The kernel counts in signed numbers: more than it has would be less than one.
-    futex::wake(word, Flags::empty(), count.min(i32::MAX.unsigned_abs())).unwrap_or(0)
+    let _ = futex::wake(word, Flags::empty(), count.min(i32::MAX.unsigned_abs()));
 }
 
 fn wait_first(words: &[(&AtomicU32, u32)], until: Until) -> Result<Waited> {
