@@ -152,7 +152,9 @@ fn content(file: &OwnedFd, path: &Path) -> Result<Option<Key>> {
         .map_err(|errno| os_error("read key file", errno).on(path.display()))?;
     match &text[..length] {
         [] => Ok(None),
-        [digits @ .., b' ', state @ (b'0' | b'1'), b'\n'] if digits.len() == 8 => {
+        [digits @ .., b' ', state @ (b'0' | b'1'), b'\n']
+            if digits.len() == 8 && digits.iter().all(u8::is_ascii_hexdigit) =>
+        {
             let digits = std::str::from_utf8(digits).ok();
             let number = digits.and_then(|digits| i32::from_str_radix(digits, 16).ok());
             number
