@@ -80,7 +80,8 @@ fn mount_point() -> Result<PathBuf> {
 /// The mount point of a line of mountinfo, where that is of queues.
 fn place_of_queues(line: &[u8]) -> Option<PathBuf> {
     let words: Vec<&[u8]> = line.split(|byte| *byte == b' ').collect();
-    let dash = words.iter().position(|word| *word == b"-")?;
+    // Six fields, then any number of others, then the dash (proc_pid_mountinfo(5)).
+    let dash = 6 + words.get(6..)?.iter().position(|word| *word == b"-")?;
     if words.get(dash + 1) != Some(&b"mqueue".as_slice()) {
         return None;
     }
