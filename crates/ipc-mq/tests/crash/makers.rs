@@ -172,7 +172,7 @@ pub(crate) fn killed_at_random(lab: &mut Lab) {
     for way in WAYS {
         let mut tally = Tally::new("R2", format!("{way:?}: maker killed at random"));
         let maker = Maker::new(way, dir.path());
-        for _ in 0..lab.count(300, 10_000, 100_000) {
+        for _ in 0..lab.count(500, 10_000, 100_000) / 3 {
             let live = || {
                 while maker.life().is_ok() {}
             };
