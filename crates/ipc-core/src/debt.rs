@@ -43,7 +43,7 @@ impl Debt {
     ///
     /// # Errors
     /// As [`ByteSink::write_until`]; `WouldBlock` and `TimedOut` mean that no byte is out.
-    #[inline]
+    #[inline(always)]
     pub fn send(&self, sink: &impl ByteSink, head: &[u8], body: &[u8], until: Until) -> Result<()> {
         let turn = self.turn.take(until).ok_or_else(|| until.over("send"))?;
         if self.owes() {
@@ -64,6 +64,7 @@ impl Debt {
     /// # Errors
     /// [`Closed`](ErrorKind::Closed) and the like: the peer is gone, the message is torn.
     #[cold]
+    #[inline(never)]
     pub fn finish(
         &self,
         sink: &impl ByteSink,
@@ -100,6 +101,7 @@ impl Debt {
     /// # Errors
     /// As [`ByteSource::read_until`](crate::ByteSource::read_until).
     #[cold]
+    #[inline(never)]
     pub fn read_paying(
         &self,
         stream: &impl Duplex,
@@ -124,6 +126,7 @@ impl Debt {
     }
 
     #[cold]
+    #[inline(never)]
     fn finish_in_turn(
         &self,
         turn: &Held<'_>,
@@ -161,6 +164,8 @@ impl Debt {
 
     /// Pays from a copy of nothing: the tail is taken out while it is written, so that the lock
     /// is never held across a wait; the turn keeps every other writer away meanwhile.
+    #[cold]
+    #[inline(never)]
     fn pay(&self, turn: &Held<'_>, sink: &impl ByteSink, until: Until) -> Result<()> {
         let _: &Held<'_> = turn;
         loop {

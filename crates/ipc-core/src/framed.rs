@@ -99,19 +99,27 @@ impl<T: ByteSink> Framed<T> {
         flush / try_flush / flush_timeout / flush_deadline = flush_until() -> ()
     }
 
+    #[inline(always)]
     fn send_until(&self, message: &[u8], until: Until) -> Result<()> {
+        let whole = HEADER_BYTES + message.len();
+        if whole <= SMALL_BYTES && message.len() <= self.max_message_bytes {
+            let mut joined = [0; SMALL_BYTES];
+            joined[..HEADER_BYTES].copy_from_slice(&(message.len() as u32).to_le_bytes());
+            joined[HEADER_BYTES..whole].copy_from_slice(message);
+            let debt = self.inner.debt();
+            return debt.send(&self.inner, &[], &joined[..whole], until);
+        }
+        self.send_large(message, until)
+    }
+
+    #[inline(never)]
+    fn send_large(&self, message: &[u8], until: Until) -> Result<()> {
         if message.len() > self.max_message_bytes {
             return Err(too_large("send", message.len(), self.max_message_bytes));
         }
         let length = (message.len() as u32).to_le_bytes();
         let whole = HEADER_BYTES + message.len();
         let debt = self.inner.debt();
-        if whole <= SMALL_BYTES {
-            let mut joined = [0; SMALL_BYTES];
-            joined[..HEADER_BYTES].copy_from_slice(&length);
-            joined[HEADER_BYTES..whole].copy_from_slice(message);
-            return debt.send(&self.inner, &[], &joined[..whole], until);
-        }
         // Another thread may be using it: then the kernel gathers, which is right at any size.
         match self.joined.try_lock() {
             Ok(mut joined) if whole <= JOINED_BYTES => {
@@ -151,6 +159,7 @@ impl<T: ByteSource> Framed<T> {
             = recv_vec_until(buffer: &mut Vec<u8>) -> ()
     }
 
+    #[inline(always)]
     fn recv_until(&self, buffer: &mut [u8], until: Until) -> Result<usize> {
         let _turn = self
             .receiving
@@ -198,7 +207,7 @@ impl<T: ByteSource> Framed<T> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn read_more(&self, inbox: &mut Inbox, until: Until) -> Result<()> {
         // From here on the descriptor tells of what is missing.
         self.buffered.store(false, Ordering::Relaxed);
@@ -213,6 +222,7 @@ impl<T: ByteSource> Framed<T> {
 
     /// Receives the rest of a large message where it is to go, `place`, without a copy in between.
     /// What came before the wait ended goes back to the inbox.
+    #[inline(never)]
     fn fill(&self, place: &mut [u8], inbox: &mut Inbox, until: Until) -> Result<usize> {
         self.buffered.store(false, Ordering::Relaxed);
         let here = inbox.begun();

@@ -83,8 +83,10 @@ impl Socket {
         })
     }
 
-    /// Sends what fits, at least one byte of a stream, or the whole message.
-    #[inline]
+    /// Sends what fits, at least one byte of a stream, or the whole message. Like the receiving
+    /// forms it is inlined down to the system call: where returns are guarded against
+    /// speculation, each one after a system call costs more than the rest of it.
+    #[inline(always)]
     pub(crate) fn send(&self, bytes: &[u8], until: Until) -> Result<usize> {
         self.run("send", Interest::Write, until, |dont_wait| {
             let flags = SendFlags::NOSIGNAL;
@@ -114,7 +116,7 @@ impl Socket {
     }
 
     /// Receives what is there; 0 is the end of a stream.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn recv(&self, buffer: &mut [u8], until: Until) -> Result<usize> {
         self.run("recv", Interest::Read, until, |dont_wait| {
             let flags = if dont_wait {
@@ -127,7 +129,7 @@ impl Socket {
     }
 
     /// Receives one message and returns its true length, which may be above the buffer's.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn recv_whole(&self, buffer: &mut [u8], until: Until) -> Result<usize> {
         self.run("recv", Interest::Read, until, |dont_wait| {
             let flags = RecvFlags::TRUNC;
@@ -217,7 +219,7 @@ impl Socket {
     /// Tries, and waits, until `call` does something else than ask to come again. The blocking
     /// form is the call itself, which blocks in the kernel; only a watched peer, which may die
     /// while others keep its end open, needs both descriptors in one wait.
-    #[inline]
+    #[inline(always)]
     fn run<T>(
         &self,
         operation: &'static str,
@@ -234,6 +236,7 @@ impl Socket {
 
     /// What follows a first try that failed.
     #[cold]
+    #[inline(never)]
     fn run_on<T>(
         &self,
         operation: &'static str,
