@@ -98,7 +98,11 @@ impl Sender {
             && (!self.record || (1..=MAX_RECORD_BYTES).contains(&bytes.len()))
             && !self.debt.owes()
             && bytes.len() < self.enlarge_from.load(Ordering::Relaxed);
-        let written = if plain { self.end.try_plain(bytes) } else { None };
+        let written = if plain {
+            self.end.try_plain(bytes)
+        } else {
+            None
+        };
         if written == Some(bytes.len()) {
             return Ok(());
         }
