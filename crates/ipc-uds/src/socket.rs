@@ -2,6 +2,7 @@
 
 use crate::address::Address;
 use crate::ancillary::Ancillary;
+use crate::fd_quota::FdShare;
 use crate::options::Options;
 use crate::peer::Watch;
 use crate::sys::{self, Cmsg, Outgoing};
@@ -22,6 +23,8 @@ pub(crate) struct Socket {
     fd: Option<OwnedFd>,
     watch: Option<Arc<Watch>>,
     max_fds: usize,
+    /// What it may hold together with the other connections of its user.
+    share: Option<FdShare>,
 }
 
 impl Socket {
@@ -31,6 +34,7 @@ impl Socket {
             fd: Some(fd),
             watch: None,
             max_fds: DEFAULT_MAX_FDS,
+            share: None,
         }
     }
 
@@ -39,6 +43,7 @@ impl Socket {
             fd: Some(fd),
             watch: None,
             max_fds: options.max_fds,
+            share: None,
         }
     }
 
@@ -52,6 +57,14 @@ impl Socket {
             watch,
             ..Self::new(fd, options)
         })
+    }
+
+    /// The descriptors that it receives count against `share`.
+    pub(crate) fn within(self, share: FdShare) -> Self {
+        Self {
+            share: Some(share),
+            ..self
+        }
     }
 
     #[inline]
@@ -80,6 +93,7 @@ impl Socket {
             fd: Some(fd),
             watch: self.watch.clone(),
             max_fds: self.max_fds,
+            share: self.share.clone(),
         })
     }
 
@@ -160,7 +174,7 @@ impl Socket {
         until: Until,
     ) -> Result<usize> {
         let trunc = if whole { libc::MSG_TRUNC } else { 0 };
-        ancillary.fill(self.max_fds, |room, intake| {
+        ancillary.fill(self.max_fds, self.share.as_ref(), |room, intake| {
             self.run("recv", Interest::Read, until, |dont_wait| {
                 let flags = flag(dont_wait) | trunc;
                 let take = |message: Cmsg<'_>| intake.take(message);
