@@ -15,7 +15,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 #[derive(Debug, Default)]
 pub struct Debt {
     owing: AtomicBool,
-    turn: Turn,
+    turn: Turn<()>,
     tail: Mutex<Tail>,
 }
 
@@ -129,7 +129,7 @@ impl Debt {
     #[inline(never)]
     fn finish_in_turn(
         &self,
-        turn: &Held<'_>,
+        _held: &Held<'_, ()>,
         sink: &impl ByteSink,
         mut rest: Rest<'_>,
         until: Until,
@@ -144,7 +144,6 @@ impl Debt {
                 Ok(written) => rest.advance(written),
                 Err(error) => {
                     if is_late(error.kind()) {
-                        let _: &Held<'_> = turn;
                         self.owe(&rest);
                         return Ok(());
                     }
@@ -166,8 +165,7 @@ impl Debt {
     /// is never held across a wait; the turn keeps every other writer away meanwhile.
     #[cold]
     #[inline(never)]
-    fn pay(&self, turn: &Held<'_>, sink: &impl ByteSink, until: Until) -> Result<()> {
-        let _: &Held<'_> = turn;
+    fn pay(&self, _held: &Held<'_, ()>, sink: &impl ByteSink, until: Until) -> Result<()> {
         loop {
             let mut taken = std::mem::take(&mut *self.tail());
             let outcome = taken.write(sink, until);
