@@ -159,7 +159,7 @@ impl Queue {
         self.message_size_bytes
     }
 
-    #[inline]
+    #[inline(always)]
     fn send_until(&self, message: &[u8], priority: u32, until: Until) -> Result<()> {
         if message.len() > self.message_size_bytes || priority > MAX_PRIORITY {
             return Err(self.refuse_to_send(message, priority));
@@ -172,13 +172,13 @@ impl Queue {
         })
     }
 
-    #[inline]
+    #[inline(always)]
     fn recv_until(&self, buffer: &mut [u8], until: Until) -> Result<usize> {
         let (length, _) = self.recv_with_priority_until(buffer, until)?;
         Ok(length)
     }
 
-    #[inline]
+    #[inline(always)]
     fn recv_with_priority_until(&self, buffer: &mut [u8], until: Until) -> Result<(usize, u32)> {
         if buffer.len() < self.message_size_bytes {
             return Err(self.refuse_to_receive(buffer));
@@ -196,6 +196,7 @@ impl Queue {
     /// Tries, and waits where there is time: a call that has to wait makes two more than a raw
     /// one, the wait and the second try. A blocking call comes here after its error alone: it
     /// was a description that somebody has set not to block.
+    #[inline(never)]
     fn again<R>(
         &self,
         operation: &'static str,

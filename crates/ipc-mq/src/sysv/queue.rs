@@ -219,7 +219,7 @@ impl Queue {
         self.id
     }
 
-    #[inline]
+    #[inline(always)]
     fn send_until(&self, message: &[u8], kind: i64, until: Until) -> Result<()> {
         if kind <= 0 {
             return Err(no_kind("send", kind));
@@ -243,7 +243,7 @@ impl Queue {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn recv_until(
         &self,
         buffer: &mut [u8],
@@ -303,6 +303,7 @@ fn in_memory(number: u64) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }
 
+#[cold]
 fn not_received(operation: &'static str, errno: Errno, length: usize, until: Until) -> Error {
     match errno {
         Errno::NOMSG | Errno::AGAIN => until.over(operation),

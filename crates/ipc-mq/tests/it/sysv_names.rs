@@ -1,11 +1,13 @@
 //! Names of System V queues: key files, whole, half-made, foreign, and made by many at once.
 
 use crate::generator::Generator;
+use crate::sysv::Removed;
 use ipc_mq::ErrorKind;
-use ipc_mq::sysv::{Options, Select};
-use ipc_testkit::{Role, Stage, TempDir, isolated, watchdog};
+use ipc_mq::sysv::{Options, Queue, Select};
+use ipc_testkit::{Role, Stage, TempDir, isolated, skip, watchdog};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::PathBuf;
+use std::process::Command;
 use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -198,6 +200,71 @@ fn a_queue_that_strangers_may_write_to_is_refused_unless_that_is_meant() {
         .foreign_owner(true)
         .open("jobs")
         .expect("meant");
+}
+
+/// A queue that another user makes, as a program without this crate does, and its key.
+fn foreign_queue() -> Option<(i32, Removed)> {
+    use std::os::unix::process::CommandExt;
+    loop {
+        let mut command = Command::new("ipcmk");
+        let made = command
+            .args(["-Q", "-p", "0600"])
+            .uid(65_531)
+            .output()
+            .ok()?;
+        let text = String::from_utf8(made.stdout).ok()?;
+        let id = text.split_whitespace().last()?;
+        let queue = Removed(Queue::from_id(id.parse().ok()?).ok()?);
+        let table = std::fs::read_to_string("/proc/sysvipc/msg").ok()?;
+        let mut lines = table
+            .lines()
+            .map(|line| line.split_whitespace().collect::<Vec<_>>());
+        let line = lines.find(|columns| columns.get(1) == Some(&id))?;
+        // A key of ours is positive; of its keys every second is.
+        match line[0].parse() {
+            Ok(key @ 1..) => return Some((key, queue)),
+            _ => drop(queue),
+        }
+    }
+}
+
+#[test]
+fn a_key_that_another_user_has_is_no_queue_of_ours() {
+    if !rustix::process::geteuid().is_root() {
+        skip!("needs root to be another user");
+    }
+    let place = Place::new();
+    let made = place.options.create("jobs");
+    made.expect("makes the directory, too")
+        .remove()
+        .expect("there");
+    let Some((key, foreign)) = foreign_queue() else {
+        skip!("needs ipcmk, to make a queue that is not ours");
+    };
+    let foreign = &foreign.0;
+    for state in [1, 0] {
+        std::fs::write(place.file(), format!("{key:08x} {state}\n")).expect("ours");
+        if state == 1 {
+            let error = place.options.open("jobs").map(drop).expect_err("foreign");
+            assert_eq!(error.kind(), ErrorKind::Denied, "{error}");
+            assert!(error.to_string().contains("65531"), "{error}");
+            let error = place.options.create("jobs").map(drop).expect_err("there");
+            assert_eq!(error.kind(), ErrorKind::AlreadyExists);
+            place
+                .options
+                .clone()
+                .foreign_owner(true)
+                .open("jobs")
+                .expect("meant");
+        } else {
+            // A dead maker's key that another has by now: a fresh one is taken.
+            let queue = place.options.create("jobs").expect("a fresh key");
+            assert_ne!(queue.id(), foreign.id());
+        }
+        foreign.status().expect("still there");
+        place.options.unlink("jobs").expect("the file is ours");
+        foreign.status().expect("still there");
+    }
 }
 
 #[test]
