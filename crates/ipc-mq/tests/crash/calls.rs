@@ -93,6 +93,7 @@ fn waits(lab: &mut Lab, queue: &Queue, own: Result<u64, String>) {
         Ok(own) => {
             for _ in 0..lab.count(20, 200, 2_000) {
                 drain(queue);
+                // The claim holds however the two meet; the pause makes most receivers wait.
                 let sender = Forked::new(|| {
                     std::thread::sleep(Duration::from_millis(2));
                     queue.send(b"x", 0).expect("room");
