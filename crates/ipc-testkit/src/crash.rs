@@ -23,6 +23,7 @@ mod lab;
 mod namespace;
 mod one_processor;
 mod single_step;
+mod steps;
 mod tally;
 
 pub use self::{
@@ -32,5 +33,6 @@ pub use self::{
     lab::{Experiment, Lab, Tier, laboratory},
     namespace::{with_process_id, with_reused_pid},
     single_step::single_step,
+    steps::Steps,
     tally::Tally,
 };
