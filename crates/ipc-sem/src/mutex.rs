@@ -1,5 +1,7 @@
 //! The mutex: one thread of all processes at the data, and what its death leaves.
 
+use crate::atomic::Ordering::{Acquire, Relaxed, Release};
+use crate::atomic::fence;
 use crate::header::{self, HEADER_BYTES, Identity};
 use crate::lock::Lock;
 use crate::sys::{ALIGN_BYTES, Taken, Words, forks};
@@ -9,8 +11,6 @@ use ipc_shm::Region;
 use ipc_sys::crash_point;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
-use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use std::sync::atomic::fence;
 
 const KIND: u32 = 1;
 /// An owner died, and nobody has said yet that the data is in order.

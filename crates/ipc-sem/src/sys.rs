@@ -23,8 +23,22 @@ pub(crate) use upstream::hand_over;
 pub(crate) use words::{ALIGN_BYTES, Words};
 
 use ipc_core::Until;
+use ipc_sys::Process;
 use rustix::time::{ClockId, Timespec};
 use std::time::Duration;
+
+/// Most threads that take part in one object at a time.
+pub(crate) const SEATS: usize = 120;
+
+/// The id of this process, as a creator's mark.
+pub(crate) fn process_id() -> u32 {
+    std::process::id()
+}
+
+/// Whether a creator lives. A zombie does not.
+pub(crate) fn lives(pid: u32) -> bool {
+    Process::open(pid).is_ok_and(|process| process.has_ended().is_ok_and(|ended| !ended))
+}
 
 /// What `CLOCK_MONOTONIC` says, which all processes share.
 pub(crate) fn now() -> Duration {
