@@ -16,7 +16,7 @@ pub(crate) use futex::{Waited, wait_any, wake};
 pub(crate) use posix::{PosixSemaphore, init_semaphore, unlink_semaphore};
 pub(crate) use robust::{OWNER_DIED, Robust, TID_MASK, Taken, WAITERS};
 pub(crate) use sysv::{
-    apply, change_set, make_set, remove_set, set_value, stat_set, value, values,
+    apply, change_set, find_set, make_set, remove_set, set_value, stat_set, value, values,
 };
 #[cfg(feature = "raw-sync")]
 pub(crate) use upstream::hand_over;

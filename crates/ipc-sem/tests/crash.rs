@@ -18,6 +18,8 @@ mod scene;
 mod steps;
 #[path = "crash/survivors.rs"]
 mod survivors;
+#[path = "crash/system.rs"]
+mod system;
 #[path = "crash/unlockers.rs"]
 mod unlockers;
 
@@ -28,8 +30,13 @@ fn main() -> ExitCode {
     if let Ok(part) = std::env::var(labels::PART) {
         return labels::play(&part);
     }
+    // Sets of others come and go: where it may, the laboratory has a host's worth of its own.
+    let _ = nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWIPC);
     laboratory(&[
         ("each instruction", steps::after_each_instruction),
+        ("POSIX in a region", system::in_a_region),
+        ("POSIX by name", system::under_a_name),
+        ("System V", system::sets),
         ("killed inside", steps::killed_inside),
         ("making", steps::killed_while_making),
         ("recovery", steps::killed_while_recovering),

@@ -38,6 +38,9 @@ struct Life {
     /// Its robust list, and the lock that it is at.
     held: Vec<Word>,
     pending: Option<Word>,
+    /// Of those that it holds, the ones whose last owner died and that are not said to be in
+    /// order.
+    unsettled: Vec<Word>,
 }
 
 struct Sleeper {
@@ -108,7 +111,29 @@ pub(crate) fn hold(word: &Word) {
     life(tid(), |life| life.held.push(Arc::clone(word)));
 }
 
+/// The lock was taken from a dead owner, or its state is in order again.
+pub(crate) fn unsettled(word: &Word, is: bool) {
+    life(tid(), |life| {
+        life.unsettled.retain(|other| !Arc::ptr_eq(other, word));
+        if is {
+            life.unsettled.push(Arc::clone(word));
+        }
+    });
+}
+
+/// How many sleep.
+pub(crate) fn asleep() -> usize {
+    futexes().lock().expect("no panic").len()
+}
+
 pub(crate) fn let_go(word: &Word) {
+    life(tid(), |life| {
+        let given_up = life.unsettled.iter().any(|other| Arc::ptr_eq(other, word));
+        assert!(
+            !given_up,
+            "released as it was found: nobody could take it any more"
+        );
+    });
     life(tid(), |life| {
         life.held.retain(|held| !Arc::ptr_eq(held, word))
     });

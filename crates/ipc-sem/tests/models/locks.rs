@@ -44,7 +44,7 @@ fn a_death_beside_two_that_lock() {
 
 #[test]
 fn a_mutex_is_one_threads_and_wakes_whoever_waits() {
-    check(a_death_beside_two_that_lock);
+    check("mutex", a_death_beside_two_that_lock);
 }
 
 fn use_both(lock: &RwLock<()>, turns: &Turns, reads: bool) {
@@ -92,5 +92,8 @@ fn a_death_beside_a_reader_and_a_writer() {
 
 #[test]
 fn a_lock_for_readers_and_writers_lets_nobody_beside_a_writer_and_wakes_whoever_waits() {
-    check(a_death_beside_a_reader_and_a_writer);
+    check(
+        "lock for readers and writers",
+        a_death_beside_a_reader_and_a_writer,
+    );
 }

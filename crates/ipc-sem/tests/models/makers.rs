@@ -68,5 +68,5 @@ fn two_makers_and_one_that_opens() {
 
 #[test]
 fn of_racing_makers_one_makes_it_and_a_dead_ones_is_made_again() {
-    check(two_makers_and_one_that_opens);
+    check("making an object", two_makers_and_one_that_opens);
 }

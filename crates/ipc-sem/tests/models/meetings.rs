@@ -1,6 +1,7 @@
 //! Barrier, event, condition and once: whoever waits goes on or is told, whoever dies wherever.
 
 use crate::doomed::dies_after;
+use crate::kernel;
 use crate::schedules::{below, check, region};
 use crate::turns::Turns;
 use crate::{Barrier, Condvar, ErrorKind, Event, Mutex, Once, Options};
@@ -51,18 +52,21 @@ fn a_meeting_of_three() {
 
 #[test]
 fn a_barrier_ends_every_wait() {
-    check(a_meeting_of_three);
+    check("barrier", a_meeting_of_three);
 }
 
 /// Two await what a third, which may die, notifies: they see it or are told of the death.
 fn an_event_of_one_that_may_die() {
     let event = Arc::new(Event::create_trusted(region(), 0).expect("fresh"));
-    let (announced, steps) = (Arc::new(AtomicU32::new(0)), below(40));
+    let (go, steps) = (Arc::new(AtomicU32::new(0)), below(40));
+    let late = below(2) == 0;
     let notifier = {
-        let (event, announced) = (Arc::clone(&event), Arc::clone(&announced));
+        let (event, go) = (Arc::clone(&event), Arc::clone(&go));
         shuttle::thread::spawn(move || {
             event.announce().expect("a seat");
-            announced.store(1, SeqCst);
+            while late && go.load(SeqCst) == 0 {
+                shuttle::thread::yield_now();
+            }
             dies_after(steps, || event.notify().expect("a seat"))
         })
     };
@@ -76,7 +80,11 @@ fn an_event_of_one_that_may_die() {
         })
     };
     let waiters = [wait(), wait()];
-    if notifier.join().expect("no thread fails") {
+    while late && kernel::asleep() < 2 {
+        shuttle::thread::yield_now();
+    }
+    go.store(1, SeqCst);
+    if notifier.join().expect("no thread fails") && !late {
         // Who began to wait after the death waits for one that comes.
         event.notify().expect("a seat");
     }
@@ -87,7 +95,7 @@ fn an_event_of_one_that_may_die() {
 
 #[test]
 fn an_event_ends_every_wait() {
-    check(an_event_of_one_that_may_die);
+    check("event", an_event_of_one_that_may_die);
 }
 
 /// Each of two takes one notification, although a third that waits is killed.
@@ -117,7 +125,7 @@ fn notifications_taken_one_by_one() {
 
 #[test]
 fn a_notification_that_one_takes_reaches_one_that_lives() {
-    check(notifications_taken_one_by_one);
+    check("event that one takes", notifications_taken_one_by_one);
 }
 
 /// One waits for a token that another puts down, and a third that waits too is killed.
@@ -169,7 +177,7 @@ fn a_condition_beside_a_death() {
 
 #[test]
 fn a_condition_loses_no_notification_to_a_death() {
-    check(a_condition_beside_a_death);
+    check("condition", a_condition_beside_a_death);
 }
 
 /// Of three that want the work done, one at a time does it, and when all are over it is done.
@@ -191,5 +199,5 @@ fn work_that_one_dies_over() {
 
 #[test]
 fn work_is_done_once_by_one_that_lives() {
-    check(work_that_one_dies_over);
+    check("once", work_that_one_dies_over);
 }

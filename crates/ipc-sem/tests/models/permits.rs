@@ -91,7 +91,7 @@ fn a_kill_of_any_at_any_step() {
 
 #[test]
 fn permits_are_conserved() {
-    check(a_kill_of_any_at_any_step);
+    check("ledger of permits", a_kill_of_any_at_any_step);
 }
 
 /// One that is killed between two that wait for the one permit: both get it in the end.
@@ -121,5 +121,5 @@ fn a_death_beside_two_that_acquire() {
 
 #[test]
 fn a_permit_returns_and_wakes_whoever_waits() {
-    check(a_death_beside_two_that_acquire);
+    check("semaphore", a_death_beside_two_that_acquire);
 }

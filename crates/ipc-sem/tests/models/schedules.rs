@@ -10,13 +10,16 @@ pub(crate) fn count() -> usize {
 }
 
 /// Runs the model under random schedules, and under such of few switches (PCT, depth 3).
-pub(crate) fn check(model: impl Fn() + Send + Sync + Copy + 'static) {
+pub(crate) fn check(name: &str, model: impl Fn() + Send + Sync + Copy + 'static) {
     let model = move || {
         crate::kernel::boot();
         model();
     };
     shuttle::check_random(model, count());
     shuttle::check_pct(model, count(), 3);
+    let schedules = 2 * count();
+    let bound = 300.0 / schedules as f64;
+    println!("C2   {name:<52} {schedules:>9} schedules 0 failures  rate < {bound:.5} %");
 }
 
 /// What the sources want to stand in; the model's memory does not.

@@ -118,8 +118,9 @@ impl<'a> Robust<'a> {
     pub(crate) fn take(self, until: Until) -> Result<Taken> {
         kernel::pending(Some(self.0));
         let taken = self.take_pending(until);
-        if taken.is_ok() {
+        if let Ok(taken) = &taken {
             kernel::hold(self.0);
+            kernel::unsettled(self.0, *taken == Taken::OwnerDied);
         }
         kernel::pending(None);
         taken
@@ -162,7 +163,9 @@ impl<'a> Robust<'a> {
     }
 
     pub(crate) fn mark_consistent(self) {
-        step();
+        if step() {
+            kernel::unsettled(self.0, false);
+        }
     }
 
     pub(crate) fn release(self) {
