@@ -4,6 +4,8 @@
 mod alive;
 #[path = "crash/deaths.rs"]
 mod deaths;
+#[path = "crash/disturbed.rs"]
+mod disturbed;
 #[path = "crash/judge.rs"]
 mod judge;
 #[path = "crash/labels.rs"]
@@ -50,7 +52,7 @@ fn main() -> ExitCode {
         ("zombies", deaths::of_holders_that_nobody_reaps),
         ("stopped", alive::a_stopped_owner_keeps_its_lock),
         ("used number", alive::a_used_number_is_another_owner),
-        ("wake-ups", alive::no_wake_up_is_lost),
-        ("storm", alive::a_storm_of_signals_changes_nothing),
+        ("wake-ups", disturbed::no_wake_up_is_lost),
+        ("storm", disturbed::a_storm_of_signals_changes_nothing),
     ])
 }

@@ -25,6 +25,7 @@ mod one_processor;
 mod single_step;
 mod steps;
 mod tally;
+mod turns;
 
 pub use self::{
     call_step::kill_at_call,
@@ -35,4 +36,5 @@ pub use self::{
     single_step::single_step,
     steps::Steps,
     tally::Tally,
+    turns::{calm_and_stormy, ping_pong},
 };

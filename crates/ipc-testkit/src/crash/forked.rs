@@ -68,6 +68,17 @@ impl Forked {
         {}
     }
 
+    /// Whether it is dead, without reaping it.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT | WaitPidFlag::WNOHANG;
+        let state = nix::sys::wait::waitid(nix::sys::wait::Id::Pid(self.pid), flags);
+        !matches!(
+            state,
+            Ok(WaitStatus::StillAlive) | Err(nix::errno::Errno::EINTR)
+        )
+    }
+
     /// Kills it and reaps it.
     pub fn kill(mut self) {
         self.end();
