@@ -118,13 +118,11 @@ pub(crate) fn a_storm_of_signals_changes_nothing(lab: &mut Lab) {
         let scene = || scene::set(kind);
         calm_and_stormy(&mut tally, time, scene, |region, _| {
             let mutex = mutex(region);
-            add_up(region, |round| {
-                Ok(match round % 3 {
-                    0 => mutex.lock(),
-                    1 if kind == Kind::Mutex => mutex.lock_timeout(LIMIT),
-                    2 if kind == Kind::Mutex => mutex.lock_deadline(Instant::now() + LIMIT),
-                    _ => mutex.lock(),
-                }?)
+            add_up(region, |round| match round % 3 {
+                0 => mutex.lock(),
+                1 if kind == Kind::Mutex => mutex.lock_timeout(LIMIT),
+                2 if kind == Kind::Mutex => mutex.lock_deadline(Instant::now() + LIMIT),
+                _ => mutex.lock(),
             })
         });
         lab.enter(tally);

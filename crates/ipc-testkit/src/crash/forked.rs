@@ -79,6 +79,13 @@ impl Forked {
         )
     }
 
+    /// Whether it sleeps in the kernel at this moment.
+    #[must_use]
+    pub fn is_asleep(&self) -> bool {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.id()));
+        stat.is_ok_and(|stat| stat.contains(") S "))
+    }
+
     /// Kills it and reaps it.
     pub fn kill(mut self) {
         self.end();

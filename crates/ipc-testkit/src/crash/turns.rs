@@ -5,14 +5,14 @@ use crate::{Storm, shared_words};
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::{Duration, Instant};
 
-/// A wake-up that takes longer counts as lost.
+/// Two that both sleep for longer have lost a wake-up. On a slow host one of them runs.
 const STALL: Duration = Duration::from_secs(1);
 /// How long the players of one comparison have. A hang is a failure, a slow host is none.
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// C5: `pairs` of processes, which take turns until there were `rounds` in all. In `turn` the
 /// player of a pair, the first or the second, does its half of a round: it wakes the other, and
-/// is woken by it. Fails where a pair stands still for a second.
+/// is woken by it. Fails where both of a pair sleep and nothing has happened for a second.
 ///
 /// With as many pairs as processors a wake-up meets running threads and sleeping ones, and costs
 /// no processor's own awakening.
@@ -39,7 +39,11 @@ pub fn ping_pong(tally: &mut Tally, rounds: u64, pairs: usize, turn: impl Fn(usi
             if now != *count {
                 tally.time(since.elapsed());
                 (*count, *since) = (now, Instant::now());
-            } else if *count < each && since.elapsed() > STALL {
+                continue;
+            }
+            let both = &players[2 * pair..2 * pair + 2];
+            let stands = *count < each && since.elapsed() > STALL;
+            if stands && (both.iter().all(Forked::is_asleep) || since.elapsed() > LIMIT) {
                 tally.trial(Err(format!("pair {pair} hangs in round {now} of {each}")));
                 return;
             }
