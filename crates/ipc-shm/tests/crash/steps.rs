@@ -241,6 +241,7 @@ fn one_death(
         }
         Err(reason) => {
             tally.skip(reason);
+            object.clear();
             None
         }
     }
