@@ -27,10 +27,14 @@ pub(crate) struct Args {
     words: Vec<String>,
 }
 
+/// How much is asked for.
 #[derive(Clone, Copy, ValueEnum)]
-enum Tier {
+pub(crate) enum Tier {
+    /// With each change.
     Push,
+    /// By night.
     Nightly,
+    /// Before a release.
     Weekly,
 }
 

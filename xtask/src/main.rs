@@ -7,6 +7,7 @@ mod ci;
 mod crash;
 mod deny;
 mod docs;
+mod models;
 mod release;
 mod scratch;
 mod supervise;
@@ -45,6 +46,7 @@ enum Command {
     /// Builds the documentation with warnings as errors and checks the links of every Markdown
     /// file.
     Docs,
+    Models(models::Args),
     Release(release::Args),
     Test(test::Args),
     /// Checks the rules of the house: floors, anatomy, unsafe, headers, length, changelogs, words,
@@ -76,6 +78,7 @@ fn run(command: Command) -> Outcome {
         Command::Ci(args) => ci::run(&args),
         Command::Crash(args) => crash::run(&args),
         Command::Deny => deny::run(),
+        Command::Models(args) => models::run(&args),
         Command::Docs => docs::run(),
         Command::Release(args) => release::run(&args),
         Command::Test(args) => test::run(&args),
