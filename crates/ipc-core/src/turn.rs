@@ -10,8 +10,17 @@ const WANTED: u32 = 2;
 
 /// Takes turns at something that may block inside, which a `Mutex` cannot offer with a deadline.
 /// Uncontended it costs two atomic operations.
+///
+/// ```
+/// use ipc_core::{Turn, Until};
+/// let turn = Turn::default();
+/// let held = turn.take(Until::Now).expect("nobody has it");
+/// assert!(turn.take(Until::Now).is_none());
+/// drop(held);
+/// assert!(turn.take(Until::Forever).is_some());
+/// ```
 #[derive(Debug, Default)]
-pub(crate) struct Turn {
+pub struct Turn {
     state: AtomicU32,
     queue: Mutex<()>,
     freed: Condvar,
@@ -19,12 +28,13 @@ pub(crate) struct Turn {
 
 /// The turn is held until this is dropped.
 #[derive(Debug)]
-pub(crate) struct Held<'a>(&'a Turn);
+#[must_use]
+pub struct Held<'a>(&'a Turn);
 
 impl Turn {
     /// Takes the turn, or `None` when `until` is over.
     #[inline]
-    pub(crate) fn take(&self, until: Until) -> Option<Held<'_>> {
+    pub fn take(&self, until: Until) -> Option<Held<'_>> {
         if self.exchange(FREE, HELD) {
             return Some(Held(self));
         }
