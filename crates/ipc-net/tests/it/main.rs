@@ -1,0 +1,1 @@
+//! The tests of ipc-net, one file per question.
