@@ -17,7 +17,7 @@ pub trait Channel {
     /// Whether the end of one side shows at the other.
     const ENDS: bool;
     /// Whether the sender's own host knows that the receiver is gone, so that the next send says
-    /// so; over a network a later one does.
+    /// so; over a network a later one does, and room shows late as well.
     const ENDS_AT_ONCE: bool;
     /// Whether one send is one receive.
     const MESSAGES: bool;
