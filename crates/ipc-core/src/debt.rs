@@ -86,7 +86,7 @@ impl Debt {
     ///
     /// # Errors
     /// `WouldBlock` and `TimedOut` while something is still owed.
-    pub fn flush(&self, sink: &impl ByteSink, until: Until) -> Result<()> {
+    pub fn flush(&self, sink: &(impl ByteSink + ?Sized), until: Until) -> Result<()> {
         if !self.owes() {
             return Ok(());
         }
@@ -161,7 +161,7 @@ impl Debt {
 
     /// Pays from a copy of nothing: the tail is taken out while it is written, so that the lock
     /// is never held across a wait; the turn keeps every other writer away meanwhile.
-    fn pay(&self, turn: &Held<'_>, sink: &impl ByteSink, until: Until) -> Result<()> {
+    fn pay(&self, turn: &Held<'_>, sink: &(impl ByteSink + ?Sized), until: Until) -> Result<()> {
         let _: &Held<'_> = turn;
         loop {
             let mut taken = std::mem::take(&mut *self.tail());
@@ -198,7 +198,7 @@ impl Debt {
 }
 
 impl Tail {
-    fn write(&mut self, sink: &impl ByteSink, until: Until) -> Result<()> {
+    fn write(&mut self, sink: &(impl ByteSink + ?Sized), until: Until) -> Result<()> {
         while let Some(unpaid) = self
             .bytes
             .get(self.paid..)

@@ -125,7 +125,7 @@ impl<T: ByteSink> Framed<T> {
     }
 
     fn flush_until(&self, until: Until) -> Result<()> {
-        self.inner.debt().flush(&self.inner, until)
+        self.inner.pay_until(until)
     }
 }
 

@@ -87,9 +87,8 @@ impl Session {
         }
     }
 
-    /// Ends the use of this session; what was received and not handed out is gone.
+    /// Ends the use of this session, but for what was opened before.
     pub(crate) fn fail(&mut self, error: Error) -> Error {
-        self.plain = 0;
         self.failure = Some((error.kind(), error.to_string()));
         error
     }
@@ -104,7 +103,7 @@ impl Session {
 
     /// Whether opening would give something without more sealed bytes.
     pub(crate) fn holds_more(&self, sealed: &Sealed) -> bool {
-        self.failure.is_none() && (self.plain > 0 || !sealed.is_empty())
+        self.failure.is_some() || self.plain > 0 || !sealed.is_empty()
     }
 
     /// Seals of `head` and `body` what one step takes; returns how many bytes.
@@ -133,8 +132,8 @@ impl Session {
 
     /// Hands out plain bytes, opening what is in `sealed` as far as needed.
     pub(crate) fn open(&mut self, buffer: &mut [u8], sealed: &mut Sealed) -> Result<Opened> {
-        self.check("recv")?;
         loop {
+            // What came whole before a failure was sealed by the peer, and is handed out first.
             match self.connection.reader().read(buffer) {
                 Ok(0) => return Ok(Opened::End),
                 Ok(length) => {
@@ -144,8 +143,12 @@ impl Session {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(_) => return Err(self.fail(cut_off())),
             }
-            if !self.feed("recv", sealed)? {
-                return Ok(Opened::Nothing);
+            self.check("recv")?;
+            match self.feed("recv", sealed) {
+                Ok(true) => {}
+                Ok(false) => return Ok(Opened::Nothing),
+                // Kept for the next turn of this loop, or the next receive.
+                Err(_) => self.plain = 0,
             }
         }
     }

@@ -180,7 +180,7 @@ impl<T: Duplex> Stream<T> {
         // The last of our own handshake goes out even if nothing is sent for a long time.
         match until {
             Until::Now => Ok(()),
-            _ => in_time(self.inner.debt().flush(&self.inner, limit)),
+            _ => in_time(self.inner.pay_until(limit)),
         }
     }
 
@@ -222,8 +222,7 @@ impl<T: Duplex> Stream<T> {
     }
 
     fn flush_until(&self, until: Until) -> Result<()> {
-        self.debt.flush(self, until)?;
-        self.inner.debt().flush(&self.inner, until)
+        self.pay_until(until)
     }
 
     #[inline]
@@ -333,17 +332,17 @@ impl<T: Duplex> ByteSink for Stream<T> {
         }
         loop {
             // What is sealed is accepted, so nothing is sealed while there is no room at all.
-            self.inner.debt().flush(&self.inner, until)?;
+            self.inner.pay_until(until)?;
             let mut session = self.session();
             session.check("send")?;
-            if self.inner.debt().owes() {
+            if self.inner.owes() {
                 continue; // Another thread was faster.
             }
             let taken = session.seal(head, body)?;
             self.push_out(&mut session)?;
             drop(session);
-            if until != Until::Now && self.inner.debt().owes() {
-                in_time(self.inner.debt().flush(&self.inner, until))?;
+            if until != Until::Now && self.inner.owes() {
+                in_time(self.inner.pay_until(until))?;
             }
             return Ok(taken);
         }
@@ -352,6 +351,11 @@ impl<T: Duplex> ByteSink for Stream<T> {
     #[inline]
     fn debt(&self) -> &Debt {
         &self.debt
+    }
+
+    fn pay_until(&self, until: Until) -> Result<()> {
+        self.debt.flush(self, until)?;
+        self.inner.pay_until(until)
     }
 }
 
@@ -369,7 +373,7 @@ impl<T: Duplex> Pollable for Stream<T> {
         if interests.contains(&Interest::Read) && self.has_buffered() {
             return Ok(());
         }
-        if self.inner.debt().owes() {
+        if self.inner.owes() {
             // A receive pays what is sealed and owed, and the answer may wait for that.
             return self
                 .inner
@@ -384,7 +388,7 @@ impl<T: Duplex> Pollable for Stream<T> {
         self.buffered.load(Ordering::Relaxed)
     }
     fn owes(&self) -> bool {
-        self.debt.owes() || self.inner.debt().owes()
+        self.debt.owes() || self.inner.owes()
     }
 }
 

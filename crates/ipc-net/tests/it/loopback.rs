@@ -1,6 +1,6 @@
 //! What this host's loopback interface has.
 
-use std::net::{Ipv6Addr, TcpListener};
+use std::net::{Ipv6Addr, TcpListener, UdpSocket};
 use std::time::Duration;
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -30,6 +30,11 @@ pub(crate) fn own_network() -> Result<(), String> {
         if !ip.success() {
             return Err(format!("`ip {arguments}` fails"));
         }
+    }
+    // The kernel makes the way to an IPv6 address a moment after the address.
+    let there = |address| UdpSocket::bind("[::]:0").and_then(|socket| socket.connect(address));
+    while there("[2001:db8::1]:9").is_err() {
+        std::thread::yield_now();
     }
     Ok(())
 }
