@@ -95,20 +95,17 @@ impl<T: Duplex> Stream<T> {
         flush / try_flush / flush_timeout / flush_deadline = flush_until() -> ()
     }
 
-    /// Says that nothing more will be sent: the peer receives to the end, and its answer can
-    /// still come. The stream below stays open.
-    ///
-    /// # Errors
-    /// [`Closed`](ErrorKind::Closed) where it is ended already; [`WouldBlock`](ErrorKind::WouldBlock)
-    /// while something is owed: [`flush`](Stream::flush) first.
-    pub fn close_write(&self) -> Result<()> {
-        self.flush_until(Until::Now)?;
-        if self.ended.swap(true, Ordering::Relaxed) {
-            return Err(Error::new("close", ErrorKind::Closed));
-        }
-        let mut session = self.session();
-        session.seal_end();
-        self.push_out(&mut session)
+    four_forms! {
+        /// Writes what is owed and says that nothing more will be sent: the peer receives to the
+        /// end, and its answer can still come. The stream below stays open.
+        ///
+        /// The word itself has a few bytes: where they do not fit in time they are owed, and
+        /// that is a success.
+        ///
+        /// # Errors
+        /// [`Closed`](ErrorKind::Closed) where it is ended already.
+        close_write / try_close_write / close_write_timeout / close_write_deadline
+            = close_write_until() -> ()
     }
 
     /// Whom the peer has proven to be; `None` before the handshake is done, and for a client of
@@ -139,6 +136,19 @@ impl<T: Duplex> Stream<T> {
             return Ok(());
         }
         self.shake_hands(until)
+    }
+
+    fn close_write_until(&self, until: Until) -> Result<()> {
+        self.handshake_until(until)?;
+        self.flush_until(until)?;
+        if self.ended.swap(true, Ordering::Relaxed) {
+            return Err(Error::new("close", ErrorKind::Closed));
+        }
+        let mut session = self.session();
+        session.seal_end();
+        self.push_out(&mut session)?;
+        drop(session);
+        in_time(self.inner.pay_until(until))
     }
 
     #[inline]
@@ -292,8 +302,9 @@ impl<T: Duplex> ByteSink for Stream<T> {
 }
 
 impl<T: Duplex> HalfClose for Stream<T> {
+    /// The try form: it waits for nothing.
     fn close_write(&self) -> Result<()> {
-        self.close_write()
+        self.close_write_until(Until::Now)
     }
 }
 
@@ -377,8 +388,8 @@ impl<T: Duplex> Drop for Stream<T> {
     /// Writes what is owed, and says that it was all, as far as that fits without waiting. A
     /// process that is killed says nothing, and its peer sees that it was cut off.
     fn drop(&mut self) {
-        if self.established.load(Ordering::Acquire) && self.flush_until(Until::Now).is_ok() {
-            let _ = self.close_write();
+        if self.established.load(Ordering::Acquire) {
+            let _ = self.close_write_until(Until::Now);
         }
     }
 }

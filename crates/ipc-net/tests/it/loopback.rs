@@ -1,6 +1,6 @@
 //! What this host's loopback interface has.
 
-use std::net::{Ipv6Addr, TcpListener, UdpSocket};
+use std::net::{Ipv6Addr, TcpListener, TcpStream};
 use std::time::Duration;
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -31,9 +31,12 @@ pub(crate) fn own_network() -> Result<(), String> {
             return Err(format!("`ip {arguments}` fails"));
         }
     }
-    // The kernel makes the way to an IPv6 address a moment after the address.
-    let there = |address| UdpSocket::bind("[::]:0").and_then(|socket| socket.connect(address));
-    while there("[2001:db8::1]:9").is_err() {
+    // The kernel makes the way to an IPv6 address a moment after the address, and again.
+    let mut refusals = 0;
+    while refusals < 100 {
+        let nobody = TcpStream::connect("[2001:db8::1]:9").map_err(|error| error.kind());
+        let there = matches!(nobody, Err(std::io::ErrorKind::ConnectionRefused));
+        refusals = if there { refusals + 1 } else { 0 };
         std::thread::yield_now();
     }
     Ok(())
