@@ -110,7 +110,12 @@ fn locks_are_here() {
 #[test]
 fn what_the_chooser_names_is_here() {
     use ipc_facade::{event, net, pipe, sem, shm, uds};
-    let _ = (net::connect::<&str>, net::bind_datagram::<&str>);
+    let _ = || {
+        (
+            net::connect("localhost:1"),
+            net::bind_datagram("localhost:1"),
+        )
+    };
     let _ = (pipe::pair, pipe::Options::record, event::create);
     let _ = (uds::pair, uds::Options::watch_peer);
     let _ = (shm::anonymous, sem::Semaphore::create_trusted);
