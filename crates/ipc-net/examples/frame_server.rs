@@ -25,6 +25,7 @@ fn server() -> Outcome {
         message.reverse();
         frames.send(&message)?;
     }
+    drop(frames); // the client waits for our end
     if child.wait()?.success() {
         Ok(())
     } else {

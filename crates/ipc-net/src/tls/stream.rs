@@ -24,6 +24,7 @@ pub struct Stream<T: Duplex = crate::Stream> {
     inner: T,
     /// Held for moments only, never across a wait.
     session: Mutex<Session>,
+    shaking: Turn,
     receiving: Turn,
     sealed: Mutex<Sealed>,
     /// Plain bytes that were accepted and not sealed yet; sealed ones are owed by `inner`.
@@ -39,6 +40,7 @@ impl<T: Duplex> Stream<T> {
         Self {
             inner,
             session: Mutex::new(session),
+            shaking: Turn::default(),
             receiving: Turn::default(),
             sealed: Mutex::default(),
             debt: Debt::default(),

@@ -9,10 +9,14 @@ impl<T: Duplex> Stream<T> {
     #[cold]
     pub(super) fn shake_hands(&self, until: Until) -> Result<()> {
         let limit = self.sooner(until);
+        // A turn of its own: who receives after the handshake may hold the other for ever.
         let _turn = self
-            .receiving
+            .shaking
             .take(limit)
             .ok_or_else(|| self.late(until, limit))?;
+        if self.established.load(Ordering::Acquire) {
+            return Ok(()); // Another thread has made it meanwhile.
+        }
         let mut sealed = self.sealed();
         loop {
             {
@@ -44,6 +48,7 @@ impl<T: Duplex> Stream<T> {
         }
         self.note_buffered(&self.session(), &sealed);
         self.established.store(true, Ordering::Release);
+        drop(sealed); // Receivers need it now.
         // The last of our own handshake goes out even if nothing is sent for a long time.
         match until {
             Until::Now => Ok(()),

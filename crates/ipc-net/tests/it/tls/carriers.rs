@@ -61,6 +61,27 @@ fn over_a_unix_socket_identities_are_proven_just_as_well() {
 }
 
 #[test]
+fn threads_that_send_and_receive_from_the_start_share_one_handshake() {
+    let _watchdog = watchdog(PATIENCE);
+    let (server, client) = both_sides();
+    for _ in 0..100 {
+        let (left, right) = ipc_uds::pair().expect("a pair");
+        let client = client.begin("server.test", left).expect("a stream");
+        let server = server.begin(right).expect("a stream");
+        std::thread::scope(|scope| {
+            for end in [&client, &server] {
+                scope.spawn(move || assert_eq!(end.recv(&mut [0; 16]).expect("recv"), 5));
+                scope.spawn(move || end.handshake().expect("shared"));
+            }
+            // Whoever made the handshake now waits in its receive, and holds up no sender.
+            for end in [&client, &server] {
+                scope.spawn(move || end.send(b"hello").expect("send"));
+            }
+        });
+    }
+}
+
+#[test]
 fn tls_inside_tls_is_a_byte_stream_like_any_other() {
     let _watchdog = watchdog(PATIENCE);
     let (client, server) = pair().expect("a pair");
