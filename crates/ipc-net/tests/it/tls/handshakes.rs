@@ -1,9 +1,9 @@
 //! Handshakes that are old, half, slow, or come twice.
 
 use super::authority::{Authority, both_sides, meet, side};
-use crate::loopback::{PATIENCE, SHORT};
+use crate::loopback::{PATIENCE, SHORT, own_network};
 use ipc_net::{ErrorKind, Stream, tls};
-use ipc_testkit::watchdog;
+use ipc_testkit::{isolated, skip, watchdog};
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 use rustls::{ClientConfig, ClientConnection, ConnectionTrafficSecrets, RootCertStore};
@@ -254,6 +254,43 @@ fn what_is_no_tls_at_all_is_corrupt() {
         let error = stream.handshake().expect_err("no TLS");
         assert_eq!(error.kind(), ErrorKind::Corrupt, "{bytes:?}: {error}");
     }
+}
+
+#[test]
+fn tls_leaves_the_host_without_the_insecure_option_and_plain_text_does_not_get_in() {
+    if !rustix::process::geteuid().is_root() {
+        skip!("needs root to make a network of its own");
+    }
+    isolated!({
+        let _watchdog = watchdog(PATIENCE);
+        if let Err(cause) = own_network() {
+            skip!("{cause}");
+        }
+        let root = Authority::new("root");
+        let options = side(&root.named("server.test"), &root);
+        let listener = options.bind("192.0.2.1:0").expect("bind");
+        let address = listener.address().expect("bound");
+        let denied = ipc_net::connect(address).expect_err("plain text");
+        assert_eq!(denied.kind(), ErrorKind::Denied);
+        let client = options.client().expect("a client");
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let stream = client.connect("server.test", address).expect("verified");
+                stream.send(b"sealed").expect("send");
+            });
+            let stream = listener.accept().expect("accept");
+            assert_eq!(stream.recv(&mut [0; 16]).expect("received"), 6);
+        });
+        // Somebody who insists on plain text is not understood.
+        let plain = ipc_net::Options::new()
+            .insecure_plain_text(true)
+            .connect(address)
+            .expect("connect");
+        plain.send(b"hello in the clear").expect("send");
+        let stream = listener.accept().expect("accept");
+        let error = stream.recv(&mut [0; 16]).expect_err("no TLS");
+        assert_eq!(error.kind(), ErrorKind::Corrupt);
+    });
 }
 
 #[test]
