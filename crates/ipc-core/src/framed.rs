@@ -131,7 +131,7 @@ impl<T: ByteSink> Framed<T> {
     }
 
     fn flush_until(&self, until: Until) -> Result<()> {
-        self.inner.debt().flush(&self.inner, until)
+        self.inner.pay_until(until)
     }
 }
 

@@ -24,5 +24,6 @@ pub use crate::{
     mode::Mode,
     name::Name,
     pollable::{Interest, Pollable},
+    turn::{Held, Turn},
     until::Until,
 };

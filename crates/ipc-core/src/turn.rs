@@ -5,16 +5,25 @@ use parking_lot::{Mutex, MutexGuard};
 
 /// What several threads take turns at, one of which may block inside for long: so the others wait
 /// as their own forms say. Uncontended it costs two atomic operations.
+///
+/// ```
+/// use ipc_core::{Turn, Until};
+/// let turn: Turn = Turn::default();
+/// let held = turn.take(Until::Now).expect("nobody has it");
+/// assert!(turn.take(Until::Now).is_none());
+/// drop(held);
+/// assert!(turn.take(Until::Forever).is_some());
+/// ```
 #[derive(Debug, Default)]
-pub(crate) struct Turn<T>(Mutex<T>);
+pub struct Turn<T = ()>(Mutex<T>);
 
 /// The turn is held until this is dropped.
-pub(crate) type Held<'a, T> = MutexGuard<'a, T>;
+pub type Held<'a, T = ()> = MutexGuard<'a, T>;
 
 impl<T> Turn<T> {
     /// Takes the turn, or `None` when `until` is over.
     #[inline]
-    pub(crate) fn take(&self, until: Until) -> Option<Held<'_, T>> {
+    pub fn take(&self, until: Until) -> Option<Held<'_, T>> {
         self.0.try_lock().or_else(|| self.take_contended(until))
     }
 

@@ -5,12 +5,14 @@
 pub use ipc_async::Async;
 pub use ipc_core::{
     ByteSink, ByteSource, Credentials, Debt, Duplex, Error, ErrorKind, Flush, Framed, HalfClose,
-    Interest, Mode, Name, Pollable, Result, TryAccept, TryRecv, TrySend, Until,
+    Interest, Mode, Name, Pollable, Result, TryAccept, TryRecv, TrySend, Turn, Until,
 };
 #[cfg(feature = "event")]
 pub use ipc_event as event;
 #[cfg(feature = "mq")]
 pub use ipc_mq as mq;
+#[cfg(feature = "net")]
+pub use ipc_net as net;
 #[cfg(feature = "pipe")]
 pub use ipc_pipe as pipe;
 #[cfg(feature = "sem")]

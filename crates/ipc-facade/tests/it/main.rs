@@ -69,6 +69,23 @@ fn queues_are_here() {
     assert_eq!(queue.recv(&mut [0; 8]).expect("it is there"), 1);
 }
 
+#[cfg(feature = "net")]
+#[test]
+fn network_sockets_are_here() {
+    let (left, right) = ipc_facade::net::pair().expect("sockets");
+    left.send(b"x").expect("send");
+    assert_eq!(right.recv(&mut [0; 4]).expect("it is there"), 1);
+}
+
+#[cfg(feature = "tls")]
+#[test]
+fn tls_is_here() {
+    let error = ipc_facade::net::tls::Options::new()
+        .client()
+        .expect_err("it trusts nobody");
+    assert_eq!(error.kind(), ipc_facade::ErrorKind::InvalidInput);
+}
+
 #[cfg(feature = "event")]
 #[test]
 fn events_are_here() {
@@ -103,7 +120,13 @@ fn locks_are_here() {
 #[cfg(feature = "default")]
 #[test]
 fn what_the_chooser_names_is_here() {
-    use ipc_facade::{event, pipe, sem, shm, uds};
+    use ipc_facade::{event, net, pipe, sem, shm, uds};
+    let _ = || {
+        (
+            net::connect("localhost:1"),
+            net::bind_datagram("localhost:1"),
+        )
+    };
     let _ = (pipe::pair, pipe::Options::record, event::create);
     let _ = (uds::pair, uds::Options::watch_peer);
     let _ = (shm::anonymous, sem::Semaphore::create_trusted);
