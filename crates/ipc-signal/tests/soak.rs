@@ -1,1 +1,3 @@
+//! The soak of ipc-signal.
+
 fn main() {}

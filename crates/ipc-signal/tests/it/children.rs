@@ -144,20 +144,29 @@ fn a_program_that_is_not_there_is_not_found() {
 }
 
 #[test]
-fn an_end_can_be_awaited_and_leaves_nothing() {
+fn an_end_can_be_awaited() {
+    let _watchdog = watchdog(PATIENCE);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    runtime.expect("a runtime").block_on(async {
+        let child = Async::new(patient()).expect("in a runtime");
+        let waited = tokio::time::timeout(SHORT, child.wait()).await;
+        assert!(waited.is_err(), "it runs");
+        Target::pidfd(child.get_ref())
+            .notify(Signal::TERM)
+            .expect("our child");
+        let status = child.wait().await.expect("its end");
+        assert_eq!(status.signal(), Some(libc::SIGTERM));
+    });
+}
+
+#[test]
+fn a_child_that_was_waited_for_leaves_nothing() {
     isolated!({
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build();
-        runtime.expect("a runtime").block_on(async {
-            let child = Async::new(patient()).expect("in a runtime");
-            let waited = tokio::time::timeout(SHORT, child.wait()).await;
-            assert!(waited.is_err(), "it runs");
-            Target::pidfd(child.get_ref())
-                .notify(Signal::TERM)
-                .expect("our child");
-            let status = child.wait().await.expect("its end");
-            assert_eq!(status.signal(), Some(libc::SIGTERM));
-        });
+        for _ in 0..10 {
+            let child = shell("exit 1");
+            assert_eq!(child.wait().expect("its end").code(), Some(1));
+        }
     });
 }

@@ -71,31 +71,6 @@ fn the_first_signal_is_an_event_and_the_second_ends_the_process() {
     }
 }
 
-#[test]
-fn a_shell_reports_the_second_signal_as_128_and_its_number() {
-    let _watchdog = watchdog(PATIENCE);
-    let (child, told) = start("server");
-    let (id, signal) = (child.id(), Signal::TERM.number());
-    // The shell cannot wait for a child of ours, so it signals itself as the server was.
-    Target::process(id)
-        .expect("a number")
-        .notify(Signal::TERM)
-        .expect("our child");
-    assert_eq!(hear(&told), Some(signal as u8));
-    ended_by(child, Signal::TERM);
-    let status = std::process::Command::new("sh")
-        .args([
-            "-c",
-            &format!("(kill -{signal} $(sh -c 'echo $PPID')); echo $?"),
-        ])
-        .output()
-        .expect("a shell");
-    assert_eq!(
-        String::from_utf8_lossy(&status.stdout).trim(),
-        (128 + signal).to_string()
-    );
-}
-
 pub(crate) fn wait_in_many_threads(mut stage: Stage) {
     let tell = stage.descriptor();
     let shutdown = ipc_signal::shutdown().expect("all block");
