@@ -21,6 +21,7 @@ pub struct Tally {
     pub examples: Vec<String>,
     /// Why it could not run here.
     pub skipped: Option<String>,
+    note: Option<String>,
     times: Vec<Duration>,
 }
 
@@ -45,6 +46,17 @@ impl Tally {
                     .push(format!("trial {}: {failure}", self.trials));
             }
         }
+    }
+
+    /// A failure that is no trial's own: a leak, seen at the end.
+    pub fn fail(&mut self, failure: String) {
+        self.failures += 1;
+        self.examples.push(failure);
+    }
+
+    /// What the table says besides.
+    pub fn note(&mut self, note: impl Into<String>) {
+        self.note = Some(note.into());
     }
 
     /// One time, of which the table shows percentiles.
@@ -95,6 +107,9 @@ impl fmt::Display for Tally {
         if let (Some(p50), Some(p99)) = (self.percentile(0.5), self.percentile(0.99)) {
             let max = self.percentile(1.0).unwrap_or_default();
             write!(f, "  p50 {p50:.0?} p99 {p99:.0?} max {max:.0?}")?;
+        }
+        if let Some(note) = &self.note {
+            write!(f, "  {note}")?;
         }
         for example in &self.examples {
             write!(f, "\n       {example}")?;
