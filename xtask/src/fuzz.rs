@@ -161,71 +161,120 @@ fn cargo(scratch: &Path) -> Command {
     cargo
 }
 
+/// What the runs of one target add up to.
+#[derive(Default)]
+struct Sums {
+    inputs: u64,
+    edges: Option<String>,
+    took: Duration,
+    /// Inputs that took too long once, and not when they were repeated alone.
+    stalls: u32,
+    failure: Option<String>,
+}
+
 /// Runs one target, prints its line, and says whether it held.
 fn fuzz(target: &str, built: &Built, scratch: &Path, args: &Args) -> Outcome<bool> {
     let (found, artifacts) = (scratch.join("corpus").join(target), scratch.join("found"));
     fs::create_dir_all(&found)?;
     fs::create_dir_all(&artifacts)?;
-    let mut command = program(built, target);
-    command
-        .args(LIMITS)
-        .arg(format!("-max_total_time={}", args.seconds))
-        .arg(format!("-seed={}", args.seed))
-        .arg(format!(
-            "-artifact_prefix={}/{target}-",
-            artifacts.display()
-        ))
-        .arg("-print_final_stats=1")
-        .args(args.runs.map(|runs| format!("-runs={runs}")))
-        // The first one is where libFuzzer writes.
-        .arg(&found)
-        .arg(root().join("fuzz/corpus").join(target));
     let log = scratch.join(format!("{target}.log"));
-    let ended = supervise::run(
-        &mut command,
-        &log,
-        Duration::from_secs(args.seconds) + GRACE,
-    )?;
-    println!("{}", line(target, &ended));
-    if ended.succeeded {
-        return Ok(true);
+    let mut sums = Sums::default();
+    loop {
+        let left = args.seconds.saturating_sub(sums.took.as_secs()).max(1);
+        let mut command = program(built, target);
+        command
+            .args(LIMITS)
+            .arg(format!("-max_total_time={left}"))
+            .arg(format!("-seed={}", args.seed.saturating_add(sums.stalls)))
+            .arg(format!(
+                "-artifact_prefix={}/{target}-",
+                artifacts.display()
+            ))
+            .arg("-print_final_stats=1")
+            .args(args.runs.map(|runs| format!("-runs={runs}")))
+            // The first one is where libFuzzer writes.
+            .arg(&found)
+            .arg(root().join("fuzz/corpus").join(target));
+        let ended = supervise::run(&mut command, &log, Duration::from_secs(left) + GRACE)?;
+        sums.add(&ended);
+        if ended.succeeded {
+            break;
+        }
+        let written = (ended.output.lines().rev())
+            .find_map(|line| Some(line.split_once("written to ")?.1.trim().to_owned()));
+        match written {
+            Some(input) if input.contains("-timeout-") && holds(built, target, &input, &log)? => {
+                sums.stalls += 1;
+                if sums.took.as_secs() + 1 >= args.seconds {
+                    break;
+                }
+            }
+            Some(input) => {
+                let repeat = format!("cargo xtask fuzz --target {target} --input {input}");
+                sums.failure = Some(format!("repeat it: {repeat}"));
+                break;
+            }
+            None => {
+                sums.failure = Some(format!("{}; see {}", ended.how, log.display()));
+                break;
+            }
+        }
     }
-    let wrote = ended
-        .output
-        .lines()
-        .rev()
-        .find_map(|line| line.split_once("written to "));
-    match wrote {
-        Some((_, input)) => println!(
-            "       repeat it: cargo xtask fuzz --target {target} --input {}",
-            input.trim()
-        ),
-        None => println!("       {}; see {}", ended.how, log.display()),
-    }
-    Ok(false)
+    println!("{}", sums.line(target));
+    Ok(sums.failure.is_none() && sums.inputs > 0)
 }
 
-/// As the laboratories print theirs: claim, what, trials, failures, bound.
-fn line(target: &str, ended: &Ended) -> String {
-    let number = |text: &str| text.trim().parse::<u64>().ok();
-    let lines = || ended.output.lines().rev();
-    let trials = lines()
-        .find_map(|line| number(line.strip_prefix("stat::number_of_executed_units:")?))
-        .unwrap_or(0);
-    let edges = lines().find_map(|line| line.split_once(" cov: ")?.1.split(' ').next());
-    let bound = match (trials, ended.succeeded) {
-        (0, _) => "NOTHING RAN".to_owned(),
-        (_, false) => "FAILED".to_owned(),
-        (n, true) => format!("rate < {:.6} %", 100.0 * (3.0 / n as f64).min(1.0)),
-    };
-    let speed = trials as f64 / ended.took.as_secs_f64();
-    format!(
-        "F1   {target:<20} {trials:>11} inputs {:>2} failures  {bound}  {speed:.0}/s  {}",
-        u8::from(!ended.succeeded),
-        edges.map_or("no coverage seen".to_owned(), |edges| format!(
-            "{edges} edges"
-        )),
-    )
+/// Whether an input that took too long holds when it is repeated alone, three times, within the
+/// same limits: then it was the host that stalled.
+fn holds(built: &Built, target: &str, input: &str, log: &Path) -> Outcome<bool> {
+    for _ in 0..3 {
+        let mut command = program(built, target);
+        command.args(LIMITS).arg(input);
+        if !supervise::run(&mut command, log, GRACE)?.succeeded {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+impl Sums {
+    fn add(&mut self, ended: &Ended) {
+        let number = |text: &str| text.trim().parse::<u64>().ok();
+        let lines = || ended.output.lines().rev();
+        let inputs =
+            lines().find_map(|line| number(line.strip_prefix("stat::number_of_executed_units:")?));
+        self.inputs += inputs.unwrap_or(0);
+        self.took += ended.took;
+        let edges = lines().find_map(|line| line.split_once(" cov: ")?.1.split(' ').next());
+        self.edges = edges.map(str::to_owned).or(self.edges.take());
+    }
+
+    /// As the laboratories print theirs: claim, what, trials, failures, bound.
+    fn line(&self, target: &str) -> String {
+        let failures = u8::from(self.failure.is_some());
+        let mut line = format!(
+            "F1   {target:<20} {:>11} inputs {failures:>2} failures  ",
+            self.inputs
+        );
+        line += &match (self.inputs, failures) {
+            (0, _) => "NOTHING RAN".to_owned(),
+            (_, 1) => "FAILED".to_owned(),
+            (n, _) => format!("rate < {:.6} %", 100.0 * (3.0 / n as f64).min(1.0)),
+        };
+        let speed = self.inputs as f64 / self.took.as_secs_f64();
+        line += &format!("  {speed:.0}/s  ");
+        line += &match &self.edges {
+            Some(edges) => format!("{edges} edges"),
+            None => "no coverage seen".to_owned(),
+        };
+        if self.stalls > 0 {
+            line += &format!("  {} stalls of the host, not repeatable", self.stalls);
+        }
+        if let Some(failure) = &self.failure {
+            line += &format!("\n       {failure}");
+        }
+        line
+    }
 }
 
 fn replay(built: &Built, targets: &[String], input: &Path) -> Outcome {

@@ -33,6 +33,8 @@ pub const MESSAGE_BYTES: usize = 64;
 const SLACK_BYTES: u64 = 256 * 1024;
 /// What it may grow by in an hour beyond.
 const HOURLY_BYTES: u64 = 1024 * 1024;
+/// A page more makes megabytes an hour of a shorter run.
+const SLOPE_FROM: Duration = Duration::from_secs(30);
 /// A run that takes this long without an end hangs.
 const PATIENCE: Duration = Duration::from_secs(24 * 3600);
 
@@ -162,10 +164,13 @@ impl Meter {
             leaks.push(format!("{more_mappings} mappings"));
         }
         let after = Snapshot::take().descriptors();
+        let slope = match took < SLOPE_FROM {
+            true => "too short for a slope".to_owned(),
+            false => format!("{:.0} KiB/h", grown as f64 / 1024.0 / hours),
+        };
         tally.note(format!(
-            "{took:.0?}  rss +{} KiB ({:.0} KiB/h), descriptors {:+}",
+            "{took:.0?}  rss +{} KiB ({slope}), descriptors {:+}",
             grown / 1024,
-            grown as f64 / 1024.0 / hours.max(f64::MIN_POSITIVE),
             after as i64 - self.before.descriptors() as i64,
         ));
         if !leaks.is_empty() {
