@@ -107,7 +107,7 @@ fn weather_a_storm(stage: Stage) {
         while next < count / 2 {
             let delivery = signals.wait().expect("it comes");
             if let Some(value) = delivery.value() {
-                assert_eq!(value, next, "{}", format!("{delivery:?}"));
+                assert_eq!(value, next, "{delivery:?}");
                 next += 1;
             }
         }

@@ -68,7 +68,7 @@ pub(crate) fn receive_while_allocating(_stage: Stage) {
             let delivery = signals.wait().expect("it comes");
             match delivery.value() {
                 Some(value) => {
-                    assert_eq!(value, next, "{}", format!("{delivery:?}"));
+                    assert_eq!(value, next, "{delivery:?}");
                     next += 1;
                 }
                 None => flagged += 1,
