@@ -11,7 +11,9 @@
 //! fn stream(lab: &mut Lab) {
 //!     let count = lab.count(300_000, 100_000_000, 1_000_000_000);
 //!     let sender = Role::new("send").argument(count).spawn();
-//!     soak::receive(lab, "S2", "a stream", count, sender, |_buffer| todo!());
+//!     soak::receive(lab, "S2", "a stream", count, sender, |_buffer| {
+//!         Err::<usize, _>("… receives into the buffer …")
+//!     });
 //! }
 //! fn main() -> std::process::ExitCode {
 //!     soak::run(&[("send", send)], &[("stream", stream)])
