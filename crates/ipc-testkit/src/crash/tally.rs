@@ -96,6 +96,8 @@ impl fmt::Display for Tally {
             self.trials, self.failures
         )?;
         match self.bound() {
+            // Four decimals would make nought of what millions of trials show.
+            Some(bound) if bound < 1e-6 => write!(f, "rate < {:.0e} %", 100.0 * bound)?,
             Some(bound) => write!(f, "rate < {:.4} %", 100.0 * bound)?,
             None if self.trials == 0 => f.write_str("NOTHING RAN")?,
             None => write!(
