@@ -270,6 +270,10 @@ fn placements(selection: &Selection, scenario: Scenario) -> Vec<Placement> {
         Scenario::OneWay if selection.full => {
             vec![usual, Placement::OtherAsleep, Placement::SameCore]
         }
+        // Who asks for streams alone also asks what they do where nobody keeps a CPU awake.
+        Scenario::OneWay if selection.scenarios == [Scenario::OneWay] => {
+            vec![usual, Placement::OtherAsleep]
+        }
         Scenario::Wake if selection.full => vec![usual, Placement::OtherAwake],
         _ => vec![usual],
     }

@@ -6,7 +6,7 @@ mod peers;
 mod sets;
 
 #[cfg(feature = "peers")]
-pub use peers::{PosixSync, RawSync, Segment};
+pub use peers::{PosixSync, RawSync, Segment, posixmq};
 pub use sets::{set_change, set_create, set_find, set_remove};
 
 use std::{

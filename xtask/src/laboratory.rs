@@ -23,10 +23,14 @@ pub(crate) struct Choice {
     words: Vec<String>,
 }
 
+/// How much is asked for.
 #[derive(Clone, Copy, ValueEnum)]
-enum Tier {
+pub(crate) enum Tier {
+    /// With each change.
     Push,
+    /// By night.
     Nightly,
+    /// Before a release.
     Weekly,
 }
 

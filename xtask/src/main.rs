@@ -9,6 +9,7 @@ mod deny;
 mod docs;
 mod fuzz;
 mod laboratory;
+mod models;
 mod release;
 mod scratch;
 mod soak;
@@ -49,6 +50,7 @@ enum Command {
     /// file.
     Docs,
     Fuzz(fuzz::Args),
+    Models(models::Args),
     Release(release::Args),
     Soak(soak::Args),
     Test(test::Args),
@@ -81,6 +83,7 @@ fn run(command: Command) -> Outcome {
         Command::Ci(args) => ci::run(&args),
         Command::Crash(args) => crash::run(&args),
         Command::Deny => deny::run(),
+        Command::Models(args) => models::run(&args),
         Command::Docs => docs::run(),
         Command::Fuzz(args) => fuzz::run(&args),
         Command::Release(args) => release::run(&args),

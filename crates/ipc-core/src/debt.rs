@@ -15,7 +15,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 #[derive(Debug, Default)]
 pub struct Debt {
     owing: AtomicBool,
-    turn: Turn,
+    turn: Turn<()>,
     tail: Mutex<Tail>,
 }
 
@@ -43,7 +43,7 @@ impl Debt {
     ///
     /// # Errors
     /// As [`ByteSink::write_until`]; `WouldBlock` and `TimedOut` mean that no byte is out.
-    #[inline]
+    #[inline(always)]
     pub fn send(&self, sink: &impl ByteSink, head: &[u8], body: &[u8], until: Until) -> Result<()> {
         let turn = self.turn.take(until).ok_or_else(|| until.over("send"))?;
         if self.owes() {
@@ -64,6 +64,7 @@ impl Debt {
     /// # Errors
     /// [`Closed`](ErrorKind::Closed) and the like: the peer is gone, the message is torn.
     #[cold]
+    #[inline(never)]
     pub fn finish(
         &self,
         sink: &impl ByteSink,
@@ -100,6 +101,7 @@ impl Debt {
     /// # Errors
     /// As [`ByteSource::read_until`](crate::ByteSource::read_until).
     #[cold]
+    #[inline(never)]
     pub fn read_paying(
         &self,
         stream: &impl Duplex,
@@ -124,9 +126,10 @@ impl Debt {
     }
 
     #[cold]
+    #[inline(never)]
     fn finish_in_turn(
         &self,
-        turn: &Held<'_>,
+        _held: &Held<'_, ()>,
         sink: &impl ByteSink,
         mut rest: Rest<'_>,
         until: Until,
@@ -141,7 +144,6 @@ impl Debt {
                 Ok(written) => rest.advance(written),
                 Err(error) => {
                     if is_late(error.kind()) {
-                        let _: &Held<'_> = turn;
                         self.owe(&rest);
                         return Ok(());
                     }
@@ -161,8 +163,9 @@ impl Debt {
 
     /// Pays from a copy of nothing: the tail is taken out while it is written, so that the lock
     /// is never held across a wait; the turn keeps every other writer away meanwhile.
-    fn pay(&self, turn: &Held<'_>, sink: &impl ByteSink, until: Until) -> Result<()> {
-        let _: &Held<'_> = turn;
+    #[cold]
+    #[inline(never)]
+    fn pay(&self, _held: &Held<'_, ()>, sink: &impl ByteSink, until: Until) -> Result<()> {
         loop {
             let mut taken = std::mem::take(&mut *self.tail());
             let outcome = taken.write(sink, until);

@@ -7,8 +7,8 @@ use crate::{
     Until, four_forms,
 };
 use std::os::fd::BorrowedFd;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// From here on the rest of a message is read to where it is to go.
 const DIRECT_BYTES: usize = 16 * 1024;
@@ -30,8 +30,7 @@ const JOINED_BYTES: usize = 16 * 1024;
 pub struct Framed<T> {
     inner: T,
     max_message_bytes: usize,
-    receiving: Turn,
-    inbox: Mutex<Inbox>,
+    inbox: Turn<Inbox>,
     buffered: AtomicBool,
     /// Where a length and its message are joined.
     joined: Mutex<Vec<u8>>,
@@ -48,8 +47,7 @@ impl<T> Framed<T> {
         Self {
             inner,
             max_message_bytes: Self::DEFAULT_MAX_MESSAGE_BYTES,
-            receiving: Turn::default(),
-            inbox: Mutex::default(),
+            inbox: Turn::default(),
             buffered: AtomicBool::new(false),
             joined: Mutex::default(),
         }
@@ -99,19 +97,27 @@ impl<T: ByteSink> Framed<T> {
         flush / try_flush / flush_timeout / flush_deadline = flush_until() -> ()
     }
 
+    #[inline(always)]
     fn send_until(&self, message: &[u8], until: Until) -> Result<()> {
+        let whole = HEADER_BYTES + message.len();
+        if whole <= SMALL_BYTES && message.len() <= self.max_message_bytes {
+            let mut joined = [0; SMALL_BYTES];
+            joined[..HEADER_BYTES].copy_from_slice(&(message.len() as u32).to_le_bytes());
+            joined[HEADER_BYTES..whole].copy_from_slice(message);
+            let debt = self.inner.debt();
+            return debt.send(&self.inner, &[], &joined[..whole], until);
+        }
+        self.send_large(message, until)
+    }
+
+    #[inline(never)]
+    fn send_large(&self, message: &[u8], until: Until) -> Result<()> {
         if message.len() > self.max_message_bytes {
             return Err(too_large("send", message.len(), self.max_message_bytes));
         }
         let length = (message.len() as u32).to_le_bytes();
         let whole = HEADER_BYTES + message.len();
         let debt = self.inner.debt();
-        if whole <= SMALL_BYTES {
-            let mut joined = [0; SMALL_BYTES];
-            joined[..HEADER_BYTES].copy_from_slice(&length);
-            joined[HEADER_BYTES..whole].copy_from_slice(message);
-            return debt.send(&self.inner, &[], &joined[..whole], until);
-        }
         // Another thread may be using it: then the kernel gathers, which is right at any size.
         match self.joined.try_lock() {
             Ok(mut joined) if whole <= JOINED_BYTES => {
@@ -151,12 +157,9 @@ impl<T: ByteSource> Framed<T> {
             = recv_vec_until(buffer: &mut Vec<u8>) -> ()
     }
 
+    #[inline(always)]
     fn recv_until(&self, buffer: &mut [u8], until: Until) -> Result<usize> {
-        let _turn = self
-            .receiving
-            .take(until)
-            .ok_or_else(|| until.over("recv"))?;
-        let mut inbox = self.inbox();
+        let mut inbox = self.inbox.take(until).ok_or_else(|| until.over("recv"))?;
         loop {
             if let Some(length) = inbox.complete(self.max_message_bytes)? {
                 let Some(place) = buffer.get_mut(..length) else {
@@ -181,11 +184,7 @@ impl<T: ByteSource> Framed<T> {
     }
 
     fn recv_vec_until(&self, buffer: &mut Vec<u8>, until: Until) -> Result<()> {
-        let _turn = self
-            .receiving
-            .take(until)
-            .ok_or_else(|| until.over("recv"))?;
-        let mut inbox = self.inbox();
+        let mut inbox = self.inbox.take(until).ok_or_else(|| until.over("recv"))?;
         loop {
             if let Some(length) = inbox.complete(self.max_message_bytes)? {
                 buffer.clear();
@@ -198,7 +197,7 @@ impl<T: ByteSource> Framed<T> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn read_more(&self, inbox: &mut Inbox, until: Until) -> Result<()> {
         // From here on the descriptor tells of what is missing.
         self.buffered.store(false, Ordering::Relaxed);
@@ -213,6 +212,7 @@ impl<T: ByteSource> Framed<T> {
 
     /// Receives the rest of a large message where it is to go, `place`, without a copy in between.
     /// What came before the wait ended goes back to the inbox.
+    #[inline(never)]
     fn fill(&self, place: &mut [u8], inbox: &mut Inbox, until: Until) -> Result<usize> {
         self.buffered.store(false, Ordering::Relaxed);
         let here = inbox.begun();
@@ -238,10 +238,6 @@ impl<T: ByteSource> Framed<T> {
     fn note_buffered(&self, inbox: &Inbox) {
         self.buffered
             .store(inbox.may_hold_more(), Ordering::Relaxed);
-    }
-
-    fn inbox(&self) -> MutexGuard<'_, Inbox> {
-        self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -70,10 +70,22 @@ impl Receiver {
         Framed::new(self)
     }
 
-    #[inline]
+    /// What most receives are, a plain read, is inlined down to the system call, as in a send.
+    #[inline(always)]
     fn recv_until(&self, buffer: &mut [u8], until: Until) -> Result<usize> {
-        if self.record && (buffer.len() < MAX_RECORD_BYTES || self.spilled.load(Ordering::Relaxed))
+        if until == Until::Forever
+            && !self.may_spill(buffer)
+            && let Some(length @ 1..) = self.end.try_plain(buffer)
         {
+            return Ok(length);
+        }
+        self.recv_slowly(buffer, until)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn recv_slowly(&self, buffer: &mut [u8], until: Until) -> Result<usize> {
+        if self.may_spill(buffer) {
             return self.recv_small(buffer, until);
         }
         if buffer.is_empty() {
@@ -83,6 +95,12 @@ impl Receiver {
             0 => Err(Error::new("recv", ErrorKind::Closed)),
             length => Ok(length),
         }
+    }
+
+    /// Whether a record may not fit `buffer`, or one that did not is to be received first.
+    #[inline]
+    fn may_spill(&self, buffer: &[u8]) -> bool {
+        self.record && (buffer.len() < MAX_RECORD_BYTES || self.spilled.load(Ordering::Relaxed))
     }
 
     /// A record into a buffer that it may not fit: what is beyond is caught, not cut off.

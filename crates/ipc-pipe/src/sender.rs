@@ -90,17 +90,40 @@ impl Sender {
         self.end.capacity_bytes()
     }
 
-    #[inline]
+    /// What most sends are, a plain write, is inlined down to the system call: where returns are
+    /// guarded against speculation, each one after a system call costs more than the rest of it.
+    #[inline(always)]
     fn send_until(&self, bytes: &[u8], until: Until) -> Result<()> {
-        if self.record {
-            check_record(bytes)?;
-        } else if bytes.len() >= self.enlarge_from.load(Ordering::Relaxed) {
-            self.enlarge();
+        let plain = until == Until::Forever
+            && (!self.record || (1..=MAX_RECORD_BYTES).contains(&bytes.len()))
+            && !self.debt.owes()
+            && bytes.len() < self.enlarge_from.load(Ordering::Relaxed);
+        let written = if plain {
+            self.end.try_plain(bytes)
+        } else {
+            None
+        };
+        if written == Some(bytes.len()) {
+            return Ok(());
         }
-        if self.debt.owes() {
-            return self.debt.send(self, &[], bytes, until);
+        self.send_slowly(bytes, written.unwrap_or(0), until)
+    }
+
+    /// Sends the rest of `bytes`, of which `written` are out; most often none.
+    #[cold]
+    #[inline(never)]
+    fn send_slowly(&self, bytes: &[u8], mut written: usize, until: Until) -> Result<()> {
+        if written == 0 {
+            if self.record {
+                check_record(bytes)?;
+            } else if bytes.len() >= self.enlarge_from.load(Ordering::Relaxed) {
+                self.enlarge();
+            }
+            if self.debt.owes() {
+                return self.debt.send(self, &[], bytes, until);
+            }
+            written = self.end.write(&[], bytes, until)?;
         }
-        let written = self.end.write(&[], bytes, until)?;
         if written == bytes.len() {
             return Ok(());
         }

@@ -171,22 +171,14 @@ impl ReadEnd {
         self.0.take_fd()
     }
 
-    /// Reads at least one byte into `buffer` and then `spill`; 0 is the end of the stream.
-    #[inline]
-    pub(crate) fn read(&self, buffer: &mut [u8], spill: &mut [u8], until: Until) -> Result<usize> {
-        // The blocking form is the plain call, here where it costs nothing more.
-        if until == Until::Forever
-            && spill.is_empty()
-            && let Ok(read) = rustix::io::read(self.fd(), &mut *buffer)
-        {
-            return Ok(read);
-        }
-        self.read_slowly(buffer, spill, until)
+    /// The blocking form, one plain call; `None` where it failed: what it said, it says again.
+    #[inline(always)]
+    pub(crate) fn try_plain(&self, buffer: &mut [u8]) -> Option<usize> {
+        rustix::io::read(self.fd(), buffer).ok()
     }
 
-    /// Every other form, and the blocking one where the plain call failed: what it said, it says
-    /// again.
-    fn read_slowly(&self, buffer: &mut [u8], spill: &mut [u8], until: Until) -> Result<usize> {
+    /// Reads at least one byte into `buffer` and then `spill`; 0 is the end of the stream.
+    pub(crate) fn read(&self, buffer: &mut [u8], spill: &mut [u8], until: Until) -> Result<usize> {
         loop {
             let outcome = match until {
                 Until::Forever if spill.is_empty() => rustix::io::read(self.fd(), &mut *buffer),
@@ -268,23 +260,18 @@ impl WriteEnd {
         self.end.fd.is_some()
     }
 
-    /// Writes what there is room for of `head` and `body`, at least one byte of a non-empty pair.
-    #[inline]
-    pub(crate) fn write(&self, head: &[u8], body: &[u8], until: Until) -> Result<usize> {
-        // The blocking form is the plain call, here where it costs nothing more.
-        if until == Until::Forever
-            && head.is_empty()
-            && self.sigpipe.load(Ordering::Relaxed) == IGNORED
-            && let Ok(written) = rustix::io::write(self.fd(), body)
-        {
-            return Ok(written);
+    /// The blocking form, one plain call where no SIGPIPE comes of it; `None` where it failed:
+    /// what it said, it says again.
+    #[inline(always)]
+    pub(crate) fn try_plain(&self, bytes: &[u8]) -> Option<usize> {
+        if self.sigpipe.load(Ordering::Relaxed) != IGNORED {
+            return None;
         }
-        self.write_slowly(head, body, until)
+        rustix::io::write(self.fd(), bytes).ok()
     }
 
-    /// Every other form, and the blocking one where the plain call failed: what it said, it says
-    /// again.
-    fn write_slowly(&self, head: &[u8], body: &[u8], until: Until) -> Result<usize> {
+    /// Writes what there is room for of `head` and `body`, at least one byte of a non-empty pair.
+    pub(crate) fn write(&self, head: &[u8], body: &[u8], until: Until) -> Result<usize> {
         loop {
             let outcome = match (until, self.sigpipe.load(Ordering::Relaxed)) {
                 (Until::Forever, IGNORED) => plain_write(self.fd(), head, body),

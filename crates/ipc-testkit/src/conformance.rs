@@ -45,7 +45,8 @@ pub trait Channel {
 /// Puts a channel through the suite, as tests in a module `name`.
 ///
 /// `unit` is `bytes` or `messages`; `flush` says whether the sender can owe a tail and so has
-/// the flush verbs; `ends` whether the end of one side shows at the other.
+/// the flush verbs; `ends` whether the end of one side shows at the other; `send_with` what a
+/// channel's `send` takes besides the message, such as a priority.
 ///
 /// ```text
 /// ipc_testkit::conformance! {
@@ -60,7 +61,8 @@ macro_rules! conformance {
     (
         mod $name:ident {
             pair: $pair:expr => ($tx:ty, $rx:ty),
-            unit: $unit:ident, flush: $flush:ident, ends: $ends:ident $(,)?
+            unit: $unit:ident, flush: $flush:ident, ends: $ends:ident
+            $(, send_with: $also:expr)? $(,)?
         }
     ) => {
         mod $name {
@@ -80,20 +82,20 @@ macro_rules! conformance {
                     $pair.expect("a channel")
                 }
                 fn send(tx: &Self::Tx, message: &[u8]) -> suite::Outcome<()> {
-                    tx.send(message)
+                    tx.send(message $(, $also)?)
                 }
                 fn try_send(tx: &Self::Tx, message: &[u8]) -> suite::Outcome<()> {
-                    tx.try_send(message)
+                    tx.try_send(message $(, $also)?)
                 }
                 fn send_timeout(
                     tx: &Self::Tx, message: &[u8], timeout: std::time::Duration,
                 ) -> suite::Outcome<()> {
-                    tx.send_timeout(message, timeout)
+                    tx.send_timeout(message $(, $also)?, timeout)
                 }
                 fn send_deadline(
                     tx: &Self::Tx, message: &[u8], deadline: std::time::Instant,
                 ) -> suite::Outcome<()> {
-                    tx.send_deadline(message, deadline)
+                    tx.send_deadline(message $(, $also)?, deadline)
                 }
                 fn recv(rx: &Self::Rx, buffer: &mut [u8]) -> suite::Outcome<usize> {
                     rx.recv(buffer)

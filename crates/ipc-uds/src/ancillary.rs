@@ -1,6 +1,7 @@
 //! What comes with a message beside its bytes: descriptors, credentials, the sender's process.
 
 use crate::address::Address;
+use crate::fd_quota::{FdCharge, FdShare};
 use crate::sys::{self, Cmsg, Received};
 use ipc_core::{Credentials, Error, ErrorKind, Result};
 use ipc_sys::{Process, above_stdio};
@@ -23,6 +24,8 @@ pub const MAX_FDS: usize = 253;
 #[derive(Debug, Default)]
 pub struct Ancillary {
     fds: Vec<OwnedFd>,
+    /// What they count, as long as they wait here.
+    charge: Option<FdCharge>,
     credentials: Option<Credentials>,
     process: Option<Process>,
     from: Address,
@@ -44,6 +47,7 @@ impl Ancillary {
 
     /// Takes the descriptors out; what is not taken is closed.
     pub fn take_fds(&mut self) -> Drain<'_, OwnedFd> {
+        self.charge = None;
         self.fds.drain(..)
     }
 
@@ -75,16 +79,19 @@ impl Ancillary {
     /// Closes and forgets everything.
     pub fn clear(&mut self) {
         self.fds.clear();
+        self.charge = None;
         self.credentials = None;
         self.process = None;
         self.from = Address::UNNAMED;
     }
 
-    /// Empties itself and takes in what `receive` brings, which is given room for `max_fds`.
+    /// Empties itself and takes in what `receive` brings, which is given room for `max_fds`, and
+    /// counts the descriptors against `share`.
     /// Returns the message's length.
     pub(crate) fn fill(
         &mut self,
         max_fds: usize,
+        share: Option<&FdShare>,
         receive: impl FnOnce(&mut [u8], &mut Intake<'_>) -> Result<Received>,
     ) -> Result<usize> {
         self.clear();
@@ -105,7 +112,19 @@ impl Ancillary {
         let (count, lost) = (intake.count, intake.lost);
         self.from = received.from;
         if !received.control_truncated && !lost && count <= max_fds {
-            return Ok(received.length);
+            if count == 0 {
+                return Ok(received.length);
+            }
+            match share.map(|share| share.charge(count)).transpose() {
+                Ok(charge) => {
+                    self.charge = charge;
+                    return Ok(received.length);
+                }
+                Err(error) => {
+                    self.fds.clear();
+                    return Err(error);
+                }
+            }
         }
         // Who sent it stays known, so that the caller can tell whom to drop.
         self.fds.clear();

@@ -5,6 +5,7 @@ mod ancillary;
 mod bound_path;
 mod connect;
 mod datagram;
+mod fd_quota;
 mod listener;
 mod options;
 mod peer;

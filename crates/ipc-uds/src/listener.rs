@@ -2,6 +2,7 @@
 
 use crate::address::{Address, local_address};
 use crate::bound_path::BoundPath;
+use crate::fd_quota::FdQuota;
 use crate::options::Options;
 use crate::peer::Peer;
 use crate::policy::Policy;
@@ -27,11 +28,13 @@ struct Acceptor {
     options: Options,
     policy: Policy,
     refused: AtomicU64,
+    quota: FdQuota,
 }
 
 impl Acceptor {
     fn new(fd: OwnedFd, bound: Option<BoundPath>, options: Options, blocks: bool) -> Self {
         let policy = options.policy.clone().unwrap_or_default();
+        let quota = FdQuota::new(options.fds_per_user());
         Self {
             bound,
             fd,
@@ -39,6 +42,7 @@ impl Acceptor {
             options,
             policy,
             refused: AtomicU64::new(0),
+            quota,
         }
     }
 
@@ -88,16 +92,22 @@ impl Acceptor {
 
     /// The connection, unless the policy refuses its peer, which is then closed.
     fn admit(&self, fd: OwnedFd) -> Result<Option<Socket>> {
-        if !self.policy.lets_anyone_in() {
-            let peer = Peer::of_connection(fd.as_fd())?;
-            if !self.policy.admits(&peer) {
+        let uid = match Peer::of_connection(fd.as_fd()) {
+            Ok(peer) if self.policy.lets_anyone_in() || self.policy.admits(&peer) => {
+                Some(peer.credentials().uid)
+            }
+            Ok(peer) => {
                 self.refused.fetch_add(1, Ordering::Relaxed);
                 tracing::debug!(credentials = ?peer.credentials(), "peer refused");
                 return Ok(None);
             }
-        }
+            Err(_) if self.policy.lets_anyone_in() => None,
+            Err(unknown) => return Err(unknown),
+        };
         self.options.size_buffers("accept", &fd)?;
-        Socket::connected(fd, &self.options).map(Some)
+        let share = self.quota.share(uid);
+        let socket = Socket::connected(fd, &self.options)?;
+        Ok(Some(socket.within(share)))
     }
 
     fn wait(&self, until: Until) -> Result<()> {

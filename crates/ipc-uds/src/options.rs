@@ -5,6 +5,7 @@ use crate::ancillary::MAX_FDS;
 use crate::bound_path::{self, BoundPath};
 use crate::connect::connect;
 use crate::datagram::Datagram;
+use crate::fd_quota::DEFAULT_MAX_FDS_PER_USER;
 use crate::listener::{Listener, SeqPacketListener};
 use crate::policy::Policy;
 use crate::seqpacket::SeqPacket;
@@ -37,6 +38,7 @@ pub struct Options {
     pub(crate) policy: Option<Policy>,
     pub(crate) watch_peer: bool,
     pub(crate) max_fds: usize,
+    max_fds_per_user: usize,
     mode: Option<u32>,
     directory: Option<PathBuf>,
     backlog: u32,
@@ -53,6 +55,7 @@ impl Default for Options {
             policy: None,
             watch_peer: false,
             max_fds: DEFAULT_MAX_FDS,
+            max_fds_per_user: DEFAULT_MAX_FDS_PER_USER,
             mode: None,
             directory: None,
             backlog: DEFAULT_BACKLOG,
@@ -129,6 +132,20 @@ impl Options {
     pub fn max_fds(&mut self, count: usize) -> &mut Self {
         self.max_fds = count.min(MAX_FDS);
         self
+    }
+
+    /// How many received descriptors of one user may wait in [`Ancillary`](crate::Ancillary), over
+    /// all its connections to one listener; 64 by default, and never less than
+    /// [`max_fds`](Options::max_fds). Beyond it they are closed, and the receive is
+    /// [`LimitReached`](ErrorKind::LimitReached): no user can use up a server's descriptors by
+    /// connecting often.
+    pub fn max_fds_per_user(&mut self, count: usize) -> &mut Self {
+        self.max_fds_per_user = count;
+        self
+    }
+
+    pub(crate) fn fds_per_user(&self) -> usize {
+        self.max_fds_per_user.max(self.max_fds)
     }
 
     /// Bytes under way that the kernel takes from a sender, and so the largest message (the

@@ -2,6 +2,7 @@
 
 use crate::address::Address;
 use crate::ancillary::Ancillary;
+use crate::fd_quota::FdShare;
 use crate::options::Options;
 use crate::peer::Watch;
 use crate::sys::{self, Cmsg, Outgoing};
@@ -22,6 +23,8 @@ pub(crate) struct Socket {
     fd: Option<OwnedFd>,
     watch: Option<Arc<Watch>>,
     max_fds: usize,
+    /// What it may hold together with the other connections of its user.
+    share: Option<FdShare>,
 }
 
 impl Socket {
@@ -31,6 +34,7 @@ impl Socket {
             fd: Some(fd),
             watch: None,
             max_fds: DEFAULT_MAX_FDS,
+            share: None,
         }
     }
 
@@ -39,6 +43,7 @@ impl Socket {
             fd: Some(fd),
             watch: None,
             max_fds: options.max_fds,
+            share: None,
         }
     }
 
@@ -52,6 +57,14 @@ impl Socket {
             watch,
             ..Self::new(fd, options)
         })
+    }
+
+    /// The descriptors that it receives count against `share`.
+    pub(crate) fn within(self, share: FdShare) -> Self {
+        Self {
+            share: Some(share),
+            ..self
+        }
     }
 
     #[inline]
@@ -80,11 +93,14 @@ impl Socket {
             fd: Some(fd),
             watch: self.watch.clone(),
             max_fds: self.max_fds,
+            share: self.share.clone(),
         })
     }
 
-    /// Sends what fits, at least one byte of a stream, or the whole message.
-    #[inline]
+    /// Sends what fits, at least one byte of a stream, or the whole message. Like the receiving
+    /// forms it is inlined down to the system call: where returns are guarded against
+    /// speculation, each one after a system call costs more than the rest of it.
+    #[inline(always)]
     pub(crate) fn send(&self, bytes: &[u8], until: Until) -> Result<usize> {
         self.run("send", Interest::Write, until, |dont_wait| {
             let flags = SendFlags::NOSIGNAL;
@@ -114,7 +130,7 @@ impl Socket {
     }
 
     /// Receives what is there; 0 is the end of a stream.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn recv(&self, buffer: &mut [u8], until: Until) -> Result<usize> {
         self.run("recv", Interest::Read, until, |dont_wait| {
             let flags = if dont_wait {
@@ -127,7 +143,7 @@ impl Socket {
     }
 
     /// Receives one message and returns its true length, which may be above the buffer's.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn recv_whole(&self, buffer: &mut [u8], until: Until) -> Result<usize> {
         self.run("recv", Interest::Read, until, |dont_wait| {
             let flags = RecvFlags::TRUNC;
@@ -158,7 +174,7 @@ impl Socket {
         until: Until,
     ) -> Result<usize> {
         let trunc = if whole { libc::MSG_TRUNC } else { 0 };
-        ancillary.fill(self.max_fds, |room, intake| {
+        ancillary.fill(self.max_fds, self.share.as_ref(), |room, intake| {
             self.run("recv", Interest::Read, until, |dont_wait| {
                 let flags = flag(dont_wait) | trunc;
                 let take = |message: Cmsg<'_>| intake.take(message);
@@ -217,7 +233,7 @@ impl Socket {
     /// Tries, and waits, until `call` does something else than ask to come again. The blocking
     /// form is the call itself, which blocks in the kernel; only a watched peer, which may die
     /// while others keep its end open, needs both descriptors in one wait.
-    #[inline]
+    #[inline(always)]
     fn run<T>(
         &self,
         operation: &'static str,
@@ -234,6 +250,7 @@ impl Socket {
 
     /// What follows a first try that failed.
     #[cold]
+    #[inline(never)]
     fn run_on<T>(
         &self,
         operation: &'static str,

@@ -173,7 +173,7 @@ impl Stream {
         peer_address(self.socket.fd())
     }
 
-    #[inline]
+    #[inline(always)]
     fn send_until(&self, bytes: &[u8], until: Until) -> Result<()> {
         if self.shared.debt.owes() {
             return self.shared.debt.send(self, &[], bytes, until);
@@ -185,7 +185,7 @@ impl Stream {
         self.shared.debt.finish(self, bytes, written, until)
     }
 
-    #[inline]
+    #[inline(always)]
     fn recv_until(&self, buffer: &mut [u8], until: Until) -> Result<usize> {
         if self.shared.debt.owes() {
             let try_read = || self.recv_bytes(&mut *buffer, Until::Now);
@@ -194,7 +194,7 @@ impl Stream {
         self.recv_bytes(buffer, until)
     }
 
-    #[inline]
+    #[inline(always)]
     fn recv_bytes(&self, buffer: &mut [u8], until: Until) -> Result<usize> {
         // The kernel would wait for bytes even where there is no room for any.
         if buffer.is_empty() {
@@ -265,7 +265,7 @@ impl Stream {
 }
 
 impl ByteSource for Stream {
-    #[inline]
+    #[inline(always)]
     fn read_until(&self, buffer: &mut [u8], until: Until) -> Result<usize> {
         if buffer.is_empty() {
             return Ok(0);
@@ -281,7 +281,7 @@ impl ByteSource for Stream {
 }
 
 impl ByteSink for Stream {
-    #[inline]
+    #[inline(always)]
     fn write_until(&self, head: &[u8], body: &[u8], until: Until) -> Result<usize> {
         match head {
             [] => self.socket.send(body, until),

@@ -58,6 +58,17 @@ fn unix_sockets_are_here() {
     assert_eq!(right.recv(&mut [0; 4]).expect("it is there"), 1);
 }
 
+#[cfg(feature = "mq")]
+#[test]
+fn queues_are_here() {
+    let queue = ipc_facade::mq::Options::new()
+        .message_size_bytes(8)
+        .create_unnamed();
+    let queue = queue.expect("a queue");
+    queue.send(b"x", 1).expect("room");
+    assert_eq!(queue.recv(&mut [0; 8]).expect("it is there"), 1);
+}
+
 #[cfg(feature = "event")]
 #[test]
 fn events_are_here() {

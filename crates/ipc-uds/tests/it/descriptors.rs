@@ -1,6 +1,6 @@
 //! Descriptors with messages: how many, which, and that none is lost or leaked.
 
-use ipc_testkit::{isolated, watchdog, without_stdio};
+use ipc_testkit::{TempDir, isolated, watchdog, without_stdio};
 use ipc_uds::{Ancillary, ErrorKind, MAX_FDS, Options};
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -281,5 +281,58 @@ fn nothing_is_allocated_for_a_message_with_descriptors() {
         round();
         let allocated = ipc_testkit::allocations(|| (0..100).for_each(|_| round()));
         assert_eq!(allocated, 0, "{kind}");
+    });
+}
+
+#[test]
+fn one_user_cannot_hold_more_descriptors_than_its_share_over_many_connections() {
+    isolated!({
+        let _watchdog = watchdog(PATIENCE);
+        let null = File::open("/dev/null").expect("a device");
+        let directory = TempDir::new();
+        let mut options = Options::new();
+        options.max_fds(16).max_fds_per_user(64);
+        let path = directory.join("flood");
+        let listener = options.bind(&path).expect("bind");
+        let connect = || {
+            let client = ipc_uds::connect(&path).expect("connect");
+            let server = listener.accept().expect("accept");
+            (client, server, Ancillary::new())
+        };
+        let mut held: Vec<_> = (0..4).map(|_| connect()).collect();
+        for (client, server, gifts) in &mut held {
+            client
+                .send_with_fds(b"x", &copies(&null, 16))
+                .expect("send");
+            server.recv_with_fds(&mut [0; 4], gifts).expect("a share");
+        }
+        let (client, server, mut gifts) = connect();
+        let before = ipc_testkit::Snapshot::take();
+        client.send_with_fds(b"x", &copies(&null, 1)).expect("send");
+        let error = server
+            .recv_with_fds(&mut [0; 4], &mut gifts)
+            .expect_err("the 65th");
+        assert_eq!(error.kind(), ErrorKind::LimitReached);
+        assert!(error.to_string().contains("max_fds_per_user"), "{error}");
+        assert!(gifts.fds().is_empty());
+        before.assert_unchanged();
+        // What is taken counts no more: by name, by an end, or by the next receive.
+        let taken: Vec<_> = held[0].2.take_fds().collect();
+        drop(held.pop());
+        client
+            .send_with_fds(b"x", &copies(&null, 16))
+            .expect("send");
+        server
+            .recv_with_fds(&mut [0; 4], &mut gifts)
+            .expect("room again");
+        for _ in 0..100 {
+            client
+                .send_with_fds(b"x", &copies(&null, 16))
+                .expect("send");
+            server
+                .recv_with_fds(&mut [0; 4], &mut gifts)
+                .expect("in place of the last");
+        }
+        assert_eq!((taken.len(), gifts.fds().len()), (16, 16));
     });
 }
