@@ -3,7 +3,7 @@
 use xshell::cmd;
 
 use crate::Outcome;
-use crate::crash::Tier;
+use crate::laboratory::Tier;
 use crate::workspace::{Workspace, shell};
 
 /// Runs the algorithms that are more than one atomic operation under chosen schedules.

@@ -1,7 +1,9 @@
 //! Any pollable endpoint, with `.await`.
 
 use crate::sys::Registration;
-use ipc_core::{Error, ErrorKind, Flush, Interest, Pollable, Result, TryAccept, TryRecv, TrySend};
+use ipc_core::{
+    Error, ErrorKind, Flush, Interest, Pollable, Result, TryAccept, TryRecv, TrySend, TryWait,
+};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -141,6 +143,16 @@ impl<T: TryAccept> Async<T> {
     /// As the endpoint's `accept`.
     pub async fn accept(&self) -> Result<T::Connection> {
         self.ready(Interest::Read, TryAccept::try_accept).await
+    }
+}
+
+impl<T: TryWait> Async<T> {
+    /// Waits for what happens next.
+    ///
+    /// # Errors
+    /// As the endpoint's `wait`.
+    pub async fn wait(&self) -> Result<T::Happened> {
+        self.ready(Interest::Read, TryWait::try_wait).await
     }
 }
 

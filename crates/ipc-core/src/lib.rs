@@ -19,7 +19,7 @@ pub use crate::{
     debt::Debt,
     duplex::{ByteSink, ByteSource, Duplex, HalfClose},
     error::{Error, ErrorKind, Result},
-    forms::{Flush, TryAccept, TryRecv, TrySend},
+    forms::{Flush, TryAccept, TryRecv, TrySend, TryWait},
     framed::Framed,
     mode::Mode,
     name::Name,

@@ -5,7 +5,7 @@
 pub use ipc_async::Async;
 pub use ipc_core::{
     ByteSink, ByteSource, Credentials, Debt, Duplex, Error, ErrorKind, Flush, Framed, HalfClose,
-    Interest, Mode, Name, Pollable, Result, TryAccept, TryRecv, TrySend, Turn, Until,
+    Interest, Mode, Name, Pollable, Result, TryAccept, TryRecv, TrySend, TryWait, Turn, Until,
 };
 #[cfg(feature = "event")]
 pub use ipc_event as event;
@@ -19,5 +19,7 @@ pub use ipc_pipe as pipe;
 pub use ipc_sem as sem;
 #[cfg(feature = "shm")]
 pub use ipc_shm as shm;
+#[cfg(feature = "signal")]
+pub use ipc_signal as signal;
 #[cfg(feature = "uds")]
 pub use ipc_uds as uds;

@@ -68,6 +68,13 @@ impl Snapshot {
     /// With a list of what has leaked.
     #[track_caller]
     pub fn assert_unchanged(&self) {
+        let leaks = self.leaks_until_now();
+        assert!(leaks.is_empty(), "leaked: {}", leaks.join(", "));
+    }
+
+    /// What this process now has more, or other, than at `self`, in words.
+    #[must_use]
+    pub fn leaks_until_now(&self) -> Vec<String> {
         // The kernel lists a thread for a moment after it was joined: joining waits for the end
         // of its program, not of its task.
         let patience = Instant::now() + Duration::from_secs(2);
@@ -76,8 +83,7 @@ impl Snapshot {
             std::thread::yield_now();
             now = Self::take();
         }
-        let leaks = self.leaks(&now);
-        assert!(leaks.is_empty(), "leaked: {}", leaks.join(", "));
+        self.leaks(&now)
     }
 
     fn leaks(&self, now: &Self) -> Vec<String> {

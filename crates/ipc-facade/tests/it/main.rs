@@ -95,6 +95,17 @@ fn events_are_here() {
     assert_eq!(event.wait().expect("it is there"), 2);
 }
 
+#[cfg(feature = "signal")]
+#[test]
+fn signals_are_here() {
+    use ipc_facade::signal::{Options, Signal, Target};
+    let job = Signal::real_time(0).expect("the first");
+    let receiver = Options::new().unchecked_threads(true).receiver(job);
+    let receiver = receiver.expect("a receiver");
+    Target::this_thread().notify_with(job, 7).expect("our own");
+    assert_eq!(receiver.wait().expect("it is there").value(), Some(7));
+}
+
 #[cfg(feature = "shm")]
 #[test]
 fn regions_are_here() {
@@ -120,13 +131,15 @@ fn locks_are_here() {
 #[cfg(feature = "default")]
 #[test]
 fn what_the_chooser_names_is_here() {
-    use ipc_facade::{event, net, pipe, sem, shm, uds};
+    use ipc_facade::{event, net, pipe, sem, shm, signal, uds};
     let _ = || {
         (
             net::connect("localhost:1"),
             net::bind_datagram("localhost:1"),
         )
     };
+    let _ = (signal::shutdown, signal::Target::notify_with);
+    let _: Option<signal::Child> = None;
     let _ = (pipe::pair, pipe::Options::record, event::create);
     let _ = (uds::pair, uds::Options::watch_peer);
     let _ = (shm::anonymous, sem::Semaphore::create_trusted);
