@@ -3,8 +3,10 @@
 mod crash_point;
 mod descriptor;
 mod errno;
+mod kind;
 mod lock_file;
 mod path;
+mod place;
 mod process;
 mod runtime_directory;
 mod sigpipe;
@@ -15,10 +17,12 @@ mod wait;
 #[cfg(feature = "failpoints")]
 pub use crate::crash_point::{crash_labels_passed, pass_crash_point};
 pub use crate::{
-    descriptor::{above_stdio, reopen_nonblocking},
+    descriptor::{above_stdio, magic_path, reopen_nonblocking},
     errno::os_error,
+    kind::{DescriptorKind, descriptor_kind, in_words},
     lock_file::LockFile,
     path::{Inode, open_at, open_place, set_mode, unlink_same},
+    place::{Place, ToPlace},
     process::Process,
     runtime_directory::RuntimeDirectory,
     sigpipe::{Sigpipe, with_sigpipe_masked},
