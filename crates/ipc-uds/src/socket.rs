@@ -9,7 +9,7 @@ use crate::sys::{self, Cmsg, Outgoing};
 use ipc_core::{Credentials, Error, ErrorKind, Interest, Result, Until};
 use ipc_sys::{PollFd, PollFlags, os_error, wait_any};
 use rustix::io::Errno;
-use rustix::net::{RecvFlags, SendFlags, SocketAddrUnix};
+use rustix::net::{RecvFlags, SendFlags, Shutdown, SocketAddrUnix};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
@@ -174,13 +174,36 @@ impl Socket {
         until: Until,
     ) -> Result<usize> {
         let trunc = if whole { libc::MSG_TRUNC } else { 0 };
-        ancillary.fill(self.max_fds, self.share.as_ref(), |room, intake| {
+        ancillary.fill(self.max_fds, |room, intake| {
             self.run("recv", Interest::Read, until, |dont_wait| {
                 let flags = flag(dont_wait) | trunc;
                 let take = |message: Cmsg<'_>| intake.take(message);
                 sys::recv_message(self.fd(), &mut *buffer, &mut *room, flags, take)
             })
         })
+    }
+
+    /// [`recv_message`](Socket::recv_message) from a peer that is held to its user's share. One that
+    /// brings more descriptors than are taken is cut off, both ways: its bytes are lost, so the
+    /// stream is torn, and it would go on to flood.
+    pub(crate) fn recv_or_cut(
+        &self,
+        buffer: &mut [u8],
+        ancillary: &mut Ancillary,
+        whole: bool,
+        until: Until,
+    ) -> Result<usize> {
+        let received = self.recv_message(buffer, ancillary, whole, until);
+        let outcome = received.and_then(|length| match &self.share {
+            Some(share) => ancillary.charge_to(|| share.clone()).map(|()| length),
+            None => Ok(length),
+        });
+        if let Err(error) = &outcome
+            && matches!(error.kind(), ErrorKind::Truncated | ErrorKind::LimitReached)
+        {
+            let _ = rustix::net::shutdown(self.fd(), Shutdown::Both);
+        }
+        outcome
     }
 
     /// [`recv_from`](Socket::recv_from) with the sender's ids; descriptors are closed.
@@ -203,25 +226,38 @@ impl Socket {
         Ok((received.length, received.from, credentials))
     }
 
-    /// The end of the stream: an ordinary one, or the peer's death.
+    /// The end of the stream: an ordinary one, or the peer's death, or that time is over before
+    /// it is known which.
     #[cold]
-    pub(crate) fn end(&self, operation: &'static str) -> Error {
-        let died = self
-            .watch
+    pub(crate) fn end(&self, operation: &'static str, until: Until) -> Error {
+        let died = match &self.watch {
+            None => Some(false),
+            Some(watch) => watch.ended_by_death(until),
+        };
+        match died {
+            Some(true) => Error::new(operation, ErrorKind::PeerDied),
+            Some(false) => Error::new(operation, ErrorKind::Closed),
+            None => until.over(operation),
+        }
+    }
+
+    /// Whether the end was seen, and it is not known yet whether it is a death: no readiness of
+    /// the descriptor will tell, so who waits must ask again.
+    pub(crate) fn awaits_verdict(&self) -> bool {
+        self.watch
             .as_ref()
-            .is_some_and(|watch| watch.ended_by_death());
-        Error::new(
-            operation,
-            if died {
-                ErrorKind::PeerDied
-            } else {
-                ErrorKind::Closed
-            },
-        )
+            .is_some_and(|watch| watch.awaits_verdict())
     }
 
     /// Waits until the socket is ready for one of `interests`, or the watched peer is dead.
     pub(crate) fn wait_ready(&self, interests: &[Interest], until: Until) -> Result<()> {
+        // The end is there to be read already, but not what it means.
+        if let Some(watch) = &self.watch
+            && watch.awaits_verdict()
+        {
+            let known = watch.ended_by_death(until).map(drop);
+            return known.ok_or_else(|| until.over("wait"));
+        }
         let flags = interests
             .iter()
             .fold(PollFlags::empty(), |flags, interest| {
@@ -264,7 +300,7 @@ impl Socket {
                 Errno::INTR => {}
                 // A blocking form comes here too where somebody set O_NONBLOCK on what we share.
                 Errno::AGAIN => self.again(operation, interest, until)?,
-                errno => return Err(self.failure(operation, errno)),
+                errno => return Err(self.failed(operation, errno, until)),
             }
             match call() {
                 Ok(done) => return Ok(done),
@@ -317,11 +353,22 @@ impl Socket {
     }
 
     #[cold]
-    pub(crate) fn failure(&self, operation: &'static str, errno: Errno) -> Error {
+    fn failed(&self, operation: &'static str, errno: Errno, until: Until) -> Error {
         match errno {
             Errno::PIPE | Errno::CONNRESET | Errno::NOTCONN => {
-                self.end(operation).caused_by(errno.into())
+                let end = self.end(operation, until);
+                match end.kind() {
+                    ErrorKind::WouldBlock | ErrorKind::TimedOut => end,
+                    _ => end.caused_by(errno.into()),
+                }
             }
+            errno => self.failure(operation, errno),
+        }
+    }
+
+    #[cold]
+    pub(crate) fn failure(&self, operation: &'static str, errno: Errno) -> Error {
+        match errno {
             Errno::MSGSIZE => {
                 let room = rustix::net::sockopt::socket_send_buffer_size(self.fd()).unwrap_or(0);
                 Error::new(operation, ErrorKind::TooLarge)
