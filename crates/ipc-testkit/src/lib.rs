@@ -6,6 +6,7 @@ pub mod crash;
 mod deny;
 mod isolate;
 mod leaks;
+mod names;
 mod role;
 mod skip;
 mod storm;
@@ -18,6 +19,7 @@ pub use crate::{
     deny::{deny, deny_where},
     isolate::{expect_failure, run_isolated},
     leaks::Snapshot,
+    names::nasty_names,
     role::{Child, DONE, Part, Role, Stage, run_role},
     skip::report_skip,
     storm::Storm,

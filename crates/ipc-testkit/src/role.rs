@@ -121,6 +121,7 @@ pub struct Role {
     name: String,
     arguments: Vec<String>,
     descriptors: Vec<OwnedFd>,
+    environment: Vec<(String, Option<String>)>,
 }
 
 impl Role {
@@ -131,7 +132,16 @@ impl Role {
             name: name.into(),
             arguments: Vec::new(),
             descriptors: Vec::new(),
+            environment: Vec::new(),
         }
+    }
+
+    /// Sets a variable in the role's environment, or removes it.
+    #[must_use]
+    pub fn environment(mut self, name: &str, value: Option<&str>) -> Self {
+        let value = value.map(str::to_owned);
+        self.environment.push((name.to_owned(), value));
+        self
     }
 
     /// One argument more.
@@ -172,6 +182,12 @@ impl Role {
             .env(DESCRIPTORS, numbers.join(" "))
             .stdin(Stdio::null())
             .stdout(Stdio::null());
+        for (name, value) in &self.environment {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
         let _one_at_a_time = spawn_lock();
         for fd in &self.descriptors {
             sys::set_inheritable(fd.as_fd());
