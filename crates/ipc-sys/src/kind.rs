@@ -2,8 +2,10 @@
 
 use crate::os_error;
 use ipc_core::Result;
-use rustix::fs::{FileType, OFlags, SealFlags};
-use std::os::fd::AsFd;
+use rustix::fs::{AtFlags, FileType, OFlags, SealFlags, StatxFlags};
+use rustix::io::Errno;
+use rustix::process::{WaitId, WaitIdOptions};
+use std::os::fd::{AsFd, BorrowedFd};
 
 /// What a descriptor refers to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,10 +32,12 @@ pub enum DescriptorKind {
     Anonymous,
 }
 
-/// What `fd` refers to. It never blocks, and changes nothing.
+/// What `fd` refers to. It never blocks, not even on a file whose server (FUSE) does not answer,
+/// and changes nothing. To use such a file, and to close it, may wait: give both to a thread that
+/// others do not need.
 ///
 /// # Errors
-/// As fstat(2).
+/// As statx(2).
 pub fn descriptor_kind(fd: impl AsFd) -> Result<DescriptorKind> {
     let fd = fd.as_fd();
     let fail = |errno| os_error("kind of descriptor", errno);
@@ -43,14 +47,14 @@ pub fn descriptor_kind(fd: impl AsFd) -> Result<DescriptorKind> {
     {
         return Ok(DescriptorKind::Reference);
     }
-    let stat = rustix::fs::fstat(fd).map_err(fail)?;
-    // Processes have a file system of their own, in which they look like files to older kernels.
-    if rustix::fs::fstatfs(fd).is_ok_and(|system| system.f_type == PID_FS_MAGIC) {
-        return Ok(DescriptorKind::Anonymous);
-    }
-    Ok(match FileType::from_raw_mode(stat.st_mode) {
+    // Without asking the file's server, who may be a stranger's process that never answers.
+    let flags = AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC;
+    let stat = rustix::fs::statx(fd, c"", flags, StatxFlags::TYPE).map_err(fail)?;
+    Ok(match FileType::from_raw_mode(stat.stx_mode.into()) {
         FileType::RegularFile => match rustix::fs::fcntl_get_seals(fd) {
             Ok(seals) => DescriptorKind::Memory(seals),
+            // Processes have a file system of their own, in which they are files to some kernels.
+            Err(_) if is_process(fd) => DescriptorKind::Anonymous,
             Err(_) => DescriptorKind::RegularFile,
         },
         FileType::Directory => DescriptorKind::Directory,
@@ -62,8 +66,11 @@ pub fn descriptor_kind(fd: impl AsFd) -> Result<DescriptorKind> {
     })
 }
 
-/// `pidfs`, in `linux/magic.h`.
-const PID_FS_MAGIC: rustix::fs::FsWord = 0x5049_4446;
+fn is_process(fd: BorrowedFd<'_>) -> bool {
+    let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    let outcome = rustix::process::waitid(WaitId::PidFd(fd), look);
+    !matches!(outcome, Err(Errno::BADF | Errno::INVAL))
+}
 
 /// A kind of file in words, for errors: "a directory".
 #[must_use]

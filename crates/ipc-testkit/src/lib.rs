@@ -23,7 +23,9 @@ pub use crate::{
     role::{Child, DONE, Part, Role, Stage, run_role},
     skip::report_skip,
     storm::Storm,
-    sys::{close_stdio, set_sigpipe_default, set_umask, shared_words, without_stdio},
+    sys::{
+        close_stdio, closed_descriptor, set_sigpipe_default, set_umask, shared_words, without_stdio,
+    },
     temp_dir::TempDir,
     watchdog::{Watchdog, watchdog},
 };

@@ -20,7 +20,8 @@ pub const MAX_FDS: usize = 253;
 /// all are closed, the receive is an error, and a connection is cut.
 ///
 /// A received descriptor can be anything: ask [`kinds`](Ancillary::kinds) before use, and never
-/// let a thread block on it that others need.
+/// let a thread block on it that others need. Even to close a regular file may wait, where its
+/// file system is served by a process (FUSE).
 #[derive(Debug, Default)]
 pub struct Ancillary {
     fds: Vec<OwnedFd>,

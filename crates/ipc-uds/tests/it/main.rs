@@ -6,6 +6,9 @@ mod datagrams;
 mod death;
 mod descriptors;
 mod fallbacks;
+mod fd_kinds;
+mod fd_limits;
+mod fuse;
 mod host;
 mod listeners;
 mod paths;
@@ -25,4 +28,5 @@ ipc_testkit::roles! {
     "racing binder" => paths::race_to_bind,
     "stranger" => listeners::connect_as_another_user,
     "squatter" => abstract_names::squat,
+    "giver" => fd_limits::give_as_another_user,
 }
