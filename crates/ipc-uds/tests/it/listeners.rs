@@ -159,6 +159,38 @@ fn refused_peers_are_closed_and_counted_and_the_next_one_is_accepted() {
 }
 
 #[test]
+fn a_flood_of_refused_peers_does_not_hold_a_try() {
+    isolated!({
+        let _watchdog = watchdog(PATIENCE);
+        let dir = TempDir::new();
+        let path = dir.join("socket");
+        let mut options = Options::new();
+        let refuse_all_but_the_last = std::sync::atomic::AtomicU32::new(0);
+        options.policy(Policy::custom(move |_| {
+            refuse_all_but_the_last.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 199
+        }));
+        let listener = options.bind(&path).expect("bind");
+        let clients: Vec<_> = (0..200)
+            .map(|_| ipc_uds::connect(&path).expect("connect"))
+            .collect();
+        let mut tries = 0;
+        let accepted = loop {
+            match listener.try_accept() {
+                Ok(accepted) => break accepted,
+                Err(error) => assert_eq!(error.kind(), ErrorKind::WouldBlock),
+            }
+            tries += 1;
+            assert_eq!(listener.refused(), 64 * tries, "each try ends");
+            // No new connection comes, so a waiter must be told to try again.
+            assert!(listener.arm(ipc_core::Interest::Read).expect("asked"));
+        };
+        assert_eq!((tries, listener.refused()), (3, 199));
+        assert!(!listener.arm(ipc_core::Interest::Read).expect("asked"));
+        drop((accepted, clients));
+    });
+}
+
+#[test]
 fn each_policy_lets_in_whom_it_names() {
     let me = rustix::process::geteuid().as_raw();
     let dir = TempDir::new();

@@ -11,11 +11,22 @@ mod fd_limits;
 mod fuse;
 mod host;
 mod listeners;
+mod names;
 mod paths;
 mod squats;
+mod storms;
 mod streams;
 mod suite;
 mod two_processes;
+
+/// The inputs of this crate's row of bad input; each test asserts its own share.
+const ROW: usize = descriptors::COUNTS
+    + descriptors::SPLITS
+    + fd_kinds::KINDS
+    + fd_kinds::MIXED
+    + squats::SQUATS
+    + 2 * names::NAMES;
+const _: () = assert!(ROW >= 2_000);
 
 #[global_allocator]
 static ALLOCATOR: ipc_testkit::CountingAllocator = ipc_testkit::CountingAllocator;
