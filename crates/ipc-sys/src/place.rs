@@ -98,6 +98,22 @@ impl Place {
         self.directory.is_some()
     }
 
+    /// Whether the path still leads to the directory that is held; true for a path of the
+    /// caller's. For calls that take only a path: asked before and after, it tells that a
+    /// directory was replaced, though it cannot keep anybody from doing so.
+    #[must_use]
+    pub fn path_leads_here(&self) -> bool {
+        let Some(directory) = &self.directory else {
+            return true;
+        };
+        let at_path = rustix::fs::lstat(directory.path());
+        let held = rustix::fs::fstat(directory);
+        match (at_path, held) {
+            (Ok(at_path), Ok(held)) => Inode::from(&at_path) == Inode::from(&held),
+            _ => false,
+        }
+    }
+
     /// The path, for people and for other programs.
     #[must_use]
     pub fn path(&self) -> &Path {

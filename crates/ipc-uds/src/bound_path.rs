@@ -62,6 +62,9 @@ pub(crate) fn bind(fd: &OwnedFd, spot: &Spot, options: &Options) -> Result<Optio
     rustix::fs::fchmod(fd, rustix::fs::Mode::from_raw_mode(mode.bits()))
         .map_err(|errno| os_error("bind", errno).on(address))?;
     loop {
+        if !place.path_leads_here() {
+            return Err(replaced(address));
+        }
         match rustix::net::bind(fd, &kernel) {
             Ok(()) => break,
             Err(Errno::INTR) => {}
@@ -151,13 +154,17 @@ fn is_alive(place: &OwnedFd, stat: &Stat, address: &Address) -> Result<bool> {
 fn check_own(address: &Address, place: &Place, stat: &Stat) -> Result<()> {
     let is_socket = FileType::from_raw_mode(stat.st_mode) == FileType::Socket;
     let is_ours = is_socket && stat.st_uid == rustix::process::geteuid().as_raw();
-    let at_path = || rustix::fs::lstat(place.path()).map(|stat| Inode::from(&stat));
-    if is_ours && (!place.is_beneath_a_directory() || at_path() == Ok(Inode::from(stat))) {
+    if is_ours && place.path_leads_here() {
         return Ok(());
     }
-    Err(Error::new("bind", ErrorKind::Denied)
+    Err(replaced(address))
+}
+
+#[cold]
+fn replaced(address: &Address) -> Error {
+    Error::new("bind", ErrorKind::Denied)
         .on(address)
-        .hint("another process replaced it at once; choose a directory that is yours alone"))
+        .hint("another process replaced it at once; choose a directory that is yours alone")
 }
 
 #[cfg(test)]
