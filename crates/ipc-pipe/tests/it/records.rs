@@ -259,7 +259,9 @@ fn a_record_of_a_killed_writer_is_whole_or_not_there() {
     for writer in &writers {
         writer.kill();
     }
-    writers.into_iter().for_each(|writer| drop(writer.wait()));
+    for writer in writers {
+        writer.wait();
+    }
     loop {
         match check(None) {
             Ok(_) => {}

@@ -101,7 +101,7 @@ fn one_left_without_its_mode_is_finished_by_the_next_owner() {
         }
         // Another's is none of our business.
         std::fs::create_dir(&path).expect("ours");
-        std::fs::set_permissions(&path, PermissionsExt::from_mode(0)).expect("ours");
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o000)).expect("ours");
         let error = LockFile::acquire(&path).expect_err("a folder");
         assert_eq!(error.kind(), ErrorKind::WrongType);
     });
