@@ -6,6 +6,7 @@ mod bound_path;
 mod connect;
 mod datagram;
 mod datagram_traits;
+mod failures;
 mod fd_quota;
 mod listener;
 mod making;

@@ -2,8 +2,9 @@
 
 use crate::address::{Address, local_address, peer_address};
 use crate::ancillary::Ancillary;
+use crate::failures::{check_fds, did_not_fit};
 use crate::peer;
-use crate::socket::{Socket, check_fds, did_not_fit, message};
+use crate::socket::{Socket, message};
 use ipc_core::{
     Credentials, Error, ErrorKind, Flush, Interest, Pollable, Result, TryRecv, TryRecvFds, TrySend,
     TrySendFds, Until, four_forms,

@@ -21,7 +21,7 @@ pub(crate) const DEFAULT_MAX_FDS: usize = 16;
 pub(crate) struct Socket {
     /// Always there, but in the moment when it is taken out to be given away.
     fd: Option<OwnedFd>,
-    watch: Option<Arc<Watch>>,
+    pub(crate) watch: Option<Arc<Watch>>,
     max_fds: usize,
     /// What it may hold together with the other connections of its user.
     share: Option<FdShare>,
@@ -226,21 +226,6 @@ impl Socket {
         Ok((received.length, received.from, credentials))
     }
 
-    /// The end of the stream: an ordinary one, or the peer's death, or that time is over before
-    /// it is known which.
-    #[cold]
-    pub(crate) fn end(&self, operation: &'static str, until: Until) -> Error {
-        let died = match &self.watch {
-            None => Some(false),
-            Some(watch) => watch.ended_by_death(until),
-        };
-        match died {
-            Some(true) => Error::new(operation, ErrorKind::PeerDied),
-            Some(false) => Error::new(operation, ErrorKind::Closed),
-            None => until.over(operation),
-        }
-    }
-
     /// Whether the end was seen, and it is not known yet whether it is a death: no readiness of
     /// the descriptor will tell, so who waits must ask again.
     pub(crate) fn awaits_verdict(&self) -> bool {
@@ -351,60 +336,6 @@ impl Socket {
             Err(errno) => Err(os_error(operation, errno)),
         }
     }
-
-    #[cold]
-    fn failed(&self, operation: &'static str, errno: Errno, until: Until) -> Error {
-        match errno {
-            Errno::PIPE | Errno::CONNRESET | Errno::NOTCONN => {
-                let end = self.end(operation, until);
-                match end.kind() {
-                    ErrorKind::WouldBlock | ErrorKind::TimedOut => end,
-                    _ => end.caused_by(errno.into()),
-                }
-            }
-            errno => self.failure(operation, errno),
-        }
-    }
-
-    #[cold]
-    pub(crate) fn failure(&self, operation: &'static str, errno: Errno) -> Error {
-        match errno {
-            Errno::MSGSIZE => {
-                let room = rustix::net::sockopt::socket_send_buffer_size(self.fd()).unwrap_or(0);
-                Error::new(operation, ErrorKind::TooLarge)
-                    .hint(format!(
-                        "the message does not fit the send buffer of {room} bytes; raise it with \
-                         Options::send_buffer_bytes (up to net.core.wmem_max)"
-                    ))
-                    .caused_by(errno.into())
-            }
-            Errno::NOBUFS | Errno::NOMEM => Error::new(operation, ErrorKind::TooLarge)
-                .hint("the kernel has no memory in one piece for a message of this size")
-                .caused_by(errno.into()),
-            errno => os_error(operation, errno),
-        }
-    }
-}
-
-/// A message that did not fit: the kernel has taken it away, cut.
-#[cold]
-pub(crate) fn did_not_fit(length: usize, room: usize) -> Error {
-    Error::new("recv", ErrorKind::TooLarge).hint(format!(
-        "the message has {length} bytes, the buffer {room}: it is lost; receive into a larger one"
-    ))
-}
-
-/// Refuses more descriptors than the kernel carries with one message.
-#[inline]
-pub(crate) fn check_fds(fds: &[BorrowedFd<'_>]) -> Result<()> {
-    if fds.len() <= crate::MAX_FDS {
-        return Ok(());
-    }
-    Err(Error::new("send", ErrorKind::TooLarge).hint(format!(
-        "{} descriptors are above the kernel's limit {} for one message; send them in several",
-        fds.len(),
-        crate::MAX_FDS
-    )))
 }
 
 pub(crate) const fn message<'a>(

@@ -2,8 +2,9 @@
 
 use crate::address::{Address, local_address, peer_address};
 use crate::ancillary::Ancillary;
+use crate::failures::check_fds;
 use crate::peer;
-use crate::socket::{Socket, check_fds, message};
+use crate::socket::{Socket, message};
 use ipc_core::{Credentials, Debt, Error, ErrorKind, Framed, Result, Until, four_forms};
 use ipc_sys::{Process, os_error};
 use rustix::net::Shutdown;

@@ -15,6 +15,7 @@ mod names;
 mod paths;
 mod squats;
 mod storms;
+mod strangers;
 mod streams;
 mod suite;
 mod two_processes;
@@ -37,7 +38,7 @@ ipc_testkit::roles! {
     "caller" => death::connect_and_wait_to_be_killed,
     "server" => death::serve_until_killed,
     "racing binder" => paths::race_to_bind,
-    "stranger" => listeners::connect_as_another_user,
+    "stranger" => strangers::connect_as_another_user,
     "squatter" => abstract_names::squat,
     "giver" => fd_limits::give_as_another_user,
 }
