@@ -186,7 +186,7 @@ fn a_nearly_full_pipe_takes_a_record_whole_or_not_at_all() {
 }
 
 /// How many writers are killed in the middle of writing.
-pub(crate) const KILLS: usize = 48;
+pub(crate) const KILLS: usize = 100;
 
 /// Writes records that say their own length into the FIFO of argument 0, for ever.
 pub(crate) fn write_until_killed(stage: Stage) {

@@ -12,7 +12,7 @@ fn opening_a_fifo_to_send_waits_through_a_storm() {
         let _watchdog = watchdog(PATIENCE);
         let dir = TempDir::new();
         let fifo = ipc_pipe::create(dir.join("fifo")).expect("a FIFO");
-        for _ in 0..50 {
+        for _ in 0..20 {
             let storm = Storm::here();
             std::thread::scope(|scope| {
                 let reading = scope.spawn(|| {

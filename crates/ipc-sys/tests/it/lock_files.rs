@@ -122,3 +122,31 @@ fn another_users_file_is_refused() {
     assert!(error.to_string().contains("another user"), "{error}");
     assert_eq!(std::fs::read(&path).expect("there"), b"precious");
 }
+
+#[test]
+fn another_user_cannot_take_our_lock() {
+    if !rustix::process::geteuid().is_root() {
+        skip!("needs root to become another user");
+    }
+    isolated!({
+        let dir = TempDir::new();
+        std::fs::set_permissions(dir.path(), PermissionsExt::from_mode(0o777)).expect("ours");
+        let held = LockFile::acquire(dir.join("held")).expect("free");
+        std::fs::write(dir.join("left"), "").expect("ours");
+        std::fs::set_permissions(dir.join("left"), PermissionsExt::from_mode(0o600)).expect("ours");
+        let stranger = std::thread::scope(|scope| {
+            // Ids are a thread's own.
+            let trying = scope.spawn(|| {
+                let user = Uid::from_raw(STRANGER);
+                rustix::thread::set_thread_res_uid(user, user, user).expect("root may");
+                ["held", "left"].map(|name| LockFile::acquire(dir.join(name)).map(drop))
+            });
+            trying.join().expect("no panic")
+        });
+        for outcome in stranger {
+            assert_eq!(outcome.expect_err("ours").kind(), ErrorKind::Denied);
+        }
+        assert!(dir.join("left").exists());
+        drop(held);
+    });
+}
