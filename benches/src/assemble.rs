@@ -157,7 +157,8 @@ pub fn verdict(probes: &[Probe]) -> Verdict {
         "noisy"
     };
     let sentence = format!(
-        "{word}: {:.1} % of the slices rejected, the floor drifted to {floor_drift:.2} of its start",
+        "{word}: {:.1} % of the slices rejected, the floor drifted to {floor_drift:.2} of its \
+         start",
         rejected_share * 100.0
     );
     Verdict {

@@ -1,4 +1,4 @@
-//! The report as one self-contained page: no network, no font but the reader's own, no script needed.
+//! The report as one page of its own: no network, no font but the reader's own, no script needed.
 
 mod tables;
 

@@ -164,7 +164,8 @@ fn cells(out: &mut String, table: &Table<'_>) {
     paragraph(out, &table.basis());
     line(
         out,
-        "| mechanism | size | p50 | p99 | messages | bytes | CPU s/M | calls | wakes | × floor | verified |",
+        "| mechanism | size | p50 | p99 | messages | bytes | CPU s/M | calls | wakes | × floor \
+         | verified |",
     );
     line(out, "|---|---:|---:|---:|---:|---:|---:|---:|---:|---|---|");
     for cell in &table.cells {

@@ -1,9 +1,7 @@
 //! Any pollable endpoint, with `.await`.
 
 use crate::sys::Registration;
-use ipc_core::{
-    Error, ErrorKind, Flush, Interest, Pollable, Result, TryAccept, TryRecv, TrySend, TryWait,
-};
+use ipc_core::{Error, ErrorKind, Interest, Pollable, Result, Until};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -71,9 +69,12 @@ impl<T: Pollable> Async<T> {
             Err(shared) => Err(Self { shared }),
         }
     }
+}
 
+impl<T: Pollable + Send + Sync + 'static> Async<T> {
     /// Awaits any try form: `attempt` is called when the endpoint may be ready for `interest`,
-    /// until it answers anything but [`ErrorKind::WouldBlock`].
+    /// until it answers anything but [`ErrorKind::WouldBlock`]. What it leaves owed is written by
+    /// a task of the runtime.
     ///
     /// Nothing is lost when the future is dropped, since it never waits after an attempt that has
     /// done something.
@@ -85,13 +86,49 @@ impl<T: Pollable> Async<T> {
         interest: Interest,
         attempt: impl FnMut(&T) -> Result<R>,
     ) -> Result<R> {
-        self.shared.ready(interest, attempt).await
+        let outcome = self.shared.ready(interest, attempt).await;
+        self.pay_in_background();
+        outcome
+    }
+
+    /// Sees to it that what is owed is written though nobody awaits it.
+    fn pay_in_background(&self) {
+        if !self.get_ref().owes() || self.shared.paying.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let shared = Arc::clone(&self.shared);
+        tokio::spawn(async move {
+            loop {
+                let paid = shared.ready(Interest::Write, Pollable::pay).await;
+                shared.paying.store(false, Ordering::Release);
+                // A peer that is gone takes the debt with it. Otherwise look again: a send may
+                // have left a tail between the last payment and the flag.
+                let more = paid.is_ok() && shared.registration.endpoint().owes();
+                if !more || shared.paying.swap(true, Ordering::AcqRel) {
+                    break;
+                }
+            }
+        });
+    }
+
+    /// Forgets a readiness that the endpoint has lost since, and waits for the next.
+    pub(crate) async fn writable_anew(&self) -> Result<()> {
+        let watched = self.shared.registration.of(Interest::Write);
+        let mut guard = watched.writable().await.map_err(shutting_down)?;
+        // Only what was seen before this look is forgotten: what came since is kept.
+        let now = self.get_ref().wait_ready(&[Interest::Write], Until::Now);
+        match now {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => guard.clear_ready(),
+            outcome => return outcome,
+        }
+        drop(guard);
+        watched.writable().await.map(drop).map_err(shutting_down)
     }
 }
 
-impl<T: Pollable> Shared<T> {
+impl<T: Pollable + Send + Sync + 'static> Shared<T> {
     async fn ready<R>(
-        &self,
+        self: &Arc<Self>,
         interest: Interest,
         mut attempt: impl FnMut(&T) -> Result<R>,
     ) -> Result<R> {
@@ -106,16 +143,16 @@ impl<T: Pollable> Shared<T> {
                     Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                     outcome => return outcome,
                 }
+                if endpoint.arm(interest)? {
+                    self.settle(interest).await;
+                    continue;
+                }
             }
             let ready = match interest {
                 Interest::Read => watched.readable().await,
                 Interest::Write => watched.writable().await,
             };
-            let mut guard = ready.map_err(|source| {
-                Error::new("wait", ErrorKind::Closed)
-                    .hint("the runtime is shutting down")
-                    .caused_by(source)
-            })?;
+            let mut guard = ready.map_err(shutting_down)?;
             match attempt(endpoint) {
                 // Only readiness seen before the attempt is forgotten: what came since is kept.
                 Err(error) if error.kind() == ErrorKind::WouldBlock => guard.clear_ready(),
@@ -125,77 +162,29 @@ impl<T: Pollable> Shared<T> {
     }
 }
 
-impl<T: TryRecv> Async<T> {
-    /// Receives into `buffer` and returns the length in bytes.
-    ///
-    /// # Errors
-    /// As the endpoint's `recv`.
-    pub async fn recv(&self, buffer: &mut [u8]) -> Result<usize> {
-        self.ready(Interest::Read, |endpoint| endpoint.try_recv(buffer))
-            .await
-    }
-}
-
-impl<T: TryAccept> Async<T> {
-    /// Accepts a connection.
-    ///
-    /// # Errors
-    /// As the endpoint's `accept`.
-    pub async fn accept(&self) -> Result<T::Connection> {
-        self.ready(Interest::Read, TryAccept::try_accept).await
-    }
-}
-
-impl<T: TryWait> Async<T> {
-    /// Waits for what happens next.
-    ///
-    /// # Errors
-    /// As the endpoint's `wait`.
-    pub async fn wait(&self) -> Result<T::Happened> {
-        self.ready(Interest::Read, TryWait::try_wait).await
-    }
-}
-
-impl<T: TrySend + Flush + Send + Sync + 'static> Async<T> {
-    /// Sends `message`, whole. It is done when it has begun; see [`Async`].
-    ///
-    /// # Errors
-    /// As the endpoint's `send`.
-    pub async fn send(&self, message: &[u8]) -> Result<()> {
-        self.ready(Interest::Write, |endpoint| endpoint.try_send(message))
-            .await?;
-        self.pay_in_background();
-        Ok(())
-    }
-
-    /// Waits until everything that was sent is written.
-    ///
-    /// # Errors
-    /// As the endpoint's `flush`.
-    pub async fn flush(&self) -> Result<()> {
-        if !self.get_ref().owes() {
-            return Ok(());
+impl<T: Pollable + Send + Sync + 'static> Shared<T> {
+    /// No readiness will tell of what the endpoint waits for. Where it can go on at once, the
+    /// other tasks have their turn; where it is undecided for a moment, as a watched peer's end
+    /// is, a thread of the runtime's pool waits for the endpoint itself to say.
+    #[cold]
+    async fn settle(self: &Arc<Self>, interest: Interest) {
+        let endpoint = self.registration.endpoint();
+        if endpoint.wait_ready(&[interest], Until::Now).is_ok() {
+            return tokio::task::yield_now().await;
         }
-        self.ready(Interest::Write, Flush::try_flush).await
+        let shared = Arc::clone(self);
+        let waiting = move || {
+            let endpoint = shared.registration.endpoint();
+            endpoint.wait_ready(&[interest], Until::Forever)
+        };
+        // Whatever came of it, the next attempt says.
+        let _ = tokio::task::spawn_blocking(waiting).await;
     }
+}
 
-    /// Sees to it that what is owed is written though nobody awaits it.
-    fn pay_in_background(&self) {
-        if !self.get_ref().owes() || self.shared.paying.swap(true, Ordering::AcqRel) {
-            return;
-        }
-        let shared = Arc::clone(&self.shared);
-        tokio::spawn(async move {
-            loop {
-                let paid = shared.ready(Interest::Write, Flush::try_flush).await;
-                shared.paying.store(false, Ordering::Release);
-                // A peer that is gone takes the debt with it. Otherwise look again: a send may
-                // have left a tail between the last payment and the flag.
-                let more = paid.is_ok() && shared.registration.endpoint().owes();
-                if !more || shared.paying.swap(true, Ordering::AcqRel) {
-                    break;
-                }
-            }
-        });
-    }
+#[cold]
+pub(crate) fn shutting_down(source: std::io::Error) -> Error {
+    Error::new("wait", ErrorKind::Closed)
+        .hint("the runtime is shutting down")
+        .caused_by(source)
 }

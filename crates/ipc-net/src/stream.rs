@@ -249,6 +249,9 @@ impl Pollable for Stream {
     fn owes(&self) -> bool {
         self.shared.debt.owes()
     }
+    fn pay(&self) -> Result<()> {
+        self.flush_until(Until::Now)
+    }
 }
 
 impl TrySend for Stream {
