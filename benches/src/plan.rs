@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::{
     family::{Family, Maker, Role},
+    goals::{self, Goal},
     placement::Cpus,
     results::{MakerKind, Placement, Unmeasured},
     scenario::{Scenario, Shape},
@@ -125,6 +126,9 @@ impl Plan {
             .partition(|family| family.role == Role::Floor);
         for family in floors.into_iter().chain(mechanisms) {
             plan.add_family(selection, family, cpus);
+            if !selection.full && !selection.is_narrowed() {
+                plan.add_goals(family, cpus);
+            }
         }
         plan
     }
@@ -164,6 +168,23 @@ impl Plan {
         }
     }
 
+    /// The cells that the goals of a family need and a default run would leave out.
+    fn add_goals(&mut self, family: &Family, cpus: &Cpus) {
+        let present: Vec<Maker> = (family.makers.iter())
+            .filter(|maker| maker.kind != MakerKind::Peer && (maker.probe)().is_ok())
+            .cloned()
+            .collect();
+        for (mechanism, scenario, size, placement) in goals::GOALS.iter().flat_map(Goal::cells) {
+            let shape = Shape { size, scenario };
+            let planned = self.groups.iter().any(|group| {
+                (group.mechanism, group.shape, group.placement) == (mechanism, shape, placement)
+            });
+            if family.name == mechanism && !planned {
+                self.add_group(family, &present, shape, placement, cpus);
+            }
+        }
+    }
+
     fn add_group(
         &mut self,
         family: &Family,
@@ -190,7 +211,7 @@ impl Plan {
             return;
         }
         for maker in present {
-            match (maker.fits)(&shape) {
+            match fits(maker, &shape) {
                 Ok(()) => group.makers.push(maker.clone()),
                 // What a floor or a reference is not meant for is no gap in the answer.
                 Err(_) if family.role == Role::Floor || maker.name == "default" => {}
@@ -229,6 +250,28 @@ impl Plan {
     }
 }
 
+/// Why a maker cannot do a cell.
+fn fits(maker: &Maker, shape: &Shape) -> Result<(), String> {
+    (maker.fits)(shape)?;
+    match (shape.scenario, maker.fan_in) {
+        (Scenario::FanIn, Some(many)) => many.fits(shape),
+        (Scenario::FanIn, None) => Err("it takes one sender here".to_owned()),
+        _ => Ok(()),
+    }
+}
+
+/// What a default run measures of small messages; the rest of the scenarios takes processes and
+/// time that `--full` and narrowed runs have.
+const USUAL: [Scenario; 7] = [
+    Scenario::SingleThread,
+    Scenario::RoundTrip,
+    Scenario::RoundTripAwake,
+    Scenario::RoundTripAsleep,
+    Scenario::RoundTripSpin,
+    Scenario::OneWay,
+    Scenario::Wake,
+];
+
 /// The scenarios of one size: all of them for small messages and in full or narrowed runs, the
 /// telling ones for larger messages in a default run.
 fn scenarios(selection: &Selection, family: &Family, size: usize) -> Vec<Scenario> {
@@ -236,7 +279,7 @@ fn scenarios(selection: &Selection, family: &Family, size: usize) -> Vec<Scenari
         _ if selection.full || selection.is_narrowed() || family.role == Role::Floor => {
             &Scenario::ALL
         }
-        0..1024 => &Scenario::ALL,
+        0..1024 => &USUAL,
         1024..65_536 => &[
             Scenario::SingleThread,
             Scenario::RoundTrip,
@@ -259,9 +302,14 @@ fn scenarios(selection: &Selection, family: &Family, size: usize) -> Vec<Scenari
     default.iter().copied().filter(asked).collect()
 }
 
-/// The floors of streams, the copy and the system call, are measured on one thread.
+/// The floors of streams, the copy and the system call, are measured on one thread; that of a load
+/// is a wake.
 fn serves(floor: Scenario, asked: &[Scenario]) -> bool {
-    floor == Scenario::SingleThread && asked.contains(&Scenario::OneWay)
+    match floor {
+        Scenario::SingleThread => asked.iter().any(|scenario| scenario.is_rate()),
+        Scenario::Wake => asked.contains(&Scenario::OpenLoop),
+        _ => false,
+    }
 }
 
 fn placements(selection: &Selection, scenario: Scenario) -> Vec<Placement> {
@@ -331,6 +379,22 @@ mod tests {
                 .iter()
                 .any(|gap| gap.why.contains("one CPU"))
         );
+    }
+
+    #[test]
+    fn a_default_run_measures_the_cells_of_every_goal() {
+        let plan = plan(&Selection::default(), 2);
+        for (mechanism, scenario, size, placement) in goals::GOALS.iter().flat_map(Goal::cells) {
+            let shape = Shape { size, scenario };
+            let planned = plan.groups.iter().any(|group| {
+                (group.mechanism, group.shape, group.placement) == (mechanism, shape, placement)
+            });
+            let lacks = plan
+                .unmeasured
+                .iter()
+                .any(|gap| gap.what.starts_with(mechanism));
+            assert!(planned || lacks, "{mechanism} {shape:?} {placement:?}");
+        }
     }
 
     #[test]

@@ -131,7 +131,11 @@ impl Bench<'_> {
             let fitting =
                 (target_ns * f64::from(messages) / spent_ns.max(1.0)).clamp(1.0, 4e6) as u32;
             if spent_ns >= target_ns / 4.0 || messages >= fitting / 2 {
-                let group = (SHORT_NS / each_ns.max(1.0)).ceil().max(1.0) as u32;
+                // The receiver's clock takes each message by itself.
+                let group = match self.group.shape.scenario.is_timed_by_server() {
+                    true => 1,
+                    false => (SHORT_NS / each_ns.max(1.0)).ceil().max(1.0) as u32,
+                };
                 // Whole groups only: what is left over would not be timed.
                 let least = if self.group.shape.size > LEAST_MESSAGES.1 {
                     1
@@ -259,8 +263,17 @@ impl Bench<'_> {
     }
 }
 
-/// Where the number of calls is a property of the maker: polling makes as many as it has time
-/// for, and the pauses of `wake` are the harness's own.
 fn is_countable(group: &Group) -> bool {
-    !group.shape.scenario.polls() && group.shape.scenario != Scenario::Wake
+    why_not_counted(group.shape.scenario).is_none()
+}
+
+/// Why the number of calls is no property of the maker in this scenario.
+pub(crate) fn why_not_counted(scenario: Scenario) -> Option<&'static str> {
+    match scenario {
+        Scenario::RoundTripSpin | Scenario::Wake | Scenario::OpenLoop => {
+            Some("polling and pausing make as many as there is time for")
+        }
+        Scenario::FanIn => Some("the tracer follows two processes, and here are five"),
+        _ => None,
+    }
 }

@@ -6,8 +6,10 @@ use std::{
 };
 
 use crate::{
+    abilities::Abilities,
     descriptors::whole,
     family::{Endpoint, Family, Maker, Role},
+    fan_in::FanIn,
     limits::setting,
     meet::Meet,
     scenario::{Shape, Side},
@@ -28,10 +30,16 @@ pub fn family() -> Family {
         makers: vec![Maker {
             probe,
             fits,
+            fan_in: Some(FanIn {
+                receiver,
+                sender,
+                whole_up_to: usize::MAX,
+            }),
             ..Maker::raw(connect)
         }],
         sweep: None,
     }
+    .able(Abilities::MESSAGES)
 }
 
 fn probe() -> Result<(), String> {
@@ -65,6 +73,22 @@ fn connect(side: Side, meet: &Meet, shape: &Shape) -> io::Result<Box<dyn Endpoin
             (tx, rx)
         }
     };
+    Ok(Box::new(Queues { tx, rx }))
+}
+
+/// One queue for all senders; both fields of an end name it, of which each end uses one.
+fn receiver(meets: &[Meet], shape: &Shape) -> io::Result<Box<dyn Endpoint>> {
+    let rx = create("to-server", &meets[0], shape)?;
+    let tx = rx.try_clone()?;
+    for meet in meets {
+        meet.send_descriptors(&[rx.as_fd()])?;
+    }
+    Ok(Box::new(Queues { tx, rx }))
+}
+
+fn sender(meet: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> {
+    let [tx] = meet.recv_descriptors()?;
+    let rx = tx.try_clone()?;
     Ok(Box::new(Queues { tx, rx }))
 }
 

@@ -3,6 +3,7 @@
 use std::io;
 
 use crate::{
+    abilities::Abilities,
     family::{Endpoint, Family, Maker, Role},
     meet::Meet,
     scenario::{Shape, Side},
@@ -26,6 +27,7 @@ pub fn family() -> Family {
         makers: vec![raw],
         sweep: None,
     }
+    .able(Abilities::MEMORY)
 }
 
 fn connect(side: Side, meet: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> {

@@ -3,8 +3,10 @@
 use std::io;
 
 use crate::{
+    abilities::Abilities,
     descriptors::whole,
     family::{Endpoint, Family, Maker, Role},
+    fan_in::FanIn,
     limits::setting,
     meet::Meet,
     scenario::{Shape, Side},
@@ -26,10 +28,16 @@ pub fn family() -> Family {
         makers: vec![Maker {
             probe,
             fits,
+            fan_in: Some(FanIn {
+                receiver,
+                sender,
+                whole_up_to: usize::MAX,
+            }),
             ..Maker::raw(connect)
         }],
         sweep: Some(sweep),
     }
+    .able(Abilities::MESSAGES)
 }
 
 fn probe() -> Result<(), String> {
@@ -84,6 +92,30 @@ fn connect(side: Side, meet: &Meet, shape: &Shape) -> io::Result<Box<dyn Endpoin
             (Queue::open(to_server)?, Queue::open(to_client)?)
         }
     };
+    let packet = vec![0; 8 + shape.size];
+    Ok(Box::new(Queues { tx, rx, packet }))
+}
+
+/// One queue for all senders; the other key has none.
+fn receiver(meets: &[Meet], shape: &Shape) -> io::Result<Box<dyn Endpoint>> {
+    let (to_server, _) = keys(meets[0].tag());
+    let rx = Queue {
+        id: sys::msg_create(to_server)?,
+        owned: true,
+    };
+    let tx = Queue {
+        id: rx.id,
+        owned: false,
+    };
+    meets.iter().try_for_each(|meet| meet.send(b"made"))?;
+    let packet = vec![0; 8 + shape.size];
+    Ok(Box::new(Queues { tx, rx, packet }))
+}
+
+fn sender(meet: &Meet, shape: &Shape) -> io::Result<Box<dyn Endpoint>> {
+    meet.recv()?;
+    let (to_server, _) = keys(meet.tag());
+    let (tx, rx) = (Queue::open(to_server)?, Queue::open(to_server)?);
     let packet = vec![0; 8 + shape.size];
     Ok(Box::new(Queues { tx, rx, packet }))
 }

@@ -7,8 +7,10 @@ use std::{
 };
 
 use crate::{
+    abilities::Abilities,
     descriptors::{ByteStream, StdStream, set_polling},
     family::{Endpoint, Family, Maker, Role, no_polling},
+    fan_in::{FanIn, Polled},
     limits::loopback,
     meet::Meet,
     scenario::{Scenario, Shape, Side},
@@ -22,6 +24,13 @@ pub fn family() -> Family {
     let raw = Maker {
         probe: loopback,
         fits: unread,
+        fan_in: Some(FanIn {
+            receiver: |meets, shape| {
+                Polled::connect(meets, |meet| raw(Side::Server, meet, shape))
+            },
+            sender: |meet, shape| connect_raw(Side::Client, meet, shape),
+            whole_up_to: usize::MAX,
+        }),
         ..Maker::raw(connect_raw)
     };
     let std = Maker {
@@ -38,6 +47,7 @@ pub fn family() -> Family {
         makers: vec![raw, std],
         sweep: None,
     }
+    .able(Abilities::STREAM.with_machines())
 }
 
 fn unread(shape: &Shape) -> Result<(), String> {
@@ -50,9 +60,13 @@ fn unread(shape: &Shape) -> Result<(), String> {
 }
 
 fn connect_raw(side: Side, meet: &Meet, shape: &Shape) -> io::Result<Box<dyn Endpoint>> {
+    Ok(Box::new(raw(side, meet, shape)?))
+}
+
+fn raw(side: Side, meet: &Meet, shape: &Shape) -> io::Result<ByteStream<true>> {
     let socket = OwnedFd::from(meet_by_tcp(side, meet)?);
     set_polling(&socket, shape.scenario.polls())?;
-    Ok(Box::new(ByteStream::of_socket(socket)?))
+    ByteStream::of_socket(socket)
 }
 
 fn connect_std(side: Side, meet: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> {

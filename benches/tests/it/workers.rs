@@ -28,6 +28,7 @@ fn connected(directory: &Directory, interrupt: &Interrupt) -> Pair {
         binary: binary(),
         cpus: (cpu, cpu),
         directory: directory.path(),
+        senders: 1,
         sweep: None,
     };
     let pair = Pair::start(&setup, interrupt).expect("workers start");
@@ -135,6 +136,7 @@ fn a_binary_that_is_no_bench_is_an_error() {
         binary,
         cpus: (cpu, cpu),
         directory: directory.path(),
+        senders: 1,
         sweep: None,
     };
     let started = Pair::start(&setup, &interrupt);
@@ -159,6 +161,7 @@ fn a_worker_of_another_protocol_says_so() {
         two_cpus: false,
         directory,
         tag: 0,
+        sender: 0,
     };
     protocol::send(&control, &welcome, &[meet.as_fd(), stage.as_fd()]).unwrap();
     let (hello, _) = protocol::receive::<Hello>(&control).unwrap();

@@ -1,8 +1,8 @@
 //! A synthetic run: every figure in it is computed from a formula, none was measured.
 
 use ipc_bench::results::{
-    Cell, Floor, Interval, Latency, Machine, MakerKind, Placement, Probe, Ratio, Run, State,
-    Unmeasured, Verdict,
+    Cell, CorePair, Floor, Interval, Latency, Machine, MakerKind, Placement, Probe, Ratio, Run,
+    State, Unmeasured, Verdict,
 };
 
 /// Name; round trip on one core in µs, on two awake, on two asleep; bytes a second of a stream at
@@ -85,6 +85,17 @@ pub(crate) fn run() -> Run {
         }
     }
     probes(&mut run);
+    run.goals = ipc_bench::goals::judge(&run.ratios);
+    for one in 0..8 {
+        for other in one + 1..8 {
+            let apart = if one / 2 == other / 2 { 48.0 } else { 118.0 };
+            let apart = if one / 4 == other / 4 { apart } else { 541.0 };
+            run.cores.push(CorePair {
+                cpus: (one, other),
+                nanoseconds: apart * (1.0 + 0.05 * jitter(&format!("{one}-{other}"))),
+            });
+        }
+    }
     run
 }
 
@@ -94,11 +105,15 @@ pub(crate) fn empty() -> Run {
         format: 1,
         started_unix_seconds: 1_790_000_000,
         measuring_seconds: 118.0,
+        build_seconds: Some(85.0),
         arguments: vec!["--peers".to_owned()],
         machine: Machine::default(),
         floors: Vec::new(),
         cells: Vec::new(),
         ratios: Vec::new(),
+        goals: Vec::new(),
+        abilities: ipc_bench::abilities::of_this_build(),
+        cores: Vec::new(),
         unmeasured: Vec::new(),
         probes: Vec::new(),
         verdict: Verdict::default(),
@@ -153,7 +168,11 @@ fn cells(run: &mut Run, scenario: &str, placement: Placement, size: usize, mecha
                 low: value - half,
                 high: value + half,
                 n: 61,
-                state: State::C,
+                state: if placement == Placement::SameCore {
+                    State::One
+                } else {
+                    State::C
+                },
                 placement,
                 higher_is_better: scenario == "one-way",
             });
