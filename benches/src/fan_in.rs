@@ -15,13 +15,16 @@ pub const SENDERS: usize = 4;
 /// Bytes that say who sent a message; a shorter one cannot.
 pub const STAMP_BYTES: usize = 8;
 
+/// One end of a connection, or why there is none.
+pub type Connected = io::Result<Box<dyn Endpoint>>;
+
 /// How several senders reach one receiver.
 #[derive(Clone, Copy, Debug)]
 pub struct FanIn {
     /// Makes the receiver, which meets one sender at each place.
-    pub receiver: fn(&[Meet], &Shape) -> io::Result<Box<dyn Endpoint>>,
+    pub receiver: fn(&[Meet], &Shape) -> Connected,
     /// Makes one sender.
-    pub sender: fn(&Meet, &Shape) -> io::Result<Box<dyn Endpoint>>,
+    pub sender: fn(&Meet, &Shape) -> Connected,
     /// The largest message that several senders can send without mixing.
     pub whole_up_to: usize,
 }

@@ -60,8 +60,8 @@ impl Pace {
         let lanes = lanes.max(1) as u32;
         let parts = allowance.fresh_pairs.max(1);
         let least = MIN_ROUNDS.div_ceil(parts);
-        // Room for half as many again: some are rejected, some are slow, and calibrating takes about
-        // two rounds. Shorter slices are better than fewer.
+        // Room for half as many again: some are rejected, some are slow, and calibrating takes
+        // about two rounds. Shorter slices are better than fewer.
         let each = left / lanes / (least as u32 + least as u32 / 2 + 2);
         let slice = each
             .saturating_sub(SLICE_OVERHEAD)

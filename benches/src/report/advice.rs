@@ -1,4 +1,4 @@
-//! The answer people came for: which mechanism for which need, derived from the measured cells only.
+//! The answer people came for: which mechanism for which need, from the measured cells only.
 
 mod need;
 

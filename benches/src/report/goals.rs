@@ -21,8 +21,8 @@ pub(crate) const HEADS: [&str; 8] = [
 /// One goal, and its outcome in words.
 pub(crate) fn row(goal: &Found) -> [String; 8] {
     let bound = match goal.bound {
-        Bound::AtMost(most) => format!("≤ {most}"),
-        Bound::AtLeast(least) => format!("≥ {least}"),
+        Bound::AtMost(most) => format!("≤ {most:.2}"),
+        Bound::AtLeast(least) => format!("≥ {least:.2}"),
     };
     let value = |ratio: &Ratio| numbers::ratio(&Named::of(ratio).interval());
     let (shown, state) = match &goal.found {

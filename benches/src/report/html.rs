@@ -1,4 +1,5 @@
-//! The report as one self-contained page: no network, no font but the reader's own, no script needed.
+//! The report as one self-contained page: no network, no font but the reader's own, no script
+//! needed.
 
 mod tables;
 

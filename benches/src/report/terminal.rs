@@ -120,7 +120,7 @@ fn goals(page: &mut Page, run: &Run) {
     let columns = [
         Column::left(goals::HEADS[0], 0),
         Column::right(goals::HEADS[1], 5),
-        Column::left(goals::HEADS[2], 0),
+        Column::whole(goals::HEADS[2]),
         Column::left(goals::HEADS[3], 3),
         Column::left(goals::HEADS[4], 0),
         Column::left(goals::HEADS[5], 0),
@@ -144,7 +144,7 @@ fn ratios(page: &mut Page, run: &Run) {
     page.heading("Ratios, paired slice by slice");
     let columns = [
         Column::left("", 0),
-        Column::left("ratio", 0),
+        Column::whole("ratio"),
         Column::left("placement", 1),
         Column::left("value [95 % interval]", 0),
         Column::left("better is", 2),

@@ -201,14 +201,6 @@ fn cell(
         high: value * (1.0 + spread),
         n: 61,
     };
-    let tail = [
-        (0.0, 0.93),
-        (50.0, 1.0),
-        (90.0, 1.12),
-        (99.0, 1.6),
-        (99.9, 4.5),
-        (99.99, 18.0),
-    ];
     Cell {
         mechanism: mechanism.to_owned(),
         maker: maker.to_owned(),
@@ -226,17 +218,7 @@ fn cell(
             State::C
         },
         n: 48_211,
-        latency: Latency {
-            min: p50 * 0.93,
-            p50,
-            p90: p50 * 1.12,
-            p99: p50 * 1.6,
-            p999: p50 * 4.5,
-            max: p50 * 31.0,
-            curve: tail
-                .map(|(percentile, times)| (percentile, p50 * times))
-                .to_vec(),
-        },
+        latency: latency(p50),
         group: 1,
         messages_per_second: around(1e9 / p50),
         bytes_per_second: around(size as f64 * 1e9 / p50),
@@ -252,6 +234,28 @@ fn cell(
         floor: floor.0.to_owned(),
         verified: mechanism != "udp",
         copies: "2".to_owned(),
+    }
+}
+
+fn latency(p50: f64) -> Latency {
+    let tail = [
+        (0.0, 0.93),
+        (50.0, 1.0),
+        (90.0, 1.12),
+        (99.0, 1.6),
+        (99.9, 4.5),
+        (99.99, 18.0),
+    ];
+    Latency {
+        min: p50 * 0.93,
+        p50,
+        p90: p50 * 1.12,
+        p99: p50 * 1.6,
+        p999: p50 * 4.5,
+        max: p50 * 31.0,
+        curve: tail
+            .map(|(percentile, times)| (percentile, p50 * times))
+            .to_vec(),
     }
 }
 

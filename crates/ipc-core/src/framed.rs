@@ -42,7 +42,8 @@ impl<T> Framed<T> {
     /// The highest limit that can be set: what the length can say.
     pub const LARGEST_MAX_MESSAGE_BYTES: usize = u32::MAX as usize;
 
-    /// Messages over `inner`, each of at most [`DEFAULT_MAX_MESSAGE_BYTES`](Self::DEFAULT_MAX_MESSAGE_BYTES).
+    /// Messages over `inner`, each of at most
+    /// [`DEFAULT_MAX_MESSAGE_BYTES`](Self::DEFAULT_MAX_MESSAGE_BYTES).
     pub fn new(inner: T) -> Self {
         Self {
             inner,
@@ -56,7 +57,8 @@ impl<T> Framed<T> {
     /// Messages over `inner`, each of at most `max_message_bytes`.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] above [`LARGEST_MAX_MESSAGE_BYTES`](Self::LARGEST_MAX_MESSAGE_BYTES).
+    /// [`ErrorKind::InvalidInput`] above
+    /// [`LARGEST_MAX_MESSAGE_BYTES`](Self::LARGEST_MAX_MESSAGE_BYTES).
     pub fn with_max_message_bytes(inner: T, max_message_bytes: usize) -> Result<Self> {
         if max_message_bytes > Self::LARGEST_MAX_MESSAGE_BYTES {
             return Err(Error::new("frame", ErrorKind::InvalidInput)

@@ -101,7 +101,11 @@ macro_rules! four_forms {
         /// # Errors
         #[doc = concat!("As [`", stringify!($verb), "`](Self::", stringify!($verb), "), and")]
         /// [`TimedOut`]($crate::ErrorKind::TimedOut) when the time is over.
-        pub fn $timeout(&self, $($arg: $ty,)* timeout: std::time::Duration) -> $crate::Result<$out> {
+        pub fn $timeout(
+            &self,
+            $($arg: $ty,)*
+            timeout: std::time::Duration,
+        ) -> $crate::Result<$out> {
             self.$until($($arg,)* $crate::Until::after(timeout))
         }
 
@@ -110,7 +114,11 @@ macro_rules! four_forms {
         /// # Errors
         #[doc = concat!("As [`", stringify!($verb), "`](Self::", stringify!($verb), "), and")]
         /// [`TimedOut`]($crate::ErrorKind::TimedOut) when the deadline has passed.
-        pub fn $deadline(&self, $($arg: $ty,)* deadline: std::time::Instant) -> $crate::Result<$out> {
+        pub fn $deadline(
+            &self,
+            $($arg: $ty,)*
+            deadline: std::time::Instant,
+        ) -> $crate::Result<$out> {
             self.$until($($arg,)* $crate::Until::At(deadline))
         }
     };

@@ -90,7 +90,8 @@ impl Options {
         self
     }
 
-    /// Where [`path_of`](Options::path_of) places names, instead of the user's runtime directory. It must belong to the user alone (0700); it is made if missing.
+    /// Where [`path_of`](Options::path_of) places names, instead of the user's runtime
+    /// directory. It must belong to the user alone (0700); it is made if missing.
     pub fn directory(&mut self, directory: impl AsRef<Path>) -> &mut Self {
         self.directory = Some(directory.as_ref().to_path_buf());
         self

@@ -116,8 +116,12 @@ impl Datagram {
         ///
         /// # Errors
         /// As [`send_to`](Datagram::send_to) and [`send_with_fds`](Datagram::send_with_fds).
-        send_with_fds_to / try_send_with_fds_to / send_with_fds_to_timeout / send_with_fds_to_deadline
-            = send_with_fds_to_until(message: &[u8], fds: &[BorrowedFd<'_>], address: &Address) -> ()
+        send_with_fds_to / try_send_with_fds_to
+            / send_with_fds_to_timeout / send_with_fds_to_deadline = send_with_fds_to_until(
+                message: &[u8],
+                fds: &[BorrowedFd<'_>],
+                address: &Address
+            ) -> ()
     }
 
     four_forms! {

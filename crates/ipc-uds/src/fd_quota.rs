@@ -12,7 +12,8 @@ pub(crate) const DEFAULT_MAX_FDS_PER_USER: usize = 64;
 #[derive(Debug)]
 pub(crate) struct FdQuota {
     max: usize,
-    /// By user id; those whom the kernel cannot name are one. A user without connections is forgotten when the next one comes.
+    /// By user id; those whom the kernel cannot name are one. A user without connections is
+    /// forgotten when the next one comes.
     waiting: Mutex<HashMap<Option<u32>, Weak<AtomicUsize>>>,
 }
 

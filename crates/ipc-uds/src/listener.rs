@@ -139,9 +139,10 @@ macro_rules! listener {
                 /// closed and counted, and the next one is waited for, within the same time.
                 ///
                 /// # Errors
-                /// [`LimitReached`](crate::ErrorKind::LimitReached) without descriptors. The listener
-                /// stays usable after any error.
-                accept / try_accept / accept_timeout / accept_deadline = accept_until() -> $connection
+                /// [`LimitReached`](crate::ErrorKind::LimitReached) without descriptors. The
+                /// listener stays usable after any error.
+                accept / try_accept / accept_timeout / accept_deadline
+                    = accept_until() -> $connection
             }
 
             /// How many peers the policy has refused.

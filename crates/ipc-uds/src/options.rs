@@ -161,8 +161,8 @@ impl Options {
         self
     }
 
-    /// Where [`path_of`](Options::path_of) places names, instead of the user's runtime directory. It
-    /// must belong to the user alone (0700); it is made if missing.
+    /// Where [`path_of`](Options::path_of) places names, instead of the user's runtime
+    /// directory. It must belong to the user alone (0700); it is made if missing.
     pub fn directory(&mut self, directory: impl AsRef<Path>) -> &mut Self {
         self.directory = Some(directory.as_ref().to_path_buf());
         self
@@ -241,7 +241,8 @@ impl Options {
         ///
         /// # Errors
         /// As [`connect`](Options::connect).
-        connect_seqpacket / try_connect_seqpacket / connect_seqpacket_timeout / connect_seqpacket_deadline
+        connect_seqpacket / try_connect_seqpacket
+            / connect_seqpacket_timeout / connect_seqpacket_deadline
             = connect_seqpacket_until(address: impl ToAddress) -> SeqPacket
     }
 

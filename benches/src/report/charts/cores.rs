@@ -24,8 +24,8 @@ pub(super) fn chart(run: &Run) -> Chart {
         short: "Cores",
         title: "How far apart are the CPUs?",
         lead: format!(
-            "Round trip of a cache line between any two CPUs of this run, in nanoseconds. Dark is \
-             far: a pair talks faster where it is light. {}",
+            "In nanoseconds, between any two CPUs that this run may use. Strong colour is far: two \
+             processes talk faster where it is faint. {}",
             cores::sentence(run).unwrap_or_default()
         ),
         figures: cores::matrix(run)
@@ -42,10 +42,9 @@ fn figure(matrix: &Matrix) -> Figure {
     let count = matrix.cpus.len();
     let square = (500.0 / count as f64).clamp(18.0, 46.0);
     let (low, high) = range(matrix);
-    let mut svg = Svg::new(
-        LEFT + square * count as f64 + 8.0,
-        TOP + square * count as f64 + 8.0,
-    );
+    let side = square * count as f64 + 8.0;
+    // Never narrower than the other pictures: a page stretches all to one width.
+    let mut svg = Svg::new((LEFT + side).max(560.0), TOP + side);
     for (row, one) in matrix.cpus.iter().enumerate() {
         let y = TOP + square * row as f64;
         let name = format!("CPU {one}");

@@ -137,13 +137,8 @@ pub(super) fn goals(out: &mut String, run: &Run) {
             "<tr><th scope=\"row\" class=\"{class}\">{}</th>",
             escape(&row[0])
         );
-        for (at, cell) in row.iter().enumerate().skip(1) {
-            let class = match at {
-                1 | 4 | 5 => "",
-                7 => " class=\"word\"",
-                _ => " class=\"name\"",
-            };
-            let _ = write!(out, "<td{class}>{}</td>", escape(cell));
+        for cell in &row[1..] {
+            let _ = write!(out, "<td>{}</td>", escape(cell));
         }
         out.push_str("</tr>\n");
     }

@@ -211,7 +211,7 @@ pub(crate) fn no_wake_up_is_lost(lab: &mut Lab) {
     lab.enter(tally);
 }
 
-/// C7: the result of a run that signals interrupt ten thousand times a second is that of a calm one.
+/// C7: a run that signals interrupt ten thousand times a second has the result of a calm one.
 pub(crate) fn a_storm_of_signals_changes_nothing(lab: &mut Lab) {
     let mut tally = Tally::new(
         "C7",
