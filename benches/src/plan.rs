@@ -80,6 +80,8 @@ pub struct Group {
     pub makers: Vec<Maker>,
     /// From the family.
     pub sweep: Option<fn(u32)>,
+    /// Measured for the sake of a goal, where a default run would leave it out.
+    pub of_goal: bool,
 }
 
 impl Group {
@@ -101,6 +103,8 @@ impl Group {
             4..16 => 4,
             _ => 12,
         };
+        // A goal that only its own cell can show must not drown in noise.
+        let each = if self.of_goal { 3 * each } else { each };
         each * self.makers.len() as u32
     }
 }
@@ -183,7 +187,11 @@ impl Plan {
                 (group.mechanism, group.shape, group.placement) == (mechanism, shape, placement)
             });
             if family.name == mechanism && !planned {
+                let before = self.groups.len();
                 self.add_group(family, &present, shape, placement, cpus);
+                for group in &mut self.groups[before..] {
+                    group.of_goal = true;
+                }
             }
         }
     }
@@ -203,6 +211,7 @@ impl Plan {
             placement,
             makers: Vec::new(),
             sweep: family.sweep,
+            of_goal: false,
         };
         if family.role == Role::Mechanism
             && shape.scenario == Scenario::SingleThread

@@ -29,13 +29,6 @@ pub(crate) fn row(goal: &Found) -> [String; 8] {
         Some(ratio) => (value(ratio), format!("{:?}", ratio.state)),
         None => (numbers::NONE.to_owned(), String::new()),
     };
-    let beside = goal.beside.as_ref().map_or_else(String::new, |ratio| {
-        format!(
-            "; {}: {}",
-            rows::placement_title(ratio.placement),
-            value(ratio)
-        )
-    });
     [
         sign(goal.outcome).to_owned(),
         goal.number.to_string(),
@@ -44,8 +37,25 @@ pub(crate) fn row(goal: &Found) -> [String; 8] {
         bound,
         shown,
         state,
-        format!("{}{beside}", word(goal)),
+        word(goal.outcome).to_owned(),
     ]
+}
+
+/// What stands beside the outcome: the same ratio elsewhere, and how near a missed goal came.
+pub(crate) fn note(goal: &Found) -> Option<String> {
+    let near = goal.found.as_ref().and_then(|ratio| match goal.outcome {
+        Outcome::Missed if within(goal.bound, ratio.value) => {
+            Some("the value is within the bound, its interval is not".to_owned())
+        }
+        Outcome::NotMeasured => Some("too few slices".to_owned()),
+        Outcome::Met | Outcome::Missed => None,
+    });
+    let beside = goal.beside.as_ref().map(|ratio| {
+        let value = numbers::ratio(&Named::of(ratio).interval());
+        format!("{}: {value}", rows::placement_title(ratio.placement))
+    });
+    let notes: Vec<String> = near.into_iter().chain(beside).collect();
+    (!notes.is_empty()).then(|| notes.join("; "))
 }
 
 /// Goals that the run has a figure for.
@@ -88,15 +98,11 @@ fn sign(outcome: Outcome) -> &'static str {
     }
 }
 
-fn word(goal: &Found) -> String {
-    match (goal.outcome, &goal.found) {
-        (Outcome::Met, _) => "met".to_owned(),
-        (Outcome::Missed, Some(ratio)) if within(goal.bound, ratio.value) => {
-            "missed: the value is within, the interval is not".to_owned()
-        }
-        (Outcome::Missed, _) => "missed".to_owned(),
-        (Outcome::NotMeasured, Some(_)) => "not measured: too few slices".to_owned(),
-        (Outcome::NotMeasured, None) => "not measured".to_owned(),
+fn word(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Met => "met",
+        Outcome::Missed => "missed",
+        Outcome::NotMeasured => "not measured",
     }
 }
 

@@ -269,7 +269,10 @@ fn goals(out: &mut String, run: &Run) {
     line(out, &format!("| {} |", goals::HEADS.join(" | ")));
     line(out, &format!("|{}", "---|".repeat(goals::HEADS.len())));
     for goal in &run.goals {
-        let row = goals::row(goal).map(|text| escape(&text));
+        let mut row = goals::row(goal).map(|text| escape(&text));
+        if let Some(note) = goals::note(goal) {
+            row[7] += &format!("; {}", escape(&note));
+        }
         line(out, &format!("| {} |", row.join(" | ")));
     }
     out.push('\n');

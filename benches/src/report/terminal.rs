@@ -134,6 +134,11 @@ fn goals(page: &mut Page, run: &Run) {
             .collect();
         page.table(&columns, &rows);
     }
+    for goal in &run.goals {
+        if let Some(note) = goals::note(goal) {
+            page.paragraph("  ", &format!("{}: {note}", goal.ratio));
+        }
+    }
     page.paragraph("", &goals::summary(run));
 }
 

@@ -130,7 +130,10 @@ pub(super) fn goals(out: &mut String, run: &Run) {
     table_head(out, &goals::HEADS, "Goals");
     out.push_str("<tbody>");
     for goal in &run.goals {
-        let row = goals::row(goal);
+        let mut row = goals::row(goal);
+        if let Some(note) = goals::note(goal) {
+            row[7] += &format!("; {note}");
+        }
         let class = goals::class(goal.outcome);
         let _ = write!(
             out,
