@@ -69,6 +69,14 @@ impl Args {
             filters: Vec::new(),
         }
     }
+
+    /// What `ci` runs as root: the same without its rights.
+    pub(crate) fn all_confined() -> Self {
+        Self {
+            confined: true,
+            ..Self::all()
+        }
+    }
 }
 
 /// Builds once, runs what was built, then the doctests, and prints the sums.

@@ -21,7 +21,8 @@ impl<T: Pollable + Send + Sync + 'static> Async<T> {
     /// use ipc_async::Async;
     /// # use std::time::Duration;
     /// # let dir = std::env::temp_dir().join(format!("async-connect-{}", std::process::id()));
-    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+    /// # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    /// # runtime.block_on(async {
     /// # let path = dir.clone();
     /// let listener = Async::new(ipc_uds::bind(&path)?)?;
     /// let second = Duration::from_secs(1);

@@ -106,11 +106,11 @@ impl Options {
     }
 
     /// Tells a peer's death from an ordinary end, by a pidfd held for each connection: the end of
-    /// the stream is [`PeerDied`](crate::ErrorKind::PeerDied) where the process is dead or dies within
-    /// 10 ms. That is waited for once, within the caller's time; a try form does not wait, and is
-    /// [`WouldBlock`](crate::ErrorKind::WouldBlock) until it is known. A wait also ends when the peer dies
-    /// while others keep its end open. Needs Linux 6.5; costs a descriptor, and a ppoll for each
-    /// receive that has to wait.
+    /// the stream is [`PeerDied`](crate::ErrorKind::PeerDied) where the process is dead or dies
+    /// within 10 ms. That is waited for once, within the caller's time; a try form does not wait,
+    /// and is [`WouldBlock`](crate::ErrorKind::WouldBlock) until it is known. A wait also ends
+    /// when the peer dies while others keep its end open. Needs Linux 6.5; costs a descriptor,
+    /// and a ppoll for each receive that has to wait.
     pub fn watch_peer(&mut self, watch: bool) -> &mut Self {
         self.watch_peer = watch;
         self
@@ -140,8 +140,8 @@ impl Options {
     /// How many received descriptors of one user may wait in [`Ancillary`](crate::Ancillary), over
     /// all its connections to one listener, or all its messages to one datagram socket; 64 by
     /// default, and never less than [`max_fds`](Options::max_fds). Beyond it they are closed, the
-    /// receive is [`LimitReached`](crate::ErrorKind::LimitReached), and a connection is cut: no user can
-    /// use up a server's descriptors by connecting often.
+    /// receive is [`LimitReached`](crate::ErrorKind::LimitReached), and a connection is cut: no
+    /// user can use up a server's descriptors by connecting often.
     ///
     /// Senders whom the kernel does not name are one user: on a datagram socket all of them,
     /// unless [`credentials`](Options::credentials) or a [`policy`](Options::policy) is set. A
@@ -188,8 +188,8 @@ impl Options {
     /// ```
     ///
     /// # Errors
-    /// [`Denied`](crate::ErrorKind::Denied) where there is no directory that is the user's alone; the message
-    /// names [`directory`](Options::directory).
+    /// [`Denied`](crate::ErrorKind::Denied) where there is no directory that is the user's alone;
+    /// the message names [`directory`](Options::directory).
     pub fn path_of(&self, name: &Name) -> Result<Place> {
         let directory = match &self.directory {
             Some(directory) => RuntimeDirectory::open_at(directory)?,

@@ -183,9 +183,9 @@ impl Socket {
         })
     }
 
-    /// [`recv_message`](Socket::recv_message) from a peer that is held to its user's share. One that
-    /// brings more descriptors than are taken is cut off, both ways: its bytes are lost, so the
-    /// stream is torn, and it would go on to flood.
+    /// [`recv_message`](Socket::recv_message) from a peer that is held to its user's share. One
+    /// that brings more descriptors than are taken is cut off, both ways: its bytes are lost, so
+    /// the stream is torn, and it would go on to flood.
     pub(crate) fn recv_or_cut(
         &self,
         buffer: &mut [u8],

@@ -110,7 +110,8 @@ impl Stream {
     ///
     /// # Errors
     /// [`Closed`](ErrorKind::Closed) where it is ended already;
-    /// [`WouldBlock`](ErrorKind::WouldBlock) while something is owed: [`flush`](Stream::flush) first.
+    /// [`WouldBlock`](ErrorKind::WouldBlock) while something is owed:
+    /// [`flush`](Stream::flush) first.
     pub fn close_write(&self) -> Result<()> {
         self.flush_until(Until::Now)?;
         if self.shared.ended.swap(true, Ordering::Relaxed) {
