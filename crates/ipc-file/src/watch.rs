@@ -6,14 +6,14 @@ use crate::reader::silent;
 use crate::segment::lock;
 use crate::snapshot::Snapshot;
 use crate::sys::{self, Notice};
-use crate::vfs::{Kind, Vfs, failed};
+use crate::vfs::{Identity, Kind, Vfs, failed};
 use crate::wake::Wake;
-use ipc_core::{Interest, Pollable, Result, Until, four_forms};
+use ipc_core::{ErrorKind, Interest, Pollable, Result, Until, four_forms};
 use rustix::fs::inotify::{ReadFlags, WatchFlags};
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -57,7 +57,9 @@ struct Known {
 #[derive(Debug)]
 struct Target {
     id: WatchId,
-    directory: Disk,
+    /// Not held open: what is open is not gone, and its end would not be told.
+    directory: PathBuf,
+    identity: Identity,
     /// Only this name in it.
     only: Option<OsString>,
     /// The kernel's number for the directory; several targets may share it.
@@ -84,9 +86,10 @@ impl Watch {
     /// [`LimitReached`](crate::ErrorKind::LimitReached) at the user's limit of watches.
     pub fn add(&self, path: impl AsRef<Path>) -> Result<WatchId> {
         const OPERATION: &str = "watch";
-        let (directory, only) = target(OPERATION, path.as_ref())?;
+        let (directory, at, only) = target(OPERATION, path.as_ref())?;
         let fail = |error| failed(OPERATION, path.as_ref(), &error);
         let mut known = lock(&self.known);
+        let identity = directory.stat().map_err(fail)?;
         let (mut number, mut seen) = (-1, Snapshot::default());
         if self.polled {
             seen = Snapshot::take(&directory, only.as_deref()).map_err(fail)?;
@@ -100,7 +103,8 @@ impl Watch {
         known.next += 1;
         known.targets.push(Target {
             id,
-            directory,
+            directory: at,
+            identity,
             only,
             number,
             seen,
@@ -197,16 +201,21 @@ impl Known {
         };
         self.changes
             .push_back(change(None, ChangeKind::Overflow, None));
+        let mut gone = Vec::new();
         for target in &self.targets {
             let id = Some(target.id);
-            let there = Snapshot::take(&target.directory, target.only.as_deref());
-            let there = there.map_err(|error| failed("watch", Path::new(""), &error))?;
+            let Some(there) = target.look()? else {
+                self.changes.push_back(change(id, ChangeKind::Gone, None));
+                gone.push(target.id);
+                continue;
+            };
             for name in there.names() {
                 (self.changes).push_back(change(id, ChangeKind::Found, Some(name)));
             }
             self.changes
                 .push_back(change(id, ChangeKind::Rescanned, None));
         }
+        self.targets.retain(|target| !gone.contains(&target.id));
         Ok(())
     }
 
@@ -222,14 +231,11 @@ impl Known {
                     cookie: 0,
                 });
             };
-            let found = target.directory.stat();
-            if found.is_ok_and(|found| found.names == 0) {
+            let Some(now) = target.look()? else {
                 tell(ChangeKind::Gone, None);
                 gone.push(target.id);
                 continue;
-            }
-            let now = Snapshot::take(&target.directory, target.only.as_deref());
-            let now = now.map_err(|error| failed("watch", Path::new(""), &error))?;
+            };
             for (kind, name) in now.since(&target.seen) {
                 tell(kind, Some(name));
             }
@@ -237,6 +243,23 @@ impl Known {
         }
         self.targets.retain(|target| !gone.contains(&target.id));
         Ok(())
+    }
+}
+
+impl Target {
+    /// What is there; `None` where the directory is gone or another one has its name.
+    fn look(&self) -> Result<Option<Snapshot>> {
+        let fail = |error| failed("watch", &self.directory, &error);
+        let directory = match Disk::open("watch", &self.directory) {
+            Ok(directory) => directory,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        if !directory.stat().map_err(fail)?.is(&self.identity) {
+            return Ok(None);
+        }
+        let there = Snapshot::take(&directory, self.only.as_deref());
+        there.map(Some).map_err(fail)
     }
 }
 
@@ -255,18 +278,23 @@ impl Pollable for Watch {
     }
 }
 
-/// The directory to watch, and the name in it where it is not all of it.
-fn target(operation: &'static str, path: &Path) -> Result<(Disk, Option<OsString>)> {
+/// The directory to watch, its path, and the name in it where it is not all of it.
+fn target(operation: &'static str, path: &Path) -> Result<(Disk, PathBuf, Option<OsString>)> {
+    let fail = |error| failed(operation, path, &error);
+    let at = std::path::absolute(path).map_err(fail)?;
     // `/`, `.` and `..` have no name to look at, and are directories.
     let Ok((parent, name)) = Disk::of(operation, path) else {
-        return Ok((Disk::open(operation, path)?, None));
+        return Ok((Disk::open(operation, path)?, at, None));
     };
-    let fail = |error| failed(operation, path, &error);
     match parent.identity(&name).map_err(fail)? {
         Some(found) if found.kind == Kind::Directory => {
-            Ok((parent.open_directory(&name).map_err(fail)?, None))
+            let directory = parent.open_directory(&name).map_err(fail)?;
+            Ok((directory, at, None))
         }
-        _ => Ok((parent, Some(name.into_os_string()))),
+        _ => {
+            let above = at.parent().map(Path::to_owned).unwrap_or_default();
+            Ok((parent, above, Some(name.into_os_string())))
+        }
     }
 }
 

@@ -16,4 +16,6 @@ ipc_testkit::roles! {
     "lock-holder" => locks::hold,
     "lock-forker" => locks::hold_in_a_forked_child,
     "appender" => logs::append_some,
+    "claimer" => spools::claim_one,
+    "replacer" => documents::replace_for_ever,
 }
