@@ -121,6 +121,19 @@ impl Vfs for Disk {
         )?)
     }
 
+    fn rename_new(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let (directory, flags) = (&self.directory, rustix::fs::RenameFlags::NOREPLACE);
+        match rustix::fs::renameat_with(directory, from, directory, to, flags) {
+            Ok(()) => Ok(()),
+            // A file system without it, such as NFS: two names for a moment.
+            Err(Errno::INVAL | Errno::NOSYS) => {
+                rustix::fs::linkat(directory, from, directory, to, AtFlags::empty())?;
+                self.unlink(from)
+            }
+            Err(errno) => Err(errno.into()),
+        }
+    }
+
     fn unlink(&self, name: &Path) -> io::Result<()> {
         Ok(rustix::fs::unlinkat(
             &self.directory,

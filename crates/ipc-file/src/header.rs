@@ -13,54 +13,30 @@ const VERSION: u32 = 1;
 const BYTE_ORDER: u32 = 0x0102_0304;
 const BLOCK_BYTES: usize = 32;
 
-/// What stands at the beginning of a file.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Found {
-    /// A log of this identity; `whole` where both copies of the header say so.
-    Log { id: u64, whole: bool },
-    /// Its maker did not come so far: nothing was ever appended.
-    Unfinished,
+/// A log that is one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Found {
+    /// Which log it is.
+    pub(crate) id: u64,
+    /// Whether both copies of the header say so.
+    pub(crate) whole: bool,
 }
 
-/// Reads and checks the header.
+/// Reads and checks the header. A log gets its name when its header is durable, so that what has
+/// none is no log.
 pub(crate) fn read(file: &dyn VfsFile) -> Result<Found> {
     let mut bytes = [0; 2 * BLOCK_BYTES];
-    let length = read_full(file, &mut bytes, 0).map_err(|error| wrap(&error))?;
+    read_full(file, &mut bytes, 0).map_err(|error| wrap(&error))?;
     let copies = bytes.split_at(BLOCK_BYTES);
-    match (parse(copies.0), parse(copies.1)) {
-        (Some(first), second) => {
-            let (id, whole) = (check(first)?, second == Some(first));
-            Ok(Found::Log { id, whole })
-        }
-        (None, Some(second)) => Ok(Found::Log {
-            id: check(second)?,
-            whole: false,
-        }),
-        // The header is written in one go and made durable before anything is appended.
-        (None, None) if begun(&bytes[..length]) || all_zero(file)? => Ok(Found::Unfinished),
-        (None, None) => Err(Error::new("open log", ErrorKind::Corrupt)
-            .hint("this is no log, or both copies of its header are damaged")),
-    }
-}
-
-/// Whether this is all there is, and the beginning of a header: never what a stranger's file has.
-fn begun(bytes: &[u8]) -> bool {
-    bytes.len() < 2 * BLOCK_BYTES && MAGIC.starts_with(&bytes[..bytes.len().min(MAGIC.len())])
-}
-
-fn all_zero(file: &dyn VfsFile) -> Result<bool> {
-    let mut bytes = [0; 4096];
-    let mut at = 0;
-    loop {
-        let length = read_full(file, &mut bytes, at).map_err(|error| wrap(&error))?;
-        if length == 0 {
-            return Ok(true);
-        }
-        if bytes[..length].iter().any(|byte| *byte != 0) {
-            return Ok(false);
-        }
-        at += length as u64;
-    }
+    let (first, second) = (parse(copies.0), parse(copies.1));
+    let Some(block) = first.or(second) else {
+        return Err(Error::new("open log", ErrorKind::Corrupt)
+            .hint("this is no log, or both copies of its header are damaged"));
+    };
+    Ok(Found {
+        id: check(block)?,
+        whole: first == second,
+    })
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -97,8 +73,21 @@ fn check(block: Block) -> Result<u64> {
     Ok(block.id)
 }
 
+/// The bytes of a log that has no record yet.
+pub(crate) fn fresh(id: u64) -> Vec<u8> {
+    let state = State {
+        synced: RECORDS_AT,
+        failed: false,
+    };
+    [block(id), block(id), state.bytes(id)].concat()
+}
+
 /// Writes both copies of the header.
 pub(crate) fn write(file: &dyn VfsFile, id: u64) -> io::Result<()> {
+    write_all(file, &[block(id), block(id)].concat(), 0)
+}
+
+fn block(id: u64) -> [u8; BLOCK_BYTES] {
     let mut block = [0; BLOCK_BYTES];
     block[..8].copy_from_slice(&MAGIC);
     block[8..12].copy_from_slice(&VERSION.to_le_bytes());
@@ -106,7 +95,7 @@ pub(crate) fn write(file: &dyn VfsFile, id: u64) -> io::Result<()> {
     block[16..24].copy_from_slice(&id.to_le_bytes());
     let checksum = crc32c::crc32c(&block[..28]);
     block[28..].copy_from_slice(&checksum.to_le_bytes());
-    write_all(file, &[block, block].concat(), 0)
+    block
 }
 
 /// What the processes that share a log tell each other, and the next ones.
@@ -133,12 +122,16 @@ impl State {
 
     /// Writes it: within one sector, so that a power loss leaves the old one or the new.
     pub(crate) fn write(self, file: &dyn VfsFile, id: u64) -> io::Result<()> {
+        write_all(file, &self.bytes(id), STATE_AT)
+    }
+
+    fn bytes(self, id: u64) -> [u8; BLOCK_BYTES] {
         let mut bytes = [0; BLOCK_BYTES];
         bytes[..8].copy_from_slice(&self.synced.to_le_bytes());
         bytes[8..12].copy_from_slice(&u32::from(self.failed).to_le_bytes());
         let sum = checksum(&bytes, id);
         bytes[28..].copy_from_slice(&sum.to_le_bytes());
-        write_all(file, &bytes, STATE_AT)
+        bytes
     }
 }
 

@@ -1,6 +1,6 @@
 //! A reader of a log, which follows it: what is durable, in order, and what is lost.
 
-use crate::header::{self, Found, RECORDS_AT, State};
+use crate::header::{self, RECORDS_AT, State};
 use crate::record::ALIGN_BYTES;
 use crate::scan::{Scan, Step};
 use crate::segment::{READERS, lock};
@@ -44,13 +44,10 @@ struct Turn {
 impl Reader {
     pub(crate) fn open(vfs: &Arc<dyn Vfs>, name: &Path, polled: Option<Duration>) -> Result<Self> {
         let fail = |error: io::Error| failed("follow log", name, &error);
-        let missing = |why| {
-            Err(Error::new("follow log", ErrorKind::NotFound)
-                .on(name.display())
-                .hint(why))
-        };
         let Some(found) = vfs.identity(name).map_err(fail)? else {
-            return missing("no log has this name yet");
+            return Err(Error::new("follow log", ErrorKind::NotFound)
+                .on(name.display())
+                .hint("no log has this name yet"));
         };
         check_file("follow log", name, &found)?;
         let file = vfs.open(name, How::Read).map_err(fail)?;
@@ -58,10 +55,8 @@ impl Reader {
         // Before anything is read: from here on writers tell what is durable.
         file.lock(READERS, false, true).map_err(fail)?;
         let wake = wake(file.as_ref(), polled)?;
-        let id = match header::read(file.as_ref()).map_err(|error| error.on(name.display()))? {
-            Found::Log { id, .. } => id,
-            Found::Unfinished => return missing("its maker has not finished making it"),
-        };
+        let found = header::read(file.as_ref()).map_err(|error| error.on(name.display()))?;
+        let id = found.id;
         let length = file.len().map_err(fail)?;
         // What was written by processes that have died since is not durable by itself.
         file.sync().map_err(fail)?;

@@ -72,18 +72,21 @@ impl Scan {
                 let payload = from..from + header.payload_bytes as usize;
                 Ok(Step::Record { start, payload })
             }
-            Look::Cut => Ok(Step::Tail { start, torn: true }),
-            // The header is sound, so the next record begins where it says.
-            Look::Spoilt { end } => {
-                self.at = end;
-                Ok(Step::Damaged { start, end })
-            }
-            Look::Nothing => self.resume(file, start, limit),
+            // A header is sound, and yet nothing is skipped on its word: where a file was cut and
+            // gone on with, whole records may stand in what it says is its payload.
+            Look::Cut => self.resume(file, start, limit, true),
+            Look::Nothing => self.resume(file, start, limit, false),
         }
     }
 
-    /// Looks for the next whole record behind what is no header.
-    fn resume(&mut self, file: &dyn VfsFile, start: u64, limit: u64) -> io::Result<Step> {
+    /// Looks for the next whole record behind what is none.
+    fn resume(
+        &mut self,
+        file: &dyn VfsFile,
+        start: u64,
+        limit: u64,
+        cut: bool,
+    ) -> io::Result<Step> {
         let mut at = start + ALIGN_BYTES;
         let mut zeros = self.is_zero(file, start, limit)?;
         while at + HEADER_BYTES as u64 <= limit {
@@ -98,7 +101,8 @@ impl Scan {
         if at < limit {
             zeros = zeros && self.is_zero(file, at, limit)?;
         }
-        Ok(Step::Tail { start, torn: zeros })
+        let torn = cut || zeros;
+        Ok(Step::Tail { start, torn })
     }
 
     fn look(&mut self, file: &dyn VfsFile, at: u64, limit: u64) -> io::Result<Look> {
@@ -122,7 +126,7 @@ impl Scan {
         if header.fits(&bytes[HEADER_BYTES..]) {
             Ok(Look::Whole { header })
         } else {
-            Ok(Look::Spoilt { end: at + whole })
+            Ok(Look::Nothing)
         }
     }
 
@@ -167,9 +171,6 @@ enum Look {
     },
     /// A sound header whose payload does not fit before the limit.
     Cut,
-    /// A sound header, another payload.
-    Spoilt {
-        end: u64,
-    },
+    /// No sound header, or not its payload.
     Nothing,
 }

@@ -4,14 +4,16 @@
 //! whoever holds `APPEND` knows where the last record ends, and may write behind it. Who takes
 //! both takes `SYNC` first. The kernel gives both back when their holder dies.
 
-use crate::header::{self, Found, RECORDS_AT, State};
+use crate::header::{self, RECORDS_AT, State};
 use crate::scan::{Scan, Step};
+use crate::temporary::{Names, Temporary};
 use crate::vfs::{ByteLock, How, Vfs, VfsFile, check_file, failed, write_all};
 use crate::{record, sys};
 use ipc_core::{Error, ErrorKind, Result};
 use ipc_sys::crash_point;
 use std::io;
 use std::ops::Range;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -54,8 +56,12 @@ pub(crate) struct Segment {
 
 impl Segment {
     pub(crate) fn open(vfs: &Arc<dyn Vfs>, name: &Path, mode: u32) -> Result<Self> {
+        let names = temporary_names(name);
+        names.sweep("open log", vfs.as_ref())?;
         loop {
-            let file = open_or_create(vfs.as_ref(), name, mode)?;
+            let Some(file) = open_or_create(vfs.as_ref(), name, &names, mode)? else {
+                continue;
+            };
             let fail = |error: io::Error| failed("open log", name, &error);
             file.lock(WRITERS, false, true).map_err(fail)?;
             let sync = ByteLock::wait(file.as_ref(), SYNC).map_err(fail)?;
@@ -239,15 +245,12 @@ fn walk(
 fn recover(vfs: &dyn Vfs, file: &dyn VfsFile, name: &Path) -> Result<(u64, Recovery, u64)> {
     let fail = |error: io::Error| failed("open log", name, &error);
     let mut recovery = Recovery::default();
-    let id = match header::read(file).map_err(|error| error.on(name.display()))? {
-        Found::Log { id, whole: true } => id,
-        Found::Log { id, whole: false } => {
-            header::write(file, id).map_err(fail)?;
-            recovery.header_repaired = true;
-            id
-        }
-        Found::Unfinished => create(file, fail)?,
-    };
+    let header::Found { id, whole } =
+        header::read(file).map_err(|error| error.on(name.display()))?;
+    if !whole {
+        header::write(file, id).map_err(fail)?;
+        recovery.header_repaired = true;
+    }
     crash_point!("log.header_read");
     let state = State::read(file, id).map_err(fail)?;
     if state.is_some_and(|state| state.failed) && file.others_lock(WRITERS).map_err(fail)? {
@@ -281,20 +284,6 @@ fn recover(vfs: &dyn Vfs, file: &dyn VfsFile, name: &Path) -> Result<(u64, Recov
     Ok((id, recovery, end.end))
 }
 
-fn create(file: &dyn VfsFile, fail: impl Fn(io::Error) -> Error) -> Result<u64> {
-    let id = sys::random()?;
-    crash_point!("log.created");
-    header::write(file, id).map_err(&fail)?;
-    crash_point!("log.header_written");
-    let state = State {
-        synced: RECORDS_AT,
-        failed: false,
-    };
-    state.write(file, id).map_err(&fail)?;
-    file.sync().map_err(&fail)?;
-    Ok(id)
-}
-
 /// Writes again what may be in memory only, though the kernel believes that it is on the disk:
 /// that is what a failed fsync leaves.
 fn rewrite(file: &dyn VfsFile, from: u64, to: u64) -> io::Result<()> {
@@ -312,34 +301,40 @@ fn rewrite(file: &dyn VfsFile, from: u64, to: u64) -> io::Result<()> {
     Ok(())
 }
 
-fn open_or_create(vfs: &dyn Vfs, name: &Path, mode: u32) -> Result<Box<dyn VfsFile>> {
+/// The file that has the name; `None` where that changed meanwhile.
+fn open_or_create(
+    vfs: &dyn Vfs,
+    name: &Path,
+    names: &Names,
+    mode: u32,
+) -> Result<Option<Box<dyn VfsFile>>> {
     let fail = |error: io::Error| failed("open log", name, &error);
-    loop {
-        let opened = match vfs.identity(name).map_err(fail)? {
-            // Looked at before it is opened: to open a device may do something.
-            Some(found) => {
-                check_file("open log", name, &found)?;
-                vfs.open(name, How::Write)
-            }
-            None => vfs.open(name, How::Create(mode)),
+    // Looked at before it is opened: to open a device may do something.
+    if let Some(found) = vfs.identity(name).map_err(fail)? {
+        check_file("open log", name, &found)?;
+        return match vfs.open(name, How::Write) {
+            Ok(file) => Ok(Some(file)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(fail(error)),
         };
-        match opened {
-            Ok(file) => {
-                let found = file.identity().map_err(fail)?;
-                if found.names > 0 {
-                    check_file("open log", name, &found)?;
-                    return Ok(file);
-                }
-            }
-            // Made or removed by another in between.
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::NotFound | io::ErrorKind::AlreadyExists
-                ) => {}
-            Err(error) => return Err(fail(error)),
-        }
     }
+    // A log has its name from the moment that its header is durable: whatever has the name and no
+    // header is something else.
+    let new = Temporary::create("open log", vfs, names, mode)?;
+    crash_point!("log.created");
+    new.fill(&header::fresh(sys::random()?))?;
+    crash_point!("log.header_written");
+    match new.rename_new(name) {
+        Ok(()) => Ok(None),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The names of logs that are being made at this name.
+fn temporary_names(name: &Path) -> Names {
+    let hash = crc32c::crc32c(name.as_os_str().as_bytes());
+    Names::new(Path::new(""), format!(".ipc-log.{hash:08x}."))
 }
 
 pub(crate) fn final_failure(name: &Path) -> Error {

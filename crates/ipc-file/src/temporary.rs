@@ -141,6 +141,15 @@ impl<'a> Temporary<'a> {
         Ok(())
     }
 
+    /// Gives it its name, where nothing has that.
+    pub(crate) fn rename_new(mut self, to: &Path) -> Result<()> {
+        let renamed = self.vfs.rename_new(&self.path, to);
+        renamed.map_err(|error| failed(self.operation, to, &error))?;
+        self.renamed = true;
+        crash_point!("temporary.named");
+        Ok(())
+    }
+
     fn fail(&self, error: &io::Error) -> Error {
         failed(self.operation, &self.path, error)
     }

@@ -77,6 +77,11 @@ pub trait Vfs: Debug + Send + Sync {
     /// # Errors
     /// As rename(2).
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+    /// Renames, where nothing stands at `to`.
+    ///
+    /// # Errors
+    /// As rename(2); `AlreadyExists` where something does.
+    fn rename_new(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Removes a name.
     ///
     /// # Errors

@@ -252,9 +252,9 @@ fn nobody_reads_what_is_not_there_yet() {
     let dir = TempDir::new();
     let error = follow(dir.join("l")).expect_err("no log");
     assert_eq!(error.kind(), ErrorKind::NotFound);
-    std::fs::write(dir.join("l"), "").expect("ours");
-    let error = follow(dir.join("l")).expect_err("its maker died");
-    assert_eq!(error.kind(), ErrorKind::NotFound);
+    std::fs::write(dir.join("empty"), "").expect("ours");
+    let error = follow(dir.join("empty")).expect_err("no log");
+    assert_eq!(error.kind(), ErrorKind::Corrupt);
     open_log(dir.join("l"))
         .expect("made now")
         .append(b"x")
