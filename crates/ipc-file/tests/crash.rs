@@ -4,6 +4,8 @@
 mod bits;
 #[path = "crash/faults.rs"]
 mod faults;
+#[path = "crash/image.rs"]
+mod image;
 #[path = "crash/imitation.rs"]
 mod imitation;
 #[path = "crash/kills.rs"]

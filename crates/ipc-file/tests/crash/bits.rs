@@ -1,5 +1,6 @@
 //! R15: every bit of a log turned, one at a time.
 
+use crate::image::image;
 use crate::imitation::Imitation;
 use ipc_file::{ErrorKind, Options};
 use ipc_testkit::crash::{Lab, Tally};
@@ -141,10 +142,10 @@ pub(crate) fn cut_at_each_byte(lab: &mut Lab) {
     let disk = Imitation::default();
     let starts = log(&disk, 8 * 1024, 96);
     let count = starts.len() - 1;
-    let whole = crate::imitation::image(&disk, &[], 0, &mut |_| 0);
+    let whole = image(&disk, &[], 0, &mut |_| 0);
     let step = lab.count(7, 1, 1);
     for length in (0..starts[count]).step_by(step as usize) {
-        let cut = crate::imitation::image(&whole, &[], 0, &mut |_| 0);
+        let cut = image(&whole, &[], 0, &mut |_| 0);
         cut.spoil(LOG, |bytes| bytes.truncate(length as usize));
         tally.trial(judge_cut(&cut, &starts, length));
     }

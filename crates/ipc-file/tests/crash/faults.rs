@@ -1,7 +1,8 @@
 //! R16: the Nth call of each kind fails, once or from then on; nobody is told that what is not
 //! durable is, and what was told is there at the next start.
 
-use crate::imitation::{Call, Fault, Imitation, image};
+use crate::image::image;
+use crate::imitation::{Call, Fault, Imitation};
 use ipc_file::{ErrorKind, Options};
 use ipc_testkit::crash::{Lab, Tally};
 use std::path::Path;

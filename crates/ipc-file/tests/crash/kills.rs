@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 /// A record that says which it is; some are large enough to be cut by a kill.
 pub(crate) fn record(step: u64) -> Vec<u8> {
-    let length = if step % 5 == 0 {
+    let length = if step.is_multiple_of(5) {
         60_000
     } else {
         8 + step % 300
@@ -104,7 +104,7 @@ fn judge_log(dir: &Path, told: &[AtomicU64], exactly: bool) -> Result<(), String
 /// One writer killed; then two at once, of which one is killed and the other goes on.
 pub(crate) fn of_appenders(lab: &mut Lab) {
     let mut tally = Tally::new("R13", "log: a writer killed while another goes on");
-    let told = &shared_words(3)[..];
+    let told = shared_words(3);
     for _ in 0..lab.count(200, 10_000, 100_000) {
         let dir = TempDir::new();
         told.iter()
@@ -143,7 +143,7 @@ pub(crate) fn of_appenders(lab: &mut Lab) {
 /// A deliverer or a claimer killed; the next one finds every message once.
 pub(crate) fn of_spoolers(lab: &mut Lab) {
     let mut tally = Tally::new("R13", "spool: deliverers and claimers killed");
-    let words = &shared_words(2)[..];
+    let words = shared_words(2);
     for trial in 0..lab.count(200, 10_000, 100_000) {
         let dir = TempDir::new();
         let (delivered, finished) = (&words[0], &words[1]);

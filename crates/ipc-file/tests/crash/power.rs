@@ -3,7 +3,8 @@
 //! A history is played on an imitated disk; then images of it are made at every prefix of what
 //! was done, with what was not durable dropped, kept, torn or garbage, and opened again.
 
-use crate::imitation::{Imitation, Op, image};
+use crate::image::image;
+use crate::imitation::{Imitation, Op};
 use ipc_file::{ErrorKind, Options, Recovery};
 use ipc_testkit::crash::{Lab, Tally};
 use std::collections::BTreeSet;

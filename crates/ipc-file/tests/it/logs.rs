@@ -3,7 +3,7 @@
 use ipc_async::Async;
 use ipc_core::{Interest, Pollable, Until};
 use ipc_file::{ErrorKind, Options, follow, open_log};
-use ipc_testkit::{Role, Stage, Storm, TempDir, allocations, isolated, watchdog};
+use ipc_testkit::{Role, Stage, Storm, TempDir, allocations, watchdog};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -229,22 +229,6 @@ fn a_log_whose_name_is_gone_ends() {
     assert_eq!(reader.recv(&mut [0; 8]).expect("still there"), 4);
     let end = reader.recv(&mut [0; 8]).expect_err("the end");
     assert_eq!(end.kind(), ErrorKind::Closed);
-}
-
-#[test]
-fn a_forked_child_is_told_to_open_it_again() {
-    let dir = TempDir::new();
-    isolated!({
-        let log = open_log(dir.join("l")).expect("a log");
-        if std::fs::read_dir("/proc/self/task").expect("proc").count() == 1 {
-            let child = ipc_testkit::crash::Forked::new(|| {
-                let error = log.append(b"x").expect_err("not ours");
-                assert_eq!(error.kind(), ErrorKind::InvalidInput);
-            });
-            assert!(child.finished());
-        }
-        log.append(b"y").expect("ours");
-    });
 }
 
 #[test]
