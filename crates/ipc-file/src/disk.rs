@@ -8,11 +8,12 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, Stat};
 use rustix::io::Errno;
 use std::ffi::{OsStr, OsString};
 use std::io;
+use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
-/// Where lock bytes stand: far behind any byte that a file can have.
+/// Where the places of locks stand: far behind any byte that a file can have.
 const LOCKS_AT: i64 = i64::MAX - 4096;
 
 /// A directory, held open: what happens to its own name does not matter any more.
@@ -224,17 +225,17 @@ impl VfsFile for DiskFile {
         Ok(identity(&rustix::fs::fstat(&self.0)?))
     }
 
-    fn lock(&self, byte: u64, alone: bool, wait: bool) -> io::Result<bool> {
+    fn lock(&self, places: Range<u8>, alone: bool, wait: bool) -> io::Result<bool> {
         let hold = if alone { Hold::Exclusive } else { Hold::Shared };
-        Ok(sys::lock_bytes(self.0.as_fd(), at(byte), hold, wait)?)
+        Ok(sys::lock_bytes(self.0.as_fd(), at(&places), hold, wait)?)
     }
 
-    fn unlock(&self, byte: u64) -> io::Result<()> {
-        Ok(sys::unlock_bytes(self.0.as_fd(), at(byte))?)
+    fn unlock(&self, places: Range<u8>) -> io::Result<()> {
+        Ok(sys::unlock_bytes(self.0.as_fd(), at(&places))?)
     }
 
-    fn others_lock(&self, byte: u64) -> io::Result<bool> {
-        Ok(sys::others_lock(self.0.as_fd(), at(byte))?)
+    fn others_lock(&self, places: Range<u8>) -> io::Result<bool> {
+        Ok(sys::others_lock(self.0.as_fd(), at(&places))?)
     }
 
     fn descriptor(&self) -> Option<BorrowedFd<'_>> {
@@ -242,10 +243,11 @@ impl VfsFile for DiskFile {
     }
 }
 
-fn at(byte: u64) -> Bytes {
+fn at(places: &Range<u8>) -> Bytes {
     Bytes {
-        start: LOCKS_AT + byte as i64,
-        length: 1,
+        start: LOCKS_AT + i64::from(places.start),
+        // A length of nought would be all that follows.
+        length: i64::from(places.end.saturating_sub(places.start).max(1)),
     }
 }
 

@@ -187,8 +187,10 @@ impl Log {
             records.clear();
             queue.pending = records;
         }
+        // Who is woken needs the queue at once.
+        drop(queue);
         self.done.notify_all();
-        queue
+        lock(&self.queue)
     }
 
     /// Waits for the callers of the batch before to come again, a little: one that works alone

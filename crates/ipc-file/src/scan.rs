@@ -87,6 +87,8 @@ impl Scan {
         limit: u64,
         cut: bool,
     ) -> io::Result<Step> {
+        // Where the file was cut, nothing stands up to the limit.
+        let limit = limit.min(file.len()?.max(start));
         let mut at = start + ALIGN_BYTES;
         let mut zeros = self.is_zero(file, start, limit)?;
         while at + HEADER_BYTES as u64 <= limit {

@@ -7,7 +7,7 @@
 use crate::header::{self, RECORDS_AT, State};
 use crate::scan::{Scan, Step};
 use crate::temporary::{Names, Temporary};
-use crate::vfs::{ByteLock, How, Vfs, VfsFile, check_file, failed, write_all};
+use crate::vfs::{How, PlaceLock, Vfs, VfsFile, check_file, failed, write_all};
 use crate::{record, sys};
 use ipc_core::{Error, ErrorKind, Result};
 use ipc_sys::crash_point;
@@ -18,13 +18,15 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Held alone by who writes records.
-const APPEND: u64 = 0;
+const APPEND: Range<u8> = 0..1;
 /// Held alone by who makes the file durable.
-const SYNC: u64 = 1;
+const SYNC: Range<u8> = 1..2;
+/// Both.
+const APPEND_AND_SYNC: Range<u8> = 0..2;
 /// Shared by all who have the log open to append.
-pub(crate) const WRITERS: u64 = 2;
+const WRITERS: Range<u8> = 2..3;
 /// Shared by all who have it open to read.
-pub(crate) const READERS: u64 = 3;
+pub(crate) const READERS: Range<u8> = 3..4;
 
 /// What was found, and done, when a log was opened to append.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -64,8 +66,8 @@ impl Segment {
             };
             let fail = |error: io::Error| failed("open log", name, &error);
             file.lock(WRITERS, false, true).map_err(fail)?;
-            let sync = ByteLock::wait(file.as_ref(), SYNC).map_err(fail)?;
-            let append = ByteLock::wait(file.as_ref(), APPEND).map_err(fail)?;
+            let sync = PlaceLock::wait(file.as_ref(), SYNC).map_err(fail)?;
+            let append = PlaceLock::wait(file.as_ref(), APPEND).map_err(fail)?;
             let found = file.identity().map_err(fail)?;
             let named = vfs.identity(name).map_err(fail)?;
             if !named.is_some_and(|named| named.is(&found)) {
@@ -91,16 +93,30 @@ impl Segment {
 
     /// Appends a batch of records and makes them durable.
     pub(crate) fn commit(&self, batch: &mut [u8]) -> Result<()> {
+        let fail = |error: io::Error| failed("append", &self.name, &error);
+        let file = self.file.as_ref();
+        // Alone, both steps are one, with half of the calls.
+        if let Some(_both) = PlaceLock::attempt(file, APPEND_AND_SYNC).map_err(fail)?
+            && !file.others_lock(WRITERS).map_err(fail)?
+        {
+            crash_point!("log.alone");
+            let end = self.write(batch)?;
+            crash_point!("log.alone_written");
+            return self.sync(end);
+        }
+        let append = PlaceLock::wait(file, APPEND).map_err(fail)?;
+        crash_point!("log.append_locked");
         let end = self.write(batch)?;
+        drop(append);
         crash_point!("log.written");
-        self.make_durable(end)
+        let _sync = PlaceLock::wait(file, SYNC).map_err(fail)?;
+        crash_point!("log.sync_locked");
+        self.sync(end)
     }
 
-    /// Where the batch ends in the file.
+    /// Writes behind the last record; where the batch ends then. The caller holds `APPEND`.
     fn write(&self, batch: &mut [u8]) -> Result<u64> {
         let fail = |error: io::Error| failed("append", &self.name, &error);
-        let _append = ByteLock::wait(self.file.as_ref(), APPEND).map_err(fail)?;
-        crash_point!("log.append_locked");
         let mut end = lock(&self.end);
         self.find_end(&mut end)?;
         record::place(batch, self.id, *end);
@@ -141,12 +157,10 @@ impl Segment {
         Ok(())
     }
 
-    /// Returns when all before `end` is durable, by whosever doing.
-    fn make_durable(&self, end: u64) -> Result<()> {
+    /// Returns when all before `end` is durable, by whosever doing. The caller holds `SYNC`.
+    fn sync(&self, end: u64) -> Result<()> {
         let fail = |error: io::Error| failed("append", &self.name, &error);
         let file = self.file.as_ref();
-        let _sync = ByteLock::wait(file, SYNC).map_err(fail)?;
-        crash_point!("log.sync_locked");
         let state = State::read(file, self.id).map_err(fail)?;
         if state.is_some_and(|state| state.failed) {
             return Err(final_failure(&self.name));
@@ -154,9 +168,7 @@ impl Segment {
         if state.is_some_and(|state| state.synced >= end) {
             return Ok(());
         }
-        // Alone, what others would have to be told need not be written.
-        let shared =
-            file.others_lock(WRITERS).map_err(fail)? || file.others_lock(READERS).map_err(fail)?;
+        let shared = file.others_lock(WRITERS).map_err(fail)?;
         let end = if shared { self.shared_end()? } else { end };
         if let Err(error) = file.sync() {
             // Whoever syncs next may be told that all is well: so all are told, for good.
@@ -169,7 +181,9 @@ impl Segment {
             return Err(final_failure(&self.name).caused_by(error));
         }
         crash_point!("log.synced");
-        if shared {
+        // Alone, what others would have to be told need not be written. Looked at after the sync:
+        // a reader that comes later finds the record there, and makes sure of it for itself.
+        if shared || file.others_lock(READERS).map_err(fail)? {
             let state = State {
                 synced: end,
                 failed: false,
@@ -183,7 +197,7 @@ impl Segment {
     /// The end of the last record of all processes.
     fn shared_end(&self) -> Result<u64> {
         let fail = |error: io::Error| failed("append", &self.name, &error);
-        let _append = ByteLock::wait(self.file.as_ref(), APPEND).map_err(fail)?;
+        let _append = PlaceLock::wait(self.file.as_ref(), APPEND).map_err(fail)?;
         let mut end = lock(&self.end);
         self.find_end(&mut end)?;
         Ok(*end)

@@ -11,7 +11,7 @@ use crate::reader::silent;
 use crate::segment::lock;
 use crate::sys;
 use crate::temporary::{Names, Temporary};
-use crate::vfs::{ByteLock, How, Kind, Vfs, VfsFile, failed, read_full, write_all};
+use crate::vfs::{How, Kind, PlaceLock, Vfs, VfsFile, failed, read_full, write_all};
 use crate::wake::Wake;
 use ipc_core::{Error, ErrorKind, Interest, Pollable, Result, Until, four_forms};
 use ipc_sys::crash_point;
@@ -19,14 +19,15 @@ use rustix::fs::inotify::WatchFlags;
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::io;
+use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// The byte that a claimer holds: another than a writer's, who may still have the file open.
-pub(crate) const CLAIM: u64 = 1;
+/// The place that a claimer holds: another than a writer's, who may still have the file open.
+pub(crate) const CLAIM: Range<u8> = 1..2;
 /// Where the number of the last delivery stands.
 const SEQUENCE: &str = "sequence";
 /// The kernel tells that a file was closed just before it gives back the locks on it.
@@ -249,7 +250,7 @@ impl Spool {
     fn numbered(&self, with: impl FnOnce(u64) -> Result<()>) -> Result<()> {
         let fail = |error: io::Error| failed("deliver", Path::new(SEQUENCE), &error);
         let _numbering = lock(&self.numbering);
-        let _sequence = ByteLock::wait(self.sequence.as_ref(), 0).map_err(fail)?;
+        let _sequence = PlaceLock::wait(self.sequence.as_ref(), 0..1).map_err(fail)?;
         let next = self.last_number().map_err(fail)?.saturating_add(1);
         write_all(self.sequence.as_ref(), &next.to_le_bytes(), 0).map_err(fail)?;
         crash_point!("spool.numbered");
@@ -266,7 +267,7 @@ impl Spool {
     fn raise_sequence(&self) -> Result<()> {
         let fail = |error: io::Error| failed("open spool", Path::new(SEQUENCE), &error);
         let _numbering = lock(&self.numbering);
-        let _sequence = ByteLock::wait(self.sequence.as_ref(), 0).map_err(fail)?;
+        let _sequence = PlaceLock::wait(self.sequence.as_ref(), 0..1).map_err(fail)?;
         let names = [self.listed("new")?, self.listed("cur")?];
         let highest = names.iter().flatten().filter_map(|name| number(name)).max();
         let highest = highest.unwrap_or_default();

@@ -9,11 +9,12 @@ use ipc_core::{Error, Result};
 use ipc_sys::crash_point;
 use std::ffi::{OsStr, OsString};
 use std::io;
+use std::ops::Range;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
-/// The byte that a writer holds.
-const WRITER: u64 = 0;
+/// The place that a writer holds.
+const WRITER: Range<u8> = 0..1;
 const DIGITS: usize = 16;
 
 /// The temporary names of one purpose: a prefix, then sixteen hexadecimal digits.

@@ -6,6 +6,7 @@ use rustix::io::Errno;
 use std::ffi::OsString;
 use std::fmt::Debug;
 use std::io;
+use std::ops::Range;
 use std::os::fd::BorrowedFd;
 use std::path::Path;
 
@@ -155,44 +156,50 @@ pub trait VfsFile: Debug + Send + Sync {
     /// # Errors
     /// As fstat(2).
     fn identity(&self) -> io::Result<Identity>;
-    /// Locks one byte for this open file, shared or alone; false where another has it and is not
-    /// waited for.
+    /// Locks some of 256 places for this open file, shared or alone; false where another has one
+    /// of them and is not waited for.
     ///
     /// # Errors
     /// As fcntl(2).
-    fn lock(&self, byte: u64, alone: bool, wait: bool) -> io::Result<bool>;
-    /// Gives the lock of a byte back.
+    fn lock(&self, places: Range<u8>, alone: bool, wait: bool) -> io::Result<bool>;
+    /// Gives the locks of some places back.
     ///
     /// # Errors
     /// As fcntl(2).
-    fn unlock(&self, byte: u64) -> io::Result<()>;
-    /// Whether another open file holds the byte.
+    fn unlock(&self, places: Range<u8>) -> io::Result<()>;
+    /// Whether another open file holds one of these places.
     ///
     /// # Errors
     /// As fcntl(2).
-    fn others_lock(&self, byte: u64) -> io::Result<bool>;
+    fn others_lock(&self, places: Range<u8>) -> io::Result<bool>;
     /// The descriptor, where there is one.
     fn descriptor(&self) -> Option<BorrowedFd<'_>>;
 }
 
-/// The lock of one byte, given back on drop.
+/// The lock of some places, given back on drop.
 #[derive(Debug)]
-pub(crate) struct ByteLock<'a> {
+pub(crate) struct PlaceLock<'a> {
     file: &'a dyn VfsFile,
-    byte: u64,
+    places: Range<u8>,
 }
 
-impl<'a> ByteLock<'a> {
-    /// Waits for the byte, alone.
-    pub(crate) fn wait(file: &'a dyn VfsFile, byte: u64) -> io::Result<Self> {
-        file.lock(byte, true, true)?;
-        Ok(Self { file, byte })
+impl<'a> PlaceLock<'a> {
+    /// Waits for the places, alone.
+    pub(crate) fn wait(file: &'a dyn VfsFile, places: Range<u8>) -> io::Result<Self> {
+        file.lock(places.clone(), true, true)?;
+        Ok(Self { file, places })
+    }
+
+    /// The places, alone, where nobody has one of them.
+    pub(crate) fn attempt(file: &'a dyn VfsFile, places: Range<u8>) -> io::Result<Option<Self>> {
+        let taken = file.lock(places.clone(), true, false)?;
+        Ok(taken.then_some(Self { file, places }))
     }
 }
 
-impl Drop for ByteLock<'_> {
+impl Drop for PlaceLock<'_> {
     fn drop(&mut self) {
-        let _ = self.file.unlock(self.byte);
+        let _ = self.file.unlock(self.places.clone());
     }
 }
 

@@ -101,7 +101,7 @@ fn turn(disk: &Imitation, bit: u64) {
 
 pub(crate) fn of_a_small_log(lab: &mut Lab) {
     let disk = Imitation::default();
-    let starts = log(&disk, 64 * 1024, 96);
+    let starts = log(&disk, 64 * 1024, 480);
     let bits = starts[starts.len() - 1] * 8;
     let count = lab.count(5_000, bits, bits);
     let mut tally = Tally::new("R15", format!("a log of {} bytes, a bit turned", bits / 8));
@@ -118,8 +118,8 @@ pub(crate) fn of_a_small_log(lab: &mut Lab) {
 
 pub(crate) fn of_a_large_log(lab: &mut Lab) {
     let disk = Imitation::default();
-    let megabytes = lab.count(4, 100, 100) as usize;
-    let starts = log(&disk, megabytes << 20, 4_000);
+    let megabytes = lab.count(2, 100, 100) as usize;
+    let starts = log(&disk, megabytes << 20, 8_000);
     let bits = starts[starts.len() - 1] * 8;
     let mut tally = Tally::new(
         "R15",

@@ -4,6 +4,7 @@ use ipc_file::{How, Identity, Kind, Vfs, VfsFile};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::io;
+use std::ops::Range;
 use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -340,17 +341,17 @@ impl VfsFile for ImitationFile {
         Ok(identity)
     }
 
-    fn lock(&self, _byte: u64, _alone: bool, _wait: bool) -> io::Result<bool> {
+    fn lock(&self, _places: Range<u8>, _alone: bool, _wait: bool) -> io::Result<bool> {
         Ok(true)
     }
 
-    fn unlock(&self, _byte: u64) -> io::Result<()> {
+    fn unlock(&self, _places: Range<u8>) -> io::Result<()> {
         Ok(())
     }
 
-    fn others_lock(&self, byte: u64) -> io::Result<bool> {
+    fn others_lock(&self, places: Range<u8>) -> io::Result<bool> {
         // Readers, in a log: then what is durable is told to them.
-        Ok(self.disk.shared && byte == 3)
+        Ok(self.disk.shared && places == (3..4))
     }
 
     fn descriptor(&self) -> Option<BorrowedFd<'_>> {
