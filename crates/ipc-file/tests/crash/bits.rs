@@ -101,7 +101,7 @@ fn turn(disk: &Imitation, bit: u64) {
 
 pub(crate) fn of_a_small_log(lab: &mut Lab) {
     let disk = Imitation::default();
-    let starts = log(&disk, 64 * 1024, 480);
+    let starts = log(&disk, 66_200, 480);
     let bits = starts[starts.len() - 1] * 8;
     let count = lab.count(5_000, bits, bits);
     let mut tally = Tally::new("R15", format!("a log of {} bytes, a bit turned", bits / 8));
