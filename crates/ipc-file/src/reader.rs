@@ -60,10 +60,13 @@ impl Reader {
         let length = file.len().map_err(fail)?;
         // What was written by processes that have died since is not durable by itself.
         file.sync().map_err(fail)?;
+        // Where making it durable has failed, the next fsync means nothing.
+        let state = State::read(file.as_ref(), id).map_err(fail)?;
+        let failed_at = state.filter(|state| state.failed).map(|state| state.synced);
         let turn = Turn {
             scan: Scan::new(id, RECORDS_AT),
-            durable: length.max(RECORDS_AT),
-            provisional: true,
+            durable: failed_at.unwrap_or(length).max(RECORDS_AT),
+            provisional: failed_at.is_none(),
             missing_told: false,
         };
         Ok(Self {

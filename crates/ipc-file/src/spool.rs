@@ -23,6 +23,7 @@ use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -59,6 +60,8 @@ pub struct Spool {
     max_bytes: usize,
     wake: Wake,
     polled: bool,
+    /// Making a delivery durable has failed.
+    over: AtomicBool,
 }
 
 impl Spool {
@@ -103,6 +106,7 @@ impl Spool {
             max_bytes,
             wake,
             polled: polled.is_some(),
+            over: AtomicBool::new(false),
         };
         spool.raise_sequence()?;
         crash_point!("spool.opened");
@@ -113,7 +117,8 @@ impl Spool {
     ///
     /// # Errors
     /// [`TooLarge`](ErrorKind::TooLarge) above the limit; [`NoSpace`](ErrorKind::NoSpace): it is
-    /// not delivered. After an error in making it durable it may or may not be there.
+    /// not delivered; [`Closed`](ErrorKind::Closed), from then on, where making it durable has
+    /// failed: it may or may not be there.
     pub fn deliver(&self, message: &[u8]) -> Result<()> {
         const OPERATION: &str = "deliver";
         if message.len() > self.max_bytes {
@@ -123,6 +128,13 @@ impl Spool {
                 self.max_bytes
             )));
         }
+        let final_failure = || {
+            Error::new(OPERATION, ErrorKind::Closed)
+                .hint("making a delivery durable has failed, which is final: open the spool again")
+        };
+        if self.over.load(Ordering::Acquire) {
+            return Err(final_failure());
+        }
         let vfs = self.vfs.as_ref();
         let file = Temporary::create(OPERATION, vfs, &self.names, 0o600)?;
         file.fill(message)?;
@@ -131,8 +143,10 @@ impl Spool {
             file.rename(&Path::new("new").join(name))
         })?;
         crash_point!("spool.delivered");
-        let synced = vfs.sync_directory(Path::new("new"));
-        synced.map_err(|error| failed(OPERATION, Path::new("new"), &error))
+        vfs.sync_directory(Path::new("new")).map_err(|error| {
+            self.over.store(true, Ordering::Release);
+            final_failure().caused_by(error)
+        })
     }
 
     four_forms! {

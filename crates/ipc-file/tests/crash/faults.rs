@@ -155,9 +155,12 @@ pub(crate) fn of_spools(lab: &mut Lab) {
         let (mut delivered, mut finished) = (Vec::new(), Vec::new());
         let mut begun = Vec::new();
         if let Ok(spool) = Options::new().open_spool_in(disk.vfs()) {
+            let mut over = false;
             for step in 1..=4u8 {
-                if spool.deliver(&[step; 700]).is_ok() {
-                    delivered.push(step);
+                match spool.deliver(&[step; 700]) {
+                    Ok(()) if over => return Err("delivered after a failed fsync".into()),
+                    Ok(()) => delivered.push(step),
+                    Err(error) => over |= error.kind() == ErrorKind::Closed,
                 }
             }
             for _ in 0..2 {
