@@ -1,6 +1,6 @@
 //! R13 and R17: processes killed at any moment, and what the others and the next ones find.
 
-use ipc_file::{ErrorKind, open_document, open_log, open_spool};
+use ipc_file::{ErrorKind, Options, open_document, open_log, open_spool};
 use ipc_testkit::crash::{Forked, Lab, Tally, kill_at_random};
 use ipc_testkit::{TempDir, shared_words};
 use std::path::Path;
@@ -30,9 +30,15 @@ fn step_of(bytes: &[u8]) -> Result<u64, String> {
     }
 }
 
+/// For who looks and never waits: the kernel takes milliseconds to end its notification.
+fn looking() -> Options {
+    let mut options = Options::new();
+    options.polling(Duration::from_secs(1));
+    options
+}
+
 fn read_all(dir: &Path) -> Result<Vec<u64>, String> {
-    let reader = ipc_file::follow(dir.join("log"));
-    let reader = match reader {
+    let reader = match looking().follow(dir.join("log")) {
         Ok(reader) => reader,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(format!("follow: {error}")),
@@ -151,7 +157,7 @@ pub(crate) fn of_spoolers(lab: &mut Lab) {
         finished.store(0, Ordering::Release);
         let spool = dir.join("s");
         let deliver = || {
-            let spool = open_spool(&spool).expect("a spool");
+            let spool = looking().open_spool(&spool).expect("a spool");
             loop {
                 let step = delivered.load(Ordering::Acquire) + 1;
                 spool.deliver(&record(step)).expect("room");
@@ -171,7 +177,7 @@ pub(crate) fn of_spoolers(lab: &mut Lab) {
         if trial % 2 == 0 {
             kill_at_random(lab, at_most, deliver, |_zombie| ());
         } else {
-            let maker = open_spool(&spool).expect("a spool");
+            let maker = looking().open_spool(&spool).expect("a spool");
             for step in 1..=6 {
                 maker.deliver(&record(step)).expect("room");
                 delivered.store(step, Ordering::Release);
@@ -188,7 +194,9 @@ pub(crate) fn of_spoolers(lab: &mut Lab) {
 }
 
 fn judge_spool(path: &Path, told: u64, done: u64) -> Result<(), String> {
-    let spool = open_spool(path).map_err(|error| format!("open: {error}"))?;
+    let spool = looking()
+        .open_spool(path)
+        .map_err(|error| format!("open: {error}"))?;
     let mut found = Vec::new();
     while let Ok(claim) = spool.try_claim() {
         found.push(step_of(&claim.read().map_err(|error| error.to_string())?)?);
