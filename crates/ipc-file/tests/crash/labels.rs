@@ -55,8 +55,13 @@ mod enabled {
     /// All that can be done, each step told on standard output when it is durable.
     pub(crate) fn live(dir: &Path) {
         let log = open_log(dir.join("log")).expect("a log");
+        // Alone first, then not.
+        for step in 0..2u64 {
+            log.append(&record(step)).expect("room");
+            println!("log {step}");
+        }
         let second = open_log(dir.join("log")).expect("the same");
-        for step in 0..4u64 {
+        for step in 2..6u64 {
             let log = if step % 2 == 0 { &log } else { &second };
             log.append(&record(step)).expect("room");
             println!("log {step}");
