@@ -6,7 +6,7 @@ use crate::{reader::Reader, record};
 use ipc_core::{Error, ErrorKind, Result};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// An append-only file of records that many processes, and many threads of each, append to.
 ///
@@ -55,6 +55,8 @@ struct Queue {
     leading: bool,
     /// Callers of the batch before: as many are likely to come again.
     expected: usize,
+    /// How long that batch took.
+    took: Duration,
     /// Batches that failed, until each of their callers knows.
     failures: Vec<Failure>,
     /// A failure that is final.
@@ -163,6 +165,7 @@ impl Log {
         queue.batch += 1;
         let over = queue.over;
         drop(queue);
+        let begun = Instant::now();
         let outcome = match over {
             true => Err(final_failure(&self.name)),
             false => self.segment.commit(&mut records),
@@ -180,6 +183,7 @@ impl Log {
             queue.failures.push(failure);
         }
         queue.expected = callers;
+        queue.took = begun.elapsed();
         queue.done = batch + 1;
         queue.leading = false;
         if queue.pending.is_empty() {
@@ -193,14 +197,15 @@ impl Log {
         lock(&self.queue)
     }
 
-    /// Waits for the callers of the batch before to come again, a little: one that works alone
-    /// never does.
+    /// Waits for the callers of the batch before to come again, for no longer than a batch takes:
+    /// then two would have been faster. One that works alone never waits.
     fn gather<'a>(&'a self, queue: MutexGuard<'a, Queue>) -> MutexGuard<'a, Queue> {
         if queue.callers >= queue.expected || self.window.is_zero() {
             return queue;
         }
         let few = |queue: &mut Queue| queue.callers < queue.expected;
-        let waited = (self.gathered).wait_timeout_while(queue, self.window, few);
+        let window = self.window.min(queue.took);
+        let waited = (self.gathered).wait_timeout_while(queue, window, few);
         waited.unwrap_or_else(PoisonError::into_inner).0
     }
 }

@@ -57,7 +57,8 @@ impl Options {
     }
 
     /// How long an append to a log waits at most for the other threads that appended together
-    /// with it the last time; 2 ms where not set. One that works alone never waits.
+    /// with it the last time; 2 ms where not set, and never longer than the last write and
+    /// fdatasync took. One that works alone never waits.
     pub fn commit_window(&mut self, window: Duration) -> &mut Self {
         self.commit_window = window;
         self
