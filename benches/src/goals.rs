@@ -101,6 +101,15 @@ pub const GOALS: &[Goal] = &[
     Goal::at_most(7, "uds-seqpacket/single-thread/64/vs/raw", 1.03).only_in(ONE),
     Goal::at_most(7, "uds-framed/round-trip/64/vs/raw", 1.05).only_in(ONE),
     Goal::at_most(7, "uds-framed/single-thread/64/vs/raw", 1.05).only_in(ONE),
+    Goal::at_most(7, "signal/round-trip/0/vs/raw", 1.02).only_in(ONE),
+    Goal::at_most(7, "signal/single-thread/0/vs/raw", 1.02).only_in(ONE),
+    Goal::at_most(7, "posix-mq/round-trip/64/vs/raw", 1.03).only_in(ONE),
+    Goal::at_most(7, "posix-mq/single-thread/64/vs/raw", 1.03).only_in(ONE),
+    Goal::at_most(7, "sysv-mq/round-trip/64/vs/raw", 1.03).only_in(ONE),
+    Goal::at_most(7, "sysv-mq/single-thread/64/vs/raw", 1.03).only_in(ONE),
+    Goal::at_most(7, "tcp/round-trip/64/vs/std", 1.03).only_in(ONE),
+    Goal::at_most(7, "tcp/single-thread/64/vs/std", 1.03).only_in(ONE),
+    Goal::at_most(7, "eventfd/single-thread/0/vs/raw", 1.03).only_in(ONE),
     // 8: the automatic capacity of a pipe pays, where CPUs may sleep.
     Goal::at_least(8, "pipe/one-way/65536/vs/default", 2.5)
         .placed(Placement::OtherAsleep)
