@@ -17,7 +17,7 @@ const KIND: u32 = 1;
 const AT_ORPHANED: usize = HEADER_BYTES;
 /// The commit word: not nought while the owner changes the data.
 const AT_CHANGING: usize = HEADER_BYTES + 4;
-const AT_LOCK: usize = HEADER_BYTES + 16;
+const AT_LOCK: usize = HEADER_BYTES + 8;
 const AT_DATA: usize = 2 * ALIGN_BYTES;
 
 /// The lock's flag in the header: the kernel hands it from owner to owner.

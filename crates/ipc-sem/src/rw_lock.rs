@@ -22,7 +22,7 @@ const AT_WRITER: usize = HEADER_BYTES + 4;
 const AT_ORPHANED: usize = HEADER_BYTES + 8;
 const AT_CHANGING: usize = HEADER_BYTES + 12;
 const AT_LOCK: usize = HEADER_BYTES + 16;
-const AT_TABLE: usize = 2 * HEADER_BYTES;
+const AT_TABLE: usize = 3 * HEADER_BYTES;
 const AT_DATA: usize = AT_TABLE + TABLE_BYTES;
 
 const NOBODY: u32 = 0;

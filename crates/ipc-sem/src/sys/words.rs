@@ -2,7 +2,7 @@
 
 use super::{Robust, TID_MASK, watch_forks};
 use crate::Plain;
-use crate::lock::{AT_SLEEPERS, Lock};
+use crate::lock::{AT_SLEEPERS, AT_TURNS, LOCK_BYTES, Lock};
 use ipc_core::{Error, ErrorKind, Result};
 use ipc_shm::Region;
 use rustix::fs::Access;
@@ -85,14 +85,18 @@ impl Words {
         )
     }
 
-    /// The robust lock `at` bytes behind the start, with the count of those that wait behind it.
+    /// The robust lock `at` bytes behind the start, with what is counted behind it.
     #[inline]
     pub(crate) fn lock(&self, at: usize) -> Lock<'_> {
-        let both = self.place(at, AT_SLEEPERS + 4, align_of::<libc::pthread_mutex_t>());
-        // SAFETY: inside the object, which `place` has checked up to the word's end.
-        let sleepers = unsafe { both.add(AT_SLEEPERS) }.cast::<AtomicU32>();
+        let all = self.place(at, LOCK_BYTES, 8);
+        // SAFETY: inside the object, which `place` has checked up to the lock's end.
+        let sleepers = unsafe { all.add(AT_SLEEPERS) }.cast::<AtomicU32>();
         // SAFETY: as for `u32`; 40 bytes behind a multiple of 8 it is aligned.
-        Lock::new(Robust::new(both.cast()), unsafe { sleepers.as_ref() })
+        let sleepers = unsafe { sleepers.as_ref() };
+        // SAFETY: as for the other word.
+        let turns = unsafe { all.add(AT_TURNS) }.cast::<AtomicU64>();
+        // SAFETY: as for `u64`; 48 bytes behind a multiple of 8 it is aligned.
+        Lock::new(Robust::new(all.cast()), sleepers, unsafe { turns.as_ref() })
     }
 
     /// Where a semaphore of the C library stands `at` bytes behind the start: valid and aligned
