@@ -26,10 +26,6 @@ use std::hash::{BuildHasher, RandomState};
 
 /// Where the count stands, behind the lock's 40 bytes.
 pub(crate) const AT_SLEEPERS: usize = 40;
-/// Where the turns stand, behind that count.
-pub(crate) const AT_TURNS: usize = 48;
-/// How many bytes a lock takes with both.
-pub(crate) const LOCK_BYTES: usize = 56;
 
 /// Instead of a count: the kernel hands the lock over, and forgets nobody.
 const KERNEL: u32 = u32::MAX;
@@ -92,7 +88,7 @@ impl<'a> Lock<'a> {
 
     /// Says in the word that somebody sleeps, unless nobody can: who dies with a turn that it has
     /// not counted is the dead owner that is found next.
-    #[cold]
+    #[inline]
     fn remember(self, taken: Taken, turn: u64, counted: u32) {
         let here = std::ptr::from_ref(self.turns).addr();
         let last = LAST.with(|last| last.replace((here, turn, forks())));

@@ -2,7 +2,7 @@
 
 use super::{Robust, TID_MASK, watch_forks};
 use crate::Plain;
-use crate::lock::{AT_SLEEPERS, AT_TURNS, LOCK_BYTES, Lock};
+use crate::lock::{AT_SLEEPERS, Lock};
 use ipc_core::{Error, ErrorKind, Result};
 use ipc_shm::Region;
 use rustix::fs::Access;
@@ -85,18 +85,12 @@ impl Words {
         )
     }
 
-    /// The robust lock `at` bytes behind the start, with what is counted behind it.
+    /// The robust lock `at` bytes behind the start, with the count of those that wait behind it
+    /// and that of its turns at `turns`.
     #[inline]
-    pub(crate) fn lock(&self, at: usize) -> Lock<'_> {
-        let all = self.place(at, LOCK_BYTES, 8);
-        // SAFETY: inside the object, which `place` has checked up to the lock's end.
-        let sleepers = unsafe { all.add(AT_SLEEPERS) }.cast::<AtomicU32>();
-        // SAFETY: as for `u32`; 40 bytes behind a multiple of 8 it is aligned.
-        let sleepers = unsafe { sleepers.as_ref() };
-        // SAFETY: as for the other word.
-        let turns = unsafe { all.add(AT_TURNS) }.cast::<AtomicU64>();
-        // SAFETY: as for `u64`; 48 bytes behind a multiple of 8 it is aligned.
-        Lock::new(Robust::new(all.cast()), sleepers, unsafe { turns.as_ref() })
+    pub(crate) fn lock(&self, at: usize, turns: usize) -> Lock<'_> {
+        let sleepers = self.u32(at + AT_SLEEPERS);
+        Lock::new(self.robust(at), sleepers, self.u64(turns))
     }
 
     /// Where a semaphore of the C library stands `at` bytes behind the start: valid and aligned

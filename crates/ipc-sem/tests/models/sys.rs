@@ -4,7 +4,7 @@ use crate::Plain;
 use crate::atomic::{AtomicU32, AtomicU64};
 use crate::doomed::step;
 use crate::kernel::{self, Word};
-use crate::lock::{AT_SLEEPERS, AT_TURNS, Lock};
+use crate::lock::{AT_SLEEPERS, Lock};
 use ipc_core::{Error, ErrorKind, Result, Until};
 use ipc_shm::Region;
 use shuttle::sync::atomic::Ordering::SeqCst;
@@ -80,12 +80,9 @@ impl Words {
         Robust(self.0.word(at))
     }
 
-    pub(crate) fn lock(&self, at: usize) -> Lock<'_> {
-        Lock::new(
-            self.robust(at),
-            self.u32(at + AT_SLEEPERS),
-            self.u64(at + AT_TURNS),
-        )
+    pub(crate) fn lock(&self, at: usize, turns: usize) -> Lock<'_> {
+        let sleepers = self.u32(at + AT_SLEEPERS);
+        Lock::new(self.robust(at), sleepers, self.u64(turns))
     }
 
     /// Data of no bytes: what a lock guards is a matter of the tests of the crate itself.
