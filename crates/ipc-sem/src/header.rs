@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 pub(crate) const HEADER_BYTES: usize = 64;
 
 const MAGIC: u32 = u32::from_be_bytes(*b"IPLK");
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 const AT_MAGIC: usize = 0;
 const AT_KIND: usize = 4;

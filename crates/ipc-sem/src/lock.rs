@@ -6,15 +6,23 @@
 //! same happens where the one that was woken is killed before it takes the lock. So those that
 //! wait are counted beside the lock, and who takes it while there are any says so in the word.
 //!
+//! A thread that was the last owner itself need not, where one alone is counted: its release,
+//! which came to its end, has woken that one, and who is awake says in the word that it sleeps
+//! before it does. Otherwise an owner that takes the lock again and again would call the system
+//! each time, until the one that it woke first has got to run. That nobody else was owner
+//! meanwhile is told by the turns, which every owner counts.
+//!
 //! One that is killed while it waits stays in the count: from then on each unlock of that lock
-//! is a system call. Nobody can tell such a one from one that is about to sleep, and to forget
-//! the second would lose it.
+//! by another thread than the last owner is a system call. Nobody can tell such a one from one
+//! that is about to sleep, and to forget the second would lose it.
 
-use crate::atomic::AtomicU32;
 use crate::atomic::Ordering::{AcqRel, Relaxed, SeqCst};
-use crate::sys::{Robust, Taken, WAITERS};
+use crate::atomic::{AtomicU32, AtomicU64, thread_local};
+use crate::sys::{Robust, Taken, WAITERS, forks};
 use ipc_core::{Result, Until};
 use ipc_sys::crash_point;
+use std::cell::Cell;
+use std::hash::{BuildHasher, RandomState};
 
 /// Where the count stands, behind the lock's 40 bytes.
 pub(crate) const AT_SLEEPERS: usize = 40;
@@ -22,22 +30,36 @@ pub(crate) const AT_SLEEPERS: usize = 40;
 /// Instead of a count: the kernel hands the lock over, and forgets nobody.
 const KERNEL: u32 = u32::MAX;
 
+thread_local! {
+    /// The last lock that this thread took while somebody was counted: where it is, at which
+    /// turn, and in which process.
+    static LAST: Cell<(usize, u64, u32)> = const { Cell::new((0, 0, 0)) };
+}
+
 /// A robust lock and the number of those that wait for it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Lock<'a> {
     robust: Robust<'a>,
     sleepers: &'a AtomicU32,
+    /// How often it was taken, from a number on that no other lock has.
+    turns: &'a AtomicU64,
 }
 
 impl<'a> Lock<'a> {
-    pub(crate) fn new(robust: Robust<'a>, sleepers: &'a AtomicU32) -> Self {
-        Self { robust, sleepers }
+    #[inline]
+    pub(crate) fn new(robust: Robust<'a>, sleepers: &'a AtomicU32, turns: &'a AtomicU64) -> Self {
+        Self {
+            robust,
+            sleepers,
+            turns,
+        }
     }
 
     /// Makes it, free. Nobody else may reach it yet.
     pub(crate) fn init(self, inherits_priority: bool) -> Result<()> {
         let sleepers = if inherits_priority { KERNEL } else { 0 };
         self.sleepers.store(sleepers, Relaxed);
+        self.turns.store(RandomState::new().hash_one(0), Relaxed);
         self.robust.init(inherits_priority)
     }
 
@@ -54,11 +76,28 @@ impl<'a> Lock<'a> {
         // Read after the lock was taken: a locked instruction on x86-64, which is a full fence.
         #[cfg(not(target_arch = "x86_64"))]
         crate::atomic::fence(SeqCst);
-        let word = self.robust.word();
-        if self.sleepers.load(SeqCst) != 0 && word.load(Relaxed) & WAITERS == 0 {
-            word.fetch_or(WAITERS, AcqRel);
+        // One owner at a time.
+        let turn = self.turns.load(Relaxed).wrapping_add(1);
+        self.turns.store(turn, Relaxed);
+        let counted = self.sleepers.load(SeqCst);
+        if counted != 0 {
+            self.remember(taken, turn, counted);
         }
         Ok(taken)
+    }
+
+    /// Says in the word that somebody sleeps, unless nobody can: who dies with a turn that it has
+    /// not counted is the dead owner that is found next.
+    #[inline]
+    fn remember(self, taken: Taken, turn: u64, counted: u32) {
+        let here = std::ptr::from_ref(self.turns).addr();
+        let last = LAST.with(|last| last.replace((here, turn, forks())));
+        let was_ours = last == (here, turn.wrapping_sub(1), forks());
+        let woken = was_ours && counted == 1 && taken == Taken::Whole;
+        let word = self.robust.word();
+        if !woken && word.load(Relaxed) & WAITERS == 0 {
+            word.fetch_or(WAITERS, AcqRel);
+        }
     }
 
     /// As [`Robust::mark_consistent`].

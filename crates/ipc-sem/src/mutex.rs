@@ -17,6 +17,7 @@ const KIND: u32 = 1;
 const AT_ORPHANED: usize = HEADER_BYTES;
 /// The commit word: not nought while the owner changes the data.
 const AT_CHANGING: usize = HEADER_BYTES + 4;
+const AT_TURNS: usize = HEADER_BYTES + 8;
 const AT_LOCK: usize = HEADER_BYTES + 16;
 const AT_DATA: usize = 2 * ALIGN_BYTES;
 
@@ -93,7 +94,7 @@ impl<T: Plain> Mutex<T> {
         header::create(&words, identity, flags, || {
             words.u32(AT_ORPHANED).store(0, Relaxed);
             words.u32(AT_CHANGING).store(0, Relaxed);
-            words.lock(AT_LOCK).init(handed_over)?;
+            words.lock(AT_LOCK, AT_TURNS).init(handed_over)?;
             words.write(AT_DATA, value);
             Ok(())
         })?;
@@ -180,7 +181,7 @@ impl<T: Plain> Mutex<T> {
 
     #[inline]
     fn robust(&self) -> Lock<'_> {
-        self.words.lock(AT_LOCK)
+        self.words.lock(AT_LOCK, AT_TURNS)
     }
 
     fn new(words: Words, _region: &Region, _offset: usize) -> Self {

@@ -23,7 +23,8 @@ const AT_ORPHANED: usize = HEADER_BYTES + 8;
 const AT_CHANGING: usize = HEADER_BYTES + 12;
 const AT_LOCK: usize = HEADER_BYTES + 16;
 const AT_TABLE: usize = 2 * HEADER_BYTES;
-const AT_DATA: usize = AT_TABLE + TABLE_BYTES;
+const AT_TURNS: usize = AT_TABLE + TABLE_BYTES;
+const AT_DATA: usize = AT_TURNS + ALIGN_BYTES;
 
 const NOBODY: u32 = 0;
 const COMING: u32 = 1;
@@ -70,7 +71,7 @@ impl<T: Plain> RwLock<T> {
             for at in [AT_BELL, AT_WRITER, AT_ORPHANED, AT_CHANGING] {
                 words.u32(at).store(0, Relaxed);
             }
-            words.lock(AT_LOCK).init(false)?;
+            words.lock(AT_LOCK, AT_TURNS).init(false)?;
             words.write(AT_DATA, value);
             Table::new(&words, AT_TABLE).init()
         })?;
@@ -302,7 +303,7 @@ impl Core {
     }
 
     fn lock(&self) -> Lock<'_> {
-        self.words.lock(AT_LOCK)
+        self.words.lock(AT_LOCK, AT_TURNS)
     }
 }
 

@@ -30,9 +30,9 @@ pub(crate) fn make(options: &Options) -> Result<Region> {
     if options.read_only {
         return refuse("who makes a region writes it: read_only is for those who attach it");
     }
-    let header = Header::new(options)?;
-    let total = backing.total_bytes(header.size_bytes)?;
-    let whole = backing.total_bytes(header.max_bytes)?;
+    let header = Header::new(options)?.on_one_page(options);
+    let total = header.total_bytes(backing, header.size_bytes)?;
+    let whole = header.total_bytes(backing, header.max_bytes)?;
     let fd = memory_file(backing)?;
     crash_point!("shm.memory.made");
     // A memory file's mode is 0777, and another user could open it again by /proc.
@@ -128,8 +128,9 @@ impl Region {
         if self.is_read_only() {
             return Err(crate::region::read_only("grow"));
         }
-        let from = self.backing().total_bytes(self.len_bytes())?;
-        let to = self.backing().total_bytes(bytes)?;
+        let header = &self.0.header;
+        let from = header.total_bytes(self.backing(), self.len_bytes())?;
+        let to = header.total_bytes(self.backing(), bytes)?;
         file::reserve(fd, from as u64, to as u64)
             .map_err(|error| explain(error, self.backing()))?;
         crash_point!("shm.grow.reserved");
@@ -147,7 +148,7 @@ impl Region {
             let (fd, backing) = (self.as_fd()?, self.backing());
             let len = crate::attach::grown_len(fd, &self.0.header, backing)?;
             let stat = rustix::fs::fstat(fd).map_err(|errno| os_error("refresh", errno))?;
-            if !file::is_reserved(&stat, backing.total_bytes(len)? as u64) {
+            if !file::is_reserved(&stat, self.0.header.total_bytes(backing, len)? as u64) {
                 return Err(Error::new("refresh", ErrorKind::Corrupt)
                     .hint("a peer has left or punched a hole in it"));
             }

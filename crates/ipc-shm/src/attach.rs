@@ -1,6 +1,6 @@
 //! What a descriptor from a peer must be before its bytes are mapped.
 
-use crate::header::{DATA_OFFSET, HEADER_BYTES, Header};
+use crate::header::{HEADER_BYTES, Header};
 use crate::protection::{Protection, protection_of, seals_of};
 use crate::region::{Inner, Memory};
 use crate::sys::{Mapping, Unchanging};
@@ -40,7 +40,7 @@ pub(crate) fn attach(fd: OwnedFd, options: &Options) -> Result<Region> {
     // Sealed against shrinking: what is seen from here on stays at least this.
     let len = grown_len(fd.as_fd(), &header, backing)?;
     let stat = rustix::fs::fstat(&fd).map_err(|errno| os_error("attach", errno))?;
-    let total = backing.total_bytes(len)? as u64;
+    let total = header.total_bytes(backing, len)? as u64;
     if backing != Backing::File && !file::is_reserved(&stat, total) {
         return Err(refused(
             ErrorKind::Denied,
@@ -49,7 +49,7 @@ pub(crate) fn attach(fd: OwnedFd, options: &Options) -> Result<Region> {
     }
     let sealed = protection_of(seals) != Protection::ReadWrite;
     let writable = may_write && !sealed && !options.read_only;
-    let whole = backing.total_bytes(header.max_bytes)?;
+    let whole = header.total_bytes(backing, header.max_bytes)?;
     let mapping = Mapping::of_descriptor(fd.as_fd(), whole, writable, options.prefault)?;
     crash_point!("shm.attach.mapped");
     let mut unchanging = Unchanging::by_seal(&fd);
@@ -67,8 +67,8 @@ pub(crate) fn grown_len(fd: BorrowedFd<'_>, header: &Header, backing: Backing) -
     let stat = rustix::fs::fstat(fd).map_err(|errno| os_error("attach", errno))?;
     let size = usize::try_from(stat.st_size).unwrap_or(0);
     let (least, most) = (
-        backing.total_bytes(header.size_bytes)?,
-        backing.total_bytes(header.max_bytes)?,
+        header.total_bytes(backing, header.size_bytes)?,
+        header.total_bytes(backing, header.max_bytes)?,
     );
     if size < least || size > most {
         let why = format!("the object has {size} bytes, its header says {least} to {most}");
@@ -76,7 +76,7 @@ pub(crate) fn grown_len(fd: BorrowedFd<'_>, header: &Header, backing: Backing) -
     }
     Ok(match header.is_growable() {
         // Huge pages round up: never beyond what was allowed.
-        true => (size - DATA_OFFSET).min(header.max_bytes),
+        true => (size - header.start).min(header.max_bytes),
         false => header.size_bytes,
     })
 }

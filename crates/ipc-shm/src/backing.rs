@@ -1,6 +1,5 @@
 //! What holds the bytes of a region.
 
-use crate::header::DATA_OFFSET;
 use ipc_core::{Error, ErrorKind, Result};
 use std::fmt;
 
@@ -25,9 +24,8 @@ pub enum Backing {
 }
 
 impl Backing {
-    /// How many bytes an object holds for `size_bytes` of the user's.
-    pub(crate) fn total_bytes(self, size_bytes: usize) -> Result<usize> {
-        let total = size_bytes + DATA_OFFSET;
+    /// How many bytes an object holds that should hold `total`.
+    pub(crate) fn whole_pages(self, total: usize) -> Result<usize> {
         match self {
             Self::HugePages => Ok(total.next_multiple_of(huge_page_bytes()?)),
             _ => Ok(total),

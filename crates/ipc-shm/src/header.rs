@@ -1,14 +1,18 @@
-//! The first page of every region: what it is, so that another program can refuse it.
+//! The first bytes of every region: what it is, so that another program can refuse it.
 
-use crate::Options;
+use crate::{Backing, Options, Protection};
 use ipc_core::{Error, ErrorKind, Result};
 
-/// Where the user's bytes begin: on a page of their own.
+/// Where the user's bytes begin in an object: on a page of their own, but for small regions.
 pub const DATA_OFFSET: usize = 4096;
+/// Up to this size a region without a name has its header and the user's bytes on one page, the
+/// bytes on a cache line: where it is [memory](Backing::Memory) of one size, and its
+/// [protection](Protection) is `ReadWrite` for good.
+pub const SMALL_REGION_BYTES: usize = DATA_OFFSET - HEADER_BYTES;
 /// Largest region: 1 TiB.
 pub const MAX_SIZE_BYTES: usize = 1 << 40;
 /// Version of the layout that this crate writes and accepts.
-pub const FORMAT_VERSION: u16 = 1;
+pub const FORMAT_VERSION: u16 = 2;
 
 pub(crate) const HEADER_BYTES: usize = 64;
 /// Published last, by one write of its own.
@@ -32,7 +36,8 @@ const CHECKED: std::ops::Range<usize> = 0..60;
 /// | 24–31 | size it may grow to |
 /// | 32–39 | layout: the hash of the user's layout, 0 where none was said |
 /// | 40–47 | detail of the backing: the key of a System V segment, else 0 |
-/// | 48–59 | zero |
+/// | 48–51 | where the user's bytes begin: 64 in small regions, else 4096 |
+/// | 52–59 | zero |
 /// | 60–63 | CRC-32C of all before it |
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Header {
@@ -40,6 +45,8 @@ pub(crate) struct Header {
     pub(crate) max_bytes: usize,
     pub(crate) layout: u64,
     pub(crate) detail: u64,
+    /// Where the user's bytes begin.
+    pub(crate) start: usize,
 }
 
 impl Header {
@@ -67,7 +74,25 @@ impl Header {
             max_bytes,
             layout: options.layout,
             detail: 0,
+            start: DATA_OFFSET,
         })
+    }
+
+    /// With the user's bytes on its own page where they may stand there. A second page would
+    /// cost more than all that a small region's making does beside mapping one.
+    pub(crate) fn on_one_page(mut self, options: &Options) -> Self {
+        let is_plain = matches!(options.backing, None | Some(Backing::Memory))
+            && options.protection == Protection::ReadWrite
+            && !options.narrowable;
+        if is_plain && !self.is_growable() && self.size_bytes <= SMALL_REGION_BYTES {
+            self.start = HEADER_BYTES;
+        }
+        self
+    }
+
+    /// How many bytes an object holds for `size_bytes` of the user's.
+    pub(crate) fn total_bytes(&self, backing: Backing, size_bytes: usize) -> Result<usize> {
+        backing.whole_pages(self.start + size_bytes)
     }
 
     pub(crate) fn encode(&self) -> [u8; HEADER_BYTES] {
@@ -81,6 +106,7 @@ impl Header {
         put(24, &(self.max_bytes as u64).to_ne_bytes());
         put(32, &self.layout.to_ne_bytes());
         put(40, &self.detail.to_ne_bytes());
+        put(48, &(self.start as u32).to_ne_bytes());
         let sum = crc32c(&bytes[CHECKED]);
         bytes[CHECKED.end..].copy_from_slice(&sum.to_ne_bytes());
         bytes
@@ -115,7 +141,7 @@ impl Header {
         if u32::from_ne_bytes(array(bytes, CHECKED.end)) != crc32c(&bytes[CHECKED]) {
             return refuse("the checksum of its header is wrong".into());
         }
-        let reserved = bytes[15..16].iter().chain(&bytes[48..CHECKED.end]);
+        let reserved = bytes[15..16].iter().chain(&bytes[52..CHECKED.end]);
         if reserved.copied().any(|byte| byte != 0) {
             return refuse("reserved bytes of its header are not zero".into());
         }
@@ -128,6 +154,11 @@ impl Header {
                 "its sizes make no sense: {size_bytes} bytes, growing to {max_bytes}"
             ));
         }
+        let start = u32::from_ne_bytes(array(bytes, 48)) as usize;
+        let is_small = max_bytes == size_bytes && size_bytes <= SMALL_REGION_BYTES;
+        if start != DATA_OFFSET && !(start == HEADER_BYTES && is_small) {
+            return refuse(format!("its bytes cannot begin at {start}"));
+        }
         let found = u64_at(32);
         if layout != 0 && layout != found {
             return refuse(format!(
@@ -139,6 +170,7 @@ impl Header {
             max_bytes,
             layout: found,
             detail: u64_at(40),
+            start,
         })
     }
 
@@ -186,6 +218,7 @@ mod tests {
             max_bytes: 9000,
             layout: 0x1234_5678_9abc_def0,
             detail: 7,
+            start: DATA_OFFSET,
         }
     }
 

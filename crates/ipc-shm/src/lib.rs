@@ -23,7 +23,7 @@ mod upstream;
 
 pub use crate::{
     backing::Backing,
-    header::{DATA_OFFSET, FORMAT_VERSION, MAX_SIZE_BYTES},
+    header::{DATA_OFFSET, FORMAT_VERSION, MAX_SIZE_BYTES, SMALL_REGION_BYTES},
     layout::layout_hash,
     options::Options,
     probe::{Probe, probe},

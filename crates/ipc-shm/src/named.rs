@@ -281,7 +281,7 @@ fn fill(fd: &OwnedFd, options: &Options, header: &Header) -> Result<(Header, Mem
     rustix::fs::ftruncate(fd, 0).map_err(fail)?;
     file::write_new(fd.as_fd(), 0, &MAKING)?;
     crash_point!("shm.fill.marked");
-    let total = backing_of(options).total_bytes(header.size_bytes)?;
+    let total = header.total_bytes(backing_of(options), header.size_bytes)?;
     file::reserve(fd.as_fd(), 0, total as u64)?;
     crash_point!("shm.fill.reserved");
     publish(fd.as_fd(), header)?;
@@ -311,7 +311,7 @@ fn attach(fd: OwnedFd, path: PathBuf, options: &Options) -> Result<Region> {
                 let why = "its header says that it grows, which only sealed memory does";
                 return Err(Error::new("open", ErrorKind::Corrupt).hint(why));
             }
-            let total = backing.total_bytes(header.size_bytes)?;
+            let total = header.total_bytes(backing, header.size_bytes)?;
             let memory = memory(&fd, total, options)?;
             Inner::new(memory, Some(fd), header, header.size_bytes)
         }

@@ -79,7 +79,9 @@ impl Region {
             .as_ref()
             .expect("memory files have a descriptor")
             .as_fd();
-        let whole = inner.backing.total_bytes(inner.header.max_bytes)?;
+        let whole = inner
+            .header
+            .total_bytes(inner.backing, inner.header.max_bytes)?;
         // The kernel refuses while any mapping is left that could be made writable: ours, too.
         inner.memory = Memory::Called;
         let sealed = add_seals(fd, SealFlags::WRITE | SealFlags::GROW)

@@ -1,6 +1,6 @@
 //! A region: bytes that several processes share, reached without ever trusting them.
 
-use crate::header::{DATA_OFFSET, HEADER_BYTES, Header};
+use crate::header::{HEADER_BYTES, Header};
 use crate::named::Name;
 use crate::sys::{Mapping, Unchanging};
 use crate::{Backing, Options, file};
@@ -43,8 +43,6 @@ pub(crate) struct Inner {
     pub(crate) writable: bool,
     pub(crate) segment: Option<i32>,
     pub(crate) unchanging: Option<Unchanging>,
-    /// Where the user's bytes begin in the object.
-    pub(crate) start: usize,
     len: AtomicUsize,
 }
 
@@ -72,7 +70,6 @@ impl Inner {
             writable,
             segment: None,
             unchanging: None,
-            start: DATA_OFFSET,
             len: AtomicUsize::new(len),
         }
     }
@@ -189,7 +186,7 @@ impl Region {
     pub fn verify(&self) -> Result<()> {
         let corrupt = |why| Err(Error::new("verify", ErrorKind::Corrupt).hint(why));
         // A segment of another crate's programs has no header.
-        if self.0.start == DATA_OFFSET && self.header_now()? != self.0.header {
+        if self.0.header.start != 0 && self.header_now()? != self.0.header {
             return corrupt("its header is another region's now");
         }
         let Ok(fd) = self.as_fd() else {
@@ -231,6 +228,14 @@ impl Region {
     #[must_use]
     pub fn max_bytes(&self) -> usize {
         self.0.header.max_bytes
+    }
+
+    /// Where its first byte stands in the object behind its descriptor:
+    /// [`DATA_OFFSET`](crate::DATA_OFFSET), or 64 where the region is
+    /// [small](crate::SMALL_REGION_BYTES).
+    #[must_use]
+    pub fn data_offset(&self) -> usize {
+        self.0.header.start
     }
 
     /// The identity of its layout, 0 where its maker said none.
@@ -305,7 +310,7 @@ impl Region {
         len: usize,
     ) -> Result<usize> {
         match offset.checked_add(len) {
-            Some(end) if end <= self.len_bytes() => Ok(offset + self.0.start),
+            Some(end) if end <= self.len_bytes() => Ok(offset + self.0.header.start),
             _ => Err(self.beyond(operation, offset, len)),
         }
     }
@@ -339,7 +344,7 @@ impl Region {
 
     /// Where the object ends now.
     pub(crate) fn end(&self) -> usize {
-        self.0.start + self.len_bytes()
+        self.0.header.start + self.len_bytes()
     }
 
     fn fd(&self, operation: &'static str) -> Result<BorrowedFd<'_>> {

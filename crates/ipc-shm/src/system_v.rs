@@ -32,7 +32,7 @@ pub(crate) fn anonymous(options: &Options) -> Result<Region> {
         return refuse("who makes a region writes it: read_only is for those who attach it");
     }
     let header = Header::new(options)?;
-    let total = Backing::SystemV.total_bytes(header.size_bytes)?;
+    let total = header.total_bytes(Backing::SystemV, header.size_bytes)?;
     let mode = options.checked_mode()?.bits();
     reclaim_once();
     let id = make_unnamed(total, mode).map_err(|errno| no_segment(errno, total))?;
@@ -132,7 +132,7 @@ pub(crate) fn fill(
     remove_of(file);
     rustix::fs::ftruncate(file, 0).map_err(|errno| os_error("create", errno))?;
     file::write_new(file, 0, &MAKING)?;
-    let total = Backing::SystemV.total_bytes(header.size_bytes)?;
+    let total = header.total_bytes(Backing::SystemV, header.size_bytes)?;
     let mode = options.checked_mode()?.bits();
     let (header, id) = loop {
         let mut header = *header;
@@ -208,10 +208,10 @@ fn attach_segment(id: i32, options: &Options, known: Option<(OwnedFd, &Header)>)
             "its header is not what its key file says",
         ));
     }
-    if header.is_growable() || Backing::SystemV.total_bytes(header.size_bytes)? != total {
+    if header.is_growable() || header.total_bytes(Backing::SystemV, header.size_bytes)? != total {
         let why = format!(
-            "the segment has {total} bytes, its header says {} and {DATA_OFFSET}",
-            header.size_bytes
+            "the segment has {total} bytes, its header says {} and {}",
+            header.size_bytes, header.start
         );
         return Err(Error::new("attach", ErrorKind::Corrupt).hint(why));
     }

@@ -112,13 +112,14 @@ fn region(
         max_bytes: size_bytes,
         layout: 0,
         detail: 0,
+        // Such a segment has none of ours.
+        start: 0,
     };
     let unlink = made.is_some_and(|options| options.unlink_on_drop);
     let name = Name::of(path, fd.as_fd(), made.is_some(), unlink)?;
     lock(fd.as_fd(), MAKER, Lock::Release)?;
     let mut inner = Inner::new(Memory::Mapped(mapping), Some(fd), header, size_bytes);
     inner.backing = Backing::Posix;
-    inner.start = 0;
     inner.name = Some(name);
     Ok(inner.into())
 }

@@ -40,7 +40,8 @@ fn check(data: &[u8]) {
         return;
     };
     let length = region.len_bytes();
-    assert!(length > 0 && DATA_OFFSET + length <= total);
+    assert!([HEADER, DATA_OFFSET].contains(&region.data_offset()));
+    assert!(length > 0 && region.data_offset() + length <= total);
     let mut bytes = vec![1; length];
     region.read_at(0, &mut bytes).expect("inside");
     assert!(region.read_at(1, &mut bytes).is_err(), "one past the end");

@@ -80,8 +80,9 @@ impl Words {
         Robust(self.0.word(at))
     }
 
-    pub(crate) fn lock(&self, at: usize) -> Lock<'_> {
-        Lock::new(self.robust(at), self.u32(at + AT_SLEEPERS))
+    pub(crate) fn lock(&self, at: usize, turns: usize) -> Lock<'_> {
+        let sleepers = self.u32(at + AT_SLEEPERS);
+        Lock::new(self.robust(at), sleepers, self.u64(turns))
     }
 
     /// Data of no bytes: what a lock guards is a matter of the tests of the crate itself.

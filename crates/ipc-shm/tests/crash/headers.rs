@@ -9,9 +9,11 @@ const HEADER: usize = 64;
 const SIZE: usize = 5000;
 
 /// Words that break arithmetic, or mean something.
-const TELLING: [u64; 14] = [
+const TELLING: [u64; 16] = [
     0,
     1,
+    HEADER as u64,
+    DATA_OFFSET as u64,
     SIZE as u64 - 1,
     SIZE as u64,
     SIZE as u64 + 1,
@@ -72,7 +74,9 @@ fn may_be(header: &[u8; HEADER]) -> bool {
         && header[12..14] == FORMAT_VERSION.to_ne_bytes()
         && header[14] == size_of::<usize>() as u8
         && header[15] == 0
-        && header[48..60] == [0; 12]
+        // Right behind the header only where that makes one page: this object has more.
+        && header[48..52] == (DATA_OFFSET as u32).to_ne_bytes()
+        && header[52..60] == [0; 8]
         && header[60..] == sum(header).to_ne_bytes()
         && sizes
 }

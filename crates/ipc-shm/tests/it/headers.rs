@@ -98,8 +98,14 @@ fn each_wrong_field_is_refused_although_its_checksum_is_right() {
         for word in [0, 1, 2, 4, 7, 9, 16, 255] {
             assert_refused(&with(14, &[word]), "another word size");
         }
-        for reserved in [15, 48, 52, 59] {
+        for reserved in [15, 52, 55, 59] {
             assert_refused(&with(reserved, &[1]), "a reserved byte");
+        }
+        for start in [0u32, 1, 8, 63, 64, 65, 128, 4095, 4097, 8192, u32::MAX] {
+            assert_refused(
+                &with(48, &start.to_ne_bytes()),
+                "bytes that begin elsewhere",
+            );
         }
         for magic in [
             b"ipc-shm\x01",

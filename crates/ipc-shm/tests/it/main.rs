@@ -11,6 +11,7 @@ mod hostile;
 mod limits;
 mod named;
 mod protection;
+mod small;
 mod squats;
 mod system_v;
 mod two_processes;
