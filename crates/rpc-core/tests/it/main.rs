@@ -1,0 +1,4 @@
+//! The contract end to end, in one process.
+
+mod calls;
+mod shop;
