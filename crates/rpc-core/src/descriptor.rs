@@ -70,6 +70,8 @@ impl Idempotency {
 pub struct MethodDescriptor {
     /// The full name of its service.
     pub service: &'static str,
+    /// Its service.
+    pub descriptor: fn() -> &'static ServiceDescriptor,
     /// Its name on every wire: `GetItem`.
     pub name: &'static str,
     /// Its documentation.

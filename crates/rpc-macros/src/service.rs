@@ -119,7 +119,7 @@ fn static_name(ident: &Ident) -> Ident {
 
 fn descriptor(input: &ItemTrait, options: &Options, methods: &[Method]) -> TokenStream {
     let (vis, ident, path, service) = (&input.vis, &input.ident, &options.path, &options.name);
-    let (name, doc) = (static_name(ident), documentation(&input.attrs));
+    let (static_name, doc) = (static_name(ident), documentation(&input.attrs));
     let entries = methods.iter().enumerate().map(|(index, method)| {
         let index = u16::try_from(index).unwrap_or(u16::MAX);
         let (wire_name, doc) = (&method.wire_name, &method.doc);
@@ -145,6 +145,7 @@ fn descriptor(input: &ItemTrait, options: &Options, methods: &[Method]) -> Token
         quote! {
             #path::MethodDescriptor {
                 service: #service,
+                descriptor: || &#static_name,
                 name: #wire_name,
                 doc: #doc,
                 index: #index,
@@ -170,7 +171,7 @@ fn descriptor(input: &ItemTrait, options: &Options, methods: &[Method]) -> Token
     let about = format!("The contract of `{service}`.");
     quote! {
         #[doc = #about]
-        #vis static #name: #path::ServiceDescriptor = #path::ServiceDescriptor::new(
+        #vis static #static_name: #path::ServiceDescriptor = #path::ServiceDescriptor::new(
             #service,
             #doc,
             &[#(#entries),*],

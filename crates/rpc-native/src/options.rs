@@ -1,0 +1,114 @@
+//! How connections and servers are made.
+
+use crate::client::Connection;
+use crate::codecs::Format;
+use crate::limits::Limits;
+use crate::server::Serving;
+use rpc_core::Status;
+use rpc_transport::{Endpoint, Listener, Wire};
+use std::time::{Duration, Instant};
+
+/// How connections and servers are made.
+///
+/// ```no_run
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+/// use rpc_native::{Format, Options};
+/// let connection = Options::new().format(Format::Json).connect("unix:/run/shop.sock").await?;
+/// # let _ = connection;
+/// # Ok::<(), rpc_native::Status>(()) }).unwrap();
+/// ```
+#[derive(Clone, Debug)]
+pub struct Options {
+    pub(crate) limits: Limits,
+    pub(crate) format: Format,
+    pub(crate) connect_timeout: Duration,
+    pub(crate) max_connections: usize,
+    pub(crate) max_connections_per_user: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            limits: Limits::default(),
+            format: Format::default(),
+            connect_timeout: Duration::from_secs(5),
+            max_connections: 4096,
+            max_connections_per_user: 256,
+        }
+    }
+}
+
+impl Options {
+    /// The defaults.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// What this side takes.
+    pub fn limits(&mut self, limits: Limits) -> &mut Self {
+        self.limits = limits;
+        self
+    }
+
+    /// How a client writes messages; a server reads all formats.
+    pub fn format(&mut self, format: Format) -> &mut Self {
+        self.format = format;
+        self
+    }
+
+    /// How long connecting may take; 5 seconds by default.
+    pub fn connect_timeout(&mut self, timeout: Duration) -> &mut Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// How many connections a server holds, in all (4,096) and of one user or address (256).
+    pub fn max_connections(&mut self, all: usize, per_user: usize) -> &mut Self {
+        self.max_connections = all;
+        self.max_connections_per_user = per_user;
+        self
+    }
+
+    /// Connects to the server at a string binding, such as `unix:/run/shop.sock`.
+    ///
+    /// # Errors
+    /// [`Unavailable`](rpc_core::Code::Unavailable) where nobody listens, and as the transport
+    /// says.
+    pub async fn connect(&self, endpoint: &str) -> Result<Connection, Status> {
+        let endpoint: Endpoint = endpoint.parse().map_err(Status::from)?;
+        let now = Instant::now();
+        let deadline = now.checked_add(self.connect_timeout).unwrap_or(now);
+        let wire = rpc_transport::connect_async(&endpoint, deadline).await;
+        self.over(wire.map_err(unsent)?).await
+    }
+
+    /// A client over a stream that is connected already.
+    ///
+    /// # Errors
+    /// [`Unavailable`](rpc_core::Code::Unavailable) where the peer is gone or does not greet.
+    pub async fn over(&self, wire: Wire) -> Result<Connection, Status> {
+        Connection::greet(wire, self).await
+    }
+
+    /// A way into a server at a string binding: for [`Server::with`](rpc_core::Server::with).
+    ///
+    /// # Errors
+    /// As the transport says.
+    pub fn bind(&self, endpoint: &str) -> Result<Serving, Status> {
+        let endpoint: Endpoint = endpoint.parse().map_err(Status::from)?;
+        let listener = Listener::bind(&endpoint).map_err(Status::from)?;
+        Ok(self.listen(listener))
+    }
+
+    /// A way into a server at a listener that is made already.
+    #[must_use]
+    pub fn listen(&self, listener: Listener) -> Serving {
+        Serving::new(listener, self.clone())
+    }
+}
+
+/// Nothing was sent, so nothing can have run.
+pub(crate) fn unsent(error: ipc_core::Error) -> Status {
+    Status::from(error).before_running()
+}
