@@ -1,7 +1,10 @@
 //! Any pollable endpoint, with `.await`.
 
 use crate::sys::Registration;
-use ipc_core::{Error, ErrorKind, Flush, Interest, Pollable, Result, TryAccept, TryRecv, TrySend};
+use ipc_core::{
+    ByteSource, Error, ErrorKind, Flush, Interest, Pollable, Result, TryAccept, TryRecv, TrySend,
+    Until,
+};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -109,15 +112,36 @@ impl<T: Pollable> Shared<T> {
                 Interest::Read => watched.readable().await,
                 Interest::Write => watched.writable().await,
             };
-            let mut guard = ready.map_err(|source| {
-                Error::new("wait", ErrorKind::Closed)
-                    .hint("the runtime is shutting down")
-                    .caused_by(source)
-            })?;
+            let mut guard = ready.map_err(shutting_down)?;
             match attempt(endpoint) {
                 // Only readiness seen before the attempt is forgotten: what came since is kept.
                 Err(error) if error.kind() == ErrorKind::WouldBlock => guard.clear_ready(),
                 outcome => return outcome,
+            }
+        }
+    }
+}
+
+impl<T: ByteSource> Shared<T> {
+    async fn read(&self, buffer: &mut [u8]) -> Result<usize> {
+        let endpoint = self.registration.endpoint();
+        loop {
+            if endpoint.has_buffered() || endpoint.arm(Interest::Read)? {
+                let attempt = |endpoint: &T| endpoint.read_until(&mut *buffer, Until::Now);
+                return self.ready(Interest::Read, attempt).await;
+            }
+            let watched = self.registration.of(Interest::Read);
+            let mut guard = watched.readable().await.map_err(shutting_down)?;
+            match endpoint.read_until(buffer, Until::Now) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => guard.clear_ready(),
+                outcome => {
+                    // What came since the guard was made is not forgotten with it. An end stays.
+                    let emptied = matches!(outcome, Ok(length @ 1..) if length < buffer.len());
+                    if emptied && !guard.ready().is_read_closed() && !endpoint.has_buffered() {
+                        guard.clear_ready();
+                    }
+                    return outcome;
+                }
             }
         }
     }
@@ -131,6 +155,21 @@ impl<T: TryRecv> Async<T> {
     pub async fn recv(&self, buffer: &mut [u8]) -> Result<usize> {
         self.ready(Interest::Read, |endpoint| endpoint.try_recv(buffer))
             .await
+    }
+}
+
+impl<T: ByteSource> Async<T> {
+    /// Reads at least one byte into `buffer`; `Ok(0)` is the end of the stream.
+    ///
+    /// One system call, where bytes are there and do not fill the buffer: a read that leaves room
+    /// has emptied the endpoint, so it is not tried again before the kernel says that more came.
+    /// Not for a Unix stream on which descriptors come, where the kernel also stops at those: use
+    /// [`recv`](Async::recv) there.
+    ///
+    /// # Errors
+    /// As the endpoint's [`read_until`](ByteSource::read_until).
+    pub async fn read(&self, buffer: &mut [u8]) -> Result<usize> {
+        self.shared.read(buffer).await
     }
 }
 
@@ -186,4 +225,10 @@ impl<T: TrySend + Flush + Send + Sync + 'static> Async<T> {
             }
         });
     }
+}
+
+fn shutting_down(source: std::io::Error) -> Error {
+    Error::new("wait", ErrorKind::Closed)
+        .hint("the runtime is shutting down")
+        .caused_by(source)
 }

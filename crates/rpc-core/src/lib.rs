@@ -9,13 +9,16 @@ mod describe;
 mod descriptor;
 mod executor;
 mod identity;
+pub mod layers;
 mod metadata;
+mod proto;
 mod server;
 pub mod skeleton;
 mod status;
 mod streaming;
 pub mod stub;
 mod timer;
+mod tower;
 mod trace;
 mod wire;
 
@@ -35,6 +38,7 @@ pub use crate::{
     server::{Binding, Router, Served, Server},
     status::{Code, Detail, Status},
     streaming::{Out, Streaming, items, next},
+    tower::{FromTower, Tower},
     trace::TraceContext,
     wire::{Message, Payload, Wire},
 };

@@ -13,8 +13,9 @@ use proc_macro::TokenStream;
 /// skeleton `…Server`, the argument messages and the descriptor. See `rpc_core::service`.
 #[proc_macro_attribute]
 pub fn service(arguments: TokenStream, item: TokenStream) -> TokenStream {
-    service::expand(arguments.into(), item.into())
-        .unwrap_or_else(syn::Error::into_compile_error)
+    let item = proc_macro2::TokenStream::from(item);
+    service::expand(arguments.into(), item.clone())
+        .unwrap_or_else(|error| service::refuse(&error, item))
         .into()
 }
 

@@ -42,6 +42,20 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> syn::Result<T
     Ok(quote!(#declared #(#requests)* #descriptor #client #server))
 }
 
+/// The error alone: the trait stays as it was written, so that nothing else is complained of.
+pub(crate) fn refuse(error: &syn::Error, item: TokenStream) -> TokenStream {
+    let error = error.to_compile_error();
+    let Ok(mut input) = syn::parse2::<ItemTrait>(item) else {
+        return error;
+    };
+    for item in &mut input.items {
+        if let TraitItem::Fn(function) = item {
+            function.attrs.retain(|attribute| !attribute.path().is_ident("rpc"));
+        }
+    }
+    quote!(#[allow(dead_code)] #input #error)
+}
+
 impl Options {
     fn read(arguments: TokenStream) -> syn::Result<Self> {
         let (mut name, mut path) = (None, quote!(::rpc_core));

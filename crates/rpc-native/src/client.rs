@@ -7,10 +7,10 @@ use crate::frame::CallHead;
 use crate::io::{self, Io, Outlet, Side, remember, wake};
 use crate::limits::Limits;
 use crate::link::Link;
+use crate::named::within;
 use crate::options::Options;
 use bytes::Bytes;
 use futures_core::Stream;
-use ipc_core::{ByteSource, Interest, Until};
 use rpc_core::{
     Body, Call, CallFuture, Channel, Code, Context, Metadata, MethodDescriptor, MethodKind,
     Payload, PayloadStream, Reply, Status,
@@ -519,7 +519,7 @@ async fn read(shared: Arc<Shared>) {
         let came = shared
             .io
             .wire
-            .ready(Interest::Read, |wire| wire.read_until(&mut buffer, Until::Now))
+            .read(&mut buffer)
             .await;
         let mut guard = shared.lock();
         let state = &mut *guard;
@@ -548,7 +548,7 @@ async fn read(shared: Arc<Shared>) {
     }
 }
 
-fn head(
+pub(crate) fn head(
     binding: u16,
     method: &MethodDescriptor,
     context: &Context,
@@ -566,15 +566,4 @@ fn head(
         trace: context.traced(),
         metadata: context.metadata().clone(),
     })
-}
-
-/// The method's own limit of a message.
-pub(crate) fn within(method: &MethodDescriptor, bytes: usize) -> Result<(), Status> {
-    match method.max_message_bytes {
-        Some(limit) if bytes > limit as usize => {
-            let text = format!("{}: {bytes} bytes are above its limit {limit}", method.name);
-            Err(Status::new(Code::ResourceExhausted, text))
-        }
-        _ => Ok(()),
-    }
 }

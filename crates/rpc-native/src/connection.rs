@@ -1,18 +1,16 @@
 //! One connection of the awaited server: from frames to calls and back.
 
-use crate::client::within;
-use crate::client_side::Verdict;
 use crate::codecs::Format;
 use crate::io::{self, Io, Outlet, Side, remember, wake};
 use crate::limits::Limits;
 use crate::link::Link;
+use crate::named::{Named, context, within};
 use crate::server_side::{Event, Incoming, ServerSide};
 use bytes::{Bytes, BytesMut};
 use futures_core::Stream;
-use ipc_core::{ByteSource, Interest, Until};
 use rpc_core::{
-    Body, Call, CallFuture, Channel, Code, Context, Metadata, MethodDescriptor, MethodKind,
-    Payload, PayloadStream, Peer, Reply, ServiceDescriptor, Status,
+    Body, Call, CallFuture, Channel, Code, Metadata, MethodDescriptor, Payload, PayloadStream,
+    Peer, Reply, Status,
 };
 use rpc_transport::Wire;
 use std::collections::VecDeque;
@@ -38,7 +36,7 @@ struct Shared {
 
 struct State {
     machine: ServerSide,
-    bindings: Vec<Option<Bound>>,
+    named: Named,
     calls: Vec<Running>,
     outlet: Outlet,
     /// The reader takes in what came, and sends for all when it is through.
@@ -47,12 +45,6 @@ struct State {
     room: Option<Waker>,
     /// Who waits for the last call to end.
     idle: Option<Waker>,
-}
-
-#[derive(Clone, Copy)]
-struct Bound {
-    service: &'static ServiceDescriptor,
-    format: Format,
 }
 
 /// A call that runs.
@@ -76,7 +68,7 @@ impl Served {
         let (peer, drain) = (wire.peer().clone(), limits.drain);
         let state = State {
             machine: ServerSide::new(limits, Instant::now()),
-            bindings: Vec::new(),
+            named: Named::default(),
             calls: Vec::new(),
             outlet: Outlet::default(),
             reading: false,
@@ -148,7 +140,7 @@ async fn read(shared: Arc<Shared>) {
         let came = shared
             .io
             .wire
-            .ready(Interest::Read, |wire| wire.read_until(&mut buffer, Until::Now))
+            .read(&mut buffer)
             .await;
         let length = match came {
             Ok(length @ 1..) => length,
@@ -223,7 +215,12 @@ impl Shared {
                 codec,
                 fingerprint,
                 name,
-            } => self.bind(binding, codec, fingerprint, &name),
+            } => {
+                let mut guard = self.io.lock();
+                let state = &mut *guard;
+                let word = (binding, codec, fingerprint, &name[..]);
+                state.named.bind(&mut state.machine, &self.served, word);
+            }
             Event::Call(incoming) => self.begin(incoming, now),
             Event::Message(call, item) => {
                 let mut state = self.io.lock();
@@ -261,27 +258,6 @@ impl Shared {
         }
     }
 
-    fn bind(&self, binding: u16, codec: u8, fingerprint: [u8; 16], name: &[u8]) {
-        let name = std::str::from_utf8(name).unwrap_or_default();
-        let (service, format) = (self.served.find(name), Format::from_number(codec));
-        let (mut verdict, mut text, mut bound) = (Verdict::Good, String::new(), None);
-        match (service, format) {
-            (None, _) => verdict = Verdict::Unknown,
-            (_, None) => verdict = Verdict::UnknownCodec,
-            (Some(service), Some(_)) if service.contract().fingerprint() != fingerprint => {
-                (verdict, text) = (Verdict::OtherContract, service.contract().text());
-            }
-            (Some(service), Some(format)) => bound = Some(Bound { service, format }),
-        }
-        let mut state = self.io.lock();
-        let index = usize::from(binding) - 1;
-        if state.bindings.len() <= index {
-            state.bindings.resize(index + 1, None);
-        }
-        state.bindings[index] = bound;
-        state.machine.bound(binding, verdict, &text);
-    }
-
     fn begin(self: &Arc<Self>, incoming: Incoming, now: Instant) {
         let number = incoming.call;
         let (answer, target) = {
@@ -294,7 +270,7 @@ impl Shared {
                 format: Format::Protobuf,
                 done: false,
             };
-            (answer, state.target(&incoming))
+            (answer, state.named.target(&incoming))
         };
         let (method, format) = match target {
             Ok(target) => target,
@@ -311,15 +287,7 @@ impl Shared {
             }
             None => Body::Many(self.items(number, answer.generation, format)),
         };
-        let mut context = Context::inbound(self.peer.clone()).with_metadata(incoming.head.metadata);
-        if let Some(trace) = incoming.head.trace {
-            context = context.trace(trace);
-        }
-        if let Some(micros) = incoming.head.timeout_micros
-            && let Some(deadline) = now.checked_add(Duration::from_micros(micros))
-        {
-            context.set_deadline(deadline);
-        }
+        let context = context(&self.peer, &incoming.head, now);
         let call = Call {
             method,
             context,
@@ -387,30 +355,6 @@ impl State {
             ..Running::default()
         };
         generation
-    }
-
-    /// What a call is for.
-    fn target(
-        &self,
-        incoming: &Incoming,
-    ) -> Result<(&'static MethodDescriptor, Format), Status> {
-        let index = usize::from(incoming.head.binding).wrapping_sub(1);
-        let Some(bound) = self.bindings.get(index).copied().flatten() else {
-            let text = "the service was not named, or was refused, on this connection";
-            return Err(Status::new(Code::FailedPrecondition, text));
-        };
-        let Some(method) = bound.service.method(incoming.head.method) else {
-            let text = format!("{} has no such method", bound.service.name());
-            return Err(Status::new(Code::Unimplemented, text));
-        };
-        let oneway = method.kind == MethodKind::Oneway;
-        if oneway != (incoming.call == 0)
-            || method.kind.client_streams() == incoming.message.is_some()
-        {
-            let text = format!("{} is {}", method.name, method.kind.name());
-            return Err(Status::new(Code::InvalidArgument, text));
-        }
-        Ok((method, bound.format))
     }
 }
 

@@ -4,11 +4,11 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 use rpc_core::{Code, Metadata, Status, TraceContext};
 
 /// How many bytes stand before each payload.
-pub const HEADER_BYTES: usize = 12;
+pub(crate) const HEADER_BYTES: usize = 12;
 /// What a connection begins with.
-pub const MAGIC: [u8; 4] = *b"IPCR";
+pub(crate) const MAGIC: [u8; 4] = *b"IPCR";
 /// The version of the wire that is spoken here.
-pub const VERSION: u16 = 1;
+pub(crate) const VERSION: u16 = 1;
 /// What a payload may have beyond its message: metadata, details, names, a contract's text.
 pub(crate) const OVERHEAD_BYTES: usize = 272 * 1024;
 

@@ -2,6 +2,8 @@
 #![forbid(unsafe_code)]
 
 mod bindings;
+mod blocking_client;
+mod blocking_server;
 mod client;
 mod client_side;
 mod codecs;
@@ -10,11 +12,16 @@ mod frame;
 mod io;
 mod limits;
 mod link;
+#[cfg(test)]
+mod machine_tests;
+mod named;
 mod options;
 mod server;
 mod server_side;
 
 pub use crate::{
+    blocking_client::BlockingConnection,
+    blocking_server::{BlockingListener, BlockingSession},
     client::Connection,
     codecs::Format,
     limits::Limits,
@@ -37,4 +44,12 @@ pub async fn connect(endpoint: &str) -> Result<Connection, Status> {
 /// As [`Options::bind`].
 pub fn bind(endpoint: &str) -> Result<Serving, Status> {
     Options::new().bind(endpoint)
+}
+
+/// Connects without a runtime, with the default options.
+///
+/// # Errors
+/// As [`Options::connect_blocking`].
+pub fn connect_blocking(endpoint: &str) -> Result<BlockingConnection, Status> {
+    Options::new().connect_blocking(endpoint)
 }

@@ -1,12 +1,17 @@
 //! How connections and servers are made.
 
+use crate::blocking_client::BlockingConnection;
+use crate::blocking_server::BlockingListener;
 use crate::client::Connection;
 use crate::codecs::Format;
+use crate::connection;
 use crate::limits::Limits;
 use crate::server::Serving;
-use rpc_core::Status;
+use ipc_core::Until;
+use rpc_core::{Served, Status};
 use rpc_transport::{Endpoint, Listener, Wire};
 use std::time::{Duration, Instant};
+use tokio::sync::watch;
 
 /// How connections and servers are made.
 ///
@@ -89,6 +94,53 @@ impl Options {
     /// [`Unavailable`](rpc_core::Code::Unavailable) where the peer is gone or does not greet.
     pub async fn over(&self, wire: Wire) -> Result<Connection, Status> {
         Connection::greet(wire, self).await
+    }
+
+    /// Connects without a runtime: stubs over it are run by [`block_on`](rpc_core::block_on).
+    ///
+    /// # Errors
+    /// As [`connect`](Options::connect).
+    pub fn connect_blocking(&self, endpoint: &str) -> Result<BlockingConnection, Status> {
+        let endpoint: Endpoint = endpoint.parse().map_err(Status::from)?;
+        let until = Until::after(self.connect_timeout);
+        let wire = rpc_transport::connect(&endpoint, until).map_err(unsent)?;
+        self.over_blocking(wire)
+    }
+
+    /// A client without a runtime over a stream that is connected already.
+    ///
+    /// # Errors
+    /// As [`over`](Options::over).
+    pub fn over_blocking(&self, wire: Wire) -> Result<BlockingConnection, Status> {
+        BlockingConnection::greet(wire, self)
+    }
+
+    /// Serves without a runtime, at a string binding.
+    ///
+    /// # Errors
+    /// As the transport says; [`Unimplemented`](rpc_core::Code::Unimplemented) for a contract in
+    /// which arguments are a stream, which a server that does one thing at a time cannot carry,
+    /// naming the method.
+    pub fn bind_blocking(
+        &self,
+        endpoint: &str,
+        served: Served,
+    ) -> Result<BlockingListener, Status> {
+        let endpoint: Endpoint = endpoint.parse().map_err(Status::from)?;
+        let listener = Listener::bind(&endpoint).map_err(Status::from)?;
+        BlockingListener::new(listener, served, self.clone())
+    }
+
+    /// Serves one client over a stream that is connected already, until it goes.
+    ///
+    /// # Errors
+    /// [`Internal`](rpc_core::Code::Internal) where the stream cannot be awaited.
+    pub async fn serve(self, wire: Wire, served: Served) -> Result<(), Status> {
+        let limits = self.limits.clone();
+        let connection = connection::Served::new(wire, served, limits).map_err(Status::from)?;
+        let never = watch::Sender::new(false);
+        connection.run(never.subscribe()).await;
+        Ok(())
     }
 
     /// A way into a server at a string binding: for [`Server::with`](rpc_core::Server::with).

@@ -1,54 +1,15 @@
 //! Every kind of call between two processes, and what a client sees when the server dies.
 
-use crate::shop::{Item, StockClient};
-use ipc_testkit::{Child, Role, TempDir, watchdog};
+use crate::remote::{PATIENCE, Remote, item};
+use ipc_testkit::watchdog;
 use rpc_core::{Code, Context, items};
-use rpc_native::{Connection, Format, Options};
+use rpc_native::Format;
 use std::time::Duration;
-
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// A server in another process, and where it is.
-struct Remote {
-    server: Child,
-    endpoint: String,
-    _directory: TempDir,
-}
-
-impl Remote {
-    fn start() -> Self {
-        let directory = TempDir::new();
-        let endpoint = format!("unix:{}", directory.join("socket").display());
-        let (told, tell) = ipc_uds::pair().expect("a pair");
-        let server = Role::new("server")
-            .argument(&endpoint)
-            .descriptor(&tell)
-            .spawn();
-        drop(tell);
-        let end = told.recv(&mut [0; 1]).expect_err("it listens");
-        assert_eq!(end.kind(), ipc_core::ErrorKind::Closed);
-        Self {
-            server,
-            endpoint,
-            _directory: directory,
-        }
-    }
-
-    async fn connect(&self, format: Format) -> StockClient<Connection> {
-        let connection = Options::new().format(format).connect(&self.endpoint).await;
-        StockClient::new(connection.expect("it listens"))
-    }
-}
-
-fn item(sku: &str, count: u32) -> Item {
-    let sku = sku.to_owned();
-    Item { sku, count }
-}
 
 #[tokio::test]
 async fn every_kind_of_call_reaches_another_process_in_every_format() {
     let _watchdog = watchdog(PATIENCE);
-    let remote = Remote::start();
+    let remote = Remote::start("server");
     for (format, prefix) in [(Format::Protobuf, "p"), (Format::Json, "j")] {
         let stock = remote.connect(format).await;
         let cx = Context::new();
@@ -83,7 +44,7 @@ async fn every_kind_of_call_reaches_another_process_in_every_format() {
 #[tokio::test]
 async fn a_killed_server_ends_every_call_and_the_connection() {
     let _watchdog = watchdog(PATIENCE);
-    let remote = Remote::start();
+    let remote = Remote::start("server");
     let stock = remote.connect(Format::Protobuf).await;
     let cx = Context::new();
     let never = stock.get(&cx, "never".into());
@@ -106,7 +67,7 @@ async fn a_killed_server_ends_every_call_and_the_connection() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_callers_share_a_connection() {
     let _watchdog = watchdog(PATIENCE);
-    let remote = Remote::start();
+    let remote = Remote::start("server");
     let stock = remote.connect(Format::Protobuf).await;
     let callers: Vec<_> = (0..256)
         .map(|caller| {

@@ -1,8 +1,13 @@
 //! Calls over real connections, between real processes.
 
+mod blocking;
 mod calls;
+mod endings;
+mod hostile;
+mod remote;
 mod shop;
 
 ipc_testkit::roles! {
-    "server" => shop::serve,
+    "server" => remote::serve,
+    "blocking-server" => remote::serve_blocking,
 }

@@ -1,4 +1,4 @@
-//! The inventory that these tests call, and the process that serves it.
+//! The inventory that these tests call.
 
 use futures_util::StreamExt;
 use rpc_core::export::Stream;
@@ -119,22 +119,4 @@ impl Stock for Arc<Shop> {
     async fn note(&self, _: &Context, text: String) {
         self.notes.lock().expect("no panic while it is held").push(text);
     }
-}
-
-/// A server in a process of its own: the argument is its string binding.
-pub(crate) fn serve(mut stage: ipc_testkit::Stage) {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .expect("a runtime");
-    let ready = stage.descriptor();
-    runtime.block_on(async {
-        let router = rpc_core::Router::new().service(StockServer::new(Arc::new(Shop::default())));
-        let serving = rpc_native::bind(stage.argument(0)).expect("bind");
-        let server = rpc_core::Server::new(router).with(serving).expect("it carries all");
-        // Its end is the word that it listens.
-        drop(ready);
-        server.run().await.expect("it serves until it is killed");
-    });
 }

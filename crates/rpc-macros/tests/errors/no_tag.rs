@@ -1,0 +1,8 @@
+use rpc_core::Describe;
+
+#[derive(Describe)]
+struct Bare {
+    name: String,
+}
+
+fn main() {}

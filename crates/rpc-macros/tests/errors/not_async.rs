@@ -1,0 +1,8 @@
+use rpc_core::{Context, Status, service};
+
+#[service(name = "x.v1.Bad")]
+trait Bad {
+    fn take(&self, cx: &Context) -> Result<u32, Status>;
+}
+
+fn main() {}
