@@ -29,13 +29,14 @@ impl Bindings {
         method: &'static MethodDescriptor,
         format: Format,
     ) -> Result<Option<u16>, Status> {
+        // Whoever waits for the word on a lost connection would wait for ever.
+        machine.usable()?;
         match self.known.get(method.service) {
             Some(Binding::Good(number)) => return Ok(Some(*number)),
             Some(Binding::Asked(..)) => return Ok(None),
             Some(Binding::Refused(status)) => return Err(status.clone()),
             None => {}
         }
-        machine.usable()?;
         let service = (method.descriptor)();
         let fingerprint = service.contract().fingerprint();
         let number = machine.bind(method.service, fingerprint, format.number());

@@ -15,7 +15,7 @@ use rpc_core::{
     Body, Call, CallFuture, Channel, Code, Context, Metadata, MethodDescriptor, MethodKind,
     Payload, PayloadStream, Reply, Status,
 };
-use rpc_transport::Wire;
+use rpc_transport::{Connected, Wire};
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::poll_fn;
@@ -110,12 +110,6 @@ impl Connection {
         })
         .await?;
         Ok(connection)
-    }
-
-    /// Whether calls can still be made.
-    #[must_use]
-    pub fn is_usable(&self) -> bool {
-        self.owner.shared.lock().machine.usable().is_ok()
     }
 
     /// How many calls are under way.
@@ -235,6 +229,12 @@ impl Connection {
 impl Channel for Connection {
     fn call(&self, call: Call) -> CallFuture {
         Box::pin(self.clone().run(call))
+    }
+}
+
+impl Connected for Connection {
+    fn is_usable(&self) -> bool {
+        self.owner.shared.lock().machine.usable().is_ok()
     }
 }
 

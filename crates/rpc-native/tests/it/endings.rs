@@ -224,15 +224,13 @@ async fn a_chain_of_three_hops_keeps_deadline_trace_and_origin() {
     use tower_layer::Layer;
 
     /// Answers with what it was given, or asks the next.
-    struct Hop<C>(Option<HopClient<C>>);
+    struct Chained<C>(Option<HopClient<C>>);
 
     #[service(name = "chain.v1.Hop")]
-    trait Hop_ {
+    trait Hop {
         async fn ask(&self, cx: &Context) -> Result<String, Status>;
     }
-    use Hop_Client as HopClient;
-
-    impl<C: Channel> Hop_ for Hop<C> {
+    impl<C: Channel> Hop for Chained<C> {
         async fn ask(&self, cx: &Context) -> Result<String, Status> {
             let left = cx.remaining().ok_or(Status::bare(Code::Internal))?.as_micros();
             let trace = cx.traced().map_or(0, |trace| trace.trace_id);
@@ -249,17 +247,17 @@ async fn a_chain_of_three_hops_keeps_deadline_trace_and_origin() {
     let authenticate = |name: &'static str| {
         Authenticate::by(move |_, _| Some(Principal::new(name, ["delegate"])))
     };
-    let last = Router::new().service(Hop_Server::new(Hop::<Router>(None)));
+    let last = Router::new().service(HopServer::new(Chained::<Router>(None)));
     let (client, server) = Wire::pair().expect("a pair");
     let served = Server::new(last).layer(authenticate("middle")).served();
     tokio::spawn(Options::new().serve(server, served));
     let connection = Options::new().over(client).await.expect("greeted");
-    let middle = Router::new().service(Hop_Server::new(Hop(Some(HopClient::new(connection)))));
+    let middle = Router::new().service(HopServer::new(Chained(Some(HopClient::new(connection)))));
     let (client, server) = Wire::pipe_pair().expect("pipes");
     let served = Server::new(middle).layer(authenticate("first")).served();
     tokio::spawn(Options::new().serve(server, served));
     let connection = Options::new().over(client).await.expect("greeted");
-    let first = Router::new().service(Hop_Server::new(Hop(Some(HopClient::new(connection)))));
+    let first = Router::new().service(HopServer::new(Chained(Some(HopClient::new(connection)))));
     let asker = HopClient::new(authenticate("ann").layer(first));
     let root = TraceContext::root();
     let cx = Context::new().trace(root).timeout(PATIENCE);

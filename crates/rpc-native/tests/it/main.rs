@@ -5,6 +5,7 @@ mod calls;
 mod endings;
 mod hostile;
 mod remote;
+mod resets;
 mod shop;
 
 ipc_testkit::roles! {
