@@ -108,3 +108,7 @@ endpoint!(ipc_uds::Stream, |stream| stream, stream, flush: yes, bytes);
 endpoint!(Framed<ipc_uds::Stream>, |framed| framed, framed, flush: yes, messages);
 endpoint!(ipc_uds::SeqPacket, |socket| socket, socket, flush: no, messages);
 endpoint!(ipc_uds::Datagram, |socket| socket, socket, flush: no, messages);
+endpoint!(ipc_net::Stream, |stream| stream, stream, flush: yes, bytes);
+endpoint!(ipc_net::Datagram, |socket| socket, socket, flush: no, messages);
+#[cfg(feature = "peers")]
+endpoint!(ipc_net::tls::Stream, |stream| stream, stream, flush: yes, bytes);

@@ -6,7 +6,7 @@ mod peers;
 mod sets;
 
 #[cfg(feature = "peers")]
-pub use peers::{PosixSync, RawSync, Segment};
+pub use peers::{PosixSync, RawSync, Segment, posixmq};
 pub use sets::{set_change, set_create, set_find, set_remove};
 
 use std::{
@@ -293,12 +293,7 @@ pub fn signal_queue(process: i32, signal: i32, value: usize) -> io::Result<bool>
 
 /// Takes the next queued `signal`, which the caller has blocked; `None` after a poll of nothing.
 pub fn signal_take(signal: i32, polling: bool) -> io::Result<Option<()>> {
-    // SAFETY: `sigset_t` is plain integers, for which zero is a value.
-    let mut set: libc::sigset_t = unsafe { mem::zeroed() };
-    // SAFETY: `set` is a valid set to write to.
-    check(unsafe { libc::sigemptyset(&mut set) })?;
-    // SAFETY: `set` was emptied just now.
-    check(unsafe { libc::sigaddset(&mut set, signal) })?;
+    let set = one_signal(signal)?;
     let now = libc::timespec {
         tv_sec: 0,
         tv_nsec: 0,
@@ -309,21 +304,32 @@ pub fn signal_take(signal: i32, polling: bool) -> io::Result<Option<()>> {
     some_unless_blocked(got)
 }
 
+/// A descriptor from which the queued `signal` is read, which the caller has blocked.
+pub fn signal_descriptor(signal: i32, polling: bool) -> io::Result<OwnedFd> {
+    let set = one_signal(signal)?;
+    let flags = libc::SFD_CLOEXEC | if polling { libc::SFD_NONBLOCK } else { 0 };
+    // SAFETY: `set` is valid and outlives the call (signalfd(2)).
+    let fd = unsafe { libc::signalfd(-1, &set, flags) };
+    check(fd)?;
+    // SAFETY: the kernel has just made it, for nobody else.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
 /// Blocks one (real-time) signal for this thread and those it starts.
 pub fn signal_block(signal: i32) -> io::Result<()> {
+    let set = one_signal(signal)?;
+    // SAFETY: `set` is valid and outlives the call; the old mask is not asked for.
+    done(unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &set, ptr::null_mut()) })
+}
+
+fn one_signal(signal: i32) -> io::Result<libc::sigset_t> {
     // SAFETY: `sigset_t` is plain integers, for which zero is a value.
     let mut set: libc::sigset_t = unsafe { mem::zeroed() };
     // SAFETY: `set` is a valid set to write to.
     check(unsafe { libc::sigemptyset(&mut set) })?;
     // SAFETY: `set` was emptied just now.
     check(unsafe { libc::sigaddset(&mut set, signal) })?;
-    // SAFETY: `set` is valid and outlives the call; the old mask is not asked for.
-    let code = unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &set, ptr::null_mut()) };
-    if code == 0 {
-        Ok(())
-    } else {
-        Err(io::Error::from_raw_os_error(code))
-    }
+    Ok(set)
 }
 
 /// The first real-time signal that the C library leaves to programs.

@@ -6,9 +6,9 @@ use clap::ValueEnum;
 use xshell::cmd;
 
 use crate::workspace::shell;
-use crate::{Outcome, build_matrix, docs, test, tidy};
+use crate::{Outcome, build_matrix, docs, models, test, tidy};
 
-/// Runs what a change must pass: build, fmt, clippy, tidy, test, docs.
+/// Runs what a change must pass: build, fmt, clippy, tidy, test, models, docs.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Leave this step out; may be repeated.
@@ -27,6 +27,7 @@ enum Step {
     Clippy,
     Tidy,
     Test,
+    Models,
     Docs,
 }
 
@@ -86,6 +87,7 @@ impl Step {
             }
             Self::Tidy => tidy::run(),
             Self::Test => test::run(&test::Args::all()),
+            Self::Models => models::run(&models::Args::all()),
             Self::Docs => docs::run(),
         }
     }

@@ -7,8 +7,12 @@ mod ci;
 mod crash;
 mod deny;
 mod docs;
+mod fuzz;
+mod laboratory;
+mod models;
 mod release;
 mod scratch;
+mod soak;
 mod supervise;
 mod test;
 mod tidy;
@@ -45,7 +49,10 @@ enum Command {
     /// Builds the documentation with warnings as errors and checks the links of every Markdown
     /// file.
     Docs,
+    Fuzz(fuzz::Args),
+    Models(models::Args),
     Release(release::Args),
+    Soak(soak::Args),
     Test(test::Args),
     /// Checks the rules of the house: floors, anatomy, unsafe, headers, length, changelogs, words,
     /// workflows.
@@ -76,8 +83,11 @@ fn run(command: Command) -> Outcome {
         Command::Ci(args) => ci::run(&args),
         Command::Crash(args) => crash::run(&args),
         Command::Deny => deny::run(),
+        Command::Models(args) => models::run(&args),
         Command::Docs => docs::run(),
+        Command::Fuzz(args) => fuzz::run(&args),
         Command::Release(args) => release::run(&args),
+        Command::Soak(args) => soak::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Tidy => tidy::run(),
         Command::Launch(args) => test::launch::run(args),

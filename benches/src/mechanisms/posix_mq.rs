@@ -10,6 +10,7 @@ use crate::{
     family::{Endpoint, Family, Maker, Role},
     limits::setting,
     meet::Meet,
+    ours::tried,
     scenario::{Shape, Side},
     sys,
 };
@@ -19,17 +20,25 @@ const MESSAGES: usize = 10;
 
 /// POSIX message queues.
 pub fn family() -> Family {
+    let limited = |maker| Maker {
+        probe,
+        fits,
+        ..maker
+    };
+    #[cfg_attr(not(feature = "peers"), expect(unused_mut))]
+    let mut makers = vec![
+        limited(Maker::raw(connect)),
+        limited(Maker::ours("ipc-mq", connect_ours)),
+    ];
+    #[cfg(feature = "peers")]
+    makers.push(peer::maker());
     Family {
         name: "posix-mq",
         about: "POSIX message queues, one each way",
         role: Role::Mechanism,
         payload: true,
         takes_whole: false,
-        makers: vec![Maker {
-            probe,
-            fits,
-            ..Maker::raw(connect)
-        }],
+        makers,
         sweep: None,
     }
 }
@@ -53,19 +62,74 @@ fn fits(shape: &Shape) -> Result<(), String> {
 }
 
 fn connect(side: Side, meet: &Meet, shape: &Shape) -> io::Result<Box<dyn Endpoint>> {
-    let (tx, rx) = match side {
+    let (tx, rx) = exchange(side, meet, shape)?;
+    Ok(Box::new(Queues { tx, rx }))
+}
+
+/// Two queues, made by the server; gives each side what it sends to and receives from.
+fn exchange(side: Side, meet: &Meet, shape: &Shape) -> io::Result<(OwnedFd, OwnedFd)> {
+    match side {
         Side::Server => {
             let to_server = create("to-server", meet, shape)?;
             let to_client = create("to-client", meet, shape)?;
+            meet.send_descriptors(&[to_server.as_fd(), to_client.as_fd()])?;
+            Ok((to_client, to_server))
+        }
+        Side::Client => {
+            let [tx, rx] = meet.recv_descriptors()?;
+            Ok((tx, rx))
+        }
+    }
+}
+
+fn connect_ours(side: Side, meet: &Meet, shape: &Shape) -> io::Result<Box<dyn Endpoint>> {
+    let (tx, rx) = match side {
+        Side::Server => {
+            let most = setting("/proc/sys/fs/mqueue/msg_max").unwrap_or(MESSAGES);
+            let mut options = ipc_mq::Options::new();
+            options
+                .max_messages(MESSAGES.min(most))
+                .message_size_bytes(shape.size.max(1));
+            let (to_server, to_client) = (options.create_unnamed()?, options.create_unnamed()?);
             meet.send_descriptors(&[to_server.as_fd(), to_client.as_fd()])?;
             (to_client, to_server)
         }
         Side::Client => {
             let [tx, rx] = meet.recv_descriptors()?;
-            (tx, rx)
+            let adopt = ipc_mq::Queue::from_descriptor;
+            (adopt(tx)?, adopt(rx)?)
         }
     };
-    Ok(Box::new(Queues { tx, rx }))
+    Ok(Box::new(Ours { tx, rx }))
+}
+
+/// Queues of our crate, whose shortest buffer is a byte.
+struct Ours {
+    tx: ipc_mq::Queue,
+    rx: ipc_mq::Queue,
+}
+
+impl Endpoint for Ours {
+    #[inline]
+    fn send(&mut self, message: &[u8]) -> io::Result<()> {
+        Ok(self.tx.send(message, 0)?)
+    }
+
+    #[inline]
+    fn recv(&mut self, into: &mut [u8]) -> io::Result<()> {
+        whole(self.rx.recv(into)?, into.len())
+    }
+
+    fn try_send(&mut self, message: &[u8]) -> io::Result<bool> {
+        Ok(tried(self.tx.try_send(message, 0))?.is_some())
+    }
+
+    fn try_recv(&mut self, into: &mut [u8]) -> io::Result<bool> {
+        match tried(self.rx.try_recv(into))? {
+            Some(got) => whole(got, into.len()).map(|()| true),
+            None => Ok(false),
+        }
+    }
 }
 
 /// The name is gone when this returns: a killed worker leaves nothing.
@@ -103,6 +167,57 @@ impl Endpoint for Queues {
         match sys::mq_receive(&self.rx, into)? {
             Some(got) => whole(got, into.len()).map(|()| true),
             None => Ok(false),
+        }
+    }
+}
+
+#[cfg(feature = "peers")]
+mod peer {
+    //! `posixmq`, on which our crate stands.
+
+    use std::io;
+
+    use posixmq::PosixMq;
+
+    use super::exchange;
+    use crate::{
+        descriptors::whole,
+        family::{Endpoint, Maker, no_polling},
+        meet::Meet,
+        scenario::{Shape, Side},
+        sys,
+    };
+
+    pub(super) fn maker() -> Maker {
+        Maker {
+            name: "posixmq",
+            probe: super::probe,
+            fits: |shape| super::fits(shape).and_then(|()| no_polling(shape)),
+            ..Maker::std(connect)
+        }
+    }
+
+    fn connect(side: Side, meet: &Meet, shape: &Shape) -> io::Result<Box<dyn Endpoint>> {
+        let (tx, rx) = exchange(side, meet, shape)?;
+        let (tx, rx) = (sys::posixmq(tx), sys::posixmq(rx));
+        Ok(Box::new(Theirs { tx, rx }))
+    }
+
+    struct Theirs {
+        tx: PosixMq,
+        rx: PosixMq,
+    }
+
+    impl Endpoint for Theirs {
+        #[inline]
+        fn send(&mut self, message: &[u8]) -> io::Result<()> {
+            self.tx.send(0, message)
+        }
+
+        #[inline]
+        fn recv(&mut self, into: &mut [u8]) -> io::Result<()> {
+            let (_, got) = self.rx.recv(into)?;
+            whole(got, into.len())
         }
     }
 }

@@ -7,11 +7,13 @@ use crate::{
     family::{Endpoint, Family, Maker, Role},
     limits::setting,
     meet::Meet,
+    ours::tried,
     scenario::{Shape, Side},
     sys,
 };
+use ipc_mq::sysv::{self, Select};
 
-/// The keys of a pair: these bits, its tag, and the direction. A key must not be IPC_PRIVATE (0),
+/// The keys of a pair: these bits, its tag, who makes it, and the direction. A key must not be IPC_PRIVATE (0),
 /// because a queue can only be swept after a killed pair if its key is known.
 const KEY: u32 = 0x4000_0000;
 
@@ -23,11 +25,18 @@ pub fn family() -> Family {
         role: Role::Mechanism,
         payload: true,
         takes_whole: false,
-        makers: vec![Maker {
-            probe,
-            fits,
-            ..Maker::raw(connect)
-        }],
+        makers: vec![
+            Maker {
+                probe,
+                fits,
+                ..Maker::raw(connect)
+            },
+            Maker {
+                probe,
+                fits,
+                ..Maker::ours("ipc-mq", connect_ours)
+            },
+        ],
         sweep: Some(sweep),
     }
 }
@@ -48,25 +57,43 @@ fn fits(shape: &Shape) -> Result<(), String> {
     Ok(())
 }
 
-fn keys(tag: u32) -> (u32, u32) {
-    let base = KEY | (tag & 0x1fff_ffff) << 1;
+/// Each maker of a pair has queues of its own.
+fn keys(tag: u32, maker: u32) -> (u32, u32) {
+    let base = KEY | (tag & 0x0fff_ffff) << 2 | maker << 1;
     (base, base | 1)
 }
 
 fn sweep(tag: u32) {
-    let (one, other) = keys(tag);
-    for id in [sys::msg_find(one), sys::msg_find(other)]
-        .into_iter()
-        .flatten()
-    {
-        // It may have gone between the two calls: then there is nothing to sweep.
-        let _ = sys::msg_remove(id);
+    for (one, other) in [0, 1].map(|maker| keys(tag, maker)) {
+        for id in [sys::msg_find(one), sys::msg_find(other)]
+            .into_iter()
+            .flatten()
+        {
+            // It may have gone between the two calls: then there is nothing to sweep.
+            let _ = sys::msg_remove(id);
+        }
     }
 }
 
 fn connect(side: Side, meet: &Meet, shape: &Shape) -> io::Result<Box<dyn Endpoint>> {
-    let (to_server, to_client) = keys(meet.tag());
-    let (tx, rx) = match side {
+    let (tx, rx) = exchange(side, meet, 0)?;
+    let packet = vec![0; 8 + shape.size];
+    Ok(Box::new(Queues { tx, rx, packet }))
+}
+
+fn connect_ours(side: Side, meet: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> {
+    let (tx, rx) = exchange(side, meet, 1)?;
+    Ok(Box::new(Ours {
+        tx: sysv::Queue::from_id(tx.id)?,
+        rx: sysv::Queue::from_id(rx.id)?,
+        _held: [tx, rx],
+    }))
+}
+
+/// Two queues, made by the server; gives each side what it sends to and receives from.
+fn exchange(side: Side, meet: &Meet, maker: u32) -> io::Result<(Queue, Queue)> {
+    let (to_server, to_client) = keys(meet.tag(), maker);
+    match side {
         Side::Server => {
             let rx = Queue {
                 id: sys::msg_create(to_server)?,
@@ -77,15 +104,13 @@ fn connect(side: Side, meet: &Meet, shape: &Shape) -> io::Result<Box<dyn Endpoin
                 owned: true,
             };
             meet.send(b"made")?;
-            (tx, rx)
+            Ok((tx, rx))
         }
         Side::Client => {
             meet.recv()?;
-            (Queue::open(to_server)?, Queue::open(to_client)?)
+            Ok((Queue::open(to_server)?, Queue::open(to_client)?))
         }
-    };
-    let packet = vec![0; 8 + shape.size];
-    Ok(Box::new(Queues { tx, rx, packet }))
+    }
 }
 
 struct Queue {
@@ -148,5 +173,35 @@ impl Endpoint for Queues {
 
     fn try_recv(&mut self, into: &mut [u8]) -> io::Result<bool> {
         self.take(into, true)
+    }
+}
+
+struct Ours {
+    tx: sysv::Queue,
+    rx: sysv::Queue,
+    _held: [Queue; 2],
+}
+
+impl Endpoint for Ours {
+    #[inline]
+    fn send(&mut self, message: &[u8]) -> io::Result<()> {
+        Ok(self.tx.send(message, 1)?)
+    }
+
+    #[inline]
+    fn recv(&mut self, into: &mut [u8]) -> io::Result<()> {
+        let received = self.rx.recv(into, Select::First)?;
+        whole(received.length, into.len())
+    }
+
+    fn try_send(&mut self, message: &[u8]) -> io::Result<bool> {
+        Ok(tried(self.tx.try_send(message, 1))?.is_some())
+    }
+
+    fn try_recv(&mut self, into: &mut [u8]) -> io::Result<bool> {
+        match tried(self.rx.try_recv(into, Select::First))? {
+            Some(received) => whole(received.length, into.len()).map(|()| true),
+            None => Ok(false),
+        }
     }
 }

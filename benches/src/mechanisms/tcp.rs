@@ -11,6 +11,7 @@ use crate::{
     family::{Endpoint, Family, Maker, Role, no_polling},
     limits::loopback,
     meet::Meet,
+    ours::Ours,
     scenario::{Scenario, Shape, Side},
 };
 
@@ -29,18 +30,23 @@ pub fn family() -> Family {
         fits: |shape| no_polling(shape).and_then(|()| unread(shape)),
         ..Maker::std(connect_std)
     };
+    let ours = Maker {
+        probe: loopback,
+        fits: unread,
+        ..Maker::ours("ipc-net", connect_ours)
+    };
     Family {
         name: "tcp",
         about: "TCP over loopback, no delay",
         role: Role::Mechanism,
         payload: true,
         takes_whole: false,
-        makers: vec![raw, std],
+        makers: vec![raw, ours, std],
         sweep: None,
     }
 }
 
-fn unread(shape: &Shape) -> Result<(), String> {
+pub(super) fn unread(shape: &Shape) -> Result<(), String> {
     if shape.scenario == Scenario::SingleThread && shape.size > UNREAD_MAX {
         return Err(format!(
             "above {UNREAD_MAX} bytes the send may wait for its own receive"
@@ -49,10 +55,15 @@ fn unread(shape: &Shape) -> Result<(), String> {
     Ok(())
 }
 
-fn connect_raw(side: Side, meet: &Meet, shape: &Shape) -> io::Result<Box<dyn Endpoint>> {
+pub(super) fn connect_raw(side: Side, meet: &Meet, shape: &Shape) -> io::Result<Box<dyn Endpoint>> {
     let socket = OwnedFd::from(meet_by_tcp(side, meet)?);
     set_polling(&socket, shape.scenario.polls())?;
     Ok(Box::new(ByteStream::of_socket(socket)?))
+}
+
+fn connect_ours(side: Side, meet: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> {
+    let stream = ipc_net::Stream::from(OwnedFd::from(meet_by_tcp(side, meet)?));
+    Ok(Box::new(Ours::new(stream)))
 }
 
 fn connect_std(side: Side, meet: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> {
@@ -60,8 +71,8 @@ fn connect_std(side: Side, meet: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoin
     Ok(Box::new(StdStream::new(stream.try_clone()?, stream)))
 }
 
-/// Connecting is not measured, so both makers connect alike.
-fn meet_by_tcp(side: Side, meet: &Meet) -> io::Result<TcpStream> {
+/// Connecting is not measured, so all makers connect alike.
+pub(super) fn meet_by_tcp(side: Side, meet: &Meet) -> io::Result<TcpStream> {
     let stream = match side {
         Side::Server => {
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;

@@ -11,6 +11,7 @@ use crate::{
     family::{Endpoint, Family, Maker, Role, no_polling},
     limits::loopback,
     meet::Meet,
+    ours::Ours,
     scenario::{Shape, Side},
 };
 
@@ -31,13 +32,19 @@ pub fn family() -> Family {
         window,
         ..Maker::std(connect_std)
     };
+    let ours = Maker {
+        probe: loopback,
+        fits: datagram,
+        window,
+        ..Maker::ours("ipc-net", connect_ours)
+    };
     Family {
         name: "udp",
         about: "UDP over loopback; streams are held back by the bench, as UDP itself would drop",
         role: Role::Mechanism,
         payload: true,
         takes_whole: false,
-        makers: vec![raw, std],
+        makers: vec![raw, ours, std],
         sweep: None,
     }
 }
@@ -59,6 +66,11 @@ fn connect_raw(side: Side, meet: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoin
     Ok(Box::new(Packets::new(OwnedFd::from(meet_by_udp(
         side, meet,
     )?))))
+}
+
+fn connect_ours(side: Side, meet: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> {
+    let socket = ipc_net::Datagram::from(OwnedFd::from(meet_by_udp(side, meet)?));
+    Ok(Box::new(Ours::new(socket)))
 }
 
 fn connect_std(side: Side, meet: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> {

@@ -1,10 +1,15 @@
-//! Locks and segments of published crates, whose interfaces are unsafe.
+//! Locks, segments and queues of published crates, whose interfaces are unsafe.
 
-use std::{io, ptr};
+use std::{
+    io,
+    os::fd::{FromRawFd, IntoRawFd, OwnedFd},
+    ptr,
+};
 
 use posix_sync::mutex::{
     BorrowedMutex, MutexBuilder, MutexSharing, MutexType, RawMutexAlloc, robustness_markers::Robust,
 };
+use posixmq::PosixMq;
 use raw_sync::locks::{LockImpl, LockInit, Mutex};
 use shared_memory::{Shmem, ShmemConf};
 
@@ -156,4 +161,10 @@ impl Segment {
             unsafe { place.write_volatile(0) };
         }
     }
+}
+
+/// A queue of `posixmq` over a queue's descriptor.
+pub fn posixmq(queue: OwnedFd) -> PosixMq {
+    // SAFETY: on Linux a queue is a file descriptor, which `queue` gives up.
+    unsafe { PosixMq::from_raw_fd(queue.into_raw_fd()) }
 }

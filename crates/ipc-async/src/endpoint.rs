@@ -3,7 +3,7 @@
 use crate::sys::Registration;
 use ipc_core::{
     ByteSource, Error, ErrorKind, Flush, Interest, Pollable, Result, TryAccept, TryRecv, TrySend,
-    Until,
+    TryWait, Until,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -180,6 +180,16 @@ impl<T: TryAccept> Async<T> {
     /// As the endpoint's `accept`.
     pub async fn accept(&self) -> Result<T::Connection> {
         self.ready(Interest::Read, TryAccept::try_accept).await
+    }
+}
+
+impl<T: TryWait> Async<T> {
+    /// Waits for what happens next.
+    ///
+    /// # Errors
+    /// As the endpoint's `wait`.
+    pub async fn wait(&self) -> Result<T::Happened> {
+        self.ready(Interest::Read, TryWait::try_wait).await
     }
 }
 

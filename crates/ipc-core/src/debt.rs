@@ -87,7 +87,7 @@ impl Debt {
     ///
     /// # Errors
     /// `WouldBlock` and `TimedOut` while something is still owed.
-    pub fn flush(&self, sink: &impl ByteSink, until: Until) -> Result<()> {
+    pub fn flush(&self, sink: &(impl ByteSink + ?Sized), until: Until) -> Result<()> {
         if !self.owes() {
             return Ok(());
         }
@@ -129,7 +129,7 @@ impl Debt {
     #[inline(never)]
     fn finish_in_turn(
         &self,
-        turn: &Held<'_>,
+        _held: &Held<'_>,
         sink: &impl ByteSink,
         mut rest: Rest<'_>,
         until: Until,
@@ -144,7 +144,6 @@ impl Debt {
                 Ok(written) => rest.advance(written),
                 Err(error) => {
                     if is_late(error.kind()) {
-                        let _: &Held<'_> = turn;
                         self.owe(&rest);
                         return Ok(());
                     }
@@ -166,8 +165,7 @@ impl Debt {
     /// is never held across a wait; the turn keeps every other writer away meanwhile.
     #[cold]
     #[inline(never)]
-    fn pay(&self, turn: &Held<'_>, sink: &impl ByteSink, until: Until) -> Result<()> {
-        let _: &Held<'_> = turn;
+    fn pay(&self, _held: &Held<'_>, sink: &(impl ByteSink + ?Sized), until: Until) -> Result<()> {
         loop {
             let mut taken = std::mem::take(&mut *self.tail());
             let outcome = taken.write(sink, until);
@@ -203,7 +201,7 @@ impl Debt {
 }
 
 impl Tail {
-    fn write(&mut self, sink: &impl ByteSink, until: Until) -> Result<()> {
+    fn write(&mut self, sink: &(impl ByteSink + ?Sized), until: Until) -> Result<()> {
         while let Some(unpaid) = self
             .bytes
             .get(self.paid..)

@@ -25,6 +25,15 @@ pub trait ByteSink: Pollable {
 
     /// What this endpoint has accepted and not written yet; there is one for all that write here.
     fn debt(&self) -> &Debt;
+
+    /// Writes all that is owed, also what an endpoint below this one has accepted of it.
+    ///
+    /// # Errors
+    /// [`WouldBlock`](crate::ErrorKind::WouldBlock) or [`TimedOut`](crate::ErrorKind::TimedOut)
+    /// while something is still owed.
+    fn pay_until(&self, until: Until) -> Result<()> {
+        self.debt().flush(self, until)
+    }
 }
 
 /// A byte stream in both directions, as every transport of a protocol is.
@@ -54,5 +63,8 @@ impl<T: ByteSink + ?Sized> ByteSink for &T {
     }
     fn debt(&self) -> &Debt {
         (**self).debt()
+    }
+    fn pay_until(&self, until: Until) -> Result<()> {
+        (**self).pay_until(until)
     }
 }

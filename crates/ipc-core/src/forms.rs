@@ -34,6 +34,18 @@ pub trait TryAccept: Pollable {
     fn try_accept(&self) -> Result<Self::Connection>;
 }
 
+/// An endpoint at which something happens: an event, a signal, the end of a child.
+pub trait TryWait: Pollable {
+    /// What a wait is told.
+    type Happened;
+
+    /// Takes what has happened, without waiting.
+    ///
+    /// # Errors
+    /// [`WouldBlock`](crate::ErrorKind::WouldBlock) where nothing has.
+    fn try_wait(&self) -> Result<Self::Happened>;
+}
+
 /// An endpoint that may owe the tail of a message which it has accepted.
 ///
 /// A message of which one byte is out cannot be taken back, so its sender owns the rest. Verbs

@@ -7,8 +7,8 @@ use crate::{
     Until, four_forms,
 };
 use std::os::fd::BorrowedFd;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// From here on the rest of a message is read to where it is to go.
 const DIRECT_BYTES: usize = 16 * 1024;
@@ -30,8 +30,7 @@ const JOINED_BYTES: usize = 16 * 1024;
 pub struct Framed<T> {
     inner: T,
     max_message_bytes: usize,
-    receiving: Turn,
-    inbox: Mutex<Inbox>,
+    inbox: Turn<Inbox>,
     buffered: AtomicBool,
     /// Where a length and its message are joined.
     joined: Mutex<Vec<u8>>,
@@ -48,8 +47,7 @@ impl<T> Framed<T> {
         Self {
             inner,
             max_message_bytes: Self::DEFAULT_MAX_MESSAGE_BYTES,
-            receiving: Turn::default(),
-            inbox: Mutex::default(),
+            inbox: Turn::default(),
             buffered: AtomicBool::new(false),
             joined: Mutex::default(),
         }
@@ -133,7 +131,7 @@ impl<T: ByteSink> Framed<T> {
     }
 
     fn flush_until(&self, until: Until) -> Result<()> {
-        self.inner.debt().flush(&self.inner, until)
+        self.inner.pay_until(until)
     }
 }
 
@@ -161,11 +159,7 @@ impl<T: ByteSource> Framed<T> {
 
     #[inline(always)]
     fn recv_until(&self, buffer: &mut [u8], until: Until) -> Result<usize> {
-        let _turn = self
-            .receiving
-            .take(until)
-            .ok_or_else(|| until.over("recv"))?;
-        let mut inbox = self.inbox();
+        let mut inbox = self.inbox.take(until).ok_or_else(|| until.over("recv"))?;
         loop {
             if let Some(length) = inbox.complete(self.max_message_bytes)? {
                 let Some(place) = buffer.get_mut(..length) else {
@@ -190,11 +184,7 @@ impl<T: ByteSource> Framed<T> {
     }
 
     fn recv_vec_until(&self, buffer: &mut Vec<u8>, until: Until) -> Result<()> {
-        let _turn = self
-            .receiving
-            .take(until)
-            .ok_or_else(|| until.over("recv"))?;
-        let mut inbox = self.inbox();
+        let mut inbox = self.inbox.take(until).ok_or_else(|| until.over("recv"))?;
         loop {
             if let Some(length) = inbox.complete(self.max_message_bytes)? {
                 buffer.clear();
@@ -248,10 +238,6 @@ impl<T: ByteSource> Framed<T> {
     fn note_buffered(&self, inbox: &Inbox) {
         self.buffered
             .store(inbox.may_hold_more(), Ordering::Relaxed);
-    }
-
-    fn inbox(&self) -> MutexGuard<'_, Inbox> {
-        self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

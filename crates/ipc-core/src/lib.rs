@@ -19,10 +19,11 @@ pub use crate::{
     debt::Debt,
     duplex::{ByteSink, ByteSource, Duplex, HalfClose},
     error::{Error, ErrorKind, Result},
-    forms::{Flush, TryAccept, TryRecv, TrySend},
+    forms::{Flush, TryAccept, TryRecv, TrySend, TryWait},
     framed::Framed,
     mode::Mode,
     name::Name,
     pollable::{Interest, Pollable},
+    turn::{Held, Turn},
     until::Until,
 };

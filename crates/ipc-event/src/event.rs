@@ -1,7 +1,7 @@
 //! The event: what each verb does with the counter.
 
 use crate::sys;
-use ipc_core::{Interest, Pollable, Result, Until, four_forms};
+use ipc_core::{Interest, Pollable, Result, TryWait, Until, four_forms};
 use ipc_sys::above_stdio;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -81,6 +81,13 @@ impl Pollable for Event {
     }
     fn wait_ready(&self, interests: &[Interest], until: Until) -> Result<()> {
         ipc_sys::wait_ready(self, interests, until)
+    }
+}
+
+impl TryWait for Event {
+    type Happened = u64;
+    fn try_wait(&self) -> Result<u64> {
+        self.wait_until(Until::Now)
     }
 }
 

@@ -5,15 +5,21 @@
 pub use ipc_async::Async;
 pub use ipc_core::{
     ByteSink, ByteSource, Credentials, Debt, Duplex, Error, ErrorKind, Flush, Framed, HalfClose,
-    Interest, Mode, Name, Pollable, Result, TryAccept, TryRecv, TrySend, Until,
+    Interest, Mode, Name, Pollable, Result, TryAccept, TryRecv, TrySend, TryWait, Turn, Until,
 };
 #[cfg(feature = "event")]
 pub use ipc_event as event;
+#[cfg(feature = "mq")]
+pub use ipc_mq as mq;
+#[cfg(feature = "net")]
+pub use ipc_net as net;
 #[cfg(feature = "pipe")]
 pub use ipc_pipe as pipe;
 #[cfg(feature = "sem")]
 pub use ipc_sem as sem;
 #[cfg(feature = "shm")]
 pub use ipc_shm as shm;
+#[cfg(feature = "signal")]
+pub use ipc_signal as signal;
 #[cfg(feature = "uds")]
 pub use ipc_uds as uds;

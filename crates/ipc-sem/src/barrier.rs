@@ -1,5 +1,7 @@
 //! The barrier: a number of threads of all processes wait for each other.
 
+use crate::atomic::Ordering::{Relaxed, SeqCst};
+use crate::atomic::{AtomicU32, AtomicU64};
 use crate::header::{self, HEADER_BYTES, Identity};
 use crate::sys::Words;
 use crate::table::{self, MAX_PARTICIPANTS, Parked, Seated, TABLE_BYTES, Table};
@@ -7,8 +9,6 @@ use ipc_core::{Error, ErrorKind, Result, Until, four_forms};
 use ipc_shm::Region;
 use ipc_sys::crash_point;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::{Relaxed, SeqCst};
-use std::sync::atomic::{AtomicU32, AtomicU64};
 
 const KIND: u32 = 5;
 const AT_BELL: usize = HEADER_BYTES;

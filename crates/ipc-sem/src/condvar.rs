@@ -1,6 +1,8 @@
 //! The condition variable: waits, with a mutex released, for a word from another thread.
 
 use crate::Plain;
+use crate::atomic::AtomicU32;
+use crate::atomic::Ordering::{Relaxed, SeqCst};
 use crate::header::{self, HEADER_BYTES, Identity};
 use crate::mutex::Guard;
 use crate::sys::Words;
@@ -8,8 +10,6 @@ use crate::table::{self, Announced, Parked, Seated, TABLE_BYTES, Table};
 use ipc_core::{Result, Until};
 use ipc_shm::Region;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU32;
-use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::time::{Duration, Instant};
 
 const KIND: u32 = 6;

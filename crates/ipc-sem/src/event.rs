@@ -1,5 +1,7 @@
 //! The event: a flag in a region that some set and others await.
 
+use crate::atomic::AtomicU32;
+use crate::atomic::Ordering::{Relaxed, SeqCst};
 use crate::header::{self, HEADER_BYTES, Identity};
 use crate::sys::Words;
 use crate::table::{self, Parked, Seated, TABLE_BYTES, Table};
@@ -7,8 +9,6 @@ use ipc_core::{Error, ErrorKind, Result, Until, four_forms};
 use ipc_shm::Region;
 use ipc_sys::crash_point;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU32;
-use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 
 const KIND: u32 = 3;
 const AT_SET: usize = HEADER_BYTES;

@@ -1,10 +1,10 @@
 //! The first line of every object in a region: what it is, and whether it is ready.
 
-use crate::sys::{ALIGN_BYTES, Waited, Words, wait_any, wake};
+use crate::atomic::AtomicU32;
+use crate::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use crate::sys::{ALIGN_BYTES, Waited, Words, lives, process_id, wait_any, wake};
 use ipc_core::{Error, ErrorKind, Result, Until};
-use ipc_sys::{Process, crash_point};
-use std::sync::atomic::AtomicU32;
-use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use ipc_sys::crash_point;
 use std::time::{Duration, Instant};
 
 /// How many bytes the header takes; what an object is begins behind it.
@@ -170,7 +170,7 @@ pub(crate) fn claim(state: &AtomicU32) -> Result<()> {
         if found == READY || (found != FRESH && lives(found)) {
             return Err(Error::new("create", ErrorKind::AlreadyExists));
         }
-        match state.compare_exchange(found, std::process::id(), AcqRel, Acquire) {
+        match state.compare_exchange(found, process_id(), AcqRel, Acquire) {
             Ok(_) => return Ok(()),
             Err(other) => found = other,
         }
@@ -209,10 +209,6 @@ pub(crate) fn await_ready(state: &AtomicU32) -> Result<()> {
                 .hint(format!("process {creator} does not finish making it")));
         }
     }
-}
-
-fn lives(pid: u32) -> bool {
-    Process::open(pid).is_ok_and(|process| process.has_ended().is_ok_and(|ended| !ended))
 }
 
 /// Which PID namespace this process is in; 0 where `/proc` does not say.

@@ -19,6 +19,7 @@ pub mod posix;
 pub mod raw_sync;
 mod rw_lock;
 mod semaphore;
+mod set_name;
 mod sys;
 pub mod sysv;
 mod table;

@@ -10,11 +10,11 @@
 //! is a system call. Nobody can tell such a one from one that is about to sleep, and to forget
 //! the second would lose it.
 
+use crate::atomic::AtomicU32;
+use crate::atomic::Ordering::{AcqRel, Relaxed, SeqCst};
 use crate::sys::{Robust, Taken, WAITERS};
 use ipc_core::{Result, Until};
 use ipc_sys::crash_point;
-use std::sync::atomic::AtomicU32;
-use std::sync::atomic::Ordering::{AcqRel, Relaxed, SeqCst};
 
 /// Where the count stands, behind the lock's 40 bytes.
 pub(crate) const AT_SLEEPERS: usize = 40;
@@ -53,7 +53,7 @@ impl<'a> Lock<'a> {
         };
         // Read after the lock was taken: a locked instruction on x86-64, which is a full fence.
         #[cfg(not(target_arch = "x86_64"))]
-        std::sync::atomic::fence(SeqCst);
+        crate::atomic::fence(SeqCst);
         let word = self.robust.word();
         if self.sleepers.load(SeqCst) != 0 && word.load(Relaxed) & WAITERS == 0 {
             word.fetch_or(WAITERS, AcqRel);

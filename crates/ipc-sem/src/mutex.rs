@@ -1,5 +1,7 @@
 //! The mutex: one thread of all processes at the data, and what its death leaves.
 
+use crate::atomic::Ordering::{Acquire, Relaxed, Release};
+use crate::atomic::fence;
 use crate::header::{self, HEADER_BYTES, Identity};
 use crate::lock::Lock;
 use crate::sys::{ALIGN_BYTES, Taken, Words, forks};
@@ -9,8 +11,6 @@ use ipc_shm::Region;
 use ipc_sys::crash_point;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
-use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use std::sync::atomic::fence;
 
 const KIND: u32 = 1;
 /// An owner died, and nobody has said yet that the data is in order.
@@ -163,7 +163,8 @@ impl<T: Plain> Mutex<T> {
     fn release_lock(&self) {
         #[cfg(feature = "lock-cycles")]
         self.name.released();
-        self.robust().release();
+        // Its sleepers are woken by the lock's own word, whoever counts them.
+        self.words.robust(AT_LOCK).release();
     }
 
     /// The order matters: should this process die in between, the lock is still found as the
@@ -254,11 +255,12 @@ impl<T: Plain> Guard<'_, T> {
     #[inline]
     fn commit(&mut self) {
         // What a dead owner left half-way is not made whole by the next one's release.
-        if std::mem::take(&mut self.changed) != 0
-            && self.mutex.words.u32(AT_ORPHANED).load(Relaxed) == 0
-        {
-            self.mutex.words.u32(AT_CHANGING).store(0, Release);
-            crash_point!("mutex.committed");
+        if self.changed != 0 {
+            self.changed = 0;
+            if self.mutex.words.u32(AT_ORPHANED).load(Relaxed) == 0 {
+                self.mutex.words.u32(AT_CHANGING).store(0, Release);
+                crash_point!("mutex.committed");
+            }
         }
     }
 }

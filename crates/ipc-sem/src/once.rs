@@ -1,5 +1,7 @@
 //! Once: work that one thread of all processes does, and the next one where it dies over it.
 
+use crate::atomic::AtomicU32;
+use crate::atomic::Ordering::{Acquire, Relaxed, SeqCst};
 use crate::header::{self, HEADER_BYTES, Identity};
 use crate::sys::Words;
 use crate::table::{self, Parked, Seated, TABLE_BYTES, Table};
@@ -7,8 +9,6 @@ use ipc_core::{Result, Until};
 use ipc_shm::Region;
 use ipc_sys::crash_point;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU32;
-use std::sync::atomic::Ordering::{Acquire, Relaxed, SeqCst};
 use std::time::{Duration, Instant};
 
 const KIND: u32 = 4;

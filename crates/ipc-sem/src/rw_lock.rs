@@ -1,6 +1,8 @@
 //! The lock that many readers or one writer hold, of all processes.
 
 use crate::Plain;
+use crate::atomic::Ordering::{Relaxed, Release, SeqCst};
+use crate::atomic::{AtomicU32, fence};
 use crate::header::{self, HEADER_BYTES, Identity};
 use crate::lock::Lock;
 use crate::mutex::{Damage, orphaned};
@@ -12,8 +14,6 @@ use ipc_sys::crash_point;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
-use std::sync::atomic::Ordering::{Relaxed, Release, SeqCst};
-use std::sync::atomic::{AtomicU32, fence};
 
 const KIND: u32 = 7;
 const AT_BELL: usize = HEADER_BYTES;

@@ -1,16 +1,16 @@
 //! The semaphore whose permits come back when their holder dies.
 
+use crate::Options;
+use crate::atomic::Ordering::{Relaxed, SeqCst};
+use crate::atomic::{AtomicU32, AtomicU64};
 use crate::header::{self, HEADER_BYTES, Identity};
 use crate::ledger::{self, Ledger};
 use crate::sys::{Words, forks};
 use crate::table::{self, Parked, Seated, TABLE_BYTES, Table};
-use crate::{Options, atomic};
 use ipc_core::{Error, ErrorKind, Result, Until, four_forms};
 use ipc_shm::Region;
 use std::marker::PhantomData;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU32;
-use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 
 const KIND: u32 = 2;
 const AT_BELL: usize = HEADER_BYTES;
@@ -163,15 +163,15 @@ impl Drop for Semaphore {
 
 impl Ledger for Core {
     #[inline]
-    fn free(&self) -> &atomic::AtomicU64 {
+    fn free(&self) -> &AtomicU64 {
         self.words.u64(AT_FREE)
     }
     #[inline]
-    fn word(&self, seat: usize) -> &atomic::AtomicU64 {
+    fn word(&self, seat: usize) -> &AtomicU64 {
         self.table().word(seat)
     }
     #[inline]
-    fn seen(&self, seat: usize) -> &atomic::AtomicU64 {
+    fn seen(&self, seat: usize) -> &AtomicU64 {
         self.table().seen(seat)
     }
 }

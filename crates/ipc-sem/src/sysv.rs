@@ -1,9 +1,9 @@
 //! System V semaphore sets: several counts changed at once, and undone when a process dies.
 
+use crate::set_name::{self, Making};
 use crate::sys;
 use ipc_core::{Error, ErrorKind, Mode, Name, Result, Until, four_forms};
-use ipc_sys::{RuntimeDirectory, os_error, retry};
-use rustix::fs::{CWD, OFlags};
+use ipc_sys::RuntimeDirectory;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::{Path, PathBuf};
 
@@ -47,22 +47,42 @@ impl Options {
     /// or for a value above [`MAX_VALUE`].
     #[doc(alias = "semget")]
     pub fn create_unnamed(&self, values: &[u16]) -> Result<Set> {
-        self.make(values, || None)
+        self.make(values, || Ok(None))
     }
 
-    /// Makes a set and writes its id to the file `name`, which must be new.
+    /// Makes a set and writes its id to the file `name`, which must be new, or name a set that is
+    /// gone. What a maker that died half-way has left is removed.
     ///
     /// # Errors
-    /// As [`create_unnamed`](Options::create_unnamed); [`ErrorKind::AlreadyExists`].
+    /// As [`create_unnamed`](Options::create_unnamed); [`ErrorKind::AlreadyExists`], also while
+    /// another process makes or removes it.
     pub fn create(&self, name: &Name, values: &[u16]) -> Result<Set> {
         let path = self.path_of(name)?;
-        let set = self.make(values, || Some(random_key()))?;
-        // Written aside and linked: whoever finds the name finds the whole id.
-        let aside = path.with_extension(format!("{}.new", std::process::id()));
-        let published = publish(&aside, &path, &set);
-        let _ = rustix::fs::unlinkat(CWD, &aside, rustix::fs::AtFlags::empty());
-        if let Err(error) = published {
-            let _ = sys::remove_set(set.id);
+        let exists = |why| {
+            let error = Error::new("create set", ErrorKind::AlreadyExists);
+            Err(error.on(name).hint(why))
+        };
+        let Some(making) = Making::begin(&path)? else {
+            return exists("another process is making or removing it at this moment");
+        };
+        match self.open(name) {
+            Ok(_) => return exists("it exists already"),
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return exists("something that names no set has this name");
+            }
+            // No file; or one whose set others have removed, or the host when the user left.
+            Err(_) => match making.remove() {
+                Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+                _ => {}
+            },
+        }
+        let mut key = 0;
+        let set = self.make(values, || {
+            key = random_key();
+            making.note(key).map(|()| Some(key))
+        })?;
+        if let Err(error) = making.publish(&set, key) {
+            let _ = set.remove();
             return Err(error);
         }
         Ok(set)
@@ -74,27 +94,12 @@ impl Options {
     /// [`ErrorKind::NotFound`] where there is no file, or the set was removed;
     /// [`ErrorKind::Corrupt`] where the file has no id, or the id is another set's by now.
     pub fn open(&self, name: &Name) -> Result<Set> {
-        let path = self.path_of(name)?;
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
-        let fail = |errno| os_error("open set", errno).on(name);
-        let file = retry(|| rustix::fs::open(&path, flags, rustix::fs::Mode::empty()));
-        let file = ipc_sys::above_stdio(file.map_err(fail)?)?;
-        let mut text = [0; 64];
-        let length = retry(|| rustix::io::read(&file, &mut text)).map_err(fail)?;
-        let corrupt = |why| {
-            Err(Error::new("open set", ErrorKind::Corrupt)
-                .on(name)
-                .hint(why))
-        };
-        let text = std::str::from_utf8(&text[..length]).ok();
-        let numbers = text.and_then(|text| text.trim_end().split_once(' '));
-        let numbers = numbers.map(|(id, key)| (id.parse::<i32>(), key.parse::<i32>()));
-        let Some((Ok(id), Ok(key))) = numbers else {
-            return corrupt("its file does not hold the id of a set");
-        };
+        let (id, key) = set_name::read(&self.path_of(name)?)?;
         let set = Set::from_id(id)?;
         if sys::stat_set(id)?.sem_perm.__key != key {
-            return corrupt("its id is another set's by now");
+            return Err(Error::new("open set", ErrorKind::Corrupt)
+                .on(name)
+                .hint("its id is another set's by now"));
         }
         Ok(set)
     }
@@ -102,20 +107,27 @@ impl Options {
     /// Removes the set whose id stands in the file `name`, and the file.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`]; [`ErrorKind::Denied`].
+    /// [`ErrorKind::NotFound`]; [`ErrorKind::Denied`]; [`ErrorKind::WouldBlock`] while another
+    /// process makes or removes it.
     pub fn unlink(&self, name: &Name) -> Result<()> {
-        let opened = self.open(name);
         let path = self.path_of(name)?;
-        let unlinked = rustix::fs::unlinkat(CWD, &path, rustix::fs::AtFlags::empty());
-        unlinked.map_err(|errno| os_error("unlink set", errno).on(name))?;
-        match opened {
-            Ok(set) => set.remove(),
-            // The set was gone, or was never ours: the file was all there was.
-            Err(_) => Ok(()),
+        let Some(making) = Making::begin(&path)? else {
+            return Err(Error::new("unlink set", ErrorKind::WouldBlock)
+                .on(name)
+                .hint("another process is making or removing it at this moment"));
+        };
+        // The set first: a file without a set is replaced, a set without a file is lost. Where it
+        // is gone, or was never ours, the file is all there is.
+        if let Ok(set) = self.open(name) {
+            match set.remove() {
+                Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
         }
+        making.remove()
     }
 
-    fn make(&self, values: &[u16], key: impl Fn() -> Option<i32>) -> Result<Set> {
+    fn make(&self, values: &[u16], mut key: impl FnMut() -> Result<Option<i32>>) -> Result<Set> {
         let refuse = |why| Err(Error::new("create set", ErrorKind::InvalidInput).hint(why));
         let Ok(count @ 1..) = u16::try_from(values.len()) else {
             return refuse("a set has 1 to 65535 semaphores");
@@ -125,7 +137,7 @@ impl Options {
         }
         let mode = self.mode.map_or(Ok(Mode::PRIVATE), Mode::new)?;
         let id = loop {
-            if let Some(id) = sys::make_set(key(), count, mode)? {
+            if let Some(id) = sys::make_set(key()?, count, mode)? {
                 break id;
             }
         };
@@ -376,16 +388,4 @@ fn kernel_form(operation: Operation) -> libc::sembuf {
 fn random_key() -> i32 {
     // Never 0, which is the key of sets without one.
     RandomState::new().build_hasher().finish() as i32 | 1
-}
-
-fn publish(aside: &Path, path: &Path, set: &Set) -> Result<()> {
-    let fail = |errno| os_error("create set", errno).on(path.display());
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let private = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
-    let file = retry(|| rustix::fs::open(aside, flags, private)).map_err(fail)?;
-    let file = ipc_sys::above_stdio(file)?;
-    rustix::fs::fchmod(&file, private).map_err(fail)?;
-    let text = format!("{} {}\n", set.id, sys::stat_set(set.id)?.sem_perm.__key);
-    retry(|| rustix::io::write(&file, text.as_bytes())).map_err(fail)?;
-    rustix::fs::linkat(CWD, aside, CWD, path, rustix::fs::AtFlags::empty()).map_err(fail)
 }

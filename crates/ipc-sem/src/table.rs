@@ -7,17 +7,19 @@
 //! the dead one left and rings for all; should it die itself, it was being watched as well.
 //! Whoever changes what others wait for has a seat, so no death between change and wake is lost.
 
-use crate::sys::{OWNER_DIED, TID_MASK, Taken, WAITERS, Waited, Words, forks, wait_any, wake};
+use crate::atomic::Ordering::{AcqRel, Acquire, Relaxed, SeqCst};
+use crate::atomic::{AtomicU32, AtomicU64, thread_local};
+use crate::sys::{
+    OWNER_DIED, SEATS as MOST, TID_MASK, Taken, WAITERS, Waited, Words, forks, wait_any, wake,
+};
 use ipc_core::{Error, ErrorKind, Result, Until};
 use ipc_sys::crash_point;
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
-use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, SeqCst};
-use std::sync::atomic::{AtomicU32, AtomicU64};
 
 /// Most threads, of all processes together, that take part in one object at a time. A thread
 /// takes part from its first verb on until it ends or its handle is dropped.
-pub const MAX_PARTICIPANTS: usize = 120;
+pub const MAX_PARTICIPANTS: usize = MOST;
 
 const SEAT_BYTES: usize = 128;
 /// How many bytes a table takes.
@@ -289,12 +291,12 @@ struct Taking {
 #[inline]
 pub(crate) fn seat<T: Seated + 'static>(object: &Arc<T>) -> Result<usize> {
     // The address means this object: while it stands there, the seat keeps the object alive.
-    let (address, seat, process) = LAST.get();
+    let (address, seat, process) = LAST.with(Cell::get);
     if address == Arc::as_ptr(object) as usize && process == forks() {
         return Ok(seat);
     }
     let seat = find(object)?;
-    LAST.set((Arc::as_ptr(object) as usize, seat, forks()));
+    LAST.with(|last| last.set((Arc::as_ptr(object) as usize, seat, forks())));
     Ok(seat)
 }
 
@@ -388,7 +390,7 @@ impl Taking {
 
 impl Drop for Taking {
     fn drop(&mut self) {
-        LAST.set((0, 0, 0));
+        let _ = LAST.try_with(|last| last.set((0, 0, 0)));
         // In a forked child the seat is the parent's.
         if self.forks == forks() {
             let table = self.object.table();

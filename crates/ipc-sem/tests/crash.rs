@@ -4,6 +4,8 @@
 mod alive;
 #[path = "crash/deaths.rs"]
 mod deaths;
+#[path = "crash/disturbed.rs"]
+mod disturbed;
 #[path = "crash/judge.rs"]
 mod judge;
 #[path = "crash/labels.rs"]
@@ -18,6 +20,8 @@ mod scene;
 mod steps;
 #[path = "crash/survivors.rs"]
 mod survivors;
+#[path = "crash/system.rs"]
+mod system;
 #[path = "crash/unlockers.rs"]
 mod unlockers;
 
@@ -28,8 +32,13 @@ fn main() -> ExitCode {
     if let Ok(part) = std::env::var(labels::PART) {
         return labels::play(&part);
     }
+    // Sets of others come and go: where it may, the laboratory has a host's worth of its own.
+    let _ = nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWIPC);
     laboratory(&[
         ("each instruction", steps::after_each_instruction),
+        ("POSIX in a region", system::in_a_region),
+        ("POSIX by name", system::under_a_name),
+        ("System V", system::sets),
         ("killed inside", steps::killed_inside),
         ("making", steps::killed_while_making),
         ("recovery", steps::killed_while_recovering),
@@ -43,7 +52,7 @@ fn main() -> ExitCode {
         ("zombies", deaths::of_holders_that_nobody_reaps),
         ("stopped", alive::a_stopped_owner_keeps_its_lock),
         ("used number", alive::a_used_number_is_another_owner),
-        ("wake-ups", alive::no_wake_up_is_lost),
-        ("storm", alive::a_storm_of_signals_changes_nothing),
+        ("wake-ups", disturbed::no_wake_up_is_lost),
+        ("storm", disturbed::a_storm_of_signals_changes_nothing),
     ])
 }

@@ -10,6 +10,8 @@ mod labels;
 mod life;
 #[path = "crash/object.rs"]
 mod object;
+#[path = "crash/signals.rs"]
+mod signals;
 #[path = "crash/steps.rs"]
 mod steps;
 
@@ -40,6 +42,7 @@ fn main() -> ExitCode {
         ("stopped maker", life::of_a_stopped_maker_makes_one),
         ("used number", life::of_another_with_the_same_number),
         ("makers number", life::of_a_copy_with_the_makers_number),
+        ("storm", signals::change_nothing),
         ("headers", headers::from_a_generator),
         ("leftovers", leftovers),
     ])

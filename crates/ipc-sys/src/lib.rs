@@ -3,6 +3,7 @@
 mod crash_point;
 mod descriptor;
 mod errno;
+mod key_file;
 mod lock_file;
 mod path;
 mod process;
@@ -17,6 +18,7 @@ pub use crate::crash_point::{crash_labels_passed, pass_crash_point};
 pub use crate::{
     descriptor::{above_stdio, reopen_nonblocking},
     errno::os_error,
+    key_file::{Key, KeyFile},
     lock_file::LockFile,
     path::{Inode, open_at, open_place, set_mode, unlink_same},
     process::Process,

@@ -16,6 +16,9 @@ pub trait Channel {
     type Rx: TryRecv + Send + Sync + 'static;
     /// Whether the end of one side shows at the other.
     const ENDS: bool;
+    /// Whether the sender's own host knows that the receiver is gone, so that the next send says
+    /// so; over a network a later one does, and room shows late as well.
+    const ENDS_AT_ONCE: bool;
     /// Whether one send is one receive.
     const MESSAGES: bool;
 
@@ -45,7 +48,9 @@ pub trait Channel {
 /// Puts a channel through the suite, as tests in a module `name`.
 ///
 /// `unit` is `bytes` or `messages`; `flush` says whether the sender can owe a tail and so has
-/// the flush verbs; `ends` whether the end of one side shows at the other.
+/// the flush verbs; `ends` whether the end of one side shows at the other (`later`: to a sender not
+/// at its next send, but at one soon after); `send_with` what a channel's `send` takes besides the
+/// message, such as a priority.
 ///
 /// ```text
 /// ipc_testkit::conformance! {
@@ -60,7 +65,8 @@ macro_rules! conformance {
     (
         mod $name:ident {
             pair: $pair:expr => ($tx:ty, $rx:ty),
-            unit: $unit:ident, flush: $flush:ident, ends: $ends:ident $(,)?
+            unit: $unit:ident, flush: $flush:ident, ends: $ends:ident
+            $(, send_with: $also:expr)? $(,)?
         }
     ) => {
         mod $name {
@@ -74,26 +80,27 @@ macro_rules! conformance {
                 type Tx = $tx;
                 type Rx = $rx;
                 const ENDS: bool = $crate::conformance!(@bool $ends);
+                const ENDS_AT_ONCE: bool = $crate::conformance!(@at_once $ends);
                 const MESSAGES: bool = $crate::conformance!(@unit $unit);
 
                 fn pair() -> (Self::Tx, Self::Rx) {
                     $pair.expect("a channel")
                 }
                 fn send(tx: &Self::Tx, message: &[u8]) -> suite::Outcome<()> {
-                    tx.send(message)
+                    tx.send(message $(, $also)?)
                 }
                 fn try_send(tx: &Self::Tx, message: &[u8]) -> suite::Outcome<()> {
-                    tx.try_send(message)
+                    tx.try_send(message $(, $also)?)
                 }
                 fn send_timeout(
                     tx: &Self::Tx, message: &[u8], timeout: std::time::Duration,
                 ) -> suite::Outcome<()> {
-                    tx.send_timeout(message, timeout)
+                    tx.send_timeout(message $(, $also)?, timeout)
                 }
                 fn send_deadline(
                     tx: &Self::Tx, message: &[u8], deadline: std::time::Instant,
                 ) -> suite::Outcome<()> {
-                    tx.send_deadline(message, deadline)
+                    tx.send_deadline(message $(, $also)?, deadline)
                 }
                 fn recv(rx: &Self::Rx, buffer: &mut [u8]) -> suite::Outcome<usize> {
                     rx.recv(buffer)
@@ -141,7 +148,10 @@ macro_rules! conformance {
         }
     )*};
     (@bool yes) => { true };
+    (@bool later) => { true };
     (@bool no) => { false };
+    (@at_once later) => { false };
+    (@at_once $ends:ident) => { true };
     (@unit messages) => { true };
     (@unit bytes) => { false };
     (@flush yes $tx:ident) => { $tx.try_flush() };

@@ -23,7 +23,9 @@ mod lab;
 mod namespace;
 mod one_processor;
 mod single_step;
+mod steps;
 mod tally;
+mod turns;
 
 pub use self::{
     call_step::kill_at_call,
@@ -32,5 +34,7 @@ pub use self::{
     lab::{Experiment, Lab, Tier, laboratory},
     namespace::{with_process_id, with_reused_pid},
     single_step::single_step,
+    steps::Steps,
     tally::Tally,
+    turns::{calm_and_stormy, ping_pong},
 };

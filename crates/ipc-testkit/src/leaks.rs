@@ -68,6 +68,13 @@ impl Snapshot {
     /// With a list of what has leaked.
     #[track_caller]
     pub fn assert_unchanged(&self) {
+        let leaks = self.leaks_until_now();
+        assert!(leaks.is_empty(), "leaked: {}", leaks.join(", "));
+    }
+
+    /// What this process now has more, or other, than at `self`, in words.
+    #[must_use]
+    pub fn leaks_until_now(&self) -> Vec<String> {
         // The kernel lists a thread for a moment after it was joined: joining waits for the end
         // of its program, not of its task.
         let patience = Instant::now() + Duration::from_secs(2);
@@ -76,8 +83,7 @@ impl Snapshot {
             std::thread::yield_now();
             now = Self::take();
         }
-        let leaks = self.leaks(&now);
-        assert!(leaks.is_empty(), "leaked: {}", leaks.join(", "));
+        self.leaks(&now)
     }
 
     fn leaks(&self, now: &Self) -> Vec<String> {
@@ -110,7 +116,7 @@ impl Snapshot {
 }
 
 /// Names of kernel objects that bear the number of this process, as the names of tests do, and
-/// System V segments that it has made: other tests that run meanwhile have theirs.
+/// System V segments that it has made and queues that it has used last: other tests that run meanwhile have theirs.
 fn names() -> BTreeSet<String> {
     let process = std::process::id().to_string();
     let run = std::env::var_os("XDG_RUNTIME_DIR").map(|run| PathBuf::from(run).join("ipc"));
@@ -125,14 +131,16 @@ fn names() -> BTreeSet<String> {
         .filter(|entry| entry.file_name().to_string_lossy().contains(&process))
         .map(|entry| entry.path().display().to_string())
         .collect();
-    // Columns of /proc/sysvipc/shm: key shmid perms size cpid …
-    let segments = fs::read_to_string("/proc/sysvipc/shm").unwrap_or_default();
-    for line in segments.lines() {
-        let mut columns = line.split_whitespace().skip(1);
-        if let (Some(id), Some(maker)) = (columns.next(), columns.nth(2))
-            && maker == process
-        {
-            names.insert(format!("System V segment {id}"));
+    // Columns of /proc/sysvipc/shm: key shmid perms size cpid …; of msg: key msqid perms cbytes
+    // qnum lspid lrpid …, which says who used a queue, not who made it.
+    for (table, what, makers) in [("shm", "segment", 4..5), ("msg", "queue", 5..7)] {
+        let table = fs::read_to_string(format!("/proc/sysvipc/{table}")).unwrap_or_default();
+        for line in table.lines() {
+            let columns: Vec<&str> = line.split_whitespace().collect();
+            let ours = columns.get(makers.clone());
+            if ours.is_some_and(|ours| ours.contains(&process.as_str())) {
+                names.insert(format!("System V {what} {}", columns[1]));
+            }
         }
     }
     names

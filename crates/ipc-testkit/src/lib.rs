@@ -8,6 +8,7 @@ mod isolate;
 mod leaks;
 mod role;
 mod skip;
+pub mod soak;
 mod storm;
 mod sys;
 mod temp_dir;

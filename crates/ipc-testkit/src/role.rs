@@ -121,6 +121,7 @@ pub struct Role {
     name: String,
     arguments: Vec<String>,
     descriptors: Vec<OwnedFd>,
+    blocked: Vec<i32>,
 }
 
 impl Role {
@@ -131,7 +132,16 @@ impl Role {
             name: name.into(),
             arguments: Vec::new(),
             descriptors: Vec::new(),
+            blocked: Vec::new(),
         }
+    }
+
+    /// Every thread of the role, those of the test harness too, blocks these signals from its
+    /// start on. SIGINT and SIGTERM have their usual effect in it, whatever this process ignores.
+    #[must_use]
+    pub fn blocking(mut self, signals: &[i32]) -> Self {
+        self.blocked.extend_from_slice(signals);
+        self
     }
 
     /// One argument more.
@@ -172,6 +182,9 @@ impl Role {
             .env(DESCRIPTORS, numbers.join(" "))
             .stdin(Stdio::null())
             .stdout(Stdio::null());
+        if !self.blocked.is_empty() {
+            sys::start_blocking(&mut command, self.blocked);
+        }
         let _one_at_a_time = spawn_lock();
         for fd in &self.descriptors {
             sys::set_inheritable(fd.as_fd());

@@ -49,6 +49,35 @@ pub(crate) fn set_inheritable(fd: BorrowedFd<'_>) {
     rustix::io::fcntl_setfd(fd, rustix::io::FdFlags::empty()).expect("an open descriptor");
 }
 
+/// Lets a program start with these signals blocked, and with SIGINT and SIGTERM not ignored.
+pub(crate) fn start_blocking(command: &mut std::process::Command, signals: Vec<i32>) {
+    use std::os::unix::process::CommandExt;
+    let set = signals
+        .iter()
+        .fold(0_u64, |set, signal| set | 1 << (signal - 1));
+    let before_exec = move || {
+        for signal in [libc::SIGINT, libc::SIGTERM] {
+            // SAFETY: the default disposition runs no code of ours (signal(2)).
+            unsafe { libc::signal(signal, libc::SIG_DFL) };
+        }
+        let (how, nothing) = (libc::SIG_BLOCK, ptr::null_mut::<u64>());
+        // SAFETY: the set is a word of the size that is passed; none is asked back
+        // (rt_sigprocmask(2)).
+        unsafe {
+            libc::syscall(
+                libc::SYS_rt_sigprocmask,
+                how,
+                &set,
+                nothing,
+                size_of::<u64>(),
+            )
+        };
+        Ok(())
+    };
+    // SAFETY: between fork and exec it makes async-signal-safe calls only, and allocates nothing.
+    unsafe { command.pre_exec(before_exec) };
+}
+
 /// Closes descriptors 0, 1 and 2, as a careless parent does. For isolated processes.
 pub fn close_stdio() {
     for number in 0..=2 {

@@ -1,8 +1,8 @@
 //! The crash laboratory tested on itself: it must find what is planted, and nothing else.
 
 use ipc_testkit::crash::{
-    Forked, Lab, Tally, kill_at_random, kill_inside, laboratory, single_step, stop_and_continue,
-    with_reused_pid,
+    Forked, Lab, Steps, Tally, kill_at_random, kill_inside, laboratory, single_step,
+    stop_and_continue, with_reused_pid,
 };
 use ipc_testkit::shared_words;
 use std::process::ExitCode;
@@ -16,6 +16,10 @@ fn main() -> ExitCode {
         (
             "kill inside",
             a_kill_inside_leaves_the_kernel_state_of_a_dead_process,
+        ),
+        (
+            "kill at steps",
+            a_kill_at_a_step_falls_where_single_stepping_falls,
         ),
         ("random kill", random_kills_fall_at_many_places),
         ("paused", a_stopped_process_is_not_dead),
@@ -106,6 +110,40 @@ fn a_kill_inside_leaves_the_kernel_state_of_a_dead_process(lab: &mut Lab) {
             Err(reason) => {
                 tally.skip(reason);
                 break;
+            }
+        }
+    }
+    lab.enter(tally);
+}
+
+/// Two ways to the same death: how far the dead one had come must be the same.
+fn a_kill_at_a_step_falls_where_single_stepping_falls(lab: &mut Lab) {
+    let mut tally = Tally::new("R3", "a kill at a step, found again by a breakpoint");
+    let words = shared_words(1);
+    let count = || {
+        (0..30).for_each(|_| {
+            words[0].fetch_add(1, Ordering::Relaxed);
+        })
+    };
+    let mut after = Vec::new();
+    let clear = || words[0].store(0, Ordering::Relaxed);
+    clear();
+    let steps = Steps::of(&count, |_| {
+        after.push(words[0].load(Ordering::Relaxed));
+        true
+    });
+    match steps {
+        Err(reason) => tally.skip(reason),
+        Ok(steps) => {
+            let every = 1 + steps.count() / lab.count(60, 600, 6_000);
+            for at in (1..=steps.count()).step_by(every as usize) {
+                clear();
+                let killed = steps.kill(&count, at);
+                let (then, now) = (after[at as usize - 1], words[0].load(Ordering::Relaxed));
+                tally.trial(match killed {
+                    Ok(true) if then == now => Ok(()),
+                    other => Err(format!("step {at}: {other:?}, {then} and {now}")),
+                });
             }
         }
     }

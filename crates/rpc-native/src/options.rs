@@ -27,6 +27,7 @@ pub struct Options {
     pub(crate) limits: Limits,
     pub(crate) format: Format,
     pub(crate) connect_timeout: Duration,
+    pub(crate) transport: rpc_transport::Options,
     pub(crate) max_connections: usize,
     pub(crate) max_connections_per_user: usize,
 }
@@ -37,6 +38,7 @@ impl Default for Options {
             limits: Limits::default(),
             format: Format::default(),
             connect_timeout: Duration::from_secs(5),
+            transport: rpc_transport::Options::default(),
             max_connections: 4096,
             max_connections_per_user: 256,
         }
@@ -68,6 +70,12 @@ impl Options {
         self
     }
 
+    /// How bytes travel; by default by nothing that proves no peer.
+    pub fn transport(&mut self, options: rpc_transport::Options) -> &mut Self {
+        self.transport = options;
+        self
+    }
+
     /// How many connections a server holds, in all (4,096) and of one user or address (256).
     pub fn max_connections(&mut self, all: usize, per_user: usize) -> &mut Self {
         self.max_connections = all;
@@ -84,7 +92,7 @@ impl Options {
         let endpoint: Endpoint = endpoint.parse().map_err(Status::from)?;
         let now = Instant::now();
         let deadline = now.checked_add(self.connect_timeout).unwrap_or(now);
-        let wire = rpc_transport::connect_async(&endpoint, deadline).await;
+        let wire = self.transport.connect_async(&endpoint, deadline).await;
         self.over(wire.map_err(unsent)?).await
     }
 
@@ -103,7 +111,7 @@ impl Options {
     pub fn connect_blocking(&self, endpoint: &str) -> Result<BlockingConnection, Status> {
         let endpoint: Endpoint = endpoint.parse().map_err(Status::from)?;
         let until = Until::after(self.connect_timeout);
-        let wire = rpc_transport::connect(&endpoint, until).map_err(unsent)?;
+        let wire = self.transport.connect(&endpoint, until).map_err(unsent)?;
         self.over_blocking(wire)
     }
 
@@ -127,7 +135,7 @@ impl Options {
         served: Served,
     ) -> Result<BlockingListener, Status> {
         let endpoint: Endpoint = endpoint.parse().map_err(Status::from)?;
-        let listener = Listener::bind(&endpoint).map_err(Status::from)?;
+        let listener = self.transport.bind(&endpoint).map_err(Status::from)?;
         BlockingListener::new(listener, served, self.clone())
     }
 
@@ -149,7 +157,7 @@ impl Options {
     /// As the transport says.
     pub fn bind(&self, endpoint: &str) -> Result<Serving, Status> {
         let endpoint: Endpoint = endpoint.parse().map_err(Status::from)?;
-        let listener = Listener::bind(&endpoint).map_err(Status::from)?;
+        let listener = self.transport.bind(&endpoint).map_err(Status::from)?;
         Ok(self.listen(listener))
     }
 

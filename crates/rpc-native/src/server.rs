@@ -55,6 +55,14 @@ impl Serving {
         }
     }
 
+    /// Where it listens, with the port that the system chose.
+    ///
+    /// # Errors
+    /// As [`Listener::endpoint`].
+    pub fn endpoint(&self) -> Result<rpc_transport::Endpoint, Status> {
+        self.listener.endpoint().map_err(Status::from)
+    }
+
     async fn run(self, served: rpc_core::Served) -> Result<(), Status> {
         let listener = Async::new(self.listener).map_err(Status::from)?;
         let seats = Arc::new(Seats {

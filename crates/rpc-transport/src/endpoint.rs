@@ -19,6 +19,8 @@ use std::str::FromStr;
 pub enum Endpoint {
     /// A Unix socket at a path.
     Unix(PathBuf),
+    /// TCP, at `host:port`.
+    Tcp(String),
 }
 
 impl Endpoint {
@@ -44,7 +46,13 @@ impl FromStr for Endpoint {
         match transport {
             "unix" if rest.is_empty() => refuse("a path is missing"),
             "unix" => Ok(Self::unix(rest)),
-            _ => refuse("transports here: unix"),
+            "tcp" => match rest.rsplit_once(':') {
+                Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok() => {
+                    Ok(Self::Tcp(rest.to_owned()))
+                }
+                _ => refuse("TCP is `tcp:host:port`"),
+            },
+            _ => refuse("transports here: unix, tcp"),
         }
     }
 }
@@ -53,6 +61,24 @@ impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unix(path) => write!(f, "unix:{}", path.display()),
+            Self::Tcp(address) => write!(f, "tcp:{address}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_binding_is_refused_with_what_to_write() {
+        for text in ["", "unix", "unix:", "tcp:", "tcp:host", "tcp::80", "tcp:h:70000", "x:y"] {
+            let error = text.parse::<Endpoint>().expect_err(text);
+            assert_eq!(error.kind(), ErrorKind::InvalidInput, "{text}");
+        }
+        for text in ["unix:/run/x y", "tcp:[::1]:80", "tcp:localhost:0"] {
+            let endpoint: Endpoint = text.parse().expect(text);
+            assert_eq!(endpoint.to_string(), text);
         }
     }
 }

@@ -1,17 +1,17 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
-mod connect;
 mod endpoint;
 mod listener;
+mod options;
 mod pool;
 mod reconnect;
 mod wire;
 
 pub use crate::{
-    connect::{connect, connect_async},
     endpoint::Endpoint,
     listener::Listener,
+    options::Options,
     pool::Pool,
     reconnect::{Connected, Reconnecting},
     wire::Wire,

@@ -2,7 +2,7 @@
 
 use crate::endpoint::Endpoint;
 use crate::wire::Wire;
-use ipc_core::{Interest, Pollable, Result, TryAccept, Until};
+use ipc_core::{Error, ErrorKind, Interest, Pollable, Result, TryAccept, Until};
 use std::os::fd::BorrowedFd;
 
 /// Where connections come in.
@@ -17,20 +17,22 @@ pub struct Listener {
 #[derive(Debug)]
 enum Kind {
     Unix(ipc_uds::Listener),
+    Tcp(ipc_net::Listener),
 }
 
 impl Listener {
-    /// Listens at `endpoint`; the path that a killed server left is taken over.
+    /// The endpoint that it listens at, with the port that the system chose.
     ///
     /// # Errors
-    /// As the transport says: [`AlreadyExists`](ipc_core::ErrorKind::AlreadyExists) where another
-    /// server lives …
-    pub fn bind(endpoint: &Endpoint) -> Result<Self> {
-        match endpoint {
-            Endpoint::Unix(path) => {
-                let mut options = ipc_uds::Options::new();
-                Ok(options.mode(0o600).replace_stale(true).bind(path)?.into())
-            }
+    /// As getsockname(2); [`Unsupported`](ErrorKind::Unsupported) for a socket without a path.
+    pub fn endpoint(&self) -> Result<Endpoint> {
+        match &self.kind {
+            Kind::Tcp(listener) => Ok(Endpoint::Tcp(listener.address()?.to_string())),
+            Kind::Unix(listener) => match listener.address()?.as_path() {
+                Some(path) => Ok(Endpoint::unix(path)),
+                None => Err(Error::new("endpoint", ErrorKind::Unsupported)
+                    .hint("a string binding names a path")),
+            },
         }
     }
 
@@ -45,6 +47,19 @@ impl Listener {
                 Until::Forever => listener.accept(),
                 Until::At(deadline) => listener.accept_deadline(deadline),
             }?),
+            Kind::Tcp(listener) => Wire::tcp(match until {
+                Until::Now => listener.try_accept(),
+                Until::Forever => listener.accept(),
+                Until::At(deadline) => listener.accept_deadline(deadline),
+            }?),
+        }
+    }
+}
+
+impl From<ipc_net::Listener> for Listener {
+    fn from(listener: ipc_net::Listener) -> Self {
+        Self {
+            kind: Kind::Tcp(listener),
         }
     }
 }
@@ -61,11 +76,13 @@ impl Pollable for Listener {
     fn descriptor(&self, interest: Interest) -> BorrowedFd<'_> {
         match &self.kind {
             Kind::Unix(listener) => listener.descriptor(interest),
+            Kind::Tcp(listener) => listener.descriptor(interest),
         }
     }
     fn wait_ready(&self, interests: &[Interest], until: Until) -> Result<()> {
         match &self.kind {
             Kind::Unix(listener) => listener.wait_ready(interests, until),
+            Kind::Tcp(listener) => listener.wait_ready(interests, until),
         }
     }
 }

@@ -58,6 +58,15 @@ impl Wire {
         Ok(Self::new(stream, peer))
     }
 
+    /// A TCP stream, whose peer's address proves nobody.
+    ///
+    /// # Errors
+    /// As [`peer_address`](ipc_net::Stream::peer_address).
+    pub fn tcp(stream: ipc_net::Stream) -> Result<Self> {
+        let peer = Peer::Tcp(stream.peer_address()?);
+        Ok(Self::new(stream, peer))
+    }
+
     /// What the transport proves of the peer.
     #[must_use]
     pub const fn peer(&self) -> &Peer {

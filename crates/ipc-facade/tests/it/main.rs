@@ -58,6 +58,34 @@ fn unix_sockets_are_here() {
     assert_eq!(right.recv(&mut [0; 4]).expect("it is there"), 1);
 }
 
+#[cfg(feature = "mq")]
+#[test]
+fn queues_are_here() {
+    let queue = ipc_facade::mq::Options::new()
+        .message_size_bytes(8)
+        .create_unnamed();
+    let queue = queue.expect("a queue");
+    queue.send(b"x", 1).expect("room");
+    assert_eq!(queue.recv(&mut [0; 8]).expect("it is there"), 1);
+}
+
+#[cfg(feature = "net")]
+#[test]
+fn network_sockets_are_here() {
+    let (left, right) = ipc_facade::net::pair().expect("sockets");
+    left.send(b"x").expect("send");
+    assert_eq!(right.recv(&mut [0; 4]).expect("it is there"), 1);
+}
+
+#[cfg(feature = "tls")]
+#[test]
+fn tls_is_here() {
+    let error = ipc_facade::net::tls::Options::new()
+        .client()
+        .expect_err("it trusts nobody");
+    assert_eq!(error.kind(), ipc_facade::ErrorKind::InvalidInput);
+}
+
 #[cfg(feature = "event")]
 #[test]
 fn events_are_here() {
@@ -65,6 +93,17 @@ fn events_are_here() {
     event.notify().expect("room");
     event.notify().expect("room");
     assert_eq!(event.wait().expect("it is there"), 2);
+}
+
+#[cfg(feature = "signal")]
+#[test]
+fn signals_are_here() {
+    use ipc_facade::signal::{Options, Signal, Target};
+    let job = Signal::real_time(0).expect("the first");
+    let receiver = Options::new().unchecked_threads(true).receiver(job);
+    let receiver = receiver.expect("a receiver");
+    Target::this_thread().notify_with(job, 7).expect("our own");
+    assert_eq!(receiver.wait().expect("it is there").value(), Some(7));
 }
 
 #[cfg(feature = "shm")]
@@ -92,7 +131,15 @@ fn locks_are_here() {
 #[cfg(feature = "default")]
 #[test]
 fn what_the_chooser_names_is_here() {
-    use ipc_facade::{event, pipe, sem, shm, uds};
+    use ipc_facade::{event, net, pipe, sem, shm, signal, uds};
+    let _ = || {
+        (
+            net::connect("localhost:1"),
+            net::bind_datagram("localhost:1"),
+        )
+    };
+    let _ = (signal::shutdown, signal::Target::notify_with);
+    let _: Option<signal::Child> = None;
     let _ = (pipe::pair, pipe::Options::record, event::create);
     let _ = (uds::pair, uds::Options::watch_peer);
     let _ = (shm::anonymous, sem::Semaphore::create_trusted);

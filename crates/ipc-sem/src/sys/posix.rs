@@ -2,9 +2,12 @@
 
 use super::{Words, monotonic};
 use ipc_core::{Error, ErrorKind, Mode, Result, Until};
-use ipc_sys::os_error;
+use ipc_sys::{above_stdio, os_error, retry};
+use rustix::fs::{AtFlags, CWD, OFlags};
 use rustix::io::Errno;
 use std::ffi::CStr;
+use std::mem::MaybeUninit;
+use std::os::fd::AsRawFd;
 use std::ptr::NonNull;
 
 unsafe extern "C" {
@@ -33,6 +36,21 @@ unsafe impl Sync for PosixSemaphore {}
 impl PosixSemaphore {
     /// Makes a named one, which must be new.
     pub(crate) fn create(name: &CStr, mode: Mode, count: u32) -> rustix::io::Result<Self> {
+        loop {
+            match publish(name, mode, count) {
+                Ok(()) => {}
+                Err(Errno::EXIST) => return Err(Errno::EXIST),
+                Err(_) => return Self::create_by_library(name, mode, count),
+            }
+            match Self::open(name) {
+                // Removed since.
+                Err(Errno::NOENT) => {}
+                opened => return opened,
+            }
+        }
+    }
+
+    fn create_by_library(name: &CStr, mode: Mode, count: u32) -> rustix::io::Result<Self> {
         let flags = libc::O_CREAT | libc::O_EXCL;
         // SAFETY: `name` is NUL-terminated and outlives the call; with O_CREAT the mode and the
         // count follow (sem_open(3)).
@@ -146,6 +164,32 @@ impl Drop for PosixSemaphore {
             unsafe { libc::sem_close(self.semaphore.as_ptr()) };
         }
     }
+}
+
+/// Puts a semaphore under its name at once and whole: the C library writes it to a file aside
+/// first, which a death in between leaves for ever.
+fn publish(name: &CStr, mode: Mode, count: u32) -> rustix::io::Result<()> {
+    let mut semaphore = MaybeUninit::<libc::sem_t>::zeroed();
+    // SAFETY: the place is valid for writes and nobody else's; the flag says that processes
+    // share it (sem_init(3)).
+    if unsafe { libc::sem_init(semaphore.as_mut_ptr(), 1, count) } != 0 {
+        return Err(last_errno());
+    }
+    // SAFETY: every byte is initialised, to zero and then by the C library.
+    let bytes = unsafe {
+        std::slice::from_raw_parts(semaphore.as_ptr().cast::<u8>(), size_of::<libc::sem_t>())
+    };
+    let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+    let private = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+    let file = retry(|| rustix::fs::open("/dev/shm", flags, private))?;
+    let file = above_stdio(file).map_err(|_| Errno::MFILE)?;
+    if retry(|| rustix::io::pwrite(&file, bytes, 0))? != bytes.len() {
+        return Err(Errno::NOSPC);
+    }
+    rustix::fs::fchmod(&file, rustix::fs::Mode::from_raw_mode(mode.bits()))?;
+    let name = [b"/dev/shm/sem.", &name.to_bytes()[1..]].concat();
+    let place = format!("/proc/self/fd/{}", file.as_raw_fd());
+    rustix::fs::linkat(CWD, place, CWD, name, AtFlags::SYMLINK_FOLLOW)
 }
 
 /// Makes a semaphore in memory that nobody else can reach yet.

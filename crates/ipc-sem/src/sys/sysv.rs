@@ -35,6 +35,13 @@ pub(crate) fn make_set(key: Option<i32>, count: u16, mode: Mode) -> Result<Optio
     }
 }
 
+/// The id of the set under `key`, if there is one.
+pub(crate) fn find_set(key: i32) -> Option<i32> {
+    // SAFETY: no memory is touched (semget(2)).
+    let id = unsafe { libc::semget(key, 0, 0) };
+    (id >= 0).then_some(id)
+}
+
 /// What is known of a set: how many semaphores, owner, mode, times.
 pub(crate) fn stat_set(id: i32) -> Result<libc::semid_ds> {
     let mut status = std::mem::MaybeUninit::<libc::semid_ds>::zeroed();

@@ -88,7 +88,11 @@ impl Words {
     /// The robust lock `at` bytes behind the start, with the count of those that wait behind it.
     #[inline]
     pub(crate) fn lock(&self, at: usize) -> Lock<'_> {
-        Lock::new(self.robust(at), self.u32(at + AT_SLEEPERS))
+        let both = self.place(at, AT_SLEEPERS + 4, align_of::<libc::pthread_mutex_t>());
+        // SAFETY: inside the object, which `place` has checked up to the word's end.
+        let sleepers = unsafe { both.add(AT_SLEEPERS) }.cast::<AtomicU32>();
+        // SAFETY: as for `u32`; 40 bytes behind a multiple of 8 it is aligned.
+        Lock::new(Robust::new(both.cast()), unsafe { sleepers.as_ref() })
     }
 
     /// Where a semaphore of the C library stands `at` bytes behind the start: valid and aligned

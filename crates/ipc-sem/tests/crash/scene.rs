@@ -13,6 +13,8 @@ pub(crate) const FIRST: usize = 0;
 pub(crate) const SECOND: usize = 32 << 10;
 /// Outside every object: what a player has said.
 pub(crate) const MARK: usize = 40 << 10;
+/// Outside every object: which process is stepped through.
+pub(crate) const WHO: usize = MARK + 64;
 const BYTES: usize = 44 << 10;
 
 /// How many permits a trial's semaphore has.

@@ -2,11 +2,12 @@
 
 use crate::judge::{Verdict, judge};
 use crate::operations::{OPERATIONS, Operation};
-use crate::scene::{self, Kind, image, mark, restore, set};
+use crate::scene::{self, Kind, image, restore, set};
 use ipc_sem::Region;
-use ipc_testkit::crash::{Forked, Lab, Tally, Tier, kill_inside, single_step};
+use ipc_testkit::crash::{Forked, Lab, Steps, Tally, Tier};
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::Ordering::SeqCst;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// A region as it is before the operation, and those who are there.
 pub(crate) fn begun(operation: &Operation) -> (Region, Vec<u8>, Vec<Forked>) {
@@ -36,7 +37,18 @@ fn bury(image: &mut [u8], thread: u32) {
     }
 }
 
-/// R1: what a death after each instruction leaves, judged on a copy of the memory.
+/// What a process does to be killed: it says who it is, for the judge of a copy of the memory.
+fn part<'a>(operation: &'a Operation, region: &'a Region) -> impl Fn() + 'a {
+    || {
+        let this = rustix::process::getpid().as_raw_nonzero().get();
+        let who = region.atomic_u32(scene::WHO).expect("inside");
+        who.store(this.unsigned_abs(), SeqCst);
+        (operation.act)(region);
+    }
+}
+
+/// R1: what a death after each instruction leaves, judged on a copy of the memory. Memory that an
+/// instruction leaves as it was has been judged.
 pub(crate) fn after_each_instruction(lab: &mut Lab) {
     for operation in &OPERATIONS {
         // A lock that the kernel hands over has state in the kernel, of which there is no copy.
@@ -45,116 +57,161 @@ pub(crate) fn after_each_instruction(lab: &mut Lab) {
         }
         let mut tally = Tally::new("R1", operation.name);
         let (region, before, players) = begun(operation);
-        let copy = scene::fresh();
         for _ in 0..lab.count(1, 9, 90) {
             restore(&region, &before);
-            let (every, phase) = match lab.count(9, 1, 1) {
-                1 => (1, 0),
-                every => (every, lab.below(every)),
-            };
-            let thread = std::cell::Cell::new(0);
-            let stepped = single_step(
-                || {
-                    let this = rustix::process::getpid().as_raw_nonzero().get();
-                    mark(&region, this.unsigned_abs());
-                    mark(&region, 0);
-                    (operation.act)(&region);
-                },
-                |step| {
-                    if thread.get() == 0 {
-                        thread.set(scene::marked(&region));
-                    } else if step % every == phase {
-                        let mut bytes = image(&region);
-                        bury(&mut bytes, thread.get());
-                        restore(&copy, &bytes);
-                        let verdict = judge(operation.kind, &copy, operation.holders);
-                        tally.trial(
-                            verdict.map_err(|failure| format!("instruction {step}: {failure}")),
-                        );
-                    }
-                    true
-                },
-            );
-            if let Err(reason) = stepped {
-                tally.skip(reason);
-                break;
+            let mut judge = Judge::new(operation);
+            let stepped = Steps::of(&part(operation, &region), |step| {
+                if let Some(verdict) = judge.look(&region) {
+                    tally
+                        .trial(verdict.map_err(|failure| format!("instruction {step}: {failure}")));
+                }
+                true
+            });
+            match stepped {
+                Ok(steps) => drop(known().insert(operation.name, steps)),
+                Err(reason) => {
+                    tally.skip(reason);
+                    break;
+                }
             }
         }
         drop(players);
         lab.enter(tally);
     }
+}
+
+/// Who looks at the memory of a process that stands still.
+struct Judge<'a> {
+    operation: &'a Operation,
+    copy: Region,
+    thread: u32,
+    last: Vec<u8>,
+    verdict: Verdict,
+}
+
+impl<'a> Judge<'a> {
+    fn new(operation: &'a Operation) -> Self {
+        Self {
+            operation,
+            copy: scene::fresh(),
+            thread: 0,
+            last: Vec::new(),
+            verdict: Ok(()),
+        }
+    }
+
+    /// The verdict; none before the process has said who it is.
+    fn look(&mut self, region: &Region) -> Option<Verdict> {
+        if self.thread == 0 {
+            let who = region.atomic_u32(scene::WHO).expect("inside");
+            self.thread = who.load(SeqCst);
+            return None;
+        }
+        let now = image(region);
+        if now != self.last {
+            let mut buried = now.clone();
+            bury(&mut buried, self.thread);
+            restore(&self.copy, &buried);
+            self.verdict = judge(self.operation.kind, &self.copy, self.operation.holders);
+            self.last = now;
+        }
+        Some(self.verdict.clone())
+    }
+}
+
+/// The instructions of the operations that were stepped through, for all experiments.
+fn known() -> MutexGuard<'static, BTreeMap<&'static str, Steps>> {
+    static KNOWN: Mutex<BTreeMap<&str, Steps>> = Mutex::new(BTreeMap::new());
+    KNOWN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn steps_of(operation: &Operation, region: &Region) -> Result<Steps, String> {
+    if let Some(steps) = known().get(operation.name) {
+        return Ok(steps.clone());
+    }
+    let steps = Steps::of(&part(operation, region), |_| true)?;
+    known().insert(operation.name, steps.clone());
+    Ok(steps)
+}
+
+/// Kills the operation after each of `at`; false where all of them went another way, and lived.
+fn kill_at(
+    operation: &Operation,
+    region: &Region,
+    steps: &Steps,
+    at: &[u64],
+) -> Result<bool, String> {
+    let mut any = false;
+    for &at in at {
+        any |= steps.kill(&part(operation, region), at)?;
+    }
+    Ok(any)
+}
+
+/// `count` trials of `deaths` in a row at instructions chosen at random.
+fn die(lab: &mut Lab, operation: &Operation, tally: &mut Tally, deaths: u64, count: u64) {
+    let (region, before, players) = begun(operation);
+    match steps_of(operation, &region) {
+        Err(reason) => tally.skip(reason),
+        Ok(steps) => {
+            // A wait in time may go another way in another run: that one is no trial.
+            for _ in 0..2 * count {
+                restore(&region, &before);
+                let at: Vec<u64> = (0..deaths).map(|_| 1 + lab.below(steps.count())).collect();
+                let verdict = match kill_at(operation, &region, &steps, &at) {
+                    Ok(false) => continue,
+                    Ok(true) => judge(operation.kind, &region, operation.holders),
+                    Err(failure) => Err(failure),
+                };
+                let all = steps.count();
+                tally.trial(
+                    verdict.map_err(|failure| format!("instructions {at:?} of {all}: {failure}")),
+                );
+                if tally.trials == count {
+                    break;
+                }
+            }
+        }
+    }
+    drop(players);
 }
 
 /// R3: a real death after an instruction, with all that the kernel does.
 pub(crate) fn killed_inside(lab: &mut Lab) {
     for operation in &OPERATIONS {
         let mut tally = Tally::new("R3", format!("killed: {}", operation.name));
-        let (region, before, players) = begun(operation);
-        let length = match length_of(operation, &region) {
-            Ok(length) => length,
-            Err(reason) => {
-                tally.skip(reason);
-                lab.enter(tally);
-                continue;
-            }
-        };
-        for _ in 0..lab.count(2, 150, 4_000) {
-            restore(&region, &before);
-            let at = 1 + lab.below(length);
-            tally.trial(
-                kill_at(operation, &region, at)
-                    .and_then(|()| judge(operation.kind, &region, operation.holders))
-                    .map_err(|failure| format!("instruction {at} of {length}: {failure}")),
-            );
-        }
-        drop(players);
+        let count = lab.count(20, 1_000, 10_000);
+        die(lab, operation, &mut tally, 1, count);
         lab.enter(tally);
     }
-}
-
-/// How many instructions an operation has, about: the same for all experiments.
-fn length_of(operation: &Operation, region: &Region) -> Result<u64, String> {
-    static LENGTHS: Mutex<BTreeMap<&str, u64>> = Mutex::new(BTreeMap::new());
-    let mut lengths = LENGTHS.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(length) = lengths.get(operation.name) {
-        return Ok(*length);
-    }
-    let length = single_step(|| (operation.act)(region), |_| true)?;
-    lengths.insert(operation.name, length);
-    Ok(length)
-}
-
-fn kill_at(operation: &Operation, region: &Region, instruction: u64) -> Verdict {
-    kill_inside(|| (operation.act)(region), instruction).map(drop)
 }
 
 /// R3: the maker of an object dies: whoever comes finds it, or that it is to be made again.
 pub(crate) fn killed_while_making(lab: &mut Lab) {
     for kind in Kind::ALL {
-        // A table of 120 seats is made in 20,000 instructions: for each change, by labels only.
-        let is_long = !matches!(kind, Kind::Mutex | Kind::FairMutex);
+        // A table of 120 seats is made in 20,000 instructions: for each change, of one kind.
+        let is_long = !matches!(kind, Kind::Mutex | Kind::FairMutex | Kind::Semaphore);
         if is_long && lab.tier == Tier::Push {
             continue;
         }
         let mut tally = Tally::new("R3", format!("killed while making: {kind:?}"));
         let make = |region: &Region| kind.create(region).expect("fresh memory");
-        let probe = scene::fresh();
-        let length = match single_step(|| make(&probe), |_| true) {
-            Ok(length) => length,
+        let part = |region: Region| move || make(&region);
+        let steps = match Steps::of(&part(scene::fresh()), |_| true) {
+            Ok(steps) => steps,
             Err(reason) => {
                 tally.skip(reason);
                 lab.enter(tally);
                 continue;
             }
         };
-        for _ in 0..lab.count(3, 60, 2_000) {
+        for _ in 0..lab.count(10, 200, 2_000) {
             let region = scene::fresh();
-            let at = 1 + lab.below(length);
-            let killed = kill_inside(|| make(&region), at).map(drop);
+            let at = 1 + lab.below(steps.count());
+            let killed = steps.kill(&part(region.clone()), at).map(drop);
             let verdict = killed.and_then(|()| found_or_made(kind, &region));
-            tally.trial(
-                verdict.map_err(|failure| format!("instruction {at} of {length}: {failure}")),
-            );
+            let all = steps.count();
+            tally.trial(verdict.map_err(|failure| format!("instruction {at} of {all}: {failure}")));
         }
         lab.enter(tally);
     }
@@ -185,25 +242,8 @@ pub(crate) fn killed_while_recovering(lab: &mut Lab) {
     });
     for operation in recoveries {
         let mut tally = Tally::new("R4", format!("three killed in a row: {}", operation.name));
-        let (region, before, players) = begun(operation);
-        let length = match length_of(operation, &region) {
-            Ok(length) => length,
-            Err(reason) => {
-                tally.skip(reason);
-                lab.enter(tally);
-                continue;
-            }
-        };
-        for _ in 0..lab.count(1, 290, 3_000) {
-            restore(&region, &before);
-            let at: Vec<u64> = (0..DEPTH).map(|_| 1 + lab.below(length)).collect();
-            let killed = at
-                .iter()
-                .try_for_each(|&at| kill_at(operation, &region, at));
-            let verdict = killed.and_then(|()| judge(operation.kind, &region, operation.holders));
-            tally.trial(verdict.map_err(|failure| format!("instructions {at:?}: {failure}")));
-        }
-        drop(players);
+        let count = lab.count(10, 290, 3_000);
+        die(lab, operation, &mut tally, DEPTH, count);
         lab.enter(tally);
     }
 }

@@ -6,6 +6,7 @@ mod condvar;
 mod cycles;
 mod event;
 mod host;
+mod models;
 mod mutex;
 mod mutex_death;
 mod once;

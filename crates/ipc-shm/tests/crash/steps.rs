@@ -2,7 +2,7 @@
 
 use crate::object::{Image, NAMED, Object, SIZE, Watch, segments};
 use ipc_shm::{Backing, ErrorKind, Region};
-use ipc_testkit::crash::{Lab, Tally, Tier, kill_at_call, kill_inside, single_step};
+use ipc_testkit::crash::{Lab, Steps, Tally, Tier, kill_at_call, kill_inside, single_step};
 use ipc_testkit::{TempDir, shared_words};
 use std::sync::atomic::Ordering;
 
@@ -185,23 +185,36 @@ pub(crate) fn at_some_instructions(lab: &mut Lab) {
             let before = segments();
             warm(&object, operation);
             (operation.before)(&object);
-            let steps = match lab.tier {
-                Tier::Push => 2_000,
-                _ => single_step(|| (operation.run)(&object), |_| true).unwrap_or(1),
-            };
-            object.clear();
-            for _ in 0..lab.count(1, 60, 600) {
-                let at = 1 + lab.below(steps);
-                let killed = one_death(&object, operation, before, &mut tally, |run| {
+            if lab.tier == Tier::Push {
+                let at = 1 + lab.below(2_000);
+                object.clear();
+                one_death(&object, operation, before, &mut tally, |run| {
                     kill_inside(run, at)
                 });
-                if killed.is_none() {
-                    break;
+                lab.enter(tally);
+                continue;
+            }
+            let steps = Steps::of(&part(operation, &object), |_| true);
+            object.clear();
+            match steps {
+                Ok(steps) => {
+                    for _ in 0..lab.count(1, 300, 3_000) {
+                        let at = 1 + lab.below(steps.count());
+                        one_death(&object, operation, before, &mut tally, |run| {
+                            steps.kill(run, at)
+                        });
+                    }
                 }
+                Err(reason) => tally.skip(reason),
             }
             lab.enter(tally);
         }
     }
+}
+
+/// What is killed: the same closure each time, so that its instructions stand at the same places.
+fn part<'a>(operation: &'a Operation, object: &'a Object) -> impl Fn() + 'a {
+    || (operation.run)(object)
 }
 
 /// One death and one recovery; whether it died inside, or none where the host forbids tracing.
@@ -214,7 +227,7 @@ fn one_death(
 ) -> Option<bool> {
     object.clear();
     (operation.before)(object);
-    match kill(&|| (operation.run)(object)) {
+    match kill(&part(operation, object)) {
         Ok(killed) => {
             let outcome = object.recover().and_then(|()| {
                 let left = segments().saturating_sub(segments_before);
@@ -228,6 +241,7 @@ fn one_death(
         }
         Err(reason) => {
             tally.skip(reason);
+            object.clear();
             None
         }
     }

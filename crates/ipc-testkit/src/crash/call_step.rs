@@ -1,7 +1,7 @@
 //! An operation killed after a chosen one of its system calls.
 
-use super::Forked;
 use super::one_processor::OneProcessor;
+use super::single_step::ready;
 use nix::sys::ptrace;
 use nix::sys::signal::Signal;
 use nix::sys::wait::{WaitStatus, waitpid};
@@ -15,12 +15,7 @@ use nix::sys::wait::{WaitStatus, waitpid};
 /// As [`single_step`](super::single_step).
 pub fn kill_at_call(operation: impl FnOnce(), calls: u64) -> Result<bool, String> {
     let _together = OneProcessor::new();
-    let mut copy = Forked::new(|| {
-        assert!(ptrace::traceme().is_ok(), "tracing is not allowed");
-        let _ = nix::sys::signal::raise(Signal::SIGSTOP);
-        operation();
-        let _ = nix::sys::signal::raise(Signal::SIGSTOP);
-    });
+    let mut copy = ready(operation);
     let pid = copy.pid();
     let (mut begun, mut stops, mut seen) = (false, 0, 0);
     loop {

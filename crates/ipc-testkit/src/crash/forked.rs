@@ -68,6 +68,24 @@ impl Forked {
         {}
     }
 
+    /// Whether it is dead, without reaping it.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT | WaitPidFlag::WNOHANG;
+        let state = nix::sys::wait::waitid(nix::sys::wait::Id::Pid(self.pid), flags);
+        !matches!(
+            state,
+            Ok(WaitStatus::StillAlive) | Err(nix::errno::Errno::EINTR)
+        )
+    }
+
+    /// Whether it sleeps in the kernel at this moment.
+    #[must_use]
+    pub fn is_asleep(&self) -> bool {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.id()));
+        stat.is_ok_and(|stat| stat.contains(") S "))
+    }
+
     /// Kills it and reaps it.
     pub fn kill(mut self) {
         self.end();

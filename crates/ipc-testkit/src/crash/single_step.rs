@@ -5,6 +5,7 @@ use super::one_processor::OneProcessor;
 use nix::sys::ptrace;
 use nix::sys::signal::Signal;
 use nix::sys::wait::{WaitStatus, waitpid};
+use nix::unistd::Pid;
 
 /// Runs `operation` in a forked copy of this process and calls `look` after each instruction,
 /// with the number of instructions so far, while the copy stands still. What `look` sees of
@@ -21,14 +22,14 @@ pub fn single_step(
     mut look: impl FnMut(u64) -> bool,
 ) -> Result<u64, String> {
     let _together = OneProcessor::new();
-    let mut copy = Forked::new(|| {
-        // Without a tracer nobody would wake it from its first stop.
-        assert!(ptrace::traceme().is_ok(), "tracing is not allowed");
-        // From here on each instruction is stepped.
-        let _ = nix::sys::signal::raise(Signal::SIGSTOP);
-        operation();
-        let _ = nix::sys::signal::raise(Signal::SIGSTOP);
-    });
+    stepped(ready(operation), |_, step| look(step))
+}
+
+/// As [`single_step`] for a copy that is [`ready`]; `look` is told which process it is.
+pub(crate) fn stepped(
+    mut copy: Forked,
+    mut look: impl FnMut(Pid, u64) -> bool,
+) -> Result<u64, String> {
     let pid = copy.pid();
     let mut steps = 0;
     let mut stops = 0;
@@ -43,7 +44,7 @@ pub fn single_step(
             }
             WaitStatus::Stopped(_, Signal::SIGTRAP) => {
                 steps += 1;
-                if !look(steps) {
+                if !look(pid, steps) {
                     copy.kill();
                     return Ok(steps);
                 }
@@ -63,4 +64,24 @@ pub fn single_step(
         }
         ptrace::step(pid, None).map_err(|errno| format!("tracing is not allowed here: {errno}"))?;
     }
+}
+
+/// A copy that stops before `operation` and after it, to be traced.
+pub(crate) fn ready(operation: impl FnOnce()) -> Forked {
+    Forked::new(|| {
+        // Without a tracer nobody would wake it from its first stop.
+        assert!(ptrace::traceme().is_ok(), "tracing is not allowed");
+        // From here on each instruction is stepped.
+        let _ = nix::sys::signal::raise(Signal::SIGSTOP);
+        operation();
+        let _ = nix::sys::signal::raise(Signal::SIGSTOP);
+    })
+}
+
+/// The address of the instruction that a stopped copy does next; 0 where the kit cannot tell.
+pub(crate) fn place(pid: Pid) -> u64 {
+    #[cfg(target_arch = "x86_64")]
+    return ptrace::getregs(pid).map_or(0, |registers| registers.rip);
+    #[cfg(not(target_arch = "x86_64"))]
+    return 0;
 }

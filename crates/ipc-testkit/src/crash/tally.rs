@@ -21,6 +21,7 @@ pub struct Tally {
     pub examples: Vec<String>,
     /// Why it could not run here.
     pub skipped: Option<String>,
+    note: Option<String>,
     times: Vec<Duration>,
 }
 
@@ -45,6 +46,17 @@ impl Tally {
                     .push(format!("trial {}: {failure}", self.trials));
             }
         }
+    }
+
+    /// A failure that is no trial's own: a leak, seen at the end.
+    pub fn fail(&mut self, failure: String) {
+        self.failures += 1;
+        self.examples.push(failure);
+    }
+
+    /// What the table says besides.
+    pub fn note(&mut self, note: impl Into<String>) {
+        self.note = Some(note.into());
     }
 
     /// One time, of which the table shows percentiles.
@@ -84,6 +96,8 @@ impl fmt::Display for Tally {
             self.trials, self.failures
         )?;
         match self.bound() {
+            // Four decimals would make nought of what millions of trials show.
+            Some(bound) if bound < 1e-6 => write!(f, "rate < {:.0e} %", 100.0 * bound)?,
             Some(bound) => write!(f, "rate < {:.4} %", 100.0 * bound)?,
             None if self.trials == 0 => f.write_str("NOTHING RAN")?,
             None => write!(
@@ -95,6 +109,9 @@ impl fmt::Display for Tally {
         if let (Some(p50), Some(p99)) = (self.percentile(0.5), self.percentile(0.99)) {
             let max = self.percentile(1.0).unwrap_or_default();
             write!(f, "  p50 {p50:.0?} p99 {p99:.0?} max {max:.0?}")?;
+        }
+        if let Some(note) = &self.note {
+            write!(f, "  {note}")?;
         }
         for example in &self.examples {
             write!(f, "\n       {example}")?;

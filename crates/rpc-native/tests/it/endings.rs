@@ -270,3 +270,20 @@ async fn a_chain_of_three_hops_keeps_deadline_trace_and_origin() {
         assert_eq!((hop[1], hop[2]), (&*root.trace_id.to_string(), "ann"), "{answer}");
     }
 }
+
+#[tokio::test]
+async fn tcp_is_refused_unless_asked_for_and_then_carries_calls() {
+    let _watchdog = watchdog(PATIENCE);
+    let refused = rpc_native::bind("tcp:127.0.0.1:0").expect_err("nobody is proven");
+    assert_eq!(refused.code(), Code::PermissionDenied);
+    let refused = rpc_native::connect("tcp:127.0.0.1:9").await.expect_err("nobody is proven");
+    assert!(refused.code() == Code::PermissionDenied && refused.did_not_run());
+    let transport = rpc_transport::Options::new().insecure_plain_text(true).clone();
+    let options = Options::new().transport(transport).clone();
+    let serving = options.bind("tcp:127.0.0.1:0").expect("a port");
+    let endpoint = serving.endpoint().expect("bound").to_string();
+    tokio::spawn(Server::new(router()).with(serving).expect("it carries all").run());
+    let connection = options.connect(&endpoint).await.expect("connect");
+    let stock = StockClient::new(connection);
+    assert_eq!(stock.put(&Context::new(), item("a", 3)).await, Ok(3));
+}

@@ -1,0 +1,66 @@
+//! `cargo xtask models`: the algorithms under a scheduler that chooses every interleaving.
+
+use xshell::cmd;
+
+use crate::Outcome;
+use crate::laboratory::Tier;
+use crate::workspace::{Workspace, shell};
+
+/// Runs the algorithms that are more than one atomic operation under chosen schedules.
+///
+/// Runs the test target `models` of each crate that has one. It is built apart, with the atomics
+/// of a model checker, and in release code. Each model prints how many schedules it ran.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// How many schedules of each model: push 100,000, nightly 10 million, weekly 100 million
+    #[arg(long, value_enum, default_value = "push")]
+    tier: Tier,
+    /// Only models whose name contains one of these words
+    words: Vec<String>,
+}
+
+impl Args {
+    /// What `ci` runs.
+    pub(crate) fn all() -> Self {
+        Self {
+            tier: Tier::Push,
+            words: Vec::new(),
+        }
+    }
+}
+
+/// Runs the models of every crate, all of them, even where one fails.
+pub(crate) fn run(args: &Args) -> Outcome {
+    let workspace = Workspace::load()?;
+    // Half of them at random, half with few switches.
+    let schedules: u64 = match args.tier {
+        Tier::Push => 50_000,
+        Tier::Nightly => 5_000_000,
+        Tier::Weekly => 50_000_000,
+    };
+    let sh = shell()?;
+    // A directory of its own: the flag would have every other build begin anew.
+    let target = workspace.target.join("models");
+    let _target = sh.push_env("CARGO_TARGET_DIR", target);
+    let _flags = sh.push_env("RUSTFLAGS", "--cfg ipc_model");
+    let _schedules = sh.push_env("IPC_MODEL_SCHEDULES", schedules.to_string());
+    let mut failed = Vec::new();
+    for package in &workspace.packages {
+        if !package.dir.join("tests/models/main.rs").is_file() {
+            continue;
+        }
+        let (name, words) = (&package.name, &args.words);
+        println!("\n{name}");
+        let ran = cmd!(
+            sh,
+            "cargo test --quiet --release -p {name} --test models -- --nocapture {words...}"
+        );
+        if ran.quiet().run().is_err() {
+            failed.push(name.as_str());
+        }
+    }
+    match failed.as_slice() {
+        [] => Ok(()),
+        _ => Err(format!("failures in {}", failed.join(", ")).into()),
+    }
+}
