@@ -70,7 +70,9 @@ impl Codec for Json {
         };
         let mut reader = serde_json::Deserializer::from_slice(bytes);
         message
-            .deserialize(&mut <dyn erased_serde::Deserializer<'_>>::erase(&mut reader))
+            .deserialize(&mut <dyn erased_serde::Deserializer<'_>>::erase(
+                &mut reader,
+            ))
             .map_err(|error| wrong(&error))?;
         reader.end().map_err(|error| wrong(&error))
     }

@@ -259,7 +259,10 @@ mod tests {
             let mut slot = Some(hop.clone());
             let next = Context::around(&mut slot, Context::new);
             assert!(next.expires() < hop.expires());
-            let (a, b) = (next.traced().expect("traced"), hop.traced().expect("traced"));
+            let (a, b) = (
+                next.traced().expect("traced"),
+                hop.traced().expect("traced"),
+            );
             assert!(a.trace_id == b.trace_id && a.span_id != b.span_id);
             assert_eq!(next.origin().map(Principal::origin), Some("ann"));
             hop = next;

@@ -87,7 +87,9 @@ impl Contract {
         let mut lines = BTreeMap::new();
         for line in text.lines() {
             let (key, value) = line.split_once(" = ").unwrap_or((line, ""));
-            let known = ["service ", "method ", "message ", "field ", "enum ", "value "];
+            let known = [
+                "service ", "method ", "message ", "field ", "enum ", "value ",
+            ];
             if !known.iter().any(|word| key.starts_with(word)) {
                 return None;
             }

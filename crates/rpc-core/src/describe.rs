@@ -232,7 +232,13 @@ impl Fields<'_> {
     }
 
     /// A map of messages.
-    pub fn map_of_messages<T: Describe>(&mut self, name: &str, number: u32, key: Scalar, doc: &str) {
+    pub fn map_of_messages<T: Describe>(
+        &mut self,
+        name: &str,
+        number: u32,
+        key: Scalar,
+        doc: &str,
+    ) {
         T::describe(self.types);
         let kind = FieldKind::Map(key, Box::new(FieldKind::Message(T::NAME.into())));
         self.push(name, number, Label::Singular, kind, doc);

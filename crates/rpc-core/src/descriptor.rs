@@ -165,7 +165,9 @@ impl ServiceDescriptor {
     /// Its package: what stands before the last dot.
     #[must_use]
     pub fn package(&self) -> &'static str {
-        self.name.rsplit_once('.').map_or("", |(package, _)| package)
+        self.name
+            .rsplit_once('.')
+            .map_or("", |(package, _)| package)
     }
 
     /// The types that its methods name.

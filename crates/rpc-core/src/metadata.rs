@@ -13,9 +13,11 @@ use std::sync::Arc;
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Metadata {
-    entries: Option<Arc<Vec<(Box<str>, Box<[u8]>)>>>,
+    entries: Option<Arc<Vec<Entry>>>,
     bytes: usize,
 }
+
+type Entry = (Box<str>, Box<[u8]>);
 
 impl Metadata {
     /// How many bytes all names and values have together, at most.

@@ -7,8 +7,8 @@ use prost::Message;
 use prost_types::field_descriptor_proto::{Label as ProtoLabel, Type};
 use prost_types::{
     DescriptorProto, EnumDescriptorProto, EnumValueDescriptorProto, FieldDescriptorProto,
-    FileDescriptorProto, FileDescriptorSet, MessageOptions, MethodDescriptorProto, OneofDescriptorProto,
-    ServiceDescriptorProto,
+    FileDescriptorProto, FileDescriptorSet, MessageOptions, MethodDescriptorProto,
+    OneofDescriptorProto, ServiceDescriptorProto,
 };
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -141,7 +141,11 @@ impl ServiceDescriptor {
                 Label::Repeated => "repeated ",
             };
             let kind = self.kind_text(&field.kind);
-            let _ = writeln!(out, "{indent}{label}{kind} {} = {};", field.name, field.number);
+            let _ = writeln!(
+                out,
+                "{indent}{label}{kind} {} = {};",
+                field.name, field.number
+            );
         }
         if oneof.is_some() {
             out.push_str("  }\n");
@@ -205,7 +209,9 @@ impl ServiceDescriptor {
                 proto.r#type = Some(Type::Message as i32);
                 proto.label = Some(ProtoLabel::Repeated as i32);
                 proto.type_name = Some(format!(".{}.{entry}", self.full(&ty.name)));
-                message.nested_type.push(self.entry_proto(entry, *key, value));
+                message
+                    .nested_type
+                    .push(self.entry_proto(entry, *key, value));
             }
             message.field.push(proto);
         }
@@ -279,7 +285,11 @@ fn enum_proto(ty: &TypeDesc, values: &[(String, i32)]) -> EnumDescriptorProto {
 }
 
 fn write_enum(out: &mut String, ty: &TypeDesc, values: &[(String, i32)]) {
-    let _ = writeln!(out, "enum {} {{", ty.name.rsplit('.').next().unwrap_or_default());
+    let _ = writeln!(
+        out,
+        "enum {} {{",
+        ty.name.rsplit('.').next().unwrap_or_default()
+    );
     for (name, number) in values {
         let _ = writeln!(out, "  {name} = {number};");
     }

@@ -80,7 +80,9 @@ impl Served {
 
     /// All methods of all services.
     pub fn methods(&self) -> impl Iterator<Item = &'static MethodDescriptor> {
-        self.router.descriptors().flat_map(ServiceDescriptor::methods)
+        self.router
+            .descriptors()
+            .flat_map(ServiceDescriptor::methods)
     }
 }
 
@@ -99,8 +101,10 @@ impl fmt::Debug for Served {
 /// One way in: a protocol at an address. A server takes bindings as values and knows none.
 pub trait Binding: Send + 'static {
     /// Serves `served` until it fails or is told to end.
-    fn serve(self: Box<Self>, served: Served)
-    -> Pin<Box<dyn Future<Output = Result<(), Status>> + Send>>;
+    fn serve(
+        self: Box<Self>,
+        served: Served,
+    ) -> Pin<Box<dyn Future<Output = Result<(), Status>> + Send>>;
 
     /// Why this binding cannot carry `method`, if it cannot.
     ///

@@ -1,10 +1,10 @@
 //! Streams of messages, with their types, on both sides.
 
+use crate::Status;
 use crate::call::PayloadStream;
 use crate::context::expired;
 use crate::timer::Timer;
 use crate::wire::{Message, Payload};
-use crate::Status;
 use futures_core::Stream;
 use std::fmt;
 use std::future::Future;

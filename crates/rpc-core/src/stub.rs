@@ -103,11 +103,7 @@ where
 
 /// The call with the deadline that holds: what the context says (which has what was inherited),
 /// the contract's, or the default, whichever is first.
-fn prepare(
-    method: &'static MethodDescriptor,
-    cx: &Context,
-    body: Body,
-) -> Result<Call, Status> {
+fn prepare(method: &'static MethodDescriptor, cx: &Context, body: Body) -> Result<Call, Status> {
     let mut context = cx.outbound();
     let limit = method.deadline.unwrap_or(DEFAULT_DEADLINE);
     if method.deadline.is_some() || context.expires().is_none() {

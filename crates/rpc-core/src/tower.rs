@@ -1,7 +1,7 @@
 //! Between channels and services of the `tower` ecosystem.
 
-use crate::call::{Call, CallFuture, Channel, Reply};
 use crate::Status;
+use crate::call::{Call, CallFuture, Channel, Reply};
 use std::future::poll_fn;
 use std::task::{Context as Task, Poll};
 use tower_service::Service;

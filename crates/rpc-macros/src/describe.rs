@@ -127,7 +127,10 @@ fn one_field(
         return Ok(quote!(fields.oneof::<#oneof>(#name);));
     }
     let Some(tag) = prost.tag else {
-        return Err(syn::Error::new(ty.span(), "this field's prost attribute has no tag"));
+        return Err(syn::Error::new(
+            ty.span(),
+            "this field's prost attribute has no tag",
+        ));
     };
     let label = match prost.label {
         "repeated" => quote!(#path::Label::Repeated),
@@ -182,12 +185,14 @@ fn read_prost(attributes: &[Attribute], ty: &Type) -> syn::Result<Prost> {
     let mut seen = false;
     for attribute in attributes.iter().filter(|a| a.path().is_ident("prost")) {
         seen = true;
-        let parts =
-            attribute.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated)?;
+        let parts = attribute.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated)?;
         for part in &parts {
             match part {
                 Meta::Path(path) => {
-                    let word = path.get_ident().map(ToString::to_string).unwrap_or_default();
+                    let word = path
+                        .get_ident()
+                        .map(ToString::to_string)
+                        .unwrap_or_default();
                     match word.as_str() {
                         "optional" => out.label = "optional",
                         "repeated" => out.label = "repeated",
@@ -200,7 +205,11 @@ fn read_prost(attributes: &[Attribute], ty: &Type) -> syn::Result<Prost> {
                     }
                 }
                 Meta::NameValue(pair) => {
-                    let word = pair.path.get_ident().map(ToString::to_string).unwrap_or_default();
+                    let word = pair
+                        .path
+                        .get_ident()
+                        .map(ToString::to_string)
+                        .unwrap_or_default();
                     let value = literal(&pair.value).unwrap_or_default();
                     match word.as_str() {
                         "tag" => out.tag = value.parse().ok(),
@@ -226,8 +235,14 @@ fn read_prost(attributes: &[Attribute], ty: &Type) -> syn::Result<Prost> {
 
 fn literal(value: &Expr) -> Option<String> {
     match value {
-        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Some(text.value()),
-        Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) => Some(number.base10_digits().into()),
+        Expr::Lit(ExprLit {
+            lit: Lit::Str(text),
+            ..
+        }) => Some(text.value()),
+        Expr::Lit(ExprLit {
+            lit: Lit::Int(number),
+            ..
+        }) => Some(number.base10_digits().into()),
         _ => None,
     }
 }
@@ -238,7 +253,10 @@ fn scalar_of(path: &TokenStream, kind: &str, span: proc_macro2::Span) -> syn::Re
         "sfixed32", "sfixed64", "float", "double", "string", "bytes",
     ];
     if !KNOWN.contains(&kind) {
-        return Err(syn::Error::new(span, format!("`{kind}` is no kind of protobuf")));
+        return Err(syn::Error::new(
+            span,
+            format!("`{kind}` is no kind of protobuf"),
+        ));
     }
     let name = crate::attributes::camel_case(kind);
     let variant = proc_macro2::Ident::new(&name, span);

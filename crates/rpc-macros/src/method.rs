@@ -52,17 +52,24 @@ pub(crate) struct Policy {
 impl Method {
     pub(crate) fn read(service: &Ident, function: &TraitItemFn) -> syn::Result<Self> {
         let signature = &function.sig;
-        let refuse = |at: &dyn quote::ToTokens, why: &str| {
-            Err(syn::Error::new_spanned(at, why))
-        };
+        let refuse = |at: &dyn quote::ToTokens, why: &str| Err(syn::Error::new_spanned(at, why));
         if signature.asyncness.is_none() {
-            return refuse(&signature.fn_token, "a method of a service is an `async fn`");
+            return refuse(
+                &signature.fn_token,
+                "a method of a service is an `async fn`",
+            );
         }
         if !signature.generics.params.is_empty() {
-            return refuse(&signature.generics, "a method of a service has no type parameters: what travels has one type");
+            return refuse(
+                &signature.generics,
+                "a method of a service has no type parameters: what travels has one type",
+            );
         }
         if let Some(body) = &function.default {
-            return refuse(body, "a method of a service has no default body: the body is the server's");
+            return refuse(
+                body,
+                "a method of a service has no default body: the body is the server's",
+            );
         }
         let policy = Policy::read(function)?;
         let mut inputs = signature.inputs.iter();
@@ -93,7 +100,10 @@ impl Method {
         let kind = match (policy.oneway, incoming.is_some(), streams) {
             (true, false, _) => Kind::Oneway,
             (true, true, _) => {
-                return refuse(&signature.ident, "a oneway call has arguments, no stream of them");
+                return refuse(
+                    &signature.ident,
+                    "a oneway call has arguments, no stream of them",
+                );
             }
             (false, false, false) => Kind::Unary,
             (false, false, true) => Kind::ServerStream,
@@ -165,7 +175,10 @@ fn read_parameters<'a>(inputs: impl Iterator<Item = &'a FnArg>) -> syn::Result<P
             let message = "an argument has a plain name: it becomes a field of the message";
             return Err(syn::Error::new_spanned(&input.pat, message));
         };
-        let (mut streams, stream) = (usize::from(incoming.is_some()), inside(&input.ty, "Streaming"));
+        let (mut streams, stream) = (
+            usize::from(incoming.is_some()),
+            inside(&input.ty, "Streaming"),
+        );
         match stream {
             Some(item) => (incoming, streams) = (Some(item.clone()), streams + 1),
             None => parameters.push((name.ident.clone(), (*input.ty).clone())),
@@ -228,7 +241,11 @@ fn stream_item(bound: &TypeParamBound) -> Option<Type> {
     let TypeParamBound::Trait(bound) = bound else {
         return None;
     };
-    let last = bound.path.segments.last().filter(|last| last.ident == "Stream")?;
+    let last = bound
+        .path
+        .segments
+        .last()
+        .filter(|last| last.ident == "Stream")?;
     let PathArguments::AngleBracketed(arguments) = &last.arguments else {
         return None;
     };
@@ -260,7 +277,11 @@ fn is_context(ty: &Type) -> bool {
         return false;
     };
     reference.mutability.is_none()
-        && path.path.segments.last().is_some_and(|last| last.ident == "Context")
+        && path
+            .path
+            .segments
+            .last()
+            .is_some_and(|last| last.ident == "Context")
 }
 
 impl Policy {

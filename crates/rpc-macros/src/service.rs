@@ -50,7 +50,9 @@ pub(crate) fn refuse(error: &syn::Error, item: TokenStream) -> TokenStream {
     };
     for item in &mut input.items {
         if let TraitItem::Fn(function) = item {
-            function.attrs.retain(|attribute| !attribute.path().is_ident("rpc"));
+            function
+                .attrs
+                .retain(|attribute| !attribute.path().is_ident("rpc"));
         }
     }
     quote!(#[allow(dead_code)] #input #error)
@@ -151,7 +153,9 @@ fn descriptor(input: &ItemTrait, options: &Options, methods: &[Method]) -> Token
             None => quote!(::core::option::Option::None),
         };
         let deadline = option(
-            policy.deadline_micros.map(|micros| quote!(::core::time::Duration::from_micros(#micros))),
+            policy
+                .deadline_micros
+                .map(|micros| quote!(::core::time::Duration::from_micros(#micros))),
         );
         let http = option(policy.http.as_ref().map(|http| quote!(#http)));
         let max = option(policy.max_message_bytes.map(|max| quote!(#max)));
@@ -209,7 +213,10 @@ fn client(input: &ItemTrait, path: &TokenStream, methods: &[Method]) -> TokenStr
     let functions = methods.iter().enumerate().map(|(index, method)| {
         let (attributes, name, answer) = (&method.attributes, &method.ident, &method.answer);
         let names = method.parameters.iter().map(|(name, _)| name);
-        let declared = method.parameters.iter().map(|(name, ty)| quote!(#name: #ty));
+        let declared = method
+            .parameters
+            .iter()
+            .map(|(name, ty)| quote!(#name: #ty));
         let request = match &method.request {
             Some(request) => quote!(#request { #(#names),* }),
             None => quote!(items),
@@ -253,19 +260,32 @@ fn server(input: &ItemTrait, path: &TokenStream, methods: &[Method]) -> TokenStr
     let (server, descriptor) = (format_ident!("{ident}Server"), static_name(ident));
     let arms = methods.iter().enumerate().map(|(index, method)| {
         let index = u16::try_from(index).unwrap_or(u16::MAX);
-        let (name, names) = (&method.ident, method.parameters.iter().map(|(name, _)| name));
+        let (name, names) = (
+            &method.ident,
+            method.parameters.iter().map(|(name, _)| name),
+        );
         let names: Vec<_> = names.collect();
         let (parameter, taken) = match &method.request {
-            Some(request) => (quote!(#request { #(#names),* }: #request), quote!(#(#names),*)),
+            Some(request) => (
+                quote!(#request { #(#names),* }: #request),
+                quote!(#(#names),*),
+            ),
             None => (quote!(items), quote!(items)),
         };
         let call = quote!(service.#name(&cx, #taken).await);
         let (verb, closure) = match method.kind {
-            Kind::Unary => (quote!(unary), quote!(move |cx, #parameter| async move { #call })),
-            Kind::ClientStream => {
-                (quote!(client_stream), quote!(move |cx, #parameter| async move { #call }))
-            }
-            Kind::Oneway => (quote!(oneway), quote!(move |cx, #parameter| async move { #call })),
+            Kind::Unary => (
+                quote!(unary),
+                quote!(move |cx, #parameter| async move { #call }),
+            ),
+            Kind::ClientStream => (
+                quote!(client_stream),
+                quote!(move |cx, #parameter| async move { #call }),
+            ),
+            Kind::Oneway => (
+                quote!(oneway),
+                quote!(move |cx, #parameter| async move { #call }),
+            ),
             Kind::ServerStream => (
                 quote!(server_stream),
                 quote!(move |cx, #parameter, out| async move { out.forward(#call?).await }),

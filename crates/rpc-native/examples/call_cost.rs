@@ -83,8 +83,16 @@ fn measure(directory: &std::path::Path) -> Result<(), Box<dyn std::error::Error>
     }
     println!("raw      {:>8.2} us", median(&raws) * 1e6);
     for (name, times) in [("blocking", &blockings), ("awaited", &awaiteds)] {
-        let ratios: Vec<_> = times.iter().zip(&raws).map(|(ours, raw)| ours / raw).collect();
-        println!("{name:<8} {:>8.2} us, {:.2} x raw", median(times) * 1e6, median(&ratios));
+        let ratios: Vec<_> = times
+            .iter()
+            .zip(&raws)
+            .map(|(ours, raw)| ours / raw)
+            .collect();
+        println!(
+            "{name:<8} {:>8.2} us, {:.2} x raw",
+            median(times) * 1e6,
+            median(&ratios)
+        );
     }
     drop((raw, blocking, awaited));
     for mut server in servers {
@@ -121,7 +129,9 @@ fn serve(kind: &str, path: &str) -> Result<(), Box<dyn std::error::Error>> {
 }
 
 /// Seconds for one round of `batch`.
-fn timed(batch: impl FnOnce() -> Result<(), Box<dyn std::error::Error>>) -> Result<f64, Box<dyn std::error::Error>> {
+fn timed(
+    batch: impl FnOnce() -> Result<(), Box<dyn std::error::Error>>,
+) -> Result<f64, Box<dyn std::error::Error>> {
     let start = Instant::now();
     batch()?;
     let taken: Duration = start.elapsed();

@@ -55,17 +55,26 @@ impl Bindings {
         text: &Bytes,
         format: Format,
     ) {
-        let asked = self.known.iter_mut().find_map(|(name, binding)| match binding {
-            Binding::Asked(asked, service) if *asked == number => Some((*name, *service, binding)),
-            _ => None,
-        });
-        let Some((name, service, binding)) = asked else { return };
-        let refused = |code, text: String| Binding::Refused(Status::new(code, text).before_running());
+        let asked = self
+            .known
+            .iter_mut()
+            .find_map(|(name, binding)| match binding {
+                Binding::Asked(asked, service) if *asked == number => {
+                    Some((*name, *service, binding))
+                }
+                _ => None,
+            });
+        let Some((name, service, binding)) = asked else {
+            return;
+        };
+        let refused =
+            |code, text: String| Binding::Refused(Status::new(code, text).before_running());
         *binding = match verdict {
             Verdict::Good => Binding::Good(number),
-            Verdict::Unknown => {
-                refused(Code::Unimplemented, format!("the server has no service {name}"))
-            }
+            Verdict::Unknown => refused(
+                Code::Unimplemented,
+                format!("the server has no service {name}"),
+            ),
             Verdict::UnknownCodec => {
                 let text = format!("the server does not read {}", format.codec().name());
                 refused(Code::Unimplemented, text)

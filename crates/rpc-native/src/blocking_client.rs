@@ -145,7 +145,9 @@ impl Inner {
                 let head = head(binding, method, &call.context)?;
                 let oneway = method.kind == MethodKind::Oneway;
                 let begun = self.machine.call(&head, oneway, message.is_some(), |out| {
-                    let Some(message) = message else { return Ok(()) };
+                    let Some(message) = message else {
+                        return Ok(());
+                    };
                     let before = out.len();
                     message.append(format.codec(), out)?;
                     within(method, out.len() - before)

@@ -60,7 +60,11 @@ impl BlockingListener {
     /// As the transport says; the listener stays usable.
     pub fn accept(&self) -> Result<BlockingSession, Status> {
         let wire = self.listener.accept(Until::Forever)?;
-        Ok(BlockingSession::new(wire, self.served.clone(), &self.options))
+        Ok(BlockingSession::new(
+            wire,
+            self.served.clone(),
+            &self.options,
+        ))
     }
 }
 
@@ -170,9 +174,8 @@ impl BlockingSession {
         self.cancelled = None;
         let target = self.named.target(&incoming);
         let message = incoming.message.unwrap_or_default();
-        let checked = target.and_then(|(method, format)| {
-            within(method, message.len()).map(|()| (method, format))
-        });
+        let checked = target
+            .and_then(|(method, format)| within(method, message.len()).map(|()| (method, format)));
         let (method, format) = match checked {
             Ok(target) => target,
             Err(status) => {

@@ -142,12 +142,16 @@ impl Connection {
             };
             let head = head(binding, method, context)?;
             let oneway = method.kind == MethodKind::Oneway;
-            let begun = state.machine.call(&head, oneway, message.is_some(), |out| {
-                let Some(message) = message else { return Ok(()) };
-                let before = out.len();
-                message.append(format.codec(), out)?;
-                within(method, out.len() - before)
-            })?;
+            let begun = state
+                .machine
+                .call(&head, oneway, message.is_some(), |out| {
+                    let Some(message) = message else {
+                        return Ok(());
+                    };
+                    let before = out.len();
+                    message.append(format.codec(), out)?;
+                    within(method, out.len() - before)
+                })?;
             let Some(call) = begun else {
                 state.wait(task);
                 return Poll::Pending;
@@ -456,7 +460,11 @@ impl Side for State {
 
 impl State {
     fn wait(&mut self, task: &Task<'_>) {
-        if !self.waiting.iter().any(|waker| waker.will_wake(task.waker())) {
+        if !self
+            .waiting
+            .iter()
+            .any(|waker| waker.will_wake(task.waker()))
+        {
             self.waiting.push(task.waker().clone());
         }
     }
@@ -516,11 +524,7 @@ impl State {
 async fn read(shared: Arc<Shared>) {
     let mut buffer = vec![0; 64 * 1024];
     loop {
-        let came = shared
-            .io
-            .wire
-            .read(&mut buffer)
-            .await;
+        let came = shared.io.wire.read(&mut buffer).await;
         let mut guard = shared.lock();
         let state = &mut *guard;
         let now = Instant::now();

@@ -131,7 +131,8 @@ impl ClientSide {
         let Some(theirs) = self.link.theirs else {
             return Ok(None);
         };
-        if self.link.send_credit <= 0 || self.link.output.len() > self.link.limits.max_output_bytes {
+        if self.link.send_credit <= 0 || self.link.output.len() > self.link.limits.max_output_bytes
+        {
             return Ok(None);
         }
         let call = if oneway {
@@ -192,7 +193,10 @@ impl ClientSide {
         if let Some(status) = &self.link.ended {
             return Err(status.clone());
         }
-        let max = self.link.theirs.map_or(0, |theirs| theirs.max_message_bytes);
+        let max = self
+            .link
+            .theirs
+            .map_or(0, |theirs| theirs.max_message_bytes);
         let full = self.link.output.len() > self.link.limits.max_output_bytes;
         let Some(slot) = slot(&mut self.slots, call).filter(|slot| slot.active && slot.sending)
         else {
@@ -292,7 +296,9 @@ impl ClientSide {
         let bytes = frame.cost();
         self.link.charge(bytes)?;
         match slot(&mut self.slots, frame.stream).filter(|slot| slot.active) {
-            None => Err(self.link.violation("an item of a call that is not under way")),
+            None => Err(self
+                .link
+                .violation("an item of a call that is not under way")),
             Some(slot) if slot.allowed <= 0 => {
                 Err(self.link.violation("the peer sent more than its credit"))
             }
@@ -310,7 +316,9 @@ impl ClientSide {
     fn returned(&mut self, frame: frame::Frame) -> Result<Option<Event>, Status> {
         let call = frame.stream;
         let Some(slot) = slot(&mut self.slots, call).filter(|slot| slot.active) else {
-            return Err(self.link.violation("a return of a call that is not under way"));
+            return Err(self
+                .link
+                .violation("a return of a call that is not under way"));
         };
         let abandoned = slot.abandoned;
         *slot = Slot {
@@ -318,8 +326,8 @@ impl ClientSide {
             ..Slot::default()
         };
         self.under_way -= 1;
-        let outcome = read_return(frame.flags, frame.payload)
-            .map_err(|wrong| self.link.violation(wrong))?;
+        let outcome =
+            read_return(frame.flags, frame.payload).map_err(|wrong| self.link.violation(wrong))?;
         if abandoned {
             self.free.push(call);
             self.freed += 1;

@@ -137,11 +137,7 @@ async fn read(shared: Arc<Shared>) {
     let mut buffer = vec![0; 64 * 1024];
     loop {
         shared.room().await;
-        let came = shared
-            .io
-            .wire
-            .read(&mut buffer)
-            .await;
+        let came = shared.io.wire.read(&mut buffer).await;
         let length = match came {
             Ok(length @ 1..) => length,
             Ok(0) => break,
@@ -297,7 +293,12 @@ impl Shared {
     }
 
     /// Runs the handler here as far as it comes without waiting, and the rest in a task.
-    fn run(self: &Arc<Self>, answer: Answer, method: &'static MethodDescriptor, mut work: CallFuture) {
+    fn run(
+        self: &Arc<Self>,
+        answer: Answer,
+        method: &'static MethodDescriptor,
+        mut work: CallFuture,
+    ) {
         let mut task = Task::from_waker(Waker::noop());
         let first = work.as_mut().poll(&mut task);
         let (call, generation) = (answer.call, answer.generation);
@@ -319,7 +320,10 @@ impl Shared {
         };
         let mut state = self.io.lock();
         let cancelled = state.machine.link.ended.is_some();
-        match state.running(call).filter(|running| running.generation == generation) {
+        match state
+            .running(call)
+            .filter(|running| running.generation == generation)
+        {
             // A connection that ended meanwhile has not seen this task.
             _ if cancelled => rest.abort(),
             Some(running) => running.task = Some(rest.abort_handle()),
@@ -407,11 +411,14 @@ impl Answer {
                 body: Body::One(payload),
             }) => {
                 let codec = self.format.codec();
-                self.give(&metadata, Ok(|out: &mut BytesMut| {
-                    let before = out.len();
-                    payload.append(codec, out)?;
-                    within(method, out.len() - before)
-                }));
+                self.give(
+                    &metadata,
+                    Ok(|out: &mut BytesMut| {
+                        let before = out.len();
+                        payload.append(codec, out)?;
+                        within(method, out.len() - before)
+                    }),
+                );
             }
             Ok(_) => self.finish(Err(Status::bare(Code::Internal))),
             Err(status) => self.finish(Err(status)),

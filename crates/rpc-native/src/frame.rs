@@ -262,9 +262,8 @@ pub(crate) fn write_failure(status: &Status, out: &mut BytesMut) {
     out.put_u16_le(u16::try_from(text.len()).unwrap_or(u16::MAX));
     out.put_slice(text.as_bytes());
     let details = status.details();
-    let fits = |detail: &&rpc_core::Detail| {
-        detail.type_url.len() <= 255 && detail.value.len() <= 4096
-    };
+    let fits =
+        |detail: &&rpc_core::Detail| detail.type_url.len() <= 255 && detail.value.len() <= 4096;
     let kept: Vec<_> = details.iter().filter(fits).take(16).collect();
     out.put_u8(u8::try_from(kept.len()).unwrap_or(u8::MAX));
     for detail in kept {

@@ -113,7 +113,9 @@ impl Link {
                         return Err(self.violation("a ping has eight bytes"));
                     }
                     let echo = frame.payload;
-                    frame::begin(&mut self.output, Kind::Pong, 0, 0, |out| out.put_slice(&echo));
+                    frame::begin(&mut self.output, Kind::Pong, 0, 0, |out| {
+                        out.put_slice(&echo)
+                    });
                 }
                 Kind::Drain => {
                     self.draining = true;
@@ -128,7 +130,8 @@ impl Link {
     /// Cuts one frame off the input, if it is whole.
     fn cut(&mut self, now: Instant) -> Result<Option<Frame>, Status> {
         let Some(header) = self.input.first_chunk::<HEADER_BYTES>() else {
-            self.partial_since = (!self.input.is_empty()).then(|| self.partial_since.unwrap_or(now));
+            self.partial_since =
+                (!self.input.is_empty()).then(|| self.partial_since.unwrap_or(now));
             return Ok(None);
         };
         let word = |at: usize| {
@@ -169,7 +172,10 @@ impl Link {
     }
 
     fn is_worth_its_frame(&self, frame: &Frame) -> bool {
-        let bytes = frame.payload.first_chunk().map_or(0, |word| u32::from_le_bytes(*word));
+        let bytes = frame
+            .payload
+            .first_chunk()
+            .map_or(0, |word| u32::from_le_bytes(*word));
         let window = self.theirs.map_or(0, |theirs| match frame.stream {
             0 => theirs.connection_credit,
             _ => theirs.stream_credit,
@@ -211,7 +217,9 @@ impl Link {
     }
 
     pub(crate) fn write_credit(&mut self, stream: u32, bytes: u32) {
-        frame::begin(&mut self.output, Kind::Credit, 0, stream, |out| out.put_u32_le(bytes));
+        frame::begin(&mut self.output, Kind::Credit, 0, stream, |out| {
+            out.put_u32_le(bytes)
+        });
     }
 
     /// Ends the connection because the peer broke its rules.
@@ -268,10 +276,17 @@ impl Link {
         if self.theirs.is_none() {
             or_at(self.began.checked_add(self.limits.handshake));
         }
-        or_at(self.partial_since.and_then(|at| at.checked_add(self.limits.frame)));
+        or_at(
+            self.partial_since
+                .and_then(|at| at.checked_add(self.limits.frame)),
+        );
         match self.asked {
             Some(at) => or_at(at.checked_add(self.limits.keep_alive_answer)),
-            None => or_at(self.limits.keep_alive.and_then(|every| self.last_heard.checked_add(every))),
+            None => or_at(
+                self.limits
+                    .keep_alive
+                    .and_then(|every| self.last_heard.checked_add(every)),
+            ),
         }
         earliest
     }

@@ -31,13 +31,21 @@ fn greeted() -> (ClientSide, ServerSide, Instant) {
     (client, server, now)
 }
 
-fn to_server(client: &mut ClientSide, server: &mut ServerSide, now: Instant) -> Vec<server_side::Event> {
+fn to_server(
+    client: &mut ClientSide,
+    server: &mut ServerSide,
+    now: Instant,
+) -> Vec<server_side::Event> {
     let bytes = client.link.output.split();
     server.link.receive(&bytes, now);
     server_events(server, now).expect("no violation")
 }
 
-fn to_client(server: &mut ServerSide, client: &mut ClientSide, now: Instant) -> Vec<client_side::Event> {
+fn to_client(
+    server: &mut ServerSide,
+    client: &mut ClientSide,
+    now: Instant,
+) -> Vec<client_side::Event> {
     let bytes = server.link.output.split();
     client.link.receive(&bytes, now);
     client_events(client, now).expect("no violation")
@@ -119,8 +127,14 @@ fn a_call_arrives_whole_however_its_bytes_are_cut() {
             server.link.receive(part, now);
             events.extend(server_events(&mut server, now).expect("no violation"));
         }
-        let [server_side::Event::Call(Incoming { call: 1, head: came, message: Some(message), .. })] =
-            &events[..]
+        let [
+            server_side::Event::Call(Incoming {
+                call: 1,
+                head: came,
+                message: Some(message),
+                ..
+            }),
+        ] = &events[..]
         else {
             panic!("cut at {cut}: {events:?}");
         };
@@ -168,7 +182,11 @@ fn lying_lengths_end_the_connection_before_memory_is_taken() {
     bytes[..4].copy_from_slice(&(1u32 << 16).to_le_bytes());
     let (_, mut server, now) = greeted();
     server.link.receive(&bytes, now);
-    assert!(server_events(&mut server, now).expect("it waits").is_empty());
+    assert!(
+        server_events(&mut server, now)
+            .expect("it waits")
+            .is_empty()
+    );
     assert!(server.link.input.capacity() < 1 << 12);
 }
 
@@ -176,36 +194,105 @@ fn lying_lengths_end_the_connection_before_memory_is_taken() {
 fn every_contradiction_is_a_violation() {
     let too_long = call_frame(1, flag::END, &vec![0; (1 << 16) + 1]);
     let cases: [(&str, BytesMut, &str); 16] = [
-        ("second greeting", raw(Kind::Hello, 0, 0, &[0; 24]), "a connection begins with one greeting"),
-        ("number 0", call_frame(0, flag::END, b""), "a call that contradicts itself"),
-        ("oneway with a number", call_frame(1, flag::END | flag::ONEWAY, b""), "a call that contradicts itself"),
-        ("oneway stream", call_frame(0, flag::ONEWAY, b""), "a call that contradicts itself"),
-        ("stream with a message", call_frame(1, 0, b"x"), "a call that contradicts itself"),
-        ("a gap in numbers", call_frame(3, flag::END, b""), "a call's number is beyond the next free one"),
-        ("beyond all numbers", call_frame(u32::MAX, flag::END, b""), "a call's number is beyond the next free one"),
+        (
+            "second greeting",
+            raw(Kind::Hello, 0, 0, &[0; 24]),
+            "a connection begins with one greeting",
+        ),
+        (
+            "number 0",
+            call_frame(0, flag::END, b""),
+            "a call that contradicts itself",
+        ),
+        (
+            "oneway with a number",
+            call_frame(1, flag::END | flag::ONEWAY, b""),
+            "a call that contradicts itself",
+        ),
+        (
+            "oneway stream",
+            call_frame(0, flag::ONEWAY, b""),
+            "a call that contradicts itself",
+        ),
+        (
+            "stream with a message",
+            call_frame(1, 0, b"x"),
+            "a call that contradicts itself",
+        ),
+        (
+            "a gap in numbers",
+            call_frame(3, flag::END, b""),
+            "a call's number is beyond the next free one",
+        ),
+        (
+            "beyond all numbers",
+            call_frame(u32::MAX, flag::END, b""),
+            "a call's number is beyond the next free one",
+        ),
         ("too long", too_long, "a message is longer than the limit"),
-        ("item of nothing", raw(Kind::Message, 0, 1, b"x"), "a frame for a call that never was"),
-        ("end of nothing", raw(Kind::End, 0, 9, b""), "a frame for a call that never was"),
-        ("cancel of nothing", raw(Kind::Cancel, 0, 0, b""), "a frame for a call that never was"),
-        ("credit of nothing", raw(Kind::Credit, 0, 5, &[1, 0, 0, 0]), "a frame for a call that never was"),
-        ("credit out of thin air", raw(Kind::Credit, 0, 0, &[1, 0, 0, 0]), "a credit for what was never sent"),
-        ("short call", raw(Kind::Call, 0, 1, b"abc"), "a call's head is cut short"),
-        ("a server's frame", raw(Kind::Return, 0, 1, b"\0"), "a client does not send this frame"),
-        ("short name", raw(Kind::Bind, 0, 0, b"abc"), "a service's name is cut short"),
+        (
+            "item of nothing",
+            raw(Kind::Message, 0, 1, b"x"),
+            "a frame for a call that never was",
+        ),
+        (
+            "end of nothing",
+            raw(Kind::End, 0, 9, b""),
+            "a frame for a call that never was",
+        ),
+        (
+            "cancel of nothing",
+            raw(Kind::Cancel, 0, 0, b""),
+            "a frame for a call that never was",
+        ),
+        (
+            "credit of nothing",
+            raw(Kind::Credit, 0, 5, &[1, 0, 0, 0]),
+            "a frame for a call that never was",
+        ),
+        (
+            "credit out of thin air",
+            raw(Kind::Credit, 0, 0, &[1, 0, 0, 0]),
+            "a credit for what was never sent",
+        ),
+        (
+            "short call",
+            raw(Kind::Call, 0, 1, b"abc"),
+            "a call's head is cut short",
+        ),
+        (
+            "a server's frame",
+            raw(Kind::Return, 0, 1, b"\0"),
+            "a client does not send this frame",
+        ),
+        (
+            "short name",
+            raw(Kind::Bind, 0, 0, b"abc"),
+            "a service's name is cut short",
+        ),
     ];
     for (name, bytes, wrong) in cases {
         assert_eq!(complaint(&bytes).as_deref(), Some(wrong), "{name}");
     }
     let mut twice = call_frame(1, flag::END, b"");
     twice.extend_from_slice(&call_frame(1, flag::END, b""));
-    assert_eq!(complaint(&twice).as_deref(), Some("a call's number is in use"));
+    assert_eq!(
+        complaint(&twice).as_deref(),
+        Some("a call's number is in use")
+    );
     let mut late = call_frame(1, flag::END, b"");
     late.extend_from_slice(&raw(Kind::Message, 0, 1, b"x"));
-    assert_eq!(complaint(&late).as_deref(), Some("an item after the last one"));
+    assert_eq!(
+        complaint(&late).as_deref(),
+        Some("an item after the last one")
+    );
     let mut ends = call_frame(1, 0, b"");
     ends.extend_from_slice(&raw(Kind::End, 0, 1, b""));
     ends.extend_from_slice(&raw(Kind::End, 0, 1, b""));
-    assert_eq!(complaint(&ends).as_deref(), Some("a stream that ends twice"));
+    assert_eq!(
+        complaint(&ends).as_deref(),
+        Some("a stream that ends twice")
+    );
 }
 
 #[test]
@@ -221,7 +308,9 @@ fn a_duplicate_return_and_one_of_an_unknown_call_end_the_client() {
         client.link.receive(&bytes, now);
         let mut outcome = Ok(Vec::new());
         while outcome.is_ok() {
-            outcome = client.next_event(now).map(|event| event.into_iter().collect());
+            outcome = client
+                .next_event(now)
+                .map(|event| event.into_iter().collect());
             if outcome.as_ref().is_ok_and(Vec::is_empty) {
                 panic!("no violation");
             }
@@ -247,7 +336,10 @@ fn a_stream_waits_for_credit_and_more_than_credit_is_a_violation() {
     server.consumed(1, 500);
     server.consumed(1, 500);
     let events = to_client(&mut server, &mut client, now);
-    assert!(matches!(events[..], [client_side::Event::Credit(1), ..]), "{events:?}");
+    assert!(
+        matches!(events[..], [client_side::Event::Credit(1), ..]),
+        "{events:?}"
+    );
     assert_eq!(client.message(1, fill), Ok(true));
     // A peer that does not wait is told so.
     let mut flood = call_frame(1, 0, b"");
@@ -265,10 +357,24 @@ fn a_cancelled_call_is_over_when_the_server_says_so() {
     client.call(&head(), false, true, nothing).expect("usable");
     client.release(1);
     let events = to_server(&mut client, &mut server, now);
-    assert!(matches!(events[..], [_, server_side::Event::Cancelled(1)]), "{events:?}");
-    assert_eq!(client.call(&head(), false, true, nothing), Ok(Some(2)), "1 is still in use");
-    server.finish(1, &Metadata::new(), Err::<Fill, _>(Status::bare(Code::Cancelled)));
-    assert!(to_client(&mut server, &mut client, now).is_empty(), "nobody waits for it");
+    assert!(
+        matches!(events[..], [_, server_side::Event::Cancelled(1)]),
+        "{events:?}"
+    );
+    assert_eq!(
+        client.call(&head(), false, true, nothing),
+        Ok(Some(2)),
+        "1 is still in use"
+    );
+    server.finish(
+        1,
+        &Metadata::new(),
+        Err::<Fill, _>(Status::bare(Code::Cancelled)),
+    );
+    assert!(
+        to_client(&mut server, &mut client, now).is_empty(),
+        "nobody waits for it"
+    );
     assert_eq!(client.freed, 1);
     assert_eq!(client.call(&head(), false, true, nothing), Ok(Some(1)));
 }
@@ -281,7 +387,9 @@ fn calls_beyond_the_limit_wait_and_too_large_messages_are_refused_alone() {
         out.put_bytes(0, (1 << 16) + 1);
         Ok(())
     };
-    let refused = client.call(&head(), false, true, large).expect_err("too large");
+    let refused = client
+        .call(&head(), false, true, large)
+        .expect_err("too large");
     assert!(refused.code() == Code::ResourceExhausted && refused.did_not_run());
     for call in 1..=4 {
         assert_eq!(client.call(&head(), false, true, nothing), Ok(Some(call)));
@@ -316,13 +424,18 @@ fn a_draining_server_refuses_what_comes_and_finishes_what_runs() {
     assert!(to_server(&mut client, &mut server, now).is_empty());
     server.finish(1, &Metadata::new(), Ok(nothing));
     let events = to_client(&mut server, &mut client, now);
-    let [client_side::Event::Draining, client_side::Event::Returned(2, Err(refused)),
-        client_side::Event::Returned(1, Ok(_))] = &events[..]
+    let [
+        client_side::Event::Draining,
+        client_side::Event::Returned(2, Err(refused)),
+        client_side::Event::Returned(1, Ok(_)),
+    ] = &events[..]
     else {
         panic!("{events:?}");
     };
     assert!(refused.code() == Code::Unavailable && refused.did_not_run());
-    let error = client.call(&head(), false, true, nothing).expect_err("it ends");
+    let error = client
+        .call(&head(), false, true, nothing)
+        .expect_err("it ends");
     assert!(error.did_not_run());
 }
 
@@ -335,7 +448,11 @@ fn the_clock_ends_what_dawdles_and_asks_what_is_silent() {
 
     let (_, mut server, now) = greeted();
     server.link.receive(&[1, 2, 3], now);
-    assert!(server_events(&mut server, now).expect("it waits").is_empty());
+    assert!(
+        server_events(&mut server, now)
+            .expect("it waits")
+            .is_empty()
+    );
     server.link.tick(now + Duration::from_secs(9));
     assert!(server.link.ended.is_none());
     server.link.tick(now + Duration::from_secs(11));
@@ -348,7 +465,10 @@ fn the_clock_ends_what_dawdles_and_asks_what_is_silent() {
     to_client(&mut server, &mut client, now);
     client.link.tick(now + every);
     assert!(to_server(&mut client, &mut server, now).is_empty());
-    assert!(to_client(&mut server, &mut client, now + every).is_empty(), "a pong");
+    assert!(
+        to_client(&mut server, &mut client, now + every).is_empty(),
+        "a pong"
+    );
     client.link.tick(now + every * 2);
     assert!(client.link.ended.is_none(), "it has answered");
     client.link.tick(now + every * 3);
@@ -369,7 +489,12 @@ fn a_flood_of_pings_ends_the_connection() {
 fn a_stranger_and_another_version_are_refused() {
     let now = Instant::now();
     let mut hello = BytesMut::new();
-    let limits = Hello { max_calls: 1, max_message_bytes: 1, stream_credit: 1, connection_credit: 1 };
+    let limits = Hello {
+        max_calls: 1,
+        max_message_bytes: 1,
+        stream_credit: 1,
+        connection_credit: 1,
+    };
     limits.write(&mut hello);
     let mut http = BytesMut::from(&b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"[..]);
     let mut version = hello.clone();
@@ -416,10 +541,21 @@ fn a_word_on_a_service_comes_with_the_contract() {
     let (mut client, mut server, now) = greeted();
     let number = client.bind("x.v1.S", [3; 16], 2);
     let events = to_server(&mut client, &mut server, now);
-    let [server_side::Event::Bind { binding, codec: 2, fingerprint, name }] = &events[..] else {
+    let [
+        server_side::Event::Bind {
+            binding,
+            codec: 2,
+            fingerprint,
+            name,
+        },
+    ] = &events[..]
+    else {
         panic!("{events:?}");
     };
-    assert_eq!((*binding, *fingerprint, &name[..]), (number, [3; 16], &b"x.v1.S"[..]));
+    assert_eq!(
+        (*binding, *fingerprint, &name[..]),
+        (number, [3; 16], &b"x.v1.S"[..])
+    );
     server.bound(number, Verdict::OtherContract, "service x.v1.S\n");
     let events = to_client(&mut server, &mut client, now);
     let [client_side::Event::Bound(came, Verdict::OtherContract, text)] = &events[..] else {
@@ -431,10 +567,17 @@ fn a_word_on_a_service_comes_with_the_contract() {
 #[test]
 fn a_null_call_moves_at_most_64_bytes_each_way() {
     let (mut client, mut server, now) = greeted();
-    let head = CallHead { metadata: Metadata::new(), ..head() };
+    let head = CallHead {
+        metadata: Metadata::new(),
+        ..head()
+    };
     let nothing: Fill = |_| Ok(());
     client.call(&head, false, true, nothing).expect("usable");
-    assert!(client.link.output.len() <= 64, "{} bytes, deadline and trace in them", client.link.output.len());
+    assert!(
+        client.link.output.len() <= 64,
+        "{} bytes, deadline and trace in them",
+        client.link.output.len()
+    );
     to_server(&mut client, &mut server, now);
     server.finish(1, &Metadata::new(), Ok(nothing));
     assert!(server.link.output.len() <= 64);

@@ -117,11 +117,18 @@ impl ServerSide {
         if self.free(call).is_none() || self.link.ended.is_some() {
             return;
         }
-        let max = self.link.theirs.map_or(0, |theirs| theirs.max_message_bytes) as usize;
+        let max = self
+            .link
+            .theirs
+            .map_or(0, |theirs| theirs.max_message_bytes) as usize;
         let at = self.link.output.len();
         let failure = match outcome {
             Ok(fill) => {
-                let flags = if metadata.is_empty() { 0 } else { flag::METADATA };
+                let flags = if metadata.is_empty() {
+                    0
+                } else {
+                    flag::METADATA
+                };
                 let (mut filled, mut bytes) = (Ok(()), 0);
                 frame::begin(&mut self.link.output, Kind::Return, flags, call, |out| {
                     out.put_u8(Code::Ok as u8);
@@ -141,7 +148,11 @@ impl ServerSide {
             Err(status) => status,
         };
         self.link.output.truncate(at);
-        let flags = if failure.did_not_run() { flag::NOT_RUN } else { 0 };
+        let flags = if failure.did_not_run() {
+            flag::NOT_RUN
+        } else {
+            0
+        };
         frame::begin(&mut self.link.output, Kind::Return, flags, call, |out| {
             // A failure is never told as success, whatever the handler put into it.
             match failure.code() {
@@ -167,7 +178,10 @@ impl ServerSide {
         if let Some(status) = &self.link.ended {
             return Err(status.clone());
         }
-        let max = self.link.theirs.map_or(0, |theirs| theirs.max_message_bytes);
+        let max = self
+            .link
+            .theirs
+            .map_or(0, |theirs| theirs.max_message_bytes);
         let full = self.link.output.len() > self.link.limits.max_output_bytes;
         let Some(slot) = slot(&mut self.slots, call).filter(|slot| slot.active) else {
             return Err(Status::bare(Code::Cancelled));
@@ -214,7 +228,9 @@ impl ServerSide {
         let mut fingerprint = [0; 16];
         payload.copy_to_slice(&mut fingerprint);
         if payload.len() != length || binding == 0 || binding > self.link.limits.max_bindings {
-            return Err(self.link.violation("a service's name or number is out of bounds"));
+            return Err(self
+                .link
+                .violation("a service's name or number is out of bounds"));
         }
         Ok(Event::Bind {
             binding,
@@ -228,7 +244,8 @@ impl ServerSide {
         let cost = frame.cost();
         self.link.charge(cost)?;
         let (call, flags, mut payload) = (frame.stream, frame.flags, frame.payload);
-        let head = CallHead::read(flags, &mut payload).map_err(|wrong| self.link.violation(wrong))?;
+        let head =
+            CallHead::read(flags, &mut payload).map_err(|wrong| self.link.violation(wrong))?;
         let (oneway, end) = (flags & flag::ONEWAY != 0, flags & flag::END != 0);
         if payload.len() > self.link.limits.max_message_bytes as usize {
             return Err(self.link.violation("a message is longer than the limit"));
@@ -253,7 +270,9 @@ impl ServerSide {
             return Ok(Some(Event::Call(incoming)));
         }
         if call > self.link.limits.max_calls || call as usize > self.slots.len() + 1 {
-            return Err(self.link.violation("a call's number is beyond the next free one"));
+            return Err(self
+                .link
+                .violation("a call's number is beyond the next free one"));
         }
         if call as usize > self.slots.len() {
             self.slots.push(Slot::default());
@@ -275,7 +294,11 @@ impl ServerSide {
         self.under_way += 1;
         if self.link.draining {
             let refusal = Status::new(Code::Unavailable, "the server is ending").before_running();
-            self.finish(call, &Metadata::new(), Err::<fn(&mut BytesMut) -> _, _>(refusal));
+            self.finish(
+                call,
+                &Metadata::new(),
+                Err::<fn(&mut BytesMut) -> _, _>(refusal),
+            );
             return Ok(None);
         }
         Ok(Some(Event::Call(incoming)))

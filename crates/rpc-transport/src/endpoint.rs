@@ -36,13 +36,17 @@ impl FromStr for Endpoint {
 
     fn from_str(text: &str) -> Result<Self> {
         let refuse = |hint: &'static str| {
-            Err(Error::new("parse", ErrorKind::InvalidInput).on(text).hint(hint))
+            Err(Error::new("parse", ErrorKind::InvalidInput)
+                .on(text)
+                .hint(hint))
         };
         let Some((scheme, rest)) = text.split_once(':') else {
             return refuse("a string binding is `transport:address`, as unix:/run/x.sock");
         };
         // The protocol before the plus is the binding's business.
-        let transport = scheme.rsplit_once('+').map_or(scheme, |(_, transport)| transport);
+        let transport = scheme
+            .rsplit_once('+')
+            .map_or(scheme, |(_, transport)| transport);
         match transport {
             "unix" if rest.is_empty() => refuse("a path is missing"),
             "unix" => Ok(Self::unix(rest)),
@@ -72,7 +76,16 @@ mod tests {
 
     #[test]
     fn what_is_no_binding_is_refused_with_what_to_write() {
-        for text in ["", "unix", "unix:", "tcp:", "tcp:host", "tcp::80", "tcp:h:70000", "x:y"] {
+        for text in [
+            "",
+            "unix",
+            "unix:",
+            "tcp:",
+            "tcp:host",
+            "tcp::80",
+            "tcp:h:70000",
+            "x:y",
+        ] {
             let error = text.parse::<Endpoint>().expect_err(text);
             assert_eq!(error.kind(), ErrorKind::InvalidInput, "{text}");
         }

@@ -40,9 +40,7 @@ impl Authenticate {
 
     /// The users of this host by their ids: `uid:1000`, with the roles that `roles` gives. A
     /// peer whose ids the kernel made up is nobody.
-    pub fn unix_users(
-        roles: impl Fn(u32) -> Option<Vec<String>> + Send + Sync + 'static,
-    ) -> Self {
+    pub fn unix_users(roles: impl Fn(u32) -> Option<Vec<String>> + Send + Sync + 'static) -> Self {
         Self::by(move |peer, _| match peer {
             Peer::Unix(ids) if ids.identify() => {
                 Some(Principal::new(format!("uid:{}", ids.uid), roles(ids.uid)?))

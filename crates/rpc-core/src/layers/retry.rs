@@ -64,7 +64,8 @@ impl Retry {
     /// [`Retry::MAX_ATTEMPTS`].
     #[must_use]
     pub fn attempts(mut self, what: &str, attempts: u32) -> Self {
-        self.attempts.set(what, attempts.clamp(1, Self::MAX_ATTEMPTS));
+        self.attempts
+            .set(what, attempts.clamp(1, Self::MAX_ATTEMPTS));
         self
     }
 

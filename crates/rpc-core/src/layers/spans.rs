@@ -1,7 +1,7 @@
 //! One span a call, in a W3C trace that goes on through every binding.
 
-use crate::call::{Call, CallFuture, Channel};
 use crate::TraceContext;
+use crate::call::{Call, CallFuture, Channel};
 use std::future::poll_fn;
 use tower_layer::Layer;
 use tracing::{Level, Span, field};

@@ -1,8 +1,8 @@
 //! Counters by method: what an introspection service tells.
 
+use crate::Status;
 use crate::call::{Call, CallFuture, Channel, Reply};
 use crate::descriptor::MethodDescriptor;
-use crate::Status;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,8 +19,11 @@ use tower_layer::Layer;
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Statistics {
-    table: Arc<Mutex<BTreeMap<(&'static str, &'static str), Arc<Counters>>>>,
+    table: Arc<Mutex<Table>>,
 }
+
+/// By service and method.
+type Table = BTreeMap<(&'static str, &'static str), Arc<Counters>>;
 
 #[derive(Debug, Default)]
 struct Counters {
@@ -66,25 +69,24 @@ impl Statistics {
     pub fn methods(&self) -> Vec<MethodStatistics> {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let table = self.table();
-        let one = |(&(service, method), counters): (&(&'static str, &'static str), &Arc<Counters>)| {
-            let by_code = std::array::from_fn(|code| read(&counters.ended[code]));
-            MethodStatistics {
-                service,
-                method,
-                started: read(&counters.started),
-                succeeded: by_code[0],
-                failed: by_code[1..].iter().sum(),
-                abandoned: read(&counters.abandoned),
-                by_code,
-                nanoseconds: read(&counters.nanoseconds),
-            }
-        };
+        let one =
+            |(&(service, method), counters): (&(&'static str, &'static str), &Arc<Counters>)| {
+                let by_code = std::array::from_fn(|code| read(&counters.ended[code]));
+                MethodStatistics {
+                    service,
+                    method,
+                    started: read(&counters.started),
+                    succeeded: by_code[0],
+                    failed: by_code[1..].iter().sum(),
+                    abandoned: read(&counters.abandoned),
+                    by_code,
+                    nanoseconds: read(&counters.nanoseconds),
+                }
+            };
         table.iter().map(one).collect()
     }
 
-    fn table(
-        &self,
-    ) -> MutexGuard<'_, BTreeMap<(&'static str, &'static str), Arc<Counters>>> {
+    fn table(&self) -> MutexGuard<'_, Table> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -137,10 +139,15 @@ struct Counting {
 impl Counting {
     fn end(mut self, outcome: &Result<Reply, Status>) {
         self.over = true;
-        let code = outcome.as_ref().err().map_or(0, |status| status.code() as usize);
+        let code = outcome
+            .as_ref()
+            .err()
+            .map_or(0, |status| status.code() as usize);
         self.counters.ended[code].fetch_add(1, Ordering::Relaxed);
         let taken = u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        self.counters.nanoseconds.fetch_add(taken, Ordering::Relaxed);
+        self.counters
+            .nanoseconds
+            .fetch_add(taken, Ordering::Relaxed);
     }
 }
 

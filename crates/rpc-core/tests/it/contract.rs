@@ -78,7 +78,9 @@ fn compiled(text: &str) -> prost_types::FileDescriptorSet {
     resolver.add(One(text.to_owned()));
     resolver.add(protox::file::GoogleFileResolver::new());
     let mut compiler = protox::Compiler::with_file_resolver(resolver);
-    compiler.open_file("one.proto").unwrap_or_else(|error| panic!("{error:?}\n{text}"));
+    compiler
+        .open_file("one.proto")
+        .unwrap_or_else(|error| panic!("{error:?}\n{text}"));
     compiler.file_descriptor_set()
 }
 
@@ -99,8 +101,14 @@ fn the_proto_text_compiles_to_the_very_descriptor_set() {
 fn documentation_travels_into_the_text() {
     let text = STOCK_SERVICE.proto();
     assert!(text.contains("// What is on the shelves.\nservice Stock {\n  // Looks up one item.\n  rpc Get(StockGetRequest) returns (Item);"), "{text}");
-    assert!(text.contains("rpc List(StockListRequest) returns (stream Item);"), "{text}");
-    assert!(text.contains("// What it is called.\n  string sku = 1;"), "{text}");
+    assert!(
+        text.contains("rpc List(StockListRequest) returns (stream Item);"),
+        "{text}"
+    );
+    assert!(
+        text.contains("// What it is called.\n  string sku = 1;"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -124,7 +132,10 @@ fn a_changed_field_is_another_contract_and_an_added_one_a_compatible_one() {
     let less = text.replace("method Get = unary", "method Take = unary");
     let less = Contract::parse(&less).expect("a contract");
     let verdict = ours.compare(&less).to_string();
-    assert!(verdict.contains("method Get: the server has none"), "{verdict}");
+    assert!(
+        verdict.contains("method Get: the server has none"),
+        "{verdict}"
+    );
 }
 
 #[test]

@@ -5,8 +5,8 @@ use rpc_core::layers::{
     Authenticate, Authorize, Concurrency, Deadlines, Rate, Retry, Spans, Statistics,
 };
 use rpc_core::{
-    Call, CallFuture, Channel, Code, Context, Payload, Principal, Reply, Router, Status,
-    Tower, TraceContext, block_on, ready,
+    Call, CallFuture, Channel, Code, Context, Payload, Principal, Reply, Router, Status, Tower,
+    TraceContext, block_on, ready,
 };
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -69,7 +69,9 @@ fn put(channel: impl Channel) -> Result<u32, Status> {
 fn get_code(channel: impl Channel) -> Option<Code> {
     let got = block_on(StockClient::new(channel).get(&Context::new(), "a".into()));
     // The fake answers a number where an item belongs: that is a success here.
-    got.err().map(|status| status.code()).filter(|code| *code != Code::Internal)
+    got.err()
+        .map(|status| status.code())
+        .filter(|code| *code != Code::Internal)
 }
 
 #[test]
@@ -77,12 +79,21 @@ fn an_idempotent_call_is_repeated_and_another_only_if_it_did_not_run() {
     let fake = Fake::failing([unavailable(), unavailable()]);
     assert_eq!(get_code(retry().layer(fake.clone())), None);
     assert_eq!(fake.calls(), 3);
-    let attempts: Vec<_> = fake.seen.lock().expect("no panic").iter().map(Context::attempt).collect();
+    let attempts: Vec<_> = fake
+        .seen
+        .lock()
+        .expect("no panic")
+        .iter()
+        .map(Context::attempt)
+        .collect();
     assert_eq!(attempts, [0, 1, 2]);
 
     let fake = Fake::failing([unavailable()]);
     let outcome = put(retry().layer(fake.clone()));
-    assert_eq!(outcome.expect_err("it may have run").code(), Code::Unavailable);
+    assert_eq!(
+        outcome.expect_err("it may have run").code(),
+        Code::Unavailable
+    );
     assert_eq!(fake.calls(), 1);
 
     let fake = Fake::failing([unavailable().before_running()]);
@@ -93,14 +104,20 @@ fn an_idempotent_call_is_repeated_and_another_only_if_it_did_not_run() {
 #[test]
 fn attempts_codes_and_push_back_bound_the_retries() {
     let fake = Fake::failing((0..9).map(|_| unavailable()));
-    assert_eq!(get_code(retry().layer(fake.clone())), Some(Code::Unavailable));
+    assert_eq!(
+        get_code(retry().layer(fake.clone())),
+        Some(Code::Unavailable)
+    );
     assert_eq!(fake.calls(), 3);
     let fake = Fake::failing([Status::bare(Code::NotFound)]);
     assert_eq!(get_code(retry().layer(fake.clone())), Some(Code::NotFound));
     assert_eq!(fake.calls(), 1);
     // Later than the deadline of two seconds that the contract sets.
     let fake = Fake::failing([unavailable().retry_after_millis(60_000)]);
-    assert_eq!(get_code(retry().layer(fake.clone())), Some(Code::Unavailable));
+    assert_eq!(
+        get_code(retry().layer(fake.clone())),
+        Some(Code::Unavailable)
+    );
     assert_eq!(fake.calls(), 1);
 }
 
@@ -111,7 +128,11 @@ fn a_backend_that_always_fails_gets_little_more_than_what_is_asked() {
     for _ in 0..1_000 {
         assert_eq!(get_code(channel.clone()), Some(Code::Unavailable));
     }
-    assert!(fake.calls() <= 1_100, "{} attempts for 1000 calls", fake.calls());
+    assert!(
+        fake.calls() <= 1_100,
+        "{} attempts for 1000 calls",
+        fake.calls()
+    );
 }
 
 #[test]
@@ -127,9 +148,15 @@ fn only_who_is_known_and_allowed_gets_through() {
         .layer(router);
     let stock = StockClient::new(Authenticate::by(move |_, m| who(m)).layer(guarded));
     let call = |name: &str| {
-        let cx = Context::new().entry("name", name.as_bytes()).expect("short");
-        let put = block_on(stock.put(&cx, item())).err().map(|status| status.code());
-        let get = block_on(stock.get(&cx, "a".into())).err().map(|status| status.code());
+        let cx = Context::new()
+            .entry("name", name.as_bytes())
+            .expect("short");
+        let put = block_on(stock.put(&cx, item()))
+            .err()
+            .map(|status| status.code());
+        let get = block_on(stock.get(&cx, "a".into()))
+            .err()
+            .map(|status| status.code());
         let fill = block_on(stock.fill(&cx, rpc_core::items([item()])));
         (put, get, fill.err().map(|status| status.code()))
     };
@@ -153,11 +180,17 @@ fn a_delegate_is_believed_and_another_is_not() {
     let stock = StockClient::new(layer.layer(seen.clone()));
     for name in ["gate", "mallory"] {
         let cx = Context::new().entry("name", name.as_bytes());
-        let cx = cx.and_then(|cx| cx.entry(Context::ORIGIN, b"ann")).expect("short");
+        let cx = cx
+            .and_then(|cx| cx.entry(Context::ORIGIN, b"ann"))
+            .expect("short");
         block_on(stock.put(&cx, item())).expect("let through");
     }
     let seen = seen.seen.lock().expect("no panic");
-    let origins: Vec<_> = seen.iter().filter_map(Context::principal).map(Principal::origin).collect();
+    let origins: Vec<_> = seen
+        .iter()
+        .filter_map(Context::principal)
+        .map(Principal::origin)
+        .collect();
     assert_eq!(origins, ["ann", "mallory"]);
 }
 
@@ -202,10 +235,18 @@ fn calls_are_counted_and_traced() {
     assert!(block_on(stock.put(&cx, item())).is_err());
     assert!(block_on(stock.put(&cx, item())).is_ok());
     let counted = &statistics.methods()[0];
-    assert_eq!((counted.service, counted.method), ("inventory.v1.Stock", "Put"));
-    assert_eq!((counted.started, counted.succeeded, counted.failed), (2, 1, 1));
+    assert_eq!(
+        (counted.service, counted.method),
+        ("inventory.v1.Stock", "Put")
+    );
+    assert_eq!(
+        (counted.started, counted.succeeded, counted.failed),
+        (2, 1, 1)
+    );
     assert_eq!(counted.by_code[Code::Aborted as usize], 1);
-    let seen = fake.seen.lock().expect("no panic")[0].traced().expect("traced");
+    let seen = fake.seen.lock().expect("no panic")[0]
+        .traced()
+        .expect("traced");
     assert!(seen.trace_id == root.trace_id && seen.span_id != root.span_id);
 }
 

@@ -1,3 +1,5 @@
+//! A deadline without a unit.
+
 use rpc_core::{Context, Status, service};
 
 #[service(name = "x.v1.Bad")]

@@ -1,3 +1,5 @@
+//! A list as an answer.
+
 use rpc_core::{Context, Status, service};
 
 #[service(name = "x.v1.Bad")]

@@ -1,3 +1,5 @@
+//! A method without a context.
+
 use rpc_core::{Status, service};
 
 #[service(name = "x.v1.Bad")]

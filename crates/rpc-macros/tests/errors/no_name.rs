@@ -1,3 +1,5 @@
+//! A service without a name.
+
 use rpc_core::{Context, Status, service};
 
 #[service]

@@ -1,3 +1,5 @@
+//! Methods that answer no result.
+
 use rpc_core::{Context, service};
 
 #[service(name = "x.v1.Bad")]

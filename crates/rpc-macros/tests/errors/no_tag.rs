@@ -1,3 +1,5 @@
+//! A described field without a prost attribute.
+
 use rpc_core::Describe;
 
 #[derive(Describe)]

@@ -1,3 +1,5 @@
+//! A method that is not async.
+
 use rpc_core::{Context, Status, service};
 
 #[service(name = "x.v1.Bad")]

@@ -1,3 +1,5 @@
+//! A oneway method with an answer.
+
 use rpc_core::{Context, Status, service};
 
 #[service(name = "x.v1.Bad")]

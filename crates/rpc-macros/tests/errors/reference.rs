@@ -1,3 +1,5 @@
+//! An argument by reference.
+
 use rpc_core::{Context, Status, service};
 
 #[service(name = "x.v1.Bad")]

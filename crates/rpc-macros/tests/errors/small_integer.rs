@@ -1,3 +1,5 @@
+//! An integer that protobuf has not.
+
 use rpc_core::{Context, Status, service};
 
 #[service(name = "x.v1.Bad")]

@@ -1,3 +1,5 @@
+//! A stream beside arguments.
+
 use rpc_core::{Context, Status, Streaming, service};
 
 #[service(name = "x.v1.Bad")]

@@ -1,3 +1,5 @@
+//! A policy that is misspelt.
+
 use rpc_core::{Context, Status, service};
 
 #[service(name = "x.v1.Bad")]

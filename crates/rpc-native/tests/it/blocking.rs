@@ -10,7 +10,9 @@ use std::time::Duration;
 #[test]
 fn every_pair_of_awaited_and_blocking_sides_understands_each_other() {
     let _watchdog = watchdog(PATIENCE);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
     let runtime = runtime.expect("a runtime");
     for role in ["server", "blocking-server"] {
         let remote = Remote::start(role);
@@ -79,5 +81,8 @@ fn a_blocking_server_refuses_what_it_cannot_carry_by_name() {
     let refused = Options::new().bind_blocking(&endpoint, served);
     let refused = refused.expect_err("streams of arguments");
     assert_eq!(refused.code(), Code::Unimplemented);
-    assert!(refused.message().contains("inventory.v1.Stock/Fill"), "{refused}");
+    assert!(
+        refused.message().contains("inventory.v1.Stock/Fill"),
+        "{refused}"
+    );
 }

@@ -19,7 +19,9 @@ async fn every_kind_of_call_reaches_another_process_in_every_format() {
         let missing = stock.get(&cx, "none".into()).await.expect_err("not there");
         assert_eq!(missing.code(), Code::NotFound);
         assert_eq!(missing.message(), "no item `none`");
-        let many = stock.fill(&cx, items([item(&two, 1), item(&three, 1)])).await;
+        let many = stock
+            .fill(&cx, items([item(&two, 1), item(&three, 1)]))
+            .await;
         assert_eq!(many, Ok(2));
         let mut list = stock.list(&cx, prefix.into()).await.expect("a stream");
         for (name, count) in [(&one, 2), (&two, 1), (&three, 1)] {

@@ -57,7 +57,12 @@ impl tower_layer::Layer<Router> for Watch {
 }
 
 /// A client and a server in this process, over `wires`, and who tells of its handlers.
-async fn connected() -> (StockClient<rpc_native::Connection>, Watched, rpc_native::Stopper, TempDir) {
+async fn connected() -> (
+    StockClient<rpc_native::Connection>,
+    Watched,
+    rpc_native::Stopper,
+    TempDir,
+) {
     let watched = Watched {
         inner: router(),
         running: Arc::default(),
@@ -189,7 +194,10 @@ async fn another_contract_is_refused_with_what_differs_and_a_compatible_one_work
     tokio::spawn(Options::new().serve(server, served));
     let connection = Options::new().over(client).await.expect("greeted");
     let stock = newer::StockClient::new(connection.clone());
-    let refused = stock.get(&Context::new(), 7).await.expect_err("other types");
+    let refused = stock
+        .get(&Context::new(), 7)
+        .await
+        .expect_err("other types");
     assert_eq!(refused.code(), Code::FailedPrecondition);
     assert_eq!(
         refused.message(),
@@ -232,7 +240,10 @@ async fn a_chain_of_three_hops_keeps_deadline_trace_and_origin() {
     }
     impl<C: Channel> Hop for Chained<C> {
         async fn ask(&self, cx: &Context) -> Result<String, Status> {
-            let left = cx.remaining().ok_or(Status::bare(Code::Internal))?.as_micros();
+            let left = cx
+                .remaining()
+                .ok_or(Status::bare(Code::Internal))?
+                .as_micros();
             let trace = cx.traced().map_or(0, |trace| trace.trace_id);
             let origin = cx.principal().map_or("", Principal::origin).to_owned();
             let own = format!("{left} {trace} {origin}");
@@ -244,9 +255,8 @@ async fn a_chain_of_three_hops_keeps_deadline_trace_and_origin() {
         }
     }
     let _watchdog = watchdog(PATIENCE);
-    let authenticate = |name: &'static str| {
-        Authenticate::by(move |_, _| Some(Principal::new(name, ["delegate"])))
-    };
+    let authenticate =
+        |name: &'static str| Authenticate::by(move |_, _| Some(Principal::new(name, ["delegate"])));
     let last = Router::new().service(HopServer::new(Chained::<Router>(None)));
     let (client, server) = Wire::pair().expect("a pair");
     let served = Server::new(last).layer(authenticate("middle")).served();
@@ -262,12 +272,22 @@ async fn a_chain_of_three_hops_keeps_deadline_trace_and_origin() {
     let root = TraceContext::root();
     let cx = Context::new().trace(root).timeout(PATIENCE);
     let answer = asker.ask(&cx).await.expect("three hops");
-    let hops: Vec<Vec<&str>> = answer.lines().map(|line| line.split(' ').collect()).collect();
+    let hops: Vec<Vec<&str>> = answer
+        .lines()
+        .map(|line| line.split(' ').collect())
+        .collect();
     assert_eq!(hops.len(), 3);
-    let left: Vec<u128> = hops.iter().map(|hop| hop[0].parse().expect("a number")).collect();
+    let left: Vec<u128> = hops
+        .iter()
+        .map(|hop| hop[0].parse().expect("a number"))
+        .collect();
     assert!(left[0] > left[1] && left[1] > left[2], "{left:?}");
     for hop in &hops {
-        assert_eq!((hop[1], hop[2]), (&*root.trace_id.to_string(), "ann"), "{answer}");
+        assert_eq!(
+            (hop[1], hop[2]),
+            (&*root.trace_id.to_string(), "ann"),
+            "{answer}"
+        );
     }
 }
 
@@ -276,13 +296,22 @@ async fn tcp_is_refused_unless_asked_for_and_then_carries_calls() {
     let _watchdog = watchdog(PATIENCE);
     let refused = rpc_native::bind("tcp:127.0.0.1:0").expect_err("nobody is proven");
     assert_eq!(refused.code(), Code::PermissionDenied);
-    let refused = rpc_native::connect("tcp:127.0.0.1:9").await.expect_err("nobody is proven");
+    let refused = rpc_native::connect("tcp:127.0.0.1:9")
+        .await
+        .expect_err("nobody is proven");
     assert!(refused.code() == Code::PermissionDenied && refused.did_not_run());
-    let transport = rpc_transport::Options::new().insecure_plain_text(true).clone();
+    let transport = rpc_transport::Options::new()
+        .insecure_plain_text(true)
+        .clone();
     let options = Options::new().transport(transport).clone();
     let serving = options.bind("tcp:127.0.0.1:0").expect("a port");
     let endpoint = serving.endpoint().expect("bound").to_string();
-    tokio::spawn(Server::new(router()).with(serving).expect("it carries all").run());
+    tokio::spawn(
+        Server::new(router())
+            .with(serving)
+            .expect("it carries all")
+            .run(),
+    );
     let connection = options.connect(&endpoint).await.expect("connect");
     let stock = StockClient::new(connection);
     assert_eq!(stock.put(&Context::new(), item("a", 3)).await, Ok(3));

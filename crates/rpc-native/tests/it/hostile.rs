@@ -22,7 +22,10 @@ fn answer(remote: &Remote, bytes: &[u8]) -> Vec<u8> {
 }
 
 fn frame(kind: u8, flags: u8, call: u32, payload: &[u8]) -> Vec<u8> {
-    let mut frame = u32::try_from(payload.len()).expect("short").to_le_bytes().to_vec();
+    let mut frame = u32::try_from(payload.len())
+        .expect("short")
+        .to_le_bytes()
+        .to_vec();
     frame.extend([kind, flags, 0, 0]);
     frame.extend(call.to_le_bytes());
     frame.extend(payload);
@@ -50,8 +53,15 @@ async fn garbage_ends_its_own_connection_and_no_other() {
             bytes.extend(seed.to_le_bytes());
         }
         let came = answer(&remote, &bytes);
-        assert_eq!(came[..12], frame(1, 0, 0, &[0; 24])[..12], "it greets first");
-        assert!(came.len() > 36 && came[40] == 13, "then it closes, with a reason");
+        assert_eq!(
+            came[..12],
+            frame(1, 0, 0, &[0; 24])[..12],
+            "it greets first"
+        );
+        assert!(
+            came.len() > 36 && came[40] == 13,
+            "then it closes, with a reason"
+        );
     }
     let put = stock.put(&Context::new(), item("a", 1)).await;
     assert_eq!(put, Ok(1));
@@ -103,13 +113,17 @@ async fn another_connection_beyond_the_limit_is_closed() {
     let _watchdog = watchdog(PATIENCE);
     let directory = ipc_testkit::TempDir::new();
     let endpoint = format!("unix:{}", directory.join("socket").display());
-    let serving = rpc_native::Options::new().max_connections(8, 2).bind(&endpoint);
+    let serving = rpc_native::Options::new()
+        .max_connections(8, 2)
+        .bind(&endpoint);
     let server = rpc_core::Server::new(crate::remote::router());
     let server = server.with(serving.expect("bind")).expect("it carries all");
     tokio::spawn(server.run());
     let first = rpc_native::connect(&endpoint).await.expect("the first");
     let _second = rpc_native::connect(&endpoint).await.expect("the second");
-    let third = rpc_native::connect(&endpoint).await.expect_err("one too many");
+    let third = rpc_native::connect(&endpoint)
+        .await
+        .expect_err("one too many");
     assert!(third.did_not_run());
     drop(first);
     // Its seat is free when the server has seen it go.

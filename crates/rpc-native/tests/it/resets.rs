@@ -38,7 +38,10 @@ async fn resets_run_nothing_twice_and_lose_hardly_anything() {
         .backoff(Duration::from_micros(100), Duration::from_millis(1))
         .budget(1000, 1.0);
     let stock = StockClient::new(retry.layer(pool));
-    stock.put(&Context::new(), item("there", 1)).await.expect("no resets yet");
+    stock
+        .put(&Context::new(), item("there", 1))
+        .await
+        .expect("no resets yet");
     let chaos = tokio::spawn(async move {
         let mut resets = 0_u32;
         loop {
@@ -86,7 +89,10 @@ async fn resets_run_nothing_twice_and_lose_hardly_anything() {
     println!("{calls} calls of each kind, {resets} resets: {twice} twice, {lost} lost");
     assert_eq!((twice, wrong), (0, 0));
     assert!(resets > 0, "nothing was reset");
-    assert!(lost * 1000 <= calls, "{lost} of {calls} idempotent calls failed");
+    assert!(
+        lost * 1000 <= calls,
+        "{lost} of {calls} idempotent calls failed"
+    );
 }
 
 static RESETS: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);

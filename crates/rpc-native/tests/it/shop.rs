@@ -21,7 +21,11 @@ pub(crate) struct Item {
 /// What is on the shelves.
 pub trait Stock {
     /// Looks up one item.
-    #[rpc(idempotency = "no_side_effects", deadline = "2s", http = "GET /v1/items/{sku}")]
+    #[rpc(
+        idempotency = "no_side_effects",
+        deadline = "2s",
+        http = "GET /v1/items/{sku}"
+    )]
     async fn get(&self, cx: &Context, sku: String) -> Result<Item, Status>;
     /// Puts items on a shelf; answers how many there are.
     #[rpc(roles = "clerk")]
@@ -41,7 +45,6 @@ pub trait Stock {
     #[rpc(oneway)]
     async fn note(&self, cx: &Context, text: String);
 }
-
 
 #[derive(Debug, Default)]
 pub(crate) struct Shop {
@@ -107,16 +110,15 @@ impl Stock for Arc<Shop> {
         Ok(futures_util::stream::iter(names).map(|name| shop.item(&name)))
     }
 
-    async fn look(
-        &self,
-        _: &Context,
-        names: Streaming<String>,
-    ) -> Result<Streaming<Item>, Status> {
+    async fn look(&self, _: &Context, names: Streaming<String>) -> Result<Streaming<Item>, Status> {
         let shop = Arc::clone(self);
         Ok(Streaming::of(names.map(move |name| shop.item(&name?))))
     }
 
     async fn note(&self, _: &Context, text: String) {
-        self.notes.lock().expect("no panic while it is held").push(text);
+        self.notes
+            .lock()
+            .expect("no panic while it is held")
+            .push(text);
     }
 }
