@@ -1,7 +1,7 @@
 //! How connections and servers are made.
 
 use crate::blocking_client::BlockingConnection;
-use crate::blocking_server::BlockingListener;
+use crate::blocking_server::{BlockingListener, BlockingSession};
 use crate::client::Connection;
 use crate::codecs::Format;
 use crate::connection;
@@ -149,6 +149,12 @@ impl Options {
         let never = watch::Sender::new(false);
         connection.run(never.subscribe()).await;
         Ok(())
+    }
+
+    /// Serves one client without a runtime, over a stream that is connected already.
+    #[must_use]
+    pub fn session(&self, wire: Wire, served: Served) -> BlockingSession {
+        BlockingSession::new(wire, served, self)
     }
 
     /// A way into a server at a string binding: for [`Server::with`](rpc_core::Server::with).

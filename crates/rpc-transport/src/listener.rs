@@ -16,7 +16,7 @@ pub struct Listener {
 
 #[derive(Debug)]
 enum Kind {
-    Unix(ipc_uds::Listener),
+    Unix(Box<ipc_uds::Listener>),
     Tcp(ipc_net::Listener),
 }
 
@@ -67,7 +67,7 @@ impl From<ipc_net::Listener> for Listener {
 impl From<ipc_uds::Listener> for Listener {
     fn from(listener: ipc_uds::Listener) -> Self {
         Self {
-            kind: Kind::Unix(listener),
+            kind: Kind::Unix(Box::new(listener)),
         }
     }
 }
