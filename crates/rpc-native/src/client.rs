@@ -1,27 +1,25 @@
 //! The awaited client: many calls over one connection.
 
 use crate::bindings::Bindings;
-use crate::client_side::{ClientSide, Event};
+use crate::client_call::{Guard, answers, pump};
+use crate::client_side::ClientSide;
+use crate::client_state::{Slot, State};
 use crate::codecs::Format;
 use crate::frame::CallHead;
-use crate::io::{self, Io, Outlet, Side, remember, wake};
+use crate::io::{self, Io, Outlet, Side, remember};
 use crate::limits::Limits;
-use crate::link::Link;
 use crate::named::within;
 use crate::options::Options;
 use bytes::Bytes;
-use futures_core::Stream;
 use rpc_core::{
-    Body, Call, CallFuture, Channel, Code, Context, Metadata, MethodDescriptor, MethodKind,
-    Payload, PayloadStream, Reply, Status,
+    Body, Call, CallFuture, Channel, Code, Context, MethodDescriptor, MethodKind, Payload, Reply,
+    Status,
 };
 use rpc_transport::{Connected, Wire};
-use std::collections::VecDeque;
 use std::fmt;
 use std::future::poll_fn;
-use std::pin::Pin;
 use std::sync::{Arc, MutexGuard};
-use std::task::{Context as Task, Poll, Waker};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::AbortHandle;
@@ -29,43 +27,24 @@ use tokio::task::AbortHandle;
 /// A connection to a server, as a channel for stubs. Clones share it; it ends with the last, and
 /// with the last stream of answers.
 ///
-/// Two tasks of the runtime in which it was made read and write for it.
+/// Tasks of the runtime in which it was made read and write for it.
 #[derive(Clone)]
 pub struct Connection {
     owner: Arc<Owner>,
 }
 
 /// What ends the tasks when nobody calls any more.
-struct Owner {
-    shared: Arc<Shared>,
-    tasks: Vec<AbortHandle>,
+pub(crate) struct Owner {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) tasks: Vec<AbortHandle>,
 }
 
-struct Shared {
-    io: Arc<Io<State>>,
-    format: Format,
+/// What the connection's tasks and its calls share.
+pub(crate) struct Shared {
+    pub(crate) io: Arc<Io<State>>,
+    pub(crate) format: Format,
     /// One permit for each call that may be under way.
-    numbers: Semaphore,
-}
-
-struct State {
-    machine: ClientSide,
-    bindings: Bindings,
-    slots: Vec<Slot>,
-    /// Callers that wait for credit or for the server's word.
-    waiting: Vec<Waker>,
-    outlet: Outlet,
-}
-
-/// What came for a call and was not taken yet.
-#[derive(Default)]
-struct Slot {
-    outcome: Option<Result<(Metadata, Bytes), Status>>,
-    items: VecDeque<Bytes>,
-    receiver: Option<Waker>,
-    sender: Option<Waker>,
-    /// Tells a call from the one that had its number before.
-    generation: u64,
+    pub(crate) numbers: Semaphore,
 }
 
 impl Connection {
@@ -260,141 +239,6 @@ impl Drop for Owner {
     }
 }
 
-/// A call that is under way; dropped before it is over, it cancels.
-struct Guard {
-    owner: Arc<Owner>,
-    call: u32,
-    pump: Option<AbortHandle>,
-    over: bool,
-}
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        if let Some(pump) = &self.pump {
-            pump.abort();
-        }
-        let shared = &self.owner.shared;
-        let mut guard = shared.lock();
-        let state = &mut *guard;
-        let slot = &mut state.slots[self.call as usize - 1];
-        slot.receiver = None;
-        slot.sender = None;
-        let dropped: usize = slot.items.len();
-        for _ in 0..dropped {
-            if let Some(item) = slot.items.pop_front() {
-                state.machine.consumed(self.call, item.len());
-            }
-        }
-        state.machine.release(self.call);
-        shared.give_back(state);
-        shared.flush(state);
-    }
-}
-
-/// The items of a stream of answers.
-struct Answers {
-    guard: Guard,
-}
-
-fn answers(guard: Guard) -> PayloadStream {
-    Box::pin(Answers { guard })
-}
-
-impl Stream for Answers {
-    type Item = Result<Payload, Status>;
-
-    fn poll_next(mut self: Pin<&mut Self>, task: &mut Task<'_>) -> Poll<Option<Self::Item>> {
-        if self.guard.over {
-            return Poll::Ready(None);
-        }
-        let owner = Arc::clone(&self.guard.owner);
-        let mut guard = owner.shared.lock();
-        let state = &mut *guard;
-        let call = self.guard.call;
-        let slot = &mut state.slots[call as usize - 1];
-        if let Some(item) = slot.items.pop_front() {
-            state.machine.consumed(call, item.len());
-            owner.shared.flush(state);
-            let codec = owner.shared.format.codec();
-            return Poll::Ready(Some(Ok(Payload::Encoded(codec, item))));
-        }
-        match slot.outcome.take() {
-            None => {
-                remember(&mut slot.receiver, task);
-                Poll::Pending
-            }
-            Some(outcome) => {
-                drop(guard);
-                self.guard.over = true;
-                Poll::Ready(outcome.err().map(Err))
-            }
-        }
-    }
-}
-
-/// Sends the items of a stream of arguments.
-async fn pump(
-    shared: Arc<Shared>,
-    method: &'static MethodDescriptor,
-    (call, generation): (u32, u64),
-    mut items: PayloadStream,
-) {
-    // The call may be over, and its number another's, before this task hears of it.
-    let is_ours = |state: &State| state.slots[call as usize - 1].generation == generation;
-    while let Some(item) = rpc_core::next(&mut items).await {
-        let Ok(item) = item else {
-            let mut state = shared.lock();
-            if is_ours(&state) {
-                state.machine.cancel(call);
-                shared.flush(&mut state);
-            }
-            return;
-        };
-        let sent = poll_fn(|task| {
-            let mut guard = shared.lock();
-            let state = &mut *guard;
-            if !is_ours(state) {
-                return Poll::Ready(Err(Status::bare(Code::Cancelled)));
-            }
-            let sent = state.machine.message(call, |out| {
-                let before = out.len();
-                item.append(shared.format.codec(), out)?;
-                within(method, out.len() - before)
-            });
-            match sent {
-                Ok(true) => {
-                    shared.flush(state);
-                    Poll::Ready(Ok(()))
-                }
-                Ok(false) => {
-                    remember(&mut state.slots[call as usize - 1].sender, task);
-                    Poll::Pending
-                }
-                Err(status) => Poll::Ready(Err(status)),
-            }
-        })
-        .await;
-        if let Err(status) = sent {
-            let mut guard = shared.lock();
-            let state = &mut *guard;
-            // An item that cannot be sent ends the call, and the caller hears why.
-            if status.code() != Code::Cancelled && is_ours(state) {
-                state.machine.cancel(call);
-                let slot = &mut state.slots[call as usize - 1];
-                slot.outcome = Some(Err(status));
-                wake(&mut slot.receiver);
-            }
-            shared.flush(state);
-            return;
-        }
-    }
-    let mut state = shared.lock();
-    if is_ours(&state) {
-        state.machine.end(call);
-        shared.flush(&mut state);
-    }
-}
-
 impl Shared {
     /// The right to one more call.
     async fn number(&self) -> Result<SemaphorePermit<'_>, Status> {
@@ -410,113 +254,21 @@ impl Shared {
         }
     }
 
-    fn give_back(&self, state: &mut State) {
+    pub(crate) fn give_back(&self, state: &mut State) {
         let freed = std::mem::take(&mut state.machine.freed);
         if freed > 0 {
             self.numbers.add_permits(freed);
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         self.io.lock()
     }
 
     /// One call alone is written at once; what many callers say is put together.
-    fn flush(&self, state: &mut State) {
+    pub(crate) fn flush(&self, state: &mut State) {
         let alone = state.machine.under_way <= 1;
         self.io.flush(state, alone);
-    }
-}
-
-impl Side for State {
-    fn link(&mut self) -> &mut Link {
-        &mut self.machine.link
-    }
-
-    fn outlet(&mut self) -> &mut Outlet {
-        &mut self.outlet
-    }
-
-    fn has_room(&mut self) {
-        self.wake_waiting();
-        for slot in &mut self.slots {
-            wake(&mut slot.sender);
-        }
-    }
-
-    fn lost(&mut self, status: &Status) {
-        self.machine.link.lost(status.clone());
-        for slot in &mut self.slots {
-            if slot.outcome.is_none() {
-                let text = format!("the connection was lost: {}", status.message());
-                slot.outcome = Some(Err(Status::new(Code::Unavailable, text)));
-            }
-            wake(&mut slot.receiver);
-            wake(&mut slot.sender);
-        }
-        self.wake_waiting();
-    }
-}
-
-impl State {
-    fn wait(&mut self, task: &Task<'_>) {
-        if !self
-            .waiting
-            .iter()
-            .any(|waker| waker.will_wake(task.waker()))
-        {
-            self.waiting.push(task.waker().clone());
-        }
-    }
-
-    fn wake_waiting(&mut self) {
-        for waker in self.waiting.drain(..) {
-            waker.wake();
-        }
-    }
-
-    /// Takes in what the machine has understood.
-    fn take_events(&mut self, format: Format, now: Instant) {
-        loop {
-            match self.machine.next_event(now) {
-                Ok(None) => return,
-                Ok(Some(event)) => self.take_event(event, format),
-                Err(status) => return self.lost(&status),
-            }
-        }
-    }
-
-    fn take_event(&mut self, event: Event, format: Format) {
-        match event {
-            Event::Greeted | Event::Draining => self.wake_waiting(),
-            Event::Bound(number, verdict, text) => {
-                self.bindings
-                    .bound(&mut self.machine, number, verdict, &text, format);
-                self.wake_waiting();
-            }
-            Event::Message(call, item) => {
-                let slot = &mut self.slots[call as usize - 1];
-                slot.items.push_back(item);
-                wake(&mut slot.receiver);
-            }
-            Event::Returned(call, outcome) => {
-                let slot = &mut self.slots[call as usize - 1];
-                wake(&mut slot.sender);
-                slot.outcome = Some(outcome);
-                wake(&mut slot.receiver);
-            }
-            Event::Credit(0) => {
-                for slot in &mut self.slots {
-                    wake(&mut slot.sender);
-                }
-                self.wake_waiting();
-            }
-            Event::Credit(call) => {
-                if let Some(slot) = self.slots.get_mut(call as usize - 1) {
-                    wake(&mut slot.sender);
-                }
-            }
-        }
     }
 }
 

@@ -1,21 +1,20 @@
 //! One connection of the awaited server: from frames to calls and back.
 
+use crate::answer::{Answer, Items, stream};
 use crate::codecs::Format;
 use crate::io::{self, Io, Outlet, Side, remember, wake};
 use crate::limits::Limits;
 use crate::link::Link;
 use crate::named::{Named, context, within};
 use crate::server_side::{Event, Incoming, ServerSide};
-use bytes::{Bytes, BytesMut};
-use futures_core::Stream;
+use bytes::Bytes;
 use rpc_core::{
-    Body, Call, CallFuture, Channel, Code, Metadata, MethodDescriptor, Payload, PayloadStream,
-    Peer, Reply, Status,
+    Body, Call, CallFuture, Channel, Code, MethodDescriptor, Payload, PayloadStream, Peer, Reply,
+    Status,
 };
 use rpc_transport::Wire;
 use std::collections::VecDeque;
 use std::future::poll_fn;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as Task, Poll, Waker};
 use std::time::{Duration, Instant};
@@ -27,36 +26,38 @@ pub(crate) struct Served {
     shared: Arc<Shared>,
 }
 
-struct Shared {
-    io: Arc<Io<State>>,
-    served: rpc_core::Served,
-    peer: Peer,
-    drain: Duration,
+/// What the connection's tasks and its calls share.
+pub(crate) struct Shared {
+    pub(crate) io: Arc<Io<State>>,
+    pub(crate) served: rpc_core::Served,
+    pub(crate) peer: Peer,
+    pub(crate) drain: Duration,
 }
 
-struct State {
-    machine: ServerSide,
-    named: Named,
-    calls: Vec<Running>,
-    outlet: Outlet,
+/// The same, behind its lock.
+pub(crate) struct State {
+    pub(crate) machine: ServerSide,
+    pub(crate) named: Named,
+    pub(crate) calls: Vec<Running>,
+    pub(crate) outlet: Outlet,
     /// The reader takes in what came, and sends for all when it is through.
-    reading: bool,
+    pub(crate) reading: bool,
     /// The reader, while it waits for the client to take what it asked for.
-    room: Option<Waker>,
+    pub(crate) room: Option<Waker>,
     /// Who waits for the last call to end.
-    idle: Option<Waker>,
+    pub(crate) idle: Option<Waker>,
 }
 
 /// A call that runs.
 #[derive(Default)]
-struct Running {
+pub(crate) struct Running {
     /// Tells a call from the one that had its number before.
-    generation: u64,
-    task: Option<AbortHandle>,
-    items: VecDeque<Bytes>,
-    items_ended: Option<Result<(), Status>>,
-    receiver: Option<Waker>,
-    sender: Option<Waker>,
+    pub(crate) generation: u64,
+    pub(crate) task: Option<AbortHandle>,
+    pub(crate) items: VecDeque<Bytes>,
+    pub(crate) items_ended: Option<Result<(), Status>>,
+    pub(crate) receiver: Option<Waker>,
+    pub(crate) sender: Option<Waker>,
 }
 
 impl Served {
@@ -342,7 +343,7 @@ impl Shared {
 }
 
 impl State {
-    fn running(&mut self, call: u32) -> Option<&mut Running> {
+    pub(crate) fn running(&mut self, call: u32) -> Option<&mut Running> {
         self.calls.get_mut((call as usize).checked_sub(1)?)
     }
 
@@ -390,176 +391,5 @@ impl Side for State {
         }
         wake(&mut self.room);
         wake(&mut self.idle);
-    }
-}
-
-/// The answer that is owed to a call. Dropped without one, it says that there is none.
-struct Answer {
-    shared: Arc<Shared>,
-    call: u32,
-    generation: u64,
-    oneway_cost: Option<u32>,
-    format: Format,
-    done: bool,
-}
-
-impl Answer {
-    fn reply(self, method: &MethodDescriptor, outcome: Result<Reply, Status>) {
-        match outcome {
-            Ok(Reply {
-                metadata,
-                body: Body::One(payload),
-            }) => {
-                let codec = self.format.codec();
-                self.give(
-                    &metadata,
-                    Ok(|out: &mut BytesMut| {
-                        let before = out.len();
-                        payload.append(codec, out)?;
-                        within(method, out.len() - before)
-                    }),
-                );
-            }
-            Ok(_) => self.finish(Err(Status::bare(Code::Internal))),
-            Err(status) => self.finish(Err(status)),
-        }
-    }
-
-    /// Ends the call without a message.
-    fn finish(self, outcome: Result<(), Status>) {
-        let nothing = |_: &mut BytesMut| Ok(());
-        self.give(&Metadata::new(), outcome.map(|()| nothing));
-    }
-
-    fn give(
-        mut self,
-        metadata: &Metadata,
-        outcome: Result<impl FnOnce(&mut BytesMut) -> Result<(), Status>, Status>,
-    ) {
-        self.done = true;
-        let mut state = self.shared.io.lock();
-        self.end(&mut state, metadata, outcome);
-        if !state.reading {
-            let alone = state.machine.under_way == 0;
-            self.shared.io.flush(&mut state, alone);
-        }
-    }
-
-    fn end(
-        &self,
-        state: &mut State,
-        metadata: &Metadata,
-        outcome: Result<impl FnOnce(&mut BytesMut) -> Result<(), Status>, Status>,
-    ) {
-        match self.oneway_cost {
-            Some(cost) => state.machine.oneway_done(cost),
-            None => {
-                let ours = |running: &&mut Running| running.generation == self.generation;
-                let Some(running) = state.running(self.call).filter(ours) else {
-                    return;
-                };
-                running.task = None;
-                let items = std::mem::take(&mut running.items);
-                for item in items {
-                    state.machine.consumed(self.call, item.len());
-                }
-                state.machine.finish(self.call, metadata, outcome);
-            }
-        }
-        if state.machine.under_way == 0 {
-            wake(&mut state.idle);
-        }
-    }
-}
-
-impl Drop for Answer {
-    fn drop(&mut self) {
-        if !self.done {
-            let mut state = self.shared.io.lock();
-            let nobody = Status::bare(Code::Cancelled);
-            let nothing = Err::<fn(&mut BytesMut) -> Result<(), Status>, _>(nobody);
-            self.end(&mut state, &Metadata::new(), nothing);
-            self.shared.io.flush(&mut state, false);
-        }
-    }
-}
-
-/// Sends a stream of answers.
-async fn stream(
-    answer: Answer,
-    method: &'static MethodDescriptor,
-    metadata: Metadata,
-    mut items: PayloadStream,
-) {
-    let io = Arc::clone(&answer.shared.io);
-    let (call, codec) = (answer.call, answer.format.codec());
-    while let Some(item) = rpc_core::next(&mut items).await {
-        let item = match item {
-            Ok(item) => item,
-            Err(status) => return answer.finish(Err(status)),
-        };
-        let sent = poll_fn(|task| {
-            let mut guard = io.lock();
-            let state = &mut *guard;
-            let sent = state.machine.message(call, |out| {
-                let before = out.len();
-                item.append(codec, out)?;
-                within(method, out.len() - before)
-            });
-            match sent {
-                Ok(true) => {
-                    io.flush(state, false);
-                    Poll::Ready(Ok(()))
-                }
-                Ok(false) => {
-                    if let Some(running) = state.running(call) {
-                        remember(&mut running.sender, task);
-                    }
-                    Poll::Pending
-                }
-                Err(status) => Poll::Ready(Err(status)),
-            }
-        })
-        .await;
-        if let Err(status) = sent {
-            return answer.finish(Err(status));
-        }
-    }
-    let nothing = |_: &mut BytesMut| Ok(());
-    answer.give(&metadata, Ok(nothing));
-}
-
-/// The items of a stream of arguments.
-struct Items {
-    shared: Arc<Shared>,
-    call: u32,
-    generation: u64,
-    format: Format,
-}
-
-impl Stream for Items {
-    type Item = Result<Payload, Status>;
-
-    fn poll_next(self: Pin<&mut Self>, task: &mut Task<'_>) -> Poll<Option<Self::Item>> {
-        let mut guard = self.shared.io.lock();
-        let state = &mut *guard;
-        let ours = |running: &&mut Running| running.generation == self.generation;
-        let Some(running) = state.running(self.call).filter(ours) else {
-            return Poll::Ready(Some(Err(Status::bare(Code::Cancelled))));
-        };
-        if let Some(item) = running.items.pop_front() {
-            state.machine.consumed(self.call, item.len());
-            self.shared.io.flush(state, false);
-            let payload = Payload::Encoded(self.format.codec(), item);
-            return Poll::Ready(Some(Ok(payload)));
-        }
-        match &running.items_ended {
-            Some(Ok(())) => Poll::Ready(None),
-            Some(Err(status)) => Poll::Ready(Some(Err(status.clone()))),
-            None => {
-                remember(&mut running.receiver, task);
-                Poll::Pending
-            }
-        }
     }
 }

@@ -1,11 +1,14 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+mod answer;
 mod bindings;
 mod blocking_client;
 mod blocking_server;
 mod client;
+mod client_call;
 mod client_side;
+mod client_state;
 mod codecs;
 mod connection;
 mod frame;
