@@ -89,6 +89,7 @@ pub(crate) fn known(mechanism: &str) -> Option<Abilities> {
             descriptors: true,
             ..message
         },
+        "rpc-native" => message,
         "ring" | "shm-ring" => Abilities {
             boundaries: true,
             ..base

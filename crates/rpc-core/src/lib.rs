@@ -9,6 +9,7 @@ mod describe;
 mod descriptor;
 mod executor;
 mod identity;
+pub mod introspect;
 pub mod layers;
 mod metadata;
 mod proto;

@@ -207,9 +207,15 @@ fn message_of(method: &Method) -> TokenStream {
     }
 }
 
+/// A name of the macro's own, which no parameter of a method can meet.
+fn local(name: &str) -> Ident {
+    Ident::new(name, Span::mixed_site())
+}
+
 fn client(input: &ItemTrait, path: &TokenStream, methods: &[Method]) -> TokenStream {
     let (vis, ident) = (&input.vis, &input.ident);
     let (client, descriptor) = (format_ident!("{ident}Client"), static_name(ident));
+    let (method_name, cx, items) = (local("method"), local("cx"), local("items"));
     let functions = methods.iter().enumerate().map(|(index, method)| {
         let (attributes, name, answer) = (&method.attributes, &method.ident, &method.answer);
         let names = method.parameters.iter().map(|(name, _)| name);
@@ -219,7 +225,7 @@ fn client(input: &ItemTrait, path: &TokenStream, methods: &[Method]) -> TokenStr
             .map(|(name, ty)| quote!(#name: #ty));
         let request = match &method.request {
             Some(request) => quote!(#request { #(#names),* }),
-            None => quote!(items),
+            None => quote!(#items),
         };
         let (verb, output) = match method.kind {
             Kind::Unary => (quote!(unary), quote!(#answer)),
@@ -229,15 +235,15 @@ fn client(input: &ItemTrait, path: &TokenStream, methods: &[Method]) -> TokenStr
             Kind::Bidirectional => (quote!(bidirectional), quote!(#path::Streaming<#answer>)),
         };
         let stream = method.incoming.as_ref().map(|item| {
-            quote!(items: impl #path::export::Stream<Item = #item> + ::core::marker::Send + 'static)
+            quote!(#items: impl #path::export::Stream<Item = #item> + ::core::marker::Send + 'static)
         });
         quote! {
             #(#attributes)*
             pub async fn #name(
-                &self, cx: &#path::Context, #(#declared,)* #stream
+                &self, #cx: &#path::Context, #(#declared,)* #stream
             ) -> ::core::result::Result<#output, #path::Status> {
-                let method = &#descriptor.methods()[#index];
-                #path::stub::#verb(&self.channel, method, cx, #request).await
+                let #method_name = &#descriptor.methods()[#index];
+                #path::stub::#verb(&self.channel, #method_name, #cx, #request).await
             }
         }
     });
@@ -258,6 +264,7 @@ fn client(input: &ItemTrait, path: &TokenStream, methods: &[Method]) -> TokenStr
 fn server(input: &ItemTrait, path: &TokenStream, methods: &[Method]) -> TokenStream {
     let (vis, ident) = (&input.vis, &input.ident);
     let (server, descriptor) = (format_ident!("{ident}Server"), static_name(ident));
+    let (callee, cx, out, items) = (local("service"), local("cx"), local("out"), local("items"));
     let arms = methods.iter().enumerate().map(|(index, method)| {
         let index = u16::try_from(index).unwrap_or(u16::MAX);
         let (name, names) = (
@@ -270,29 +277,29 @@ fn server(input: &ItemTrait, path: &TokenStream, methods: &[Method]) -> TokenStr
                 quote!(#request { #(#names),* }: #request),
                 quote!(#(#names),*),
             ),
-            None => (quote!(items), quote!(items)),
+            None => (quote!(#items), quote!(#items)),
         };
-        let call = quote!(service.#name(&cx, #taken).await);
+        let call = quote!(#callee.#name(&#cx, #taken).await);
         let (verb, closure) = match method.kind {
             Kind::Unary => (
                 quote!(unary),
-                quote!(move |cx, #parameter| async move { #call }),
+                quote!(move |#cx, #parameter| async move { #call }),
             ),
             Kind::ClientStream => (
                 quote!(client_stream),
-                quote!(move |cx, #parameter| async move { #call }),
+                quote!(move |#cx, #parameter| async move { #call }),
             ),
             Kind::Oneway => (
                 quote!(oneway),
-                quote!(move |cx, #parameter| async move { #call }),
+                quote!(move |#cx, #parameter| async move { #call }),
             ),
             Kind::ServerStream => (
                 quote!(server_stream),
-                quote!(move |cx, #parameter, out| async move { out.forward(#call?).await }),
+                quote!(move |#cx, #parameter, #out| async move { #out.forward(#call?).await }),
             ),
             Kind::Bidirectional => (
                 quote!(bidirectional),
-                quote!(move |cx, #parameter, out| async move { out.forward(#call?).await }),
+                quote!(move |#cx, #parameter, #out| async move { #out.forward(#call?).await }),
             ),
         };
         quote!(#index => #path::skeleton::#verb(call, #closure),)
@@ -315,10 +322,10 @@ fn server(input: &ItemTrait, path: &TokenStream, methods: &[Method]) -> TokenStr
         impl<S: #ident> #path::Dispatch for #server<S> {
             fn descriptor(&self) -> &'static #path::ServiceDescriptor { &#descriptor }
             fn dispatch(&self, call: #path::Call) -> #path::CallFuture {
-                let service = ::std::sync::Arc::clone(&self.service);
+                let #callee = ::std::sync::Arc::clone(&self.service);
                 match call.method.index {
                     #(#arms)*
-                    _ => { let _ = service; #path::skeleton::unknown(&call) }
+                    _ => { let _ = #callee; #path::skeleton::unknown(&call) }
                 }
             }
         }

@@ -105,16 +105,23 @@ impl BlockingSession {
     /// [`Internal`](Code::Internal) where it broke the protocol's rules, and as the transport
     /// says.
     pub fn run(mut self) -> Result<(), Status> {
+        while self.serve_next()? {}
+        Ok(())
+    }
+
+    /// Waits for what comes next, and serves the calls in it; false when the client has gone.
+    ///
+    /// # Errors
+    /// As [`run`](BlockingSession::run).
+    pub fn serve_next(&mut self) -> Result<bool, Status> {
+        // The first time it is the greeting that goes out.
         self.flush()?;
-        loop {
-            while let Some(incoming) = self.waiting.pop_front() {
-                self.serve(incoming)?;
-            }
-            self.flush()?;
-            if !self.turn()? {
-                return Ok(());
-            }
+        let goes_on = self.turn()?;
+        while let Some(incoming) = self.waiting.pop_front() {
+            self.serve(incoming)?;
         }
+        self.flush()?;
+        Ok(goes_on)
     }
 
     /// Waits for what comes next and takes it in; false at the end.

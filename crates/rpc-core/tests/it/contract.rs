@@ -159,3 +159,43 @@ fn documentation_and_policies_do_not_change_the_fingerprint() {
         other::PLAIN_SERVICE.contract().fingerprint()
     );
 }
+
+#[test]
+fn parameters_may_have_any_name() {
+    #[service(name = "all.v2.Names")]
+    trait Names {
+        #[allow(clippy::too_many_arguments)]
+        async fn all(
+            &self,
+            cx: &Context,
+            service: u32,
+            method: u32,
+            call: u32,
+            out: u32,
+            items: u32,
+            channel: u32,
+            r#type: u32,
+        ) -> Result<u32, Status>;
+    }
+    struct Sum;
+    impl Names for Sum {
+        async fn all(
+            &self,
+            _: &Context,
+            service: u32,
+            method: u32,
+            call: u32,
+            out: u32,
+            items: u32,
+            channel: u32,
+            r#type: u32,
+        ) -> Result<u32, Status> {
+            Ok(service + method + call + out + items + channel + r#type)
+        }
+    }
+    let here = rpc_core::Router::new().service(NamesServer::new(Sum));
+    let all = NamesClient::new(here);
+    let sum = rpc_core::block_on(all.all(&Context::new(), 1, 2, 3, 4, 5, 6, 7));
+    assert_eq!(sum, Ok(28));
+    assert!(NAMES_SERVICE.proto().contains("uint32 type = 7;"));
+}

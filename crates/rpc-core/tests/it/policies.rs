@@ -255,3 +255,30 @@ fn a_channel_is_a_tower_service_and_back() {
     let tower = rpc_core::FromTower(Tower(Fake::default()));
     assert_eq!(put(tower), Ok(7));
 }
+
+#[test]
+fn a_server_tells_what_it_offers_and_what_was_counted() {
+    use rpc_core::introspect::{IntrospectionClient, Introspector};
+    let statistics = Statistics::new();
+    let router = Router::new().service(StockServer::new(Arc::new(Shop::default())));
+    let introspection = Introspector::new(&router, &statistics).service();
+    let channel = Arc::new(statistics.layer(router.service(introspection)));
+    let cx = Context::new();
+    let stock = StockClient::new(Arc::clone(&channel));
+    block_on(stock.put(&cx, item())).expect("put");
+    let introspection = IntrospectionClient::new(channel);
+    let services = block_on(introspection.services(&cx)).expect("told");
+    assert_eq!(services.names, ["inventory.v1.Stock"]);
+    let told = block_on(introspection.describe(&cx, "inventory.v1.Stock".into())).expect("told");
+    assert_eq!(told.proto, crate::shop::STOCK_SERVICE.proto());
+    let missing = block_on(introspection.describe(&cx, "x".into())).expect_err("unknown");
+    assert_eq!(missing.code(), Code::NotFound);
+    let counts = block_on(introspection.counts(&cx)).expect("told").methods;
+    let put = counts
+        .iter()
+        .find(|count| count.method == "inventory.v1.Stock/Put");
+    assert_eq!(
+        put.map(|count| (count.started, count.succeeded)),
+        Some((1, 1))
+    );
+}
