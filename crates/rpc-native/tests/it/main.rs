@@ -3,6 +3,7 @@
 mod blocking;
 mod calls;
 mod endings;
+mod foreign;
 mod hostile;
 mod remote;
 mod resets;
