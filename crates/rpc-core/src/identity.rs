@@ -17,6 +17,8 @@ pub enum Peer {
     Unix(Credentials),
     /// An address, which proves nobody.
     Tcp(SocketAddr),
+    /// The DNS names and URIs of a certificate that was verified.
+    Tls(Arc<[String]>),
 }
 
 /// Who calls, as far as it is proven, and the roles that gives.

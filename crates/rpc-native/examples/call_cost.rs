@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 const BATCH: u32 = 200;
 const SLICES: usize = 60;
+const CALLERS: u32 = 256;
 const BYTES: usize = 64;
 
 #[service(name = "cost.v1.Echo")]
@@ -94,6 +95,26 @@ fn measure(directory: &std::path::Path) -> Result<(), Box<dyn std::error::Error>
             median(&ratios)
         );
     }
+    let many = runtime.block_on(async {
+        let start = Instant::now();
+        let callers: Vec<_> = (0..CALLERS)
+            .map(|_| {
+                let awaited = awaited.clone();
+                tokio::spawn(async move {
+                    for _ in 0..BATCH {
+                        awaited.echo(&Context::new(), vec![7; BYTES]).await?;
+                    }
+                    Ok::<_, Status>(())
+                })
+            })
+            .collect();
+        for caller in callers {
+            caller.await??;
+        }
+        let calls = f64::from(CALLERS) * f64::from(BATCH);
+        Ok::<_, Box<dyn std::error::Error>>(calls / start.elapsed().as_secs_f64())
+    })?;
+    println!("awaited, {CALLERS} callers: {many:.0} calls/s");
     drop((raw, blocking, awaited));
     for mut server in servers {
         server.kill()?;

@@ -235,7 +235,9 @@ impl Inner {
                 Err(error) => return Err(self.failed(&error)),
             }
         }
-        Ok(())
+        // What a layer below has taken (TLS) goes out too.
+        let paid = self.wire.pay_until(until);
+        paid.map_err(|error| self.failed(&error))
     }
 
     fn release(&mut self, call: u32) {

@@ -284,7 +284,9 @@ impl BlockingSession {
             let written = self.wire.write_until(&[], &self.machine.link.output, until);
             self.machine.link.output.advance(written?);
         }
-        Ok(())
+        // What a layer below has taken (TLS) goes out too.
+        let until = Until::after(self.limits.frame);
+        self.wire.pay_until(until).map_err(Status::from)
     }
 }
 

@@ -276,7 +276,7 @@ impl Shared {
 async fn read(shared: Arc<Shared>) {
     let mut buffer = vec![0; 64 * 1024];
     loop {
-        let came = shared.io.wire.read(&mut buffer).await;
+        let came = shared.io.read(&mut buffer).await;
         let mut guard = shared.lock();
         let state = &mut *guard;
         let now = Instant::now();

@@ -138,7 +138,7 @@ async fn read(shared: Arc<Shared>) {
     let mut buffer = vec![0; 64 * 1024];
     loop {
         shared.room().await;
-        let came = shared.io.wire.read(&mut buffer).await;
+        let came = shared.io.read(&mut buffer).await;
         let length = match came {
             Ok(length @ 1..) => length,
             Ok(0) => break,

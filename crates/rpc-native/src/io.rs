@@ -3,7 +3,7 @@
 use crate::link::Link;
 use bytes::Buf;
 use ipc_async::Async;
-use ipc_core::{ByteSink, ErrorKind, Interest, Until};
+use ipc_core::{ByteSink, ByteSource, ErrorKind, Interest, Until};
 use rpc_core::Status;
 use rpc_transport::Wire;
 use std::future::{Future, poll_fn};
@@ -79,7 +79,20 @@ impl<S: Side> Io<S> {
                 }
             }
         }
-        true
+        // What a layer below has taken (TLS) may not be wholly out.
+        match self.wire.get_ref().pay_until(Until::Now) {
+            Err(error) => error.kind() != ErrorKind::WouldBlock,
+            Ok(()) => true,
+        }
+    }
+
+    /// Reads what there is, at least one byte; `Ok(0)` at the end.
+    pub(crate) async fn read(&self, buffer: &mut [u8]) -> ipc_core::Result<usize> {
+        if self.wire.get_ref().short_reads_empty_it() {
+            return self.wire.read(buffer).await;
+        }
+        let attempt = |wire: &Wire| wire.read_until(&mut *buffer, Until::Now);
+        self.wire.ready(Interest::Read, attempt).await
     }
 
     /// Wakes the timer, if it would look too late.

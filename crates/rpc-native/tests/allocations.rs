@@ -35,7 +35,8 @@ fn a_unary_call_allocates_at_most_four_times_on_each_side() {
             assert!(session.serve_next().expect("a client"));
         }
         let serve = || (0..CALLS).for_each(|_| assert!(session.serve_next().expect("a client")));
-        tell.send(ipc_testkit::allocations(serve)).expect("asked for");
+        tell.send(ipc_testkit::allocations(serve))
+            .expect("asked for");
     });
     let connection = Options::new().over_blocking(near).expect("greeted");
     let adder = AdderClient::new(connection);

@@ -17,14 +17,25 @@ use std::os::fd::BorrowedFd;
 pub struct Wire {
     stream: Box<dyn Duplex + Send + Sync>,
     peer: Peer,
+    plain: bool,
 }
 
 impl Wire {
-    /// Any stream, and what is proven of who is at its other end.
+    /// Any stream, and what is proven of who is at its other end: TLS, say, after its handshake,
+    /// and the names in the peer's certificate.
     pub fn new(stream: impl Duplex + Send + Sync + 'static, peer: Peer) -> Self {
         Self {
             stream: Box::new(stream),
             peer,
+            plain: false,
+        }
+    }
+
+    /// A stream of the kernel's own, without anything between.
+    fn plain(stream: impl Duplex + Send + Sync + 'static, peer: Peer) -> Self {
+        Self {
+            plain: true,
+            ..Self::new(stream, peer)
         }
     }
 
@@ -44,8 +55,8 @@ impl Wire {
     pub fn pipe_pair() -> Result<(Self, Self)> {
         let (left, right) = ipc_pipe::duplex()?;
         Ok((
-            Self::new(left, Peer::Unknown),
-            Self::new(right, Peer::Unknown),
+            Self::plain(left, Peer::Unknown),
+            Self::plain(right, Peer::Unknown),
         ))
     }
 
@@ -55,7 +66,7 @@ impl Wire {
     /// Where the kernel does not say who it is: nobody is let in unnamed.
     pub fn unix(stream: ipc_uds::Stream) -> Result<Self> {
         let peer = Peer::Unix(stream.credentials()?);
-        Ok(Self::new(stream, peer))
+        Ok(Self::plain(stream, peer))
     }
 
     /// A TCP stream, whose peer's address proves nobody.
@@ -64,7 +75,14 @@ impl Wire {
     /// As [`peer_address`](ipc_net::Stream::peer_address).
     pub fn tcp(stream: ipc_net::Stream) -> Result<Self> {
         let peer = Peer::Tcp(stream.peer_address()?);
-        Ok(Self::new(stream, peer))
+        Ok(Self::plain(stream, peer))
+    }
+
+    /// Whether a read that leaves room in its buffer has emptied the kernel's: an event loop then
+    /// need not try again. A stream that reads for itself, as TLS does, may leave some there.
+    #[must_use]
+    pub const fn short_reads_empty_it(&self) -> bool {
+        self.plain
     }
 
     /// What the transport proves of the peer.
@@ -106,6 +124,9 @@ impl ByteSink for Wire {
     }
     fn debt(&self) -> &Debt {
         self.stream.debt()
+    }
+    fn pay_until(&self, until: Until) -> Result<()> {
+        self.stream.pay_until(until)
     }
 }
 

@@ -8,6 +8,7 @@ mod hostile;
 mod remote;
 mod resets;
 mod shop;
+mod verified;
 
 ipc_testkit::roles! {
     "server" => remote::serve,
