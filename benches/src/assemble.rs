@@ -57,7 +57,7 @@ pub fn cell(group: &Group, lane: &Lane, floors: &[Floor]) -> Option<Cell> {
     let sum = |part: fn(&Slice) -> u64| kept.iter().map(|&slice| part(slice)).sum::<u64>();
     let rates = over(&kept, |slice| slice.per_second);
     let size = group.shape.size as f64;
-    let one_way = group.shape.scenario == Scenario::OneWay;
+    let one_way = group.shape.scenario.is_rate();
     let (floor, times_floor) = times_floor(group, state, &kept, floors);
     Some(Cell {
         mechanism: group.mechanism.to_owned(),
@@ -157,7 +157,8 @@ pub fn verdict(probes: &[Probe]) -> Verdict {
         "noisy"
     };
     let sentence = format!(
-        "{word}: {:.1} % of the slices rejected, the floor drifted to {floor_drift:.2} of its start",
+        "{word}: {:.1} % of the slices rejected, the floor drifted to {floor_drift:.2} of its \
+         start",
         rejected_share * 100.0
     );
     Verdict {
@@ -234,15 +235,15 @@ fn times_floor(
         Scenario::SingleThread => return probed("system-call"),
         Scenario::RoundTripSpin => return probed("cache-line"),
         // An event without bytes has nothing to copy; it still has to be told to the kernel.
-        Scenario::OneWay if group.shape.size == 0 => ("system-call", 0),
-        Scenario::OneWay => ("memcpy", group.shape.size),
+        Scenario::OneWay | Scenario::FanIn if group.shape.size == 0 => ("system-call", 0),
+        Scenario::OneWay | Scenario::FanIn => ("memcpy", group.shape.size),
         Scenario::RoundTrip | Scenario::RoundTripAwake | Scenario::RoundTripAsleep => {
             ("futex-wake", 0)
         }
-        Scenario::Wake => (ONE_WAKE, 0),
+        Scenario::Wake | Scenario::OpenLoop => (ONE_WAKE, 0),
     };
     // The floors of streams are measured on one thread, whatever the placement.
-    let anywhere = group.shape.scenario == Scenario::OneWay;
+    let anywhere = group.shape.scenario.is_rate();
     let fitting = || {
         floors.iter().filter(|floor| {
             floor.name == name

@@ -24,10 +24,23 @@ use crate::{
     worker,
 };
 
-/// Exit code of a command line that asks for something unknown.
-const USAGE: u8 = 2;
+/// Exit code of a run that broke down, and of a command line that asks for something unknown: the
+/// code 1 is left to a comparison that found a regression.
+const BROKEN: u8 = 2;
+/// Exit code of a comparison that found a regression.
+const REGRESSION: u8 = 1;
 /// Exit code after Ctrl-C, as shells have it.
 const INTERRUPTED: u8 = 130;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    measured; with --against: no regression
+  1    --against found a regression
+  2    broken: the run could not be finished, or the command line asks for something unknown
+  130  interrupted";
+
+/// So wide that every table has all of its columns.
+const WIDE: usize = 260;
 
 /// Measures every way two processes can talk on this machine, beside its physical floor.
 ///
@@ -35,7 +48,7 @@ const INTERRUPTED: u8 = 130;
 /// reports medians with their 95 % intervals. The default run measures 64 B, 4 KiB and 1 MiB in at
 /// most two minutes; narrowed runs measure fewer cells with more slices.
 #[derive(Debug, Parser)]
-#[command(name = "ipc-bench", version)]
+#[command(name = "ipc-bench", version, after_help = EXIT_CODES)]
 struct Arguments {
     /// Only these mechanisms
     #[arg(long, value_delimiter = ',', value_name = "A,B")]
@@ -58,6 +71,9 @@ struct Arguments {
     /// Write the results as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Every column of the tables, however wide the terminal
+    #[arg(long)]
+    wide: bool,
     /// Where reports go
     #[arg(long, value_name = "DIR", default_value = "target/bench")]
     out: PathBuf,
@@ -94,7 +110,7 @@ pub fn main() -> ExitCode {
     if let Some(hidden) = hidden(&arguments) {
         return match hidden {
             Ok(()) => ExitCode::SUCCESS,
-            Err(error) => fail(&error.to_string(), 1),
+            Err(error) => fail(&error.to_string(), BROKEN),
         };
     }
     match Arguments::try_parse_from(arguments) {
@@ -138,7 +154,7 @@ fn command(arguments: &Arguments) -> ExitCode {
     }
     let selection = match selection(arguments, &families) {
         Ok(selection) => selection,
-        Err(why) => return fail(&why, USAGE),
+        Err(why) => return fail(&why, BROKEN),
     };
     residue::sweep(&families);
     let done = match &arguments.against {
@@ -148,7 +164,7 @@ fn command(arguments: &Arguments) -> ExitCode {
     match done {
         Ok(code) => code,
         Err(Trouble::Interrupted) => fail("interrupted", INTERRUPTED),
-        Err(Trouble::Broken(why)) => fail(&why, 1),
+        Err(Trouble::Broken(why)) => fail(&why, BROKEN),
     }
 }
 
@@ -159,7 +175,8 @@ fn measured(
 ) -> Result<ExitCode, Trouble> {
     let run = run::run(selection, families, std::env::args().collect())?;
     let colours = io::stdout().is_terminal();
-    say(&report::terminal(&run, width(), colours));
+    let width = if arguments.wide { WIDE } else { width() };
+    say(&report::terminal(&run, width, colours));
     for path in report::write(&run, &arguments.out)? {
         say(&format!("wrote {}\n", path.display()));
     }
@@ -189,7 +206,7 @@ fn compared(
         .and_then(|head| planted(&arguments.plant_base).map(|base| compare::Plants { head, base }));
     let plants = match plants {
         Ok(plants) => plants,
-        Err(why) => return Ok(fail(&why, USAGE)),
+        Err(why) => return Ok(fail(&why, BROKEN)),
     };
     let comparison = compare::run(selection, families, base, plants)?;
     let summary = comparison.markdown();
@@ -203,7 +220,7 @@ fn compared(
     Ok(if comparison.regressions().is_empty() {
         ExitCode::SUCCESS
     } else {
-        ExitCode::FAILURE
+        ExitCode::from(REGRESSION)
     })
 }
 

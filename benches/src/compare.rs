@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    assemble,
+    abilities, assemble,
     family::{Family, Maker, Role},
     lane::{Allowance, Crew, Lane},
     machine,
@@ -113,11 +113,15 @@ pub fn run(
             .duration_since(SystemTime::UNIX_EPOCH)
             .map_or(0, |since| since.as_secs()),
         measuring_seconds: orchestrator.elapsed().as_secs_f64(),
+        build_seconds: crate::run::build_seconds(),
         arguments: std::env::args().skip(1).collect(),
         machine,
         floors: Vec::new(),
         cells: Vec::new(),
         ratios: all,
+        goals: Vec::new(),
+        abilities: abilities::of_this_build(),
+        cores: Vec::new(),
         unmeasured,
         verdict: assemble::verdict(&orchestrator.probes),
         probes: std::mem::take(&mut orchestrator.probes),

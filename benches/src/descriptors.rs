@@ -3,7 +3,7 @@
 
 use std::{
     io::{self, Read, Write},
-    os::fd::OwnedFd,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
 };
 
 use rustix::{
@@ -69,6 +69,12 @@ impl<const SOCKET: bool> ByteStream<SOCKET> {
     }
 }
 
+impl<const SOCKET: bool> AsFd for ByteStream<SOCKET> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.rx.as_fd()
+    }
+}
+
 impl<const SOCKET: bool> Endpoint for ByteStream<SOCKET> {
     fn send(&mut self, message: &[u8]) -> io::Result<()> {
         let mut rest = message;
@@ -125,6 +131,12 @@ impl Packets {
     /// An end over a connected socket that keeps message boundaries.
     pub fn new(socket: OwnedFd) -> Packets {
         Packets { socket }
+    }
+}
+
+impl AsFd for Packets {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
     }
 }
 

@@ -3,6 +3,8 @@
 use std::io;
 
 use crate::{
+    abilities::Abilities,
+    fan_in::FanIn,
     meet::Meet,
     results::MakerKind,
     scenario::{Shape, Side},
@@ -57,8 +59,31 @@ pub struct Maker {
     /// How many messages of a size may be under way before the harness waits for the receiver;
     /// `None` where the mechanism itself holds the sender back.
     pub window: fn(usize) -> Option<u32>,
+    /// What the mechanism can do at all; [`Family::able`] sets it.
+    pub abilities: Abilities,
+    /// How several senders reach one receiver, where they can.
+    pub fan_in: Option<FanIn>,
     /// Makes this side's end, while the other side does the same in the other process.
     pub connect: fn(Side, &Meet, &Shape) -> io::Result<Box<dyn Endpoint>>,
+}
+
+impl Family {
+    /// The family whose mechanism is able to do this.
+    pub fn able(mut self, abilities: Abilities) -> Family {
+        for maker in &mut self.makers {
+            maker.abilities = abilities;
+        }
+        self
+    }
+
+    /// What the mechanism is able to do, whoever makes it.
+    pub fn abilities(&self) -> Abilities {
+        let said = self.makers.first().map(|maker| maker.abilities);
+        Abilities {
+            payload: self.payload,
+            ..said.unwrap_or(Abilities::NONE)
+        }
+    }
 }
 
 impl Maker {
@@ -73,6 +98,8 @@ impl Maker {
             fits: |_| Ok(()),
             verifies: true,
             window: |_| None,
+            abilities: Abilities::NONE,
+            fan_in: None,
             connect,
         }
     }

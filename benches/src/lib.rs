@@ -1,12 +1,16 @@
 //! The engine of the bench: real process pairs, every mechanism, one run, paired ratios.
 
+pub mod abilities;
 pub mod assemble;
 pub mod burn;
 pub mod cli;
 pub mod compare;
+pub mod cores;
 pub mod cost;
 pub mod descriptors;
 pub mod family;
+pub mod fan_in;
+pub mod goals;
 pub mod interrupt;
 pub mod lane;
 pub mod limits;

@@ -1,6 +1,10 @@
 //! The timed loops of both sides: what happens within one slice.
 
-use std::{hint, io, thread, time::Duration, time::Instant};
+mod fan_in;
+mod one_thread;
+mod wakes;
+
+use std::{hint, io, time::Instant};
 
 use crate::{
     burn::{self, Burner},
@@ -17,8 +21,6 @@ const WARM_SMALL: u32 = 4;
 /// The same for messages above [`LARGE`], where comparing takes long.
 const WARM_LARGE: u32 = 1;
 const LARGE: usize = 64 << 10;
-/// How long the sender of a wake pauses, so that the receiver is surely blocked again.
-const WAKE_PAUSE: Duration = Duration::from_micros(150);
 
 /// What a slice is measured on.
 pub enum Ends<'a> {
@@ -39,6 +41,8 @@ pub struct Case {
     pub window: u32,
     /// The two workers have a CPU each.
     pub two_cpus: bool,
+    /// Which sender of a fan-in this process is; 0 is the client.
+    pub sender: usize,
     /// The order.
     pub slice: SliceOrder,
 }
@@ -82,6 +86,7 @@ impl Rig {
         self.laps.reserve(case.slice.messages as usize);
         match (ends, side) {
             (Ends::Both(client, server), _) => self.single_thread(client, server, case),
+            (Ends::One(end), Side::Client) if case.sender > 0 => self.other_sender(end, case),
             (Ends::One(end), Side::Client) => self.client(end, case),
             (Ends::One(end), Side::Server) => self.server(end, case),
         }
@@ -92,30 +97,42 @@ impl Rig {
         self.stage.forget_received();
         self.stage.barrier()?;
         report.probes.0 = self.probe(case)?;
-        report.verified = self.warm_client(end, case)?;
+        let scenario = case.shape.scenario;
+        report.verified = match scenario {
+            Scenario::FanIn => self.warm_senders(end, case)?,
+            _ => self.warm_client(end, case)?,
+        };
         self.stage.barrier()?;
 
         let before = cost::begin(case.slice.counted)?;
         let start = Instant::now();
-        match case.shape.scenario {
+        match scenario {
             Scenario::OneWay => self.stream(end, case)?,
+            Scenario::FanIn => self.first_share(end, case)?,
             Scenario::Wake => self.wake(end, case)?,
-            _ if case.shape.scenario.polls() => self.spin_round_trips(end, case)?,
+            Scenario::OpenLoop => self.load(end, case)?,
+            _ if scenario.polls() => self.spin_round_trips(end, case)?,
             _ => self.round_trips(end, case)?,
         }
-        if case.shape.scenario == Scenario::OneWay {
+        if scenario.is_rate() {
             cost::mark_end(case.slice.counted);
             self.stage.wait_received(case.slice.messages)?;
             self.laps.push(start.elapsed().as_nanos() as u64);
         }
-        report.elapsed_ns = start.elapsed().as_nanos() as u64;
+        // The pauses of a wake are the harness's own: it has no rate.
+        if scenario != Scenario::Wake {
+            report.elapsed_ns = start.elapsed().as_nanos() as u64;
+        }
         report.usage = cost::end(before, case.slice.counted)?;
 
         self.stage.barrier()?;
         report.probes.1 = self.probe(case)?;
-        if case.shape.scenario == Scenario::OneWay {
+        if scenario == Scenario::FanIn {
+            self.stage.cue()?;
+        }
+        if scenario.is_rate() {
             self.summarise(case.slice.messages, &mut report);
-        } else if case.shape.scenario != Scenario::Wake {
+        } else if !scenario.is_timed_by_server() {
             self.summarise(case.slice.group, &mut report);
         }
         Ok(report)
@@ -125,20 +142,26 @@ impl Rig {
         let mut report = SliceReport::default();
         self.stage.barrier()?;
         report.probes.0 = self.probe(case)?;
-        report.verified = self.warm_server(end, case)?;
+        let scenario = case.shape.scenario;
+        report.verified = match scenario {
+            Scenario::FanIn => self.warm_receiver(end, case)?,
+            _ => self.warm_server(end, case)?,
+        };
         self.stage.barrier()?;
 
         let before = cost::begin(case.slice.counted)?;
-        match case.shape.scenario {
+        match scenario {
             Scenario::OneWay => self.drain(end, case)?,
+            Scenario::FanIn => self.gather(end, case)?,
             Scenario::Wake => self.woken(end, case)?,
+            Scenario::OpenLoop => self.loaded(end, case)?,
             _ => self.echo(end, case)?,
         }
         report.usage = cost::end(before, case.slice.counted)?;
 
         self.stage.barrier()?;
         report.probes.1 = self.probe(case)?;
-        if case.shape.scenario == Scenario::Wake {
+        if scenario.is_timed_by_server() {
             self.summarise(1, &mut report);
         }
         Ok(report)
@@ -265,79 +288,6 @@ impl Rig {
         }
         cost::mark_end(case.slice.counted);
         self.stage.acknowledge(case.slice.messages)
-    }
-
-    fn wake(&mut self, end: &mut dyn Endpoint, case: &Case) -> io::Result<()> {
-        for number in 0..case.slice.messages {
-            thread::sleep(WAKE_PAUSE);
-            // The stamp of the last message must have been read before it is overwritten.
-            self.stage.wait_received(number)?;
-            self.sequence += 1;
-            payload::stamp(&mut self.out, self.sequence);
-            self.stage.stamp();
-            end.send(&self.out)?;
-        }
-        Ok(())
-    }
-
-    fn woken(&mut self, end: &mut dyn Endpoint, case: &Case) -> io::Result<()> {
-        for number in 1..=case.slice.messages {
-            self.sequence += 1;
-            end.recv(&mut self.back)?;
-            self.laps.push(self.stage.since_stamp());
-            if case.verifies {
-                payload::check(&self.back, self.sequence)?;
-            }
-            self.stage.acknowledge(number)?;
-        }
-        Ok(())
-    }
-
-    fn single_thread(
-        &mut self,
-        client: &mut dyn Endpoint,
-        server: &mut dyn Endpoint,
-        case: &Case,
-    ) -> io::Result<SliceReport> {
-        let mut report = SliceReport {
-            probes: (Stage::call_probe(), 0.0),
-            ..SliceReport::default()
-        };
-        for _ in 0..warm_messages(case) {
-            self.sequence += 1;
-            if case.verifies {
-                payload::fill(&mut self.out, self.sequence);
-            }
-            client.send(&self.out)?;
-            server.recv(&mut self.back)?;
-            if case.verifies {
-                payload::compare(&self.back, self.sequence)?;
-            }
-        }
-        report.verified = case.verifies;
-
-        let steps = self.burner.steps(case.slice.planted_ns);
-        let before = cost::begin(case.slice.counted)?;
-        let start = Instant::now();
-        let mut last = start;
-        for number in 1..=case.slice.messages {
-            self.sequence += 1;
-            payload::stamp(&mut self.out, self.sequence);
-            client.send(&self.out)?;
-            server.recv(&mut self.back)?;
-            if case.verifies {
-                payload::check(&self.back, self.sequence)?;
-            }
-            burn::burn(steps);
-            if number % case.slice.group == 0 {
-                last = lap(&mut self.laps, last);
-            }
-        }
-        report.elapsed_ns = start.elapsed().as_nanos() as u64;
-        report.usage = cost::end(before, case.slice.counted)?;
-        report.probes.1 = Stage::call_probe();
-        self.summarise(case.slice.group, &mut report);
-        Ok(report)
     }
 
     /// Turns the laps, each of `group` operations, into times per operation.

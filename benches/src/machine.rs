@@ -81,6 +81,7 @@ pub fn read(cpus: &Cpus) -> Machine {
     ];
     facts.extend(FILES.iter().map(|(name, path)| fact(name, whole(path))));
     facts.push(fact("mitigations", mitigations()));
+    facts.push(fact("instructions", Ok(instructions())));
     facts.push(fact(
         "pinning",
         Ok(match cpus.pair {
@@ -135,6 +136,27 @@ fn shm_size() -> io::Result<String> {
         "{} MiB",
         stat.f_blocks.saturating_mul(stat.f_frsize) >> 20
     ))
+}
+
+/// A run never counts instructions by itself: many guests have no counters, and a gate on what
+/// only some hosts can count would be none. It says what there is.
+fn instructions() -> String {
+    let counters = ["cpu", "cpu_core", "armv8_pmuv3_0"]
+        .map(|unit| fs::exists(format!("/sys/bus/event_source/devices/{unit}")).unwrap_or(false));
+    let valgrind = std::env::var_os("PATH").is_some_and(|path| {
+        std::env::split_paths(&path).any(|directory| directory.join("valgrind").is_file())
+    });
+    let counters = if counters.contains(&true) {
+        "hardware counters are here, but not read by a run"
+    } else {
+        "absent: no hardware counters here"
+    };
+    let callgrind = if valgrind {
+        "count them with callgrind (installed)"
+    } else {
+        "count them with callgrind (not installed)"
+    };
+    format!("{counters}; {callgrind}")
 }
 
 fn mitigations() -> io::Result<String> {

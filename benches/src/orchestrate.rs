@@ -6,6 +6,7 @@ use std::{
 };
 
 use crate::{
+    fan_in,
     interrupt::Interrupt,
     lane::{Allowance, Crew, Lane},
     pair::{Directory, Pair, Setup, Trouble},
@@ -14,6 +15,7 @@ use crate::{
     protocol::Order,
     results::{Probe, Unmeasured},
     rounds::{Bench, Pace, Seat},
+    scenario::Scenario,
 };
 
 /// How long connecting may take.
@@ -194,6 +196,10 @@ impl Orchestrator {
             binary,
             cpus,
             directory,
+            senders: match group.shape.scenario {
+                Scenario::FanIn => fan_in::SENDERS,
+                _ => 1,
+            },
             sweep: group.sweep,
         };
         Pair::start(&setup, &self.interrupt)

@@ -1,6 +1,9 @@
 //! Endpoints over the crates of this workspace, whose verbs are the same everywhere.
 
-use std::io;
+use std::{
+    io,
+    os::fd::{AsFd, BorrowedFd},
+};
 
 use ipc_core::{Error, ErrorKind, Framed, Pollable};
 
@@ -34,6 +37,41 @@ pub struct Pipes {
     pub tx: ipc_pipe::Sender,
     /// From the other side.
     pub rx: ipc_pipe::Receiver,
+}
+
+/// The one end of a pipe that a sender of a fan-in, or its receiver, holds.
+#[derive(Debug)]
+pub enum PipeEnd {
+    /// Writes only.
+    Sender(ipc_pipe::Sender),
+    /// Reads only.
+    Receiver(ipc_pipe::Receiver),
+}
+
+impl Endpoint for PipeEnd {
+    fn send(&mut self, message: &[u8]) -> io::Result<()> {
+        match self {
+            PipeEnd::Sender(tx) => Ok(tx.send(message)?),
+            PipeEnd::Receiver(_) => Err(io::ErrorKind::Unsupported.into()),
+        }
+    }
+
+    fn recv(&mut self, into: &mut [u8]) -> io::Result<()> {
+        let PipeEnd::Receiver(rx) = self else {
+            return Err(io::ErrorKind::Unsupported.into());
+        };
+        let mut filled = 0;
+        while filled < into.len() {
+            filled += rx.recv(&mut into[filled..])?;
+        }
+        Ok(())
+    }
+}
+
+impl<T: AsFd> AsFd for Ours<T> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.ends.as_fd()
+    }
 }
 
 /// What a try form gave, or `None` where it would block.

@@ -3,7 +3,7 @@
 use std::{
     fmt, fs, io,
     os::{
-        fd::{AsFd, OwnedFd},
+        fd::{AsFd, BorrowedFd, OwnedFd},
         unix::{fs::DirBuilderExt, process::CommandExt},
     },
     path::{Path, PathBuf},
@@ -62,30 +62,37 @@ pub struct Setup<'a> {
     pub cpus: (usize, usize),
     /// Where the pair may place names.
     pub directory: &'a Path,
+    /// How many processes send: more than one in a fan-in, on the client's CPU all of them.
+    pub senders: usize,
     /// Removes from the kernel what workers with a tag may leave when killed.
     pub sweep: Option<fn(u32)>,
 }
 
-/// Two workers, killed and swept after when dropped.
+/// Two workers (in a fan-in some more that send), killed and swept after when dropped.
 #[derive(Debug)]
 pub struct Pair {
     /// Sends first.
     pub client: Worker,
     /// Answers.
     pub server: Worker,
+    /// The senders of a fan-in besides the client.
+    pub others: Vec<Worker>,
     tag: u32,
     sweep: Option<fn(u32)>,
 }
 
 impl Pair {
-    /// Starts both workers and exchanges versions.
+    /// Starts the workers and exchanges versions.
     pub fn start(setup: &Setup<'_>, interrupt: &Interrupt) -> Result<Pair, Trouble> {
         let tag = next_tag();
-        let (meet_client, meet_server) = seqpacket_pair()?;
         let stage = Stage::create()?;
         let two_cpus = setup.cpus.0 != setup.cpus.1;
-        let start = |side, cpu, meet: OwnedFd| -> Result<Worker, Trouble> {
-            let worker = Worker::spawn(setup.binary, side)?;
+        let start = |side, sender, meets: &[OwnedFd]| -> Result<Worker, Trouble> {
+            let cpu = match side {
+                Side::Client => setup.cpus.0,
+                Side::Server => setup.cpus.1,
+            };
+            let worker = Worker::spawn(setup.binary, side, sender)?;
             let welcome = Welcome {
                 version: protocol::VERSION,
                 side,
@@ -93,15 +100,28 @@ impl Pair {
                 two_cpus,
                 directory: setup.directory.to_owned(),
                 tag,
+                sender,
             };
-            protocol::send(&worker.control, &welcome, &[meet.as_fd(), stage.as_fd()])?;
+            let mut descriptors: Vec<BorrowedFd<'_>> = meets.iter().map(AsFd::as_fd).collect();
+            descriptors.insert(1, stage.as_fd());
+            protocol::send(&worker.control, &welcome, &descriptors)?;
             Ok(worker)
         };
-        let client = start(Side::Client, setup.cpus.0, meet_client)?;
-        let server = start(Side::Server, setup.cpus.1, meet_server)?;
+        let (mut senders, mut at_server) = (Vec::new(), Vec::new());
+        for sender in 0..setup.senders.max(1) {
+            let (meet_sender, meet_server) = seqpacket_pair()?;
+            senders.push(start(Side::Client, sender, &[meet_sender])?);
+            at_server.push(meet_server);
+        }
+        let server = start(Side::Server, 0, &at_server)?;
+        let others = senders.split_off(1);
+        let Some(client) = senders.pop() else {
+            return Err(Trouble::Broken("no client was started".to_owned()));
+        };
         let pair = Pair {
             client,
             server,
+            others,
             tag,
             sweep: setup.sweep,
         };
@@ -121,49 +141,63 @@ impl Pair {
         Ok(pair)
     }
 
-    /// Gives both workers the same order and waits for both answers.
+    /// Gives all workers the same order and waits for their answers; what the other senders of a
+    /// fan-in have cost is added to the client's.
     pub fn ask(
         &self,
         order: &Order,
         patience: Duration,
         interrupt: &Interrupt,
     ) -> Result<[Answer; 2], Trouble> {
-        // The server first: it is then more likely there when the client begins.
-        for worker in [&self.server, &self.client] {
+        // The client last: the others are then more likely there when it begins.
+        for worker in self.workers().into_iter().rev() {
             protocol::send(&worker.control, order, &[])
                 .map_err(|error| Trouble::Broken(format!("{worker} takes no order: {error}")))?;
         }
-        self.answers::<Answer>(patience, interrupt)
+        let mut answers = self.answers::<Answer>(patience, interrupt)?.into_iter();
+        let (Some(mut client), Some(server)) = (answers.next(), answers.next()) else {
+            return Err(Trouble::Broken("an answer was lost".to_owned()));
+        };
+        for other in answers {
+            if let (Answer::Slice(client), Answer::Slice(other)) = (&mut client, other) {
+                client.usage.add(other.usage);
+            }
+        }
+        Ok([client, server])
     }
 
-    /// Kills both workers; the pair is of no more use.
+    /// Kills all workers; the pair is of no more use.
     pub fn kill(&self) {
-        for worker in [&self.client, &self.server] {
+        for worker in self.workers() {
             // An error means that it has ended already.
             let _ = rustix::process::kill_process(worker.pid(), rustix::process::Signal::KILL);
         }
     }
 
-    /// The next answer of client and server. The first that fails ends the wait, because the
-    /// other may be waiting for it.
+    /// Client and server, then the other senders.
+    fn workers(&self) -> Vec<&Worker> {
+        [&self.client, &self.server]
+            .into_iter()
+            .chain(&self.others)
+            .collect()
+    }
+
+    /// The next answer of each worker. The first that fails ends the wait, because the others may
+    /// be waiting for it.
     fn answers<T: DeserializeOwned + Failing>(
         &self,
         patience: Duration,
         interrupt: &Interrupt,
-    ) -> Result<[T; 2], Trouble> {
+    ) -> Result<Vec<T>, Trouble> {
         let deadline = Instant::now() + patience;
-        let mut got: [Option<T>; 2] = [None, None];
-        let workers = [&self.client, &self.server];
+        let workers = self.workers();
+        let mut got: Vec<Option<T>> = workers.iter().map(|_| None).collect();
         loop {
-            if let [Some(_), Some(_)] = got {
-                let [client, server] = got;
-                return client
-                    .zip(server)
-                    .map(|(client, server)| [client, server])
-                    .ok_or_else(|| Trouble::Broken("an answer was lost".to_owned()));
+            if got.iter().all(Option::is_some) {
+                return Ok(got.into_iter().flatten().collect());
             }
-            let ready = wait_readable(workers, deadline, interrupt)?;
-            for (index, worker) in workers.into_iter().enumerate() {
+            let ready = wait_readable(&workers, deadline, interrupt)?;
+            for (index, worker) in workers.iter().enumerate() {
                 if !ready[index] || got[index].is_some() {
                     continue;
                 }
@@ -182,6 +216,7 @@ impl Drop for Pair {
     fn drop(&mut self) {
         self.client.end();
         self.server.end();
+        self.others.iter_mut().for_each(Worker::end);
         if let Some(sweep) = self.sweep {
             sweep(self.tag);
         }
@@ -212,12 +247,13 @@ impl Failing for Answer {
 #[derive(Debug)]
 pub struct Worker {
     side: Side,
+    sender: usize,
     child: Child,
     control: OwnedFd,
 }
 
 impl Worker {
-    fn spawn(binary: &Path, side: Side) -> io::Result<Worker> {
+    fn spawn(binary: &Path, side: Side, sender: usize) -> io::Result<Worker> {
         let (control, theirs) = seqpacket_pair()?;
         let child = Command::new(binary)
             .args([WORKER, &std::process::id().to_string()])
@@ -231,6 +267,7 @@ impl Worker {
             })?;
         Ok(Worker {
             side,
+            sender,
             child,
             control,
         })
@@ -260,24 +297,26 @@ impl Drop for Worker {
 
 impl fmt::Display for Worker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.side {
-            Side::Client => "the client",
-            Side::Server => "the server",
-        })
+        match self.side {
+            Side::Client if self.sender > 0 => write!(f, "sender {}", self.sender),
+            Side::Client => f.write_str("the client"),
+            Side::Server => f.write_str("the server"),
+        }
     }
 }
 
 /// Which of the workers have something to say (or have hung up).
 fn wait_readable(
-    workers: [&Worker; 2],
+    workers: &[&Worker],
     deadline: Instant,
     interrupt: &Interrupt,
-) -> Result<[bool; 2], Trouble> {
-    let mut polled = [
-        PollFd::new(&workers[0].control, PollFlags::IN),
-        PollFd::new(&workers[1].control, PollFlags::IN),
-        PollFd::new(interrupt, PollFlags::IN),
-    ];
+) -> Result<Vec<bool>, Trouble> {
+    let mut polled = vec![PollFd::new(interrupt, PollFlags::IN)];
+    polled.extend(
+        workers
+            .iter()
+            .map(|worker| PollFd::new(&worker.control, PollFlags::IN)),
+    );
     let left = deadline.saturating_duration_since(Instant::now());
     let timeout = Timespec {
         tv_sec: left.as_secs() as i64,
@@ -288,11 +327,11 @@ fn wait_readable(
         Ok(_) | Err(rustix::io::Errno::INTR) => {}
         Err(error) => return Err(io::Error::from(error).into()),
     }
-    let ready = polled.each_ref().map(|one| !one.revents().is_empty());
-    if ready[2] {
+    let mut ready = polled.iter().map(|one| !one.revents().is_empty());
+    if ready.next() == Some(true) {
         return Err(Trouble::Interrupted);
     }
-    Ok([ready[0], ready[1]])
+    Ok(ready.collect())
 }
 
 /// How many pairs of one process have tags of their own.

@@ -1,9 +1,13 @@
 //! What a run will measure: the cells asked for, less those that a limit or the host forbids.
 
+mod choice;
+
 use std::time::Duration;
 
+use self::choice::{placements, scenarios};
 use crate::{
     family::{Family, Maker, Role},
+    goals::{self, Goal},
     placement::Cpus,
     results::{MakerKind, Placement, Unmeasured},
     scenario::{Scenario, Shape},
@@ -76,6 +80,8 @@ pub struct Group {
     pub makers: Vec<Maker>,
     /// From the family.
     pub sweep: Option<fn(u32)>,
+    /// Measured for the sake of a goal, where a default run would leave it out.
+    pub of_goal: bool,
 }
 
 impl Group {
@@ -97,6 +103,8 @@ impl Group {
             4..16 => 4,
             _ => 12,
         };
+        // A goal that only its own cell can show must not drown in noise.
+        let each = if self.of_goal { 3 * each } else { each };
         each * self.makers.len() as u32
     }
 }
@@ -125,6 +133,9 @@ impl Plan {
             .partition(|family| family.role == Role::Floor);
         for family in floors.into_iter().chain(mechanisms) {
             plan.add_family(selection, family, cpus);
+            if !selection.full && !selection.is_narrowed() {
+                plan.add_goals(family, cpus);
+            }
         }
         plan
     }
@@ -164,6 +175,27 @@ impl Plan {
         }
     }
 
+    /// The cells that the goals of a family need and a default run would leave out.
+    fn add_goals(&mut self, family: &Family, cpus: &Cpus) {
+        let present: Vec<Maker> = (family.makers.iter())
+            .filter(|maker| maker.kind != MakerKind::Peer && (maker.probe)().is_ok())
+            .cloned()
+            .collect();
+        for (mechanism, scenario, size, placement) in goals::GOALS.iter().flat_map(Goal::cells) {
+            let shape = Shape { size, scenario };
+            let planned = self.groups.iter().any(|group| {
+                (group.mechanism, group.shape, group.placement) == (mechanism, shape, placement)
+            });
+            if family.name == mechanism && !planned {
+                let before = self.groups.len();
+                self.add_group(family, &present, shape, placement, cpus);
+                for group in &mut self.groups[before..] {
+                    group.of_goal = true;
+                }
+            }
+        }
+    }
+
     fn add_group(
         &mut self,
         family: &Family,
@@ -179,6 +211,7 @@ impl Plan {
             placement,
             makers: Vec::new(),
             sweep: family.sweep,
+            of_goal: false,
         };
         if family.role == Role::Mechanism
             && shape.scenario == Scenario::SingleThread
@@ -190,7 +223,7 @@ impl Plan {
             return;
         }
         for maker in present {
-            match (maker.fits)(&shape) {
+            match fits(maker, &shape) {
                 Ok(()) => group.makers.push(maker.clone()),
                 // What a floor or a reference is not meant for is no gap in the answer.
                 Err(_) if family.role == Role::Floor || maker.name == "default" => {}
@@ -229,53 +262,13 @@ impl Plan {
     }
 }
 
-/// The scenarios of one size: all of them for small messages and in full or narrowed runs, the
-/// telling ones for larger messages in a default run.
-fn scenarios(selection: &Selection, family: &Family, size: usize) -> Vec<Scenario> {
-    let default: &[Scenario] = match size {
-        _ if selection.full || selection.is_narrowed() || family.role == Role::Floor => {
-            &Scenario::ALL
-        }
-        0..1024 => &Scenario::ALL,
-        1024..65_536 => &[
-            Scenario::SingleThread,
-            Scenario::RoundTrip,
-            Scenario::RoundTripAsleep,
-            Scenario::RoundTripSpin,
-            Scenario::OneWay,
-        ],
-        _ => &[
-            Scenario::RoundTrip,
-            Scenario::RoundTripAsleep,
-            Scenario::RoundTripSpin,
-            Scenario::OneWay,
-        ],
-    };
-    let asked = |scenario: &Scenario| {
-        selection.scenarios.is_empty()
-            || selection.scenarios.contains(scenario)
-            || (family.role == Role::Floor && serves(*scenario, &selection.scenarios))
-    };
-    default.iter().copied().filter(asked).collect()
-}
-
-/// The floors of streams, the copy and the system call, are measured on one thread.
-fn serves(floor: Scenario, asked: &[Scenario]) -> bool {
-    floor == Scenario::SingleThread && asked.contains(&Scenario::OneWay)
-}
-
-fn placements(selection: &Selection, scenario: Scenario) -> Vec<Placement> {
-    let usual = scenario.placement();
-    match scenario {
-        Scenario::OneWay if selection.full => {
-            vec![usual, Placement::OtherAsleep, Placement::SameCore]
-        }
-        // Who asks for streams alone also asks what they do where nobody keeps a CPU awake.
-        Scenario::OneWay if selection.scenarios == [Scenario::OneWay] => {
-            vec![usual, Placement::OtherAsleep]
-        }
-        Scenario::Wake if selection.full => vec![usual, Placement::OtherAwake],
-        _ => vec![usual],
+/// Why a maker cannot do a cell.
+fn fits(maker: &Maker, shape: &Shape) -> Result<(), String> {
+    (maker.fits)(shape)?;
+    match (shape.scenario, maker.fan_in) {
+        (Scenario::FanIn, Some(many)) => many.fits(shape),
+        (Scenario::FanIn, None) => Err("it takes one sender here".to_owned()),
+        _ => Ok(()),
     }
 }
 
@@ -331,6 +324,22 @@ mod tests {
                 .iter()
                 .any(|gap| gap.why.contains("one CPU"))
         );
+    }
+
+    #[test]
+    fn a_default_run_measures_the_cells_of_every_goal() {
+        let plan = plan(&Selection::default(), 2);
+        for (mechanism, scenario, size, placement) in goals::GOALS.iter().flat_map(Goal::cells) {
+            let shape = Shape { size, scenario };
+            let planned = plan.groups.iter().any(|group| {
+                (group.mechanism, group.shape, group.placement) == (mechanism, shape, placement)
+            });
+            let lacks = plan
+                .unmeasured
+                .iter()
+                .any(|gap| gap.what.starts_with(mechanism));
+            assert!(planned || lacks, "{mechanism} {shape:?} {placement:?}");
+        }
     }
 
     #[test]

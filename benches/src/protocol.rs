@@ -34,6 +34,14 @@ pub struct Welcome {
     pub directory: PathBuf,
     /// A number for names outside that directory.
     pub tag: u32,
+    /// Which sender of a fan-in the worker is; 0 for the client and the server. Only a pair with
+    /// more senders says it, so that workers of an older build understand all others.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub sender: usize,
+}
+
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 /// First answer of a worker.
@@ -116,6 +124,15 @@ pub struct Usage {
     pub voluntary: u64,
     /// Involuntary context switches.
     pub involuntary: u64,
+}
+
+impl Usage {
+    /// Adds what another process cost meanwhile.
+    pub fn add(&mut self, other: Usage) {
+        self.cpu_ns += other.cpu_ns;
+        self.voluntary += other.voluntary;
+        self.involuntary += other.involuntary;
+    }
 }
 
 /// Sends one value, with descriptors.

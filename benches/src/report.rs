@@ -4,7 +4,9 @@ mod abilities;
 mod advice;
 mod axis;
 mod charts;
+mod cores;
 mod escape;
+mod goals;
 mod html;
 mod markdown;
 mod numbers;
@@ -67,6 +69,10 @@ fn measured(run: &Run) -> String {
         s if s.is_finite() && s >= 0.0 => format!("{} s of measuring", numbers::digits(s)),
         _ => "for an unknown time".to_owned(),
     };
+    let built = match run.build_seconds {
+        Some(s) if s.is_finite() && s >= 0.0 => format!("{} s of building, ", numbers::digits(s)),
+        _ => String::new(),
+    };
     let arguments = match run.arguments.as_slice() {
         [] => "default arguments".to_owned(),
         some => format!("arguments: {}", some.join(" ")),
@@ -78,7 +84,7 @@ fn measured(run: &Run) -> String {
         cpus.join(", ")
     };
     let date = numbers::date(run.started_unix_seconds);
-    format!("{date}, {seconds}, {arguments}; CPUs allowed: {cpus}")
+    format!("{date}, {built}{seconds}, {arguments}; CPUs allowed: {cpus}")
 }
 
 /// The first fact of the machine whose name holds `name`, if one could be read.
@@ -151,7 +157,7 @@ fn verdict_figures(run: &Run) -> String {
 }
 
 /// What the words and figures mean; the same in every report.
-const METHOD: [(&str, &str); 7] = [
+const METHOD: [(&str, &str); 8] = [
     (
         "Processes",
         "Each pair is two real processes, pinned to one core or to two where the host allows it; \
@@ -166,8 +172,13 @@ const METHOD: [(&str, &str); 7] = [
     ),
     (
         "Latency",
-        "Percentiles of a histogram. Round trips are closed loop at depth one: the next begins when \
-         the last has ended, so no queue ever builds up and a loaded system will be slower.",
+        "Percentiles of a histogram. Round trips are closed loop at depth one: the next begins \
+         when the last has ended, so no queue ever builds up and a loaded system will be slower.",
+    ),
+    (
+        "Load",
+        "The open-loop scenario sends at a fixed rate and times each message from when it was to \
+         be sent, whether the sender was held up or not: a queue that builds up shows.",
     ),
     (
         "× floor",

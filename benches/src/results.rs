@@ -1,6 +1,13 @@
 //! What one run of the bench has found out, as plain data: every report is made from this alone.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
+
+use crate::{
+    abilities::{self, Abilities},
+    goals::Bound,
+};
 
 /// A whole run. `--json FILE` writes exactly this.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -11,6 +18,9 @@ pub struct Run {
     pub started_unix_seconds: u64,
     /// How long the measuring part took.
     pub measuring_seconds: f64,
+    /// How long the build took that came before it, where `cargo xtask bench` has said so.
+    #[serde(default)]
+    pub build_seconds: Option<f64>,
     /// The arguments the bench was started with.
     pub arguments: Vec<String>,
     /// The machine, as far as it lets itself be seen.
@@ -21,6 +31,15 @@ pub struct Run {
     pub cells: Vec<Cell>,
     /// Paired ratios, each formed per slice in one interleaved run.
     pub ratios: Vec<Ratio>,
+    /// The goals of this workspace, and what the ratios say about each.
+    #[serde(default)]
+    pub goals: Vec<Found>,
+    /// What each mechanism is able to do at all.
+    #[serde(default = "abilities::of_this_build")]
+    pub abilities: BTreeMap<String, Abilities>,
+    /// Cache-line round trips between the CPUs, two by two, where there are more than two.
+    #[serde(default)]
+    pub cores: Vec<CorePair>,
     /// What was not measured, each with its reason.
     pub unmeasured: Vec<Unmeasured>,
     /// Every floor probe of the run in time order: the strip chart.
@@ -101,7 +120,7 @@ pub struct Cell {
     pub maker: String,
     /// What kind of code that is.
     pub kind: MakerKind,
-    /// `round-trip`, `round-trip-spin`, `one-way`, `wake`, `single-thread`.
+    /// The name of a `Scenario`: `round-trip`, `one-way`, `wake` …
     pub scenario: String,
     /// Payload size in bytes.
     pub size_bytes: usize,
@@ -190,6 +209,46 @@ pub struct Ratio {
     pub placement: Placement,
     /// True where a larger ratio is better (throughput).
     pub higher_is_better: bool,
+}
+
+/// What a run says about one goal.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Found {
+    /// Goals of one number belong together.
+    pub number: u8,
+    /// The ratio that decides: `pipe/round-trip/64/vs/raw`.
+    pub ratio: String,
+    /// Where its pair ran.
+    pub placement: Placement,
+    /// What it must be.
+    pub bound: Bound,
+    /// Whether it is.
+    pub outcome: Outcome,
+    /// The ratio as measured, in the state of the machine in which the goal counts.
+    pub found: Option<Ratio>,
+    /// The same ratio in another placement, for comparison.
+    pub beside: Option<Ratio>,
+}
+
+/// Whether a goal was met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// The whole interval lies within the bound.
+    Met,
+    /// Some of the interval, or all, lies beyond the bound.
+    Missed,
+    /// The run has no such ratio, or too few slices for an interval.
+    NotMeasured,
+}
+
+/// How far two CPUs are apart.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CorePair {
+    /// The two.
+    pub cpus: (usize, usize),
+    /// Round trip of a cache line between them.
+    pub nanoseconds: f64,
 }
 
 /// Something that was not measured, and why.

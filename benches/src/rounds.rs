@@ -32,6 +32,8 @@ const SHORT_NS: f64 = 2_000.0;
 const LARGE: usize = 256 << 10;
 /// Messages of a slice at least, up to that size; above it a single one takes long enough.
 const LEAST_MESSAGES: (u32, usize) = (4, 1 << 20);
+/// Bytes of a slice of a fan-in at least, as far as some hundred messages have them.
+const FAN_IN_BYTES: usize = 1 << 20;
 /// Messages of a slice whose system calls are counted.
 const COUNTED_MESSAGES: u32 = 32;
 
@@ -60,8 +62,8 @@ impl Pace {
         let lanes = lanes.max(1) as u32;
         let parts = allowance.fresh_pairs.max(1);
         let least = MIN_ROUNDS.div_ceil(parts);
-        // Room for half as many again: some are rejected, some are slow, and calibrating takes about
-        // two rounds. Shorter slices are better than fewer.
+        // Room for half as many again: some are rejected, some are slow, and calibrating takes
+        // about two rounds. Shorter slices are better than fewer.
         let each = left / lanes / (least as u32 + least as u32 / 2 + 2);
         let slice = each
             .saturating_sub(SLICE_OVERHEAD)
@@ -122,7 +124,18 @@ impl Bench<'_> {
 
     fn find_pattern(&self, seat: &Seat, slice: Duration) -> Result<Pattern, Trouble> {
         let target_ns = slice.as_nanos() as f64;
-        let mut messages = if self.group.shape.size > LARGE { 2 } else { 8 };
+        let size = self.group.shape.size;
+        // Several senders take a while to be all awake: a slice must last well beyond that.
+        let least = match self.group.shape.scenario {
+            Scenario::FanIn => (FAN_IN_BYTES / size.max(1)).clamp(8, 512) as u32,
+            _ if size > LEAST_MESSAGES.1 => 1,
+            _ => LEAST_MESSAGES.0,
+        };
+        let mut messages = match self.group.shape.scenario {
+            Scenario::FanIn => least,
+            _ if size > LARGE => 2,
+            _ => 8,
+        };
         loop {
             // The faster of two: a slice that was disturbed must not make all others too short.
             let one = self.trial(seat, messages)?;
@@ -131,13 +144,12 @@ impl Bench<'_> {
             let fitting =
                 (target_ns * f64::from(messages) / spent_ns.max(1.0)).clamp(1.0, 4e6) as u32;
             if spent_ns >= target_ns / 4.0 || messages >= fitting / 2 {
-                let group = (SHORT_NS / each_ns.max(1.0)).ceil().max(1.0) as u32;
-                // Whole groups only: what is left over would not be timed.
-                let least = if self.group.shape.size > LEAST_MESSAGES.1 {
-                    1
-                } else {
-                    LEAST_MESSAGES.0
+                // The receiver's clock takes each message by itself.
+                let group = match self.group.shape.scenario.is_timed_by_server() {
+                    true => 1,
+                    false => (SHORT_NS / each_ns.max(1.0)).ceil().max(1.0) as u32,
                 };
+                // Whole groups only: what is left over would not be timed.
                 let messages = fitting.max(least).next_multiple_of(group);
                 return Ok(Pattern { messages, group });
             }
@@ -259,8 +271,17 @@ impl Bench<'_> {
     }
 }
 
-/// Where the number of calls is a property of the maker: polling makes as many as it has time
-/// for, and the pauses of `wake` are the harness's own.
 fn is_countable(group: &Group) -> bool {
-    !group.shape.scenario.polls() && group.shape.scenario != Scenario::Wake
+    why_not_counted(group.shape.scenario).is_none()
+}
+
+/// Why the number of calls is no property of the maker in this scenario.
+pub(crate) fn why_not_counted(scenario: Scenario) -> Option<&'static str> {
+    match scenario {
+        Scenario::RoundTripSpin | Scenario::Wake | Scenario::OpenLoop => {
+            Some("polling and pausing make as many as there is time for")
+        }
+        Scenario::FanIn => Some("the tracer follows two processes, and here are five"),
+        _ => None,
+    }
 }

@@ -3,8 +3,9 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::{
-    assemble,
+    abilities, assemble, cores,
     family::{Family, Role},
+    goals,
     lane::{Allowance, Crew, Lane},
     machine,
     orchestrate::Orchestrator,
@@ -13,6 +14,7 @@ use crate::{
     plan::{Group, Plan, Selection},
     progress::Progress,
     results::{Cell, Floor, Ratio, Run, Unmeasured},
+    rounds::why_not_counted,
     scenario::Scenario,
 };
 
@@ -35,6 +37,14 @@ const MORE_PAIRS: usize = 6;
 /// The longest slice.
 const SLICE_MAX: Duration = Duration::from_millis(10);
 
+/// How long the build took, by the environment of a bench that `cargo xtask bench` has started.
+pub fn build_seconds() -> Option<f64> {
+    let text = std::env::var("IPC_BENCH_BUILD_SECONDS").ok()?;
+    text.parse()
+        .ok()
+        .filter(|seconds: &f64| seconds.is_finite() && *seconds >= 0.0)
+}
+
 /// Measures what was asked for.
 pub fn run(
     selection: &Selection,
@@ -52,113 +62,138 @@ pub fn run(
         binary: std::env::current_exe()?,
         planted: None,
     };
+    let cores = cores::probe(&cpus.allowed);
     cpus.step_aside()?;
     let mut orchestrator = Orchestrator::new(cpus, vec![crew])?;
-    let mut progress = Progress::new(plan.groups.len());
-
-    let (mut floors, mut cells, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
-    let mut unmeasured = plan.unmeasured.clone();
-    let fresh_pairs = if selection.full || selection.is_narrowed() {
-        MORE_PAIRS
-    } else {
-        DEFAULT_PAIRS
-    };
-    let mut clock = Clock::new(selection, &plan);
-    for group in &plan.groups {
-        progress.begin(&group.name(), clock.left());
-        let Some(time) = clock.allot(group.weight()) else {
-            unmeasured.push(Unmeasured {
-                what: group.name(),
-                why: "the time of the run was used up".to_owned(),
-            });
-            continue;
-        };
-        let mut lanes: Vec<Lane> = group
-            .makers
-            .iter()
-            .map(|maker| Lane::new(0, maker.clone()))
-            .collect();
-        let count_calls = group.role == Role::Mechanism;
-        let allowance = Allowance {
-            time,
-            slice_max: SLICE_MAX,
-            fresh_pairs,
-            count_calls,
-        };
-        orchestrator.measure(group, &mut lanes, allowance)?;
-        collect(
-            group,
-            &lanes,
-            &mut floors,
-            &mut cells,
-            &mut ratios,
-            &mut unmeasured,
-        );
+    let mut gathered = Gathered::new(&plan);
+    if let Err(why) = &cores {
+        gathered.leave_out("core × core".to_owned(), why);
     }
-    progress.finish();
-
-    for scenario in [Scenario::RoundTripSpin, Scenario::Wake] {
-        if cells
-            .iter()
-            .any(|cell: &Cell| cell.scenario == scenario.name())
-        {
-            unmeasured.push(Unmeasured {
-                what: format!("system calls per message in {}", scenario.name()),
-                why: "polling and pausing make as many as there is time for".to_owned(),
-            });
-        }
-    }
-    unmeasured.extend(std::mem::take(&mut orchestrator.unmeasured));
-    let unmeasured = merged(unmeasured);
+    gathered.measure(selection, &plan, &mut orchestrator)?;
+    gathered.note_uncounted();
+    gathered.unmeasured.append(&mut orchestrator.unmeasured);
     Ok(Run {
         format: FORMAT,
         started_unix_seconds: started
             .duration_since(SystemTime::UNIX_EPOCH)
             .map_or(0, |since| since.as_secs()),
         measuring_seconds: orchestrator.elapsed().as_secs_f64(),
+        build_seconds: build_seconds(),
         arguments,
         machine,
-        floors,
-        cells,
-        ratios,
-        unmeasured,
+        floors: gathered.floors,
+        cells: gathered.cells,
+        goals: goals::judge(&gathered.ratios),
+        ratios: gathered.ratios,
+        abilities: abilities::of_this_build(),
+        cores: cores.unwrap_or_default(),
+        unmeasured: merged(gathered.unmeasured),
         verdict: assemble::verdict(&orchestrator.probes),
         probes: std::mem::take(&mut orchestrator.probes),
     })
 }
 
-/// Files the lanes of a group under the results they belong to.
-fn collect(
-    group: &Group,
-    lanes: &[Lane],
-    floors: &mut Vec<Floor>,
-    cells: &mut Vec<Cell>,
-    ratios: &mut Vec<Ratio>,
-    unmeasured: &mut Vec<Unmeasured>,
-) {
-    for lane in lanes {
-        let found = match group.role {
-            Role::Floor => {
-                let found = assemble::floors(group, lane);
-                floors.extend(found.iter().cloned());
-                !found.is_empty()
-            }
-            Role::Mechanism => {
-                let cell = assemble::cell(group, lane, floors);
-                let found = cell.is_some();
-                cells.extend(cell);
-                found
-            }
-        };
-        if !found && lane.failed.is_none() {
-            let (scenario, size) = (group.shape.scenario.name(), group.shape.size);
-            unmeasured.push(Unmeasured {
-                what: format!("{}:{}/{scenario}/{size}", group.mechanism, lane.maker.name),
-                why: "every slice was rejected: the machine changed during each".to_owned(),
-            });
+/// What a run has found so far.
+struct Gathered {
+    floors: Vec<Floor>,
+    cells: Vec<Cell>,
+    ratios: Vec<Ratio>,
+    unmeasured: Vec<Unmeasured>,
+}
+
+impl Gathered {
+    fn new(plan: &Plan) -> Gathered {
+        Gathered {
+            floors: Vec::new(),
+            cells: Vec::new(),
+            ratios: Vec::new(),
+            unmeasured: plan.unmeasured.clone(),
         }
     }
-    ratios.extend(assemble::group_ratios(group, lanes));
+
+    /// Every group of the plan, within the time of the run.
+    fn measure(
+        &mut self,
+        selection: &Selection,
+        plan: &Plan,
+        orchestrator: &mut Orchestrator,
+    ) -> Result<(), Trouble> {
+        let mut progress = Progress::new(plan.groups.len());
+        let fresh_pairs = if selection.full || selection.is_narrowed() {
+            MORE_PAIRS
+        } else {
+            DEFAULT_PAIRS
+        };
+        let mut clock = Clock::new(selection, plan);
+        for group in &plan.groups {
+            progress.begin(&group.name(), clock.left());
+            let Some(time) = clock.allot(group.weight()) else {
+                self.leave_out(group.name(), "the time of the run was used up");
+                continue;
+            };
+            let makers = group.makers.iter();
+            let mut lanes: Vec<Lane> = makers.map(|maker| Lane::new(0, maker.clone())).collect();
+            let allowance = Allowance {
+                time,
+                slice_max: SLICE_MAX,
+                fresh_pairs,
+                count_calls: group.role == Role::Mechanism,
+            };
+            orchestrator.measure(group, &mut lanes, allowance)?;
+            self.collect(group, &lanes);
+        }
+        progress.finish();
+        Ok(())
+    }
+
+    /// Files the lanes of a group under the results they belong to.
+    fn collect(&mut self, group: &Group, lanes: &[Lane]) {
+        for lane in lanes {
+            let found = match group.role {
+                Role::Floor => {
+                    let found = assemble::floors(group, lane);
+                    self.floors.extend(found.iter().cloned());
+                    !found.is_empty()
+                }
+                Role::Mechanism => {
+                    let cell = assemble::cell(group, lane, &self.floors);
+                    let found = cell.is_some();
+                    self.cells.extend(cell);
+                    found
+                }
+            };
+            if !found && lane.failed.is_none() {
+                let (scenario, size) = (group.shape.scenario.name(), group.shape.size);
+                let what = format!("{}:{}/{scenario}/{size}", group.mechanism, lane.maker.name);
+                self.leave_out(
+                    what,
+                    "every slice was rejected: the machine changed during each",
+                );
+            }
+        }
+        self.ratios.extend(assemble::group_ratios(group, lanes));
+    }
+
+    /// Says of the scenarios measured in which of them no system call was counted, and why.
+    fn note_uncounted(&mut self) {
+        for scenario in Scenario::ALL {
+            let measured = self
+                .cells
+                .iter()
+                .any(|cell| cell.scenario == scenario.name());
+            if let Some(why) = why_not_counted(scenario).filter(|_| measured) {
+                let what = format!("system calls per message in {}", scenario.name());
+                self.leave_out(what, why);
+            }
+        }
+    }
+
+    fn leave_out(&mut self, what: String, why: &str) {
+        self.unmeasured.push(Unmeasured {
+            what,
+            why: why.to_owned(),
+        });
+    }
 }
 
 /// Joins gaps that differ in their scenario only: `pipe/wake,one-way/64`.

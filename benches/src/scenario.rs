@@ -22,11 +22,15 @@ pub enum Scenario {
     OneWay,
     /// From just before a send to the return of the receive that was blocked meanwhile.
     Wake,
+    /// From when a message was to be sent, at a fixed rate, to the return of its receive.
+    OpenLoop,
+    /// A stream from several sending processes into one receiver.
+    FanIn,
 }
 
 impl Scenario {
     /// All of them, in reading order.
-    pub const ALL: [Scenario; 7] = [
+    pub const ALL: [Scenario; 9] = [
         Scenario::SingleThread,
         Scenario::RoundTrip,
         Scenario::RoundTripAwake,
@@ -34,6 +38,8 @@ impl Scenario {
         Scenario::RoundTripSpin,
         Scenario::OneWay,
         Scenario::Wake,
+        Scenario::OpenLoop,
+        Scenario::FanIn,
     ];
 
     /// Its name on the command line and in results.
@@ -46,6 +52,8 @@ impl Scenario {
             Scenario::RoundTripSpin => "round-trip-spin",
             Scenario::OneWay => "one-way",
             Scenario::Wake => "wake",
+            Scenario::OpenLoop => "open-loop",
+            Scenario::FanIn => "fan-in",
         }
     }
 
@@ -59,6 +67,10 @@ impl Scenario {
             Scenario::RoundTripSpin => "round trip by polling, two CPUs",
             Scenario::OneWay => "stream from client to server, closed by an acknowledgement",
             Scenario::Wake => "latency from a send to the return of a blocked receive",
+            Scenario::OpenLoop => {
+                "one-way latency at a fixed rate, from the intended time of the send"
+            }
+            Scenario::FanIn => "stream of four senders, on one CPU, to one receiver on another",
         }
     }
 
@@ -73,10 +85,13 @@ impl Scenario {
     pub fn placement(self) -> Placement {
         match self {
             Scenario::SingleThread | Scenario::RoundTrip => Placement::SameCore,
-            Scenario::RoundTripAwake | Scenario::RoundTripSpin | Scenario::OneWay => {
-                Placement::OtherAwake
+            Scenario::RoundTripAwake
+            | Scenario::RoundTripSpin
+            | Scenario::OneWay
+            | Scenario::FanIn => Placement::OtherAwake,
+            Scenario::RoundTripAsleep | Scenario::Wake | Scenario::OpenLoop => {
+                Placement::OtherAsleep
             }
-            Scenario::RoundTripAsleep | Scenario::Wake => Placement::OtherAsleep,
         }
     }
 
@@ -87,7 +102,12 @@ impl Scenario {
 
     /// True where a larger ratio is better, because the ratio is one of rates.
     pub fn is_rate(self) -> bool {
-        self == Scenario::OneWay
+        matches!(self, Scenario::OneWay | Scenario::FanIn)
+    }
+
+    /// True where the receiver holds the clock, since it sees when a message has come.
+    pub fn is_timed_by_server(self) -> bool {
+        matches!(self, Scenario::Wake | Scenario::OpenLoop)
     }
 }
 

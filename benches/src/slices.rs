@@ -43,14 +43,14 @@ impl Slice {
         client: SliceReport,
         server: SliceReport,
     ) -> Slice {
-        // Only one of the two has times: the server in `wake`, the client elsewhere.
+        // Only one of the two has times: the server where it holds the clock, else the client.
         let woken = client.times.is_empty();
         let (typical_ns, times) = if woken {
             (server.typical_ns, server.times)
         } else {
             (client.typical_ns, client.times)
         };
-        let rate = if woken || client.elapsed_ns == 0 {
+        let rate = if client.elapsed_ns == 0 {
             f64::NAN
         } else {
             f64::from(messages) * 1e9 / client.elapsed_ns as f64

@@ -14,7 +14,7 @@ use rustix::{
     time::{ClockId, clock_gettime},
 };
 
-use crate::{scenario::Side, sys::Region};
+use crate::{fan_in, scenario::Side, sys::Region};
 
 /// Bytes of the page: one cache line for each word, and the neighbour that prefetchers pull along.
 const LEN: usize = 4096;
@@ -24,6 +24,11 @@ const CLIENT_ARRIVED: usize = 256;
 const SERVER_ARRIVED: usize = 384;
 const RECEIVED: usize = 512;
 const STAMP: usize = 640;
+/// Counts the cues of the first sender to the others of a fan-in.
+const CUES: usize = 768;
+/// Acknowledgements to each sender of a fan-in, a line and its neighbour apart.
+const RECEIVED_FROM: usize = 1024;
+const APART: usize = 128;
 
 /// Round trips in one batch of a probe, and batches: the median batch counts.
 const PROBE_ROUNDS: u32 = 40;
@@ -40,6 +45,7 @@ pub struct Stage {
     side: Side,
     barriers: u32,
     probes: u32,
+    cues: u32,
 }
 
 impl Stage {
@@ -55,6 +61,7 @@ impl Stage {
             side,
             barriers: 0,
             probes: 0,
+            cues: 0,
         })
     }
 
@@ -115,27 +122,63 @@ impl Stage {
 
     /// Says how many messages of the slice have been received.
     pub fn acknowledge(&self, received: u32) -> io::Result<()> {
-        let word = self.region.word32(RECEIVED);
-        word.store(received, Ordering::SeqCst);
-        futex::wake(word, Flags::empty(), 1)?;
-        Ok(())
+        acknowledge(self.region.word32(RECEIVED), received)
+    }
+
+    /// Says how many messages of one sender of a fan-in have been received.
+    pub fn acknowledge_from(&self, sender: usize, received: u32) -> io::Result<()> {
+        acknowledge(self.from(sender), received)
     }
 
     /// Starts a slice with no message received.
     pub fn forget_received(&self) {
         self.region.word32(RECEIVED).store(0, Ordering::SeqCst);
+        for sender in 0..fan_in::SENDERS {
+            self.from(sender).store(0, Ordering::SeqCst);
+        }
     }
 
     /// Waits until at least `count` messages have been received.
     pub fn wait_received(&self, count: u32) -> io::Result<()> {
-        let word = self.region.word32(RECEIVED);
-        loop {
-            let received = word.load(Ordering::Acquire);
-            if received >= count {
-                return Ok(());
-            }
-            sleep_on(word, received)?;
-        }
+        wait_count(self.region.word32(RECEIVED), count)
+    }
+
+    /// Waits until at least `count` messages of one sender of a fan-in have been received.
+    pub fn wait_received_from(&self, sender: usize, count: u32) -> io::Result<()> {
+        wait_count(self.from(sender), count)
+    }
+
+    /// Lets the other senders of a fan-in go on to their next part.
+    pub fn cue(&mut self) -> io::Result<()> {
+        self.cues = self.cues.wrapping_add(1);
+        let word = self.region.word32(CUES);
+        word.store(self.cues, Ordering::SeqCst);
+        futex::wake(word, Flags::empty(), fan_in::SENDERS as u32)?;
+        Ok(())
+    }
+
+    /// Waits for the first sender's next cue.
+    pub fn await_cue(&mut self) -> io::Result<()> {
+        self.cues = self.cues.wrapping_add(1);
+        wait_for(self.region.word32(CUES), self.cues)
+    }
+
+    fn from(&self, sender: usize) -> &AtomicU32 {
+        self.region.word32(RECEIVED_FROM + sender * APART)
+    }
+
+    /// Writes the time of the first send of a load for the other side, and gives it.
+    pub fn begin_load(&self) -> u64 {
+        let begin = now();
+        self.region.word64(STAMP).store(begin, Ordering::Release);
+        begin
+    }
+
+    /// Nanoseconds since `after` nanoseconds from the begin of the load.
+    pub fn since_begin(&self, after: u64) -> u64 {
+        let now = now();
+        let begin = self.region.word64(STAMP).load(Ordering::Acquire);
+        now.saturating_sub(begin + after)
     }
 
     /// Writes the time of a send for the other side.
@@ -151,9 +194,25 @@ impl Stage {
 }
 
 /// The monotonic clock in nanoseconds, the same in every process.
-fn now() -> u64 {
+pub fn now() -> u64 {
     let now = clock_gettime(ClockId::Monotonic);
     now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
+}
+
+fn acknowledge(word: &AtomicU32, received: u32) -> io::Result<()> {
+    word.store(received, Ordering::SeqCst);
+    futex::wake(word, Flags::empty(), 1)?;
+    Ok(())
+}
+
+fn wait_count(word: &AtomicU32, count: u32) -> io::Result<()> {
+    loop {
+        let received = word.load(Ordering::Acquire);
+        if received >= count {
+            return Ok(());
+        }
+        sleep_on(word, received)?;
+    }
 }
 
 fn wait_for(word: &AtomicU32, value: u32) -> io::Result<()> {

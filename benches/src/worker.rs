@@ -9,7 +9,7 @@ use std::{
 
 use crate::{
     burn::Burner,
-    family::Endpoint,
+    family::{Endpoint, Maker},
     loops::{self, Ends, Rig},
     mechanisms,
     meet::Meet,
@@ -60,8 +60,10 @@ pub fn run(orchestrator: u32) -> io::Result<()> {
 
 struct Worker {
     side: Side,
+    sender: usize,
     two_cpus: bool,
-    meet: Meet,
+    /// Where the other side is; of the receiver of a fan-in, where each sender is.
+    meets: Vec<Meet>,
     rig: Rig,
     connections: Vec<Connected>,
 }
@@ -86,16 +88,23 @@ enum Connection {
 
 impl Worker {
     fn new(welcome: Welcome, descriptors: Vec<OwnedFd>) -> io::Result<Worker> {
-        let [meet, stage] = <[OwnedFd; 2]>::try_from(descriptors)
-            .map_err(|_| io::Error::other("the welcome carries two descriptors"))?;
+        let mut descriptors = descriptors.into_iter();
+        let (Some(socket), Some(stage)) = (descriptors.next(), descriptors.next()) else {
+            return Err(io::Error::other("the welcome carries two descriptors"));
+        };
         if let Some(cpu) = welcome.cpu {
             placement::pin(cpu)?;
         }
         let stage = Stage::open(stage, welcome.side)?;
+        let meet = |socket| Meet::new(socket, welcome.directory.clone(), welcome.tag);
         Ok(Worker {
             side: welcome.side,
+            sender: welcome.sender,
             two_cpus: welcome.two_cpus,
-            meet: Meet::new(meet, welcome.directory, welcome.tag),
+            meets: std::iter::once(socket)
+                .chain(descriptors)
+                .map(meet)
+                .collect(),
             rig: Rig::new(stage, Burner::calibrate()),
             connections: Vec::new(),
         })
@@ -113,10 +122,10 @@ impl Worker {
                     .find(|family| family.name == mechanism)
                     .and_then(|family| family.makers.into_iter().find(|m| m.name == maker))
                     .ok_or_else(|| io::Error::other(format!("no maker {mechanism}/{maker}")))?;
-                let connection = if shape.scenario == Scenario::SingleThread {
-                    self.connect_here(maker.connect, &shape)?
-                } else {
-                    Connection::One((maker.connect)(self.side, &self.meet, &shape)?)
+                let connection = match shape.scenario {
+                    Scenario::SingleThread => self.connect_here(maker.connect, &shape)?,
+                    Scenario::FanIn => Connection::One(self.connect_many(&maker, &shape)?),
+                    _ => Connection::One((maker.connect)(self.side, &self.meets[0], &shape)?),
                 };
                 let verifies = maker.verifies && shape.size > 0;
                 self.rig.prepare(shape.size);
@@ -139,6 +148,7 @@ impl Worker {
                     verifies: connected.verifies,
                     window: connected.window.unwrap_or(u32::MAX),
                     two_cpus: self.two_cpus,
+                    sender: self.sender,
                     slice,
                 };
                 let ends = match &mut connected.connection {
@@ -153,6 +163,15 @@ impl Worker {
         }
     }
 
+    /// The receiver of a fan-in, or one of its senders.
+    fn connect_many(&self, maker: &Maker, shape: &Shape) -> io::Result<Box<dyn Endpoint>> {
+        let many = maker.fan_in.ok_or(io::ErrorKind::Unsupported)?;
+        match self.side {
+            Side::Server => (many.receiver)(&self.meets, shape),
+            Side::Client => (many.sender)(&self.meets[0], shape),
+        }
+    }
+
     /// Both ends in the client, made by two threads, since each waits for the other.
     fn connect_here(
         &self,
@@ -162,7 +181,7 @@ impl Worker {
         if self.side == Side::Server {
             return Ok(Connection::Elsewhere);
         }
-        let (here, there) = Meet::pair(self.meet.directory(), self.meet.tag())?;
+        let (here, there) = Meet::pair(self.meets[0].directory(), self.meets[0].tag())?;
         let there_shape = *shape;
         let server = thread::spawn(move || connect(Side::Server, &there, &there_shape));
         let client = connect(Side::Client, &here, shape);

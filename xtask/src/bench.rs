@@ -7,6 +7,7 @@ use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use crate::Outcome;
 use crate::workspace::{Workspace, root};
@@ -40,6 +41,9 @@ Builds the bench in release mode and runs it with ARGS. Of these, xtask itself r
                      must pass, and so must one whose base is slowed down by 10 %; one that is
                      slowed down itself must fail; narrow it with --mechanism pipe --size 64
   --help             Print this, then the bench's own help
+
+The exit code is the bench's own (1 where --compare found a regression, 2 where a run broke down);
+a build that fails is 2, with an `error:` line.
 ";
 
 /// The part of the arguments that xtask reads.
@@ -56,6 +60,8 @@ struct Request {
 /// A bench that has been built.
 struct Bench {
     executable: PathBuf,
+    /// How long the build took, which the bench reports beside the time of measuring.
+    build: Duration,
     /// Where builds and worktrees of comparisons go.
     scratch: PathBuf,
 }
@@ -74,8 +80,11 @@ pub(crate) fn run(args: Args) -> Outcome {
         .transpose()?;
     let workspace = Workspace::load()?;
     workspace.package("ipc-bench")?;
+    let started = Instant::now();
+    let executable = build(&root(), &workspace.target, request.peers)?;
     let bench = Bench {
-        executable: build(&root(), &workspace.target, request.peers)?,
+        executable,
+        build: started.elapsed(),
         scratch: workspace.target.join("compare"),
     };
     match base {
@@ -123,7 +132,13 @@ impl Bench {
     /// Becomes the bench, which has its own answer to an interrupt and cleans up after itself. It
     /// stays in the caller's directory, so that file names mean what the caller thinks.
     fn become_it(&self, args: &[OsString]) -> Outcome {
-        let error = Command::new(&self.executable).args(args).exec();
+        let error = Command::new(&self.executable)
+            .args(args)
+            .env(
+                "IPC_BENCH_BUILD_SECONDS",
+                format!("{:.1}", self.build.as_secs_f64()),
+            )
+            .exec();
         Err(format!("cannot start {}: {error}", self.executable.display()).into())
     }
 }

@@ -3,12 +3,16 @@
 use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
+use nix::unistd::Uid;
 use xshell::cmd;
 
 use crate::workspace::shell;
 use crate::{Outcome, build_matrix, docs, models, test, tidy};
 
-/// Runs what a change must pass: build, fmt, clippy, tidy, test, models, docs.
+/// Runs what a change must pass: build, fmt, clippy, tidy, test, confined, models, docs.
+///
+/// The step `confined` runs the tests as a user without rights. It needs root, to give it up: for
+/// anybody else it is left out, and the table at the end says so.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Leave this step out; may be repeated.
@@ -27,6 +31,7 @@ enum Step {
     Clippy,
     Tidy,
     Test,
+    Confined,
     Models,
     Docs,
 }
@@ -43,6 +48,11 @@ pub(crate) fn run(args: &Args) -> Outcome {
         }
         if !failed.is_empty() && !args.keep_going {
             rows.push((name, "not reached", Duration::ZERO));
+            continue;
+        }
+        if let Some(why) = step.cannot_run() {
+            println!("\n=== {name}\nSKIPPED {name}: {why}");
+            rows.push((name, "SKIPPED", Duration::ZERO));
             continue;
         }
         println!("\n=== {name}");
@@ -76,6 +86,14 @@ impl Step {
             .to_owned()
     }
 
+    /// Why this host cannot run it.
+    fn cannot_run(self) -> Option<&'static str> {
+        let needs_root = self == Self::Confined && !Uid::effective().is_root();
+        needs_root.then_some(
+            "needs root, to take it away from the tests: `sudo cargo xtask test --confined`",
+        )
+    }
+
     fn run(self) -> Outcome {
         let sh = shell()?;
         match self {
@@ -87,6 +105,7 @@ impl Step {
             }
             Self::Tidy => tidy::run(),
             Self::Test => test::run(&test::Args::all()),
+            Self::Confined => test::run(&test::Args::all_confined()),
             Self::Models => models::run(&models::Args::all()),
             Self::Docs => docs::run(),
         }

@@ -23,8 +23,8 @@ use crate::workspace::{Package, Workspace};
 /// `N passed, N failed, N skipped`.
 #[derive(clap::Args)]
 #[command(after_help = "\
---confined needs root to take away: it runs the same binaries as user --uid without groups and without \
-new privileges, in a mount namespace with a 64 MiB /dev/shm and no /dev/mqueue, and with \
+--confined needs root to take away: it runs the same binaries as user --uid without groups and \
+without new privileges, in a mount namespace with a 64 MiB /dev/shm and no /dev/mqueue, and with \
 ptrace, process_vm_* and perf_event_open denied by a seccomp filter. Doctests (which need the \
 toolchain's files) and xtask's own tests (which need the source tree) are left out then.
 
@@ -67,6 +67,14 @@ impl Args {
             uid: 65534,
             timeout: 600,
             filters: Vec::new(),
+        }
+    }
+
+    /// What `ci` runs as root: the same without its rights.
+    pub(crate) fn all_confined() -> Self {
+        Self {
+            confined: true,
+            ..Self::all()
         }
     }
 }

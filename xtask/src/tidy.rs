@@ -3,6 +3,7 @@
 mod anatomy;
 mod changelog;
 mod floors;
+mod functions;
 mod headers;
 mod length;
 mod readme;
@@ -25,6 +26,7 @@ Rules:
   unsafe     `unsafe` stands in src/sys.rs only; crates without it forbid it
   headers    every source file says what lives there; manifests inherit the workspace's keys
   length     at most 600 lines a file; a warning above 400
+  functions  at most 100 lines a function, a warning above 70; at most 100 columns a line
   changelog  a crate whose source changed says so in its CHANGELOG.md
   words      no machine path, registry host or reference to a tracker in the files
   workflows  jobs run cargo xtask commands and nothing else";
@@ -39,6 +41,7 @@ const RULES: &[(&str, Rule)] = &[
     ("unsafe", unsafe_code::check),
     ("headers", headers::check),
     ("length", length::check),
+    ("functions", functions::check),
     ("changelog", changelog::check),
     ("words", words::check),
     ("workflows", workflows::check),

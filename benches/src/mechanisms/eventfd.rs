@@ -11,6 +11,7 @@ use rustix::{
 };
 
 use crate::{
+    abilities::Abilities,
     family::{Endpoint, Family, Maker, Role},
     meet::Meet,
     ours::tried,
@@ -37,6 +38,7 @@ pub fn family() -> Family {
         ],
         sweep: None,
     }
+    .able(Abilities::MEMORY)
 }
 
 /// A counter that gives one event a read.

@@ -1,6 +1,10 @@
 //! Named pipes, one each way.
 
-use std::{io, os::fd::OwnedFd, path::Path};
+use std::{
+    io,
+    os::fd::OwnedFd,
+    path::{Path, PathBuf},
+};
 
 use rustix::{
     fs::{FileType, Mode, OFlags, open},
@@ -8,10 +12,12 @@ use rustix::{
 };
 
 use crate::{
+    abilities::Abilities,
     descriptors::{ByteStream, set_polling},
     family::{Endpoint, Family, Maker, Role},
+    fan_in::{FanIn, PIPE_WHOLE},
     meet::Meet,
-    ours::{Ours, Pipes},
+    ours::{Ours, PipeEnd, Pipes},
     scenario::{Shape, Side},
 };
 
@@ -20,15 +26,32 @@ const CAPACITY_BYTES: usize = 1 << 20;
 
 /// Named pipes.
 pub fn family() -> Family {
+    let raw = Maker {
+        fan_in: Some(FanIn {
+            receiver: |meets, _| receive_raw(meets),
+            sender: |meet, _| send_raw(meet),
+            whole_up_to: PIPE_WHOLE,
+        }),
+        ..Maker::raw(connect)
+    };
+    let ours = Maker {
+        fan_in: Some(FanIn {
+            receiver: |meets, _| receive_ours(meets),
+            sender: |meet, _| send_ours(meet),
+            whole_up_to: PIPE_WHOLE,
+        }),
+        ..Maker::ours("ipc-pipe", connect_ours)
+    };
     Family {
         name: "fifo",
         about: "named pipes, one each way",
         role: Role::Mechanism,
         payload: true,
         takes_whole: false,
-        makers: vec![Maker::raw(connect), Maker::ours("ipc-pipe", connect_ours)],
+        makers: vec![raw, ours],
         sweep: None,
     }
+    .able(Abilities::STREAM)
 }
 
 fn connect(side: Side, meet: &Meet, shape: &Shape) -> io::Result<Box<dyn Endpoint>> {
@@ -87,6 +110,48 @@ fn connect_ours(side: Side, meet: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoi
         }
     };
     Ok(Box::new(Ours::new(pipes)))
+}
+
+/// One FIFO: the receiver makes it, every sender opens it, then its name goes.
+fn receive_raw(meets: &[Meet]) -> io::Result<Box<dyn Endpoint>> {
+    let path = many_path("raw", &meets[0]);
+    make(&path)?;
+    meets.iter().try_for_each(|meet| meet.send(b"made"))?;
+    let rx = open(&path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+    meets.iter().try_for_each(|meet| meet.recv().map(drop))?;
+    std::fs::remove_file(&path)?;
+    grow(&rx);
+    let nothing_to_write = rx.try_clone()?;
+    Ok(Box::new(ByteStream::of_pipes(nothing_to_write, rx)))
+}
+
+fn send_raw(meet: &Meet) -> io::Result<Box<dyn Endpoint>> {
+    meet.recv()?;
+    let flags = OFlags::WRONLY | OFlags::CLOEXEC;
+    let tx = open(many_path("raw", meet), flags, Mode::empty())?;
+    meet.send(b"open")?;
+    let nothing_to_read = tx.try_clone()?;
+    Ok(Box::new(ByteStream::of_pipes(tx, nothing_to_read)))
+}
+
+fn receive_ours(meets: &[Meet]) -> io::Result<Box<dyn Endpoint>> {
+    let fifo = ipc_pipe::create(many_path("ours", &meets[0]))?;
+    let rx = fifo.receiver()?;
+    meets.iter().try_for_each(|meet| meet.send(b"made"))?;
+    meets.iter().try_for_each(|meet| meet.recv().map(drop))?;
+    fifo.unlink()?;
+    Ok(Box::new(PipeEnd::Receiver(rx)))
+}
+
+fn send_ours(meet: &Meet) -> io::Result<Box<dyn Endpoint>> {
+    meet.recv()?;
+    let tx = ipc_pipe::open(many_path("ours", meet))?.sender()?;
+    meet.send(b"open")?;
+    Ok(Box::new(PipeEnd::Sender(tx)))
+}
+
+fn many_path(maker: &str, meet: &Meet) -> PathBuf {
+    meet.directory().join(format!("many-{maker}-{}", meet.tag()))
 }
 
 fn make(path: &Path) -> io::Result<()> {

@@ -47,9 +47,7 @@ fn fits(shape: &Shape) -> Result<(), String> {
         | Scenario::RoundTripAwake
         | Scenario::RoundTripAsleep
         | Scenario::Wake => Ok(()),
-        Scenario::SingleThread | Scenario::RoundTripSpin | Scenario::OneWay => {
-            Err("this floor is one of waking".to_owned())
-        }
+        _ => Err("this floor is one of waking".to_owned()),
     }
 }
 

@@ -22,7 +22,8 @@ pub fn family() -> Family {
     };
     Family {
         name: "permit",
-        about: "a permit taken and given back: sem_t, against one that returns when its holder dies",
+        about: "a permit taken and given back: sem_t, against one that returns when its holder \
+                dies",
         role: Role::Mechanism,
         payload: false,
         takes_whole: false,

@@ -8,10 +8,12 @@ use std::{
 use rustix::pipe::{PipeFlags, fcntl_setpipe_size, pipe_with};
 
 use crate::{
+    abilities::Abilities,
     descriptors::{ByteStream, StdStream, set_polling},
     family::{Endpoint, Family, Maker, Role},
+    fan_in::{FanIn, PIPE_WHOLE},
     meet::Meet,
-    ours::{Ours, Pipes},
+    ours::{Ours, PipeEnd, Pipes},
     scenario::{Scenario, Shape, Side},
 };
 
@@ -22,6 +24,11 @@ const CAPACITY_BYTES: usize = 1 << 20;
 pub fn family() -> Family {
     let raw = Maker {
         references: &["default"],
+        fan_in: Some(FanIn {
+            receiver: |meets, _| receive_raw(meets),
+            sender: |meet, _| send_raw(meet),
+            whole_up_to: PIPE_WHOLE,
+        }),
         ..Maker::raw(connect_raw)
     };
     let default = Maker {
@@ -30,11 +37,19 @@ pub fn family() -> Family {
         fits: only_one_way,
         ..Maker::raw(connect_default)
     };
+    let ours = Maker {
+        fan_in: Some(FanIn {
+            receiver: |meets, _| receive_ours(meets),
+            sender: |meet, _| send_ours(meet),
+            whole_up_to: PIPE_WHOLE,
+        }),
+        ..Maker::ours("ipc-pipe", connect_ours)
+    };
     #[cfg_attr(not(feature = "peers"), expect(unused_mut))]
     let mut makers = vec![
         raw,
         default,
-        Maker::ours("ipc-pipe", connect_ours),
+        ours,
         Maker::std(connect_std),
     ];
     #[cfg(feature = "peers")]
@@ -48,6 +63,7 @@ pub fn family() -> Family {
         makers,
         sweep: None,
     }
+    .able(Abilities::STREAM)
 }
 
 /// Each side makes the pipe that it sends into, as a parent and its child do.
@@ -91,6 +107,37 @@ fn connect(
     set_polling(&rx, shape.scenario.polls())?;
     set_polling(&tx, shape.scenario.polls())?;
     Ok(Box::new(ByteStream::of_pipes(tx, rx)))
+}
+
+/// One pipe: the receiver makes it, and every sender has its writing end.
+fn receive_raw(meets: &[Meet]) -> io::Result<Box<dyn Endpoint>> {
+    let (rx, tx) = pipe_with(PipeFlags::CLOEXEC)?;
+    // Refused above fs.pipe-max-size without privilege: the default is then what there is.
+    let _ = fcntl_setpipe_size(&tx, CAPACITY_BYTES);
+    for meet in meets {
+        meet.send_descriptors(&[tx.as_fd()])?;
+    }
+    Ok(Box::new(ByteStream::of_pipes(tx, rx)))
+}
+
+fn send_raw(meet: &Meet) -> io::Result<Box<dyn Endpoint>> {
+    let [tx] = meet.recv_descriptors()?;
+    let nothing_to_read = tx.try_clone()?;
+    Ok(Box::new(ByteStream::of_pipes(tx, nothing_to_read)))
+}
+
+fn receive_ours(meets: &[Meet]) -> io::Result<Box<dyn Endpoint>> {
+    let (tx, rx) = ipc_pipe::pair()?;
+    for meet in meets {
+        meet.send_descriptors(&[tx.as_fd()])?;
+    }
+    Ok(Box::new(PipeEnd::Receiver(rx)))
+}
+
+fn send_ours(meet: &Meet) -> io::Result<Box<dyn Endpoint>> {
+    let [tx] = meet.recv_descriptors()?;
+    let tx = ipc_pipe::Options::new().adopt_sender(tx)?;
+    Ok(Box::new(PipeEnd::Sender(tx)))
 }
 
 fn connect_std(side: Side, meet: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> {

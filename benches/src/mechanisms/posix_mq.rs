@@ -6,8 +6,10 @@ use std::{
 };
 
 use crate::{
+    abilities::Abilities,
     descriptors::whole,
     family::{Endpoint, Family, Maker, Role},
+    fan_in::FanIn,
     limits::setting,
     meet::Meet,
     ours::tried,
@@ -27,7 +29,14 @@ pub fn family() -> Family {
     };
     #[cfg_attr(not(feature = "peers"), expect(unused_mut))]
     let mut makers = vec![
-        limited(Maker::raw(connect)),
+        limited(Maker {
+            fan_in: Some(FanIn {
+                receiver,
+                sender,
+                whole_up_to: usize::MAX,
+            }),
+            ..Maker::raw(connect)
+        }),
         limited(Maker::ours("ipc-mq", connect_ours)),
     ];
     #[cfg(feature = "peers")]
@@ -41,6 +50,7 @@ pub fn family() -> Family {
         makers,
         sweep: None,
     }
+    .able(Abilities::MESSAGES)
 }
 
 fn probe() -> Result<(), String> {
@@ -130,6 +140,22 @@ impl Endpoint for Ours {
             None => Ok(false),
         }
     }
+}
+
+/// One queue for all senders; both fields of an end name it, of which each end uses one.
+fn receiver(meets: &[Meet], shape: &Shape) -> io::Result<Box<dyn Endpoint>> {
+    let rx = create("to-server", &meets[0], shape)?;
+    let tx = rx.try_clone()?;
+    for meet in meets {
+        meet.send_descriptors(&[rx.as_fd()])?;
+    }
+    Ok(Box::new(Queues { tx, rx }))
+}
+
+fn sender(meet: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> {
+    let [tx] = meet.recv_descriptors()?;
+    let rx = tx.try_clone()?;
+    Ok(Box::new(Queues { tx, rx }))
 }
 
 /// The name is gone when this returns: a killed worker leaves nothing.

@@ -14,6 +14,7 @@ use rpc_transport::Wire;
 use tokio::{runtime::Runtime, sync::Notify};
 
 use crate::{
+    abilities::Abilities,
     family::{Endpoint, Family, Maker, Role},
     mechanisms::uds_stream,
     meet::Meet,
@@ -44,6 +45,7 @@ pub fn family() -> Family {
         ],
         sweep: None,
     }
+    .able(Abilities::MESSAGES)
 }
 
 fn only_round_trips(shape: &Shape) -> Result<(), String> {

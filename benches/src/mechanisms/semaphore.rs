@@ -3,6 +3,7 @@
 use std::{io, os::fd::AsFd};
 
 use crate::{
+    abilities::Abilities,
     family::{Endpoint, Family, Maker, Role},
     meet::Meet,
     ours::tried,
@@ -35,6 +36,7 @@ pub fn family() -> Family {
         ],
         sweep: None,
     }
+    .able(Abilities::MEMORY)
 }
 
 pub(super) fn connect(side: Side, meet: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> {

@@ -6,6 +6,7 @@ use std::{
 };
 
 use crate::{
+    abilities::Abilities,
     family::{Endpoint, Family, Maker, Role},
     mechanisms::eventfd::{self, Counter},
     meet::Meet,
@@ -28,6 +29,7 @@ pub fn family() -> Family {
         makers: vec![raw],
         sweep: None,
     }
+    .able(Abilities::MEMORY)
 }
 
 fn connect(side: Side, meet: &Meet, shape: &Shape) -> io::Result<Box<dyn Endpoint>> {

@@ -12,6 +12,7 @@ use rustix::{
 };
 
 use crate::{
+    abilities::Abilities,
     family::{Endpoint, Family, Maker, Role},
     meet::Meet,
     scenario::{Shape, Side},
@@ -43,6 +44,7 @@ pub fn family() -> Family {
         makers: vec![raw],
         sweep: None,
     }
+    .able(Abilities::MEMORY.with_boundaries())
 }
 
 fn connect(side: Side, meet: &Meet, shape: &Shape) -> io::Result<Box<dyn Endpoint>> {

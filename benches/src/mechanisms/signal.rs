@@ -6,6 +6,7 @@ use ipc_signal::{Options, Receiver, Signal, Target};
 use rustix::io::Errno;
 
 use crate::{
+    abilities::Abilities,
     family::{Endpoint, Family, Maker, Role},
     meet::Meet,
     ours::tried,
@@ -40,6 +41,7 @@ pub fn family() -> Family {
         makers,
         sweep: None,
     }
+    .able(Abilities::MEMORY)
 }
 
 fn without_payload(maker: Maker) -> Maker {

@@ -3,8 +3,10 @@
 use std::io;
 
 use crate::{
+    abilities::Abilities,
     descriptors::whole,
     family::{Endpoint, Family, Maker, Role},
+    fan_in::FanIn,
     limits::setting,
     meet::Meet,
     ours::tried,
@@ -13,8 +15,8 @@ use crate::{
 };
 use ipc_mq::sysv::{self, Select};
 
-/// The keys of a pair: these bits, its tag, who makes it, and the direction. A key must not be IPC_PRIVATE (0),
-/// because a queue can only be swept after a killed pair if its key is known.
+/// The keys of a pair: these bits, its tag, who makes it, and the direction. A key must not be
+/// IPC_PRIVATE (0), because a queue can only be swept after a killed pair if its key is known.
 const KEY: u32 = 0x4000_0000;
 
 /// System V message queues.
@@ -29,6 +31,11 @@ pub fn family() -> Family {
             Maker {
                 probe,
                 fits,
+                fan_in: Some(FanIn {
+                    receiver,
+                    sender,
+                    whole_up_to: usize::MAX,
+                }),
                 ..Maker::raw(connect)
             },
             Maker {
@@ -39,6 +46,7 @@ pub fn family() -> Family {
         ],
         sweep: Some(sweep),
     }
+    .able(Abilities::MESSAGES)
 }
 
 fn probe() -> Result<(), String> {
@@ -57,14 +65,18 @@ fn fits(shape: &Shape) -> Result<(), String> {
     Ok(())
 }
 
-/// Each maker of a pair has queues of its own.
+/// The makers of a pair, each of which has queues of its own.
+const RAW: u32 = 0;
+const OURS: u32 = 1;
+
+/// The keys of a maker's two queues.
 fn keys(tag: u32, maker: u32) -> (u32, u32) {
     let base = KEY | (tag & 0x0fff_ffff) << 2 | maker << 1;
     (base, base | 1)
 }
 
 fn sweep(tag: u32) {
-    for (one, other) in [0, 1].map(|maker| keys(tag, maker)) {
+    for (one, other) in [RAW, OURS].map(|maker| keys(tag, maker)) {
         for id in [sys::msg_find(one), sys::msg_find(other)]
             .into_iter()
             .flatten()
@@ -76,13 +88,13 @@ fn sweep(tag: u32) {
 }
 
 fn connect(side: Side, meet: &Meet, shape: &Shape) -> io::Result<Box<dyn Endpoint>> {
-    let (tx, rx) = exchange(side, meet, 0)?;
+    let (tx, rx) = exchange(side, meet, RAW)?;
     let packet = vec![0; 8 + shape.size];
     Ok(Box::new(Queues { tx, rx, packet }))
 }
 
 fn connect_ours(side: Side, meet: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> {
-    let (tx, rx) = exchange(side, meet, 1)?;
+    let (tx, rx) = exchange(side, meet, OURS)?;
     Ok(Box::new(Ours {
         tx: sysv::Queue::from_id(tx.id)?,
         rx: sysv::Queue::from_id(rx.id)?,
@@ -111,6 +123,30 @@ fn exchange(side: Side, meet: &Meet, maker: u32) -> io::Result<(Queue, Queue)> {
             Ok((Queue::open(to_server)?, Queue::open(to_client)?))
         }
     }
+}
+
+/// One queue for all senders; the other key has none.
+fn receiver(meets: &[Meet], shape: &Shape) -> io::Result<Box<dyn Endpoint>> {
+    let (to_server, _) = keys(meets[0].tag(), RAW);
+    let rx = Queue {
+        id: sys::msg_create(to_server)?,
+        owned: true,
+    };
+    let tx = Queue {
+        id: rx.id,
+        owned: false,
+    };
+    meets.iter().try_for_each(|meet| meet.send(b"made"))?;
+    let packet = vec![0; 8 + shape.size];
+    Ok(Box::new(Queues { tx, rx, packet }))
+}
+
+fn sender(meet: &Meet, shape: &Shape) -> io::Result<Box<dyn Endpoint>> {
+    meet.recv()?;
+    let (to_server, _) = keys(meet.tag(), RAW);
+    let (tx, rx) = (Queue::open(to_server)?, Queue::open(to_server)?);
+    let packet = vec![0; 8 + shape.size];
+    Ok(Box::new(Queues { tx, rx, packet }))
 }
 
 struct Queue {

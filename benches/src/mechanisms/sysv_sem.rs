@@ -3,6 +3,7 @@
 use std::io;
 
 use crate::{
+    abilities::Abilities,
     family::{Endpoint, Family, Maker, Role},
     mechanisms::semaphore,
     meet::Meet,
@@ -50,6 +51,7 @@ pub fn family() -> Family {
         ],
         sweep: Some(sweep),
     }
+    .able(Abilities::MEMORY)
 }
 
 fn probe() -> Result<(), String> {

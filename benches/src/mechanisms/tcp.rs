@@ -7,8 +7,10 @@ use std::{
 };
 
 use crate::{
+    abilities::Abilities,
     descriptors::{ByteStream, StdStream, set_polling},
     family::{Endpoint, Family, Maker, Role, no_polling},
+    fan_in::{FanIn, Polled},
     limits::loopback,
     meet::Meet,
     ours::Ours,
@@ -23,6 +25,13 @@ pub fn family() -> Family {
     let raw = Maker {
         probe: loopback,
         fits: unread,
+        fan_in: Some(FanIn {
+            receiver: |meets, shape| {
+                Polled::connect(meets, |meet| raw(Side::Server, meet, shape))
+            },
+            sender: |meet, shape| connect_raw(Side::Client, meet, shape),
+            whole_up_to: usize::MAX,
+        }),
         ..Maker::raw(connect_raw)
     };
     let std = Maker {
@@ -44,6 +53,7 @@ pub fn family() -> Family {
         makers: vec![raw, ours, std],
         sweep: None,
     }
+    .able(Abilities::STREAM.with_machines())
 }
 
 pub(super) fn unread(shape: &Shape) -> Result<(), String> {
@@ -56,9 +66,13 @@ pub(super) fn unread(shape: &Shape) -> Result<(), String> {
 }
 
 pub(super) fn connect_raw(side: Side, meet: &Meet, shape: &Shape) -> io::Result<Box<dyn Endpoint>> {
+    Ok(Box::new(raw(side, meet, shape)?))
+}
+
+fn raw(side: Side, meet: &Meet, shape: &Shape) -> io::Result<ByteStream<true>> {
     let socket = OwnedFd::from(meet_by_tcp(side, meet)?);
     set_polling(&socket, shape.scenario.polls())?;
-    Ok(Box::new(ByteStream::of_socket(socket)?))
+    ByteStream::of_socket(socket)
 }
 
 fn connect_ours(side: Side, meet: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> {

@@ -7,8 +7,10 @@ use std::{
 };
 
 use crate::{
+    abilities::Abilities,
     descriptors::{Packets, whole},
     family::{Endpoint, Family, Maker, Role, no_polling},
+    fan_in::FanIn,
     limits::loopback,
     meet::Meet,
     ours::Ours,
@@ -24,6 +26,11 @@ pub fn family() -> Family {
         probe: loopback,
         fits: datagram,
         window,
+        fan_in: Some(FanIn {
+            receiver: |meets, _| receive(meets),
+            sender: |meet, _| send(meet),
+            whole_up_to: usize::MAX,
+        }),
         ..Maker::raw(connect_raw)
     };
     let std = Maker {
@@ -47,6 +54,7 @@ pub fn family() -> Family {
         makers: vec![raw, ours, std],
         sweep: None,
     }
+    .able(Abilities::MESSAGES.with_machines())
 }
 
 fn datagram(shape: &Shape) -> Result<(), String> {
@@ -91,9 +99,28 @@ fn meet_by_udp(side: Side, meet: &Meet) -> io::Result<UdpSocket> {
             theirs
         }
     };
-    let port = <[u8; 2]>::try_from(theirs).map_err(|_| io::Error::other("a port has two bytes"))?;
-    socket.connect((Ipv4Addr::LOCALHOST, u16::from_le_bytes(port)))?;
+    socket.connect((Ipv4Addr::LOCALHOST, port(theirs)?))?;
     Ok(socket)
+}
+
+/// One bound socket for all senders.
+fn receive(meets: &[Meet]) -> io::Result<Box<dyn Endpoint>> {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let mine = socket.local_addr()?.port().to_le_bytes();
+    meets.iter().try_for_each(|meet| meet.send(&mine))?;
+    Ok(Box::new(Packets::new(OwnedFd::from(socket))))
+}
+
+fn send(meet: &Meet) -> io::Result<Box<dyn Endpoint>> {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+    socket.connect((Ipv4Addr::LOCALHOST, port(meet.recv()?)?))?;
+    Ok(Box::new(Packets::new(OwnedFd::from(socket))))
+}
+
+fn port(bytes: Vec<u8>) -> io::Result<u16> {
+    let bytes = <[u8; 2]>::try_from(bytes);
+    let bytes = bytes.map_err(|_| io::Error::other("a port has two bytes"))?;
+    Ok(u16::from_le_bytes(bytes))
 }
 
 struct StdUdp(UdpSocket);

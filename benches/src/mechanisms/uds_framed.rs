@@ -3,6 +3,7 @@
 use std::io;
 
 use crate::{
+    abilities::Abilities,
     family::{Endpoint, Family, Maker, Role},
     mechanisms::uds_stream,
     meet::Meet,
@@ -24,6 +25,7 @@ pub fn family() -> Family {
         ],
         sweep: None,
     }
+    .able(Abilities::MESSAGES.with_descriptors())
 }
 
 fn connect_ours(side: Side, meet: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> {

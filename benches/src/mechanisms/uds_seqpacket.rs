@@ -3,8 +3,10 @@
 use std::io;
 
 use crate::{
+    abilities::Abilities,
     descriptors::Packets,
     family::{Endpoint, Family, Maker, Role},
+    fan_in::{FanIn, Polled},
     limits::socket_buffer,
     meet::{Meet, seqpacket_pair},
     ours::Ours,
@@ -15,10 +17,24 @@ use crate::{
 pub fn family() -> Family {
     let raw = Maker {
         fits: socket_buffer,
+        fan_in: Some(FanIn {
+            receiver: |meets, _| {
+                Polled::connect(meets, |meet| raw(Side::Server, meet))
+            },
+            sender: |meet, shape| connect(Side::Client, meet, shape),
+            whole_up_to: usize::MAX,
+        }),
         ..Maker::raw(connect)
     };
     let ours = Maker {
         fits: socket_buffer,
+        fan_in: Some(FanIn {
+            receiver: |meets, _| {
+                Polled::connect(meets, |meet| ours(Side::Server, meet))
+            },
+            sender: |meet, shape| connect_ours(Side::Client, meet, shape),
+            whole_up_to: usize::MAX,
+        }),
         ..Maker::ours("ipc-uds", connect_ours)
     };
     #[cfg_attr(not(feature = "peers"), expect(unused_mut))]
@@ -34,16 +50,23 @@ pub fn family() -> Family {
         makers,
         sweep: None,
     }
+    .able(Abilities::MESSAGES.with_descriptors())
 }
 
 fn connect(side: Side, meet: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> {
-    let socket = meet.share(side, seqpacket_pair)?;
-    Ok(Box::new(Packets::new(socket)))
+    Ok(Box::new(raw(side, meet)?))
+}
+
+fn raw(side: Side, meet: &Meet) -> io::Result<Packets> {
+    Ok(Packets::new(meet.share(side, seqpacket_pair)?))
 }
 
 fn connect_ours(side: Side, meet: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> {
-    let socket = meet.share(side, || Ok(ipc_uds::pair_seqpacket()?))?;
-    Ok(Box::new(Ours::new(socket)))
+    Ok(Box::new(ours(side, meet)?))
+}
+
+fn ours(side: Side, meet: &Meet) -> io::Result<Ours<ipc_uds::SeqPacket>> {
+    Ok(Ours::new(meet.share(side, || Ok(ipc_uds::pair_seqpacket()?))?))
 }
 
 #[cfg(feature = "peers")]

@@ -5,8 +5,10 @@ use std::{io, os::unix::net::UnixStream};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 
 use crate::{
+    abilities::Abilities,
     descriptors::{ByteStream, StdStream, set_polling},
     family::{Endpoint, Family, Maker, Role},
+    fan_in::{FanIn, Polled},
     meet::Meet,
     ours::Ours,
     scenario::{Shape, Side},
@@ -16,8 +18,26 @@ use crate::{
 pub fn family() -> Family {
     #[cfg_attr(not(feature = "peers"), expect(unused_mut))]
     let mut makers = vec![
-        Maker::raw(connect_raw),
-        Maker::ours("ipc-uds", connect_ours),
+        Maker {
+            fan_in: Some(FanIn {
+                receiver: |meets, shape| {
+                    Polled::connect(meets, |meet| raw(Side::Server, meet, shape))
+                },
+                sender: |meet, shape| connect_raw(Side::Client, meet, shape),
+                whole_up_to: usize::MAX,
+            }),
+            ..Maker::raw(connect_raw)
+        },
+        Maker {
+            fan_in: Some(FanIn {
+                receiver: |meets, _| {
+                    Polled::connect(meets, |meet| ours(Side::Server, meet))
+                },
+                sender: |meet, shape| connect_ours(Side::Client, meet, shape),
+                whole_up_to: usize::MAX,
+            }),
+            ..Maker::ours("ipc-uds", connect_ours)
+        },
         Maker::std(connect_std),
     ];
     #[cfg(feature = "peers")]
@@ -31,10 +51,15 @@ pub fn family() -> Family {
         makers,
         sweep: None,
     }
+    .able(Abilities::STREAM.with_descriptors())
 }
 
 /// The reference, which framed messages have too.
 pub(super) fn connect_raw(side: Side, meet: &Meet, shape: &Shape) -> io::Result<Box<dyn Endpoint>> {
+    Ok(Box::new(raw(side, meet, shape)?))
+}
+
+fn raw(side: Side, meet: &Meet, shape: &Shape) -> io::Result<ByteStream<true>> {
     let socket = meet.share(side, || {
         let flags = SocketFlags::CLOEXEC;
         Ok(socketpair(
@@ -45,12 +70,15 @@ pub(super) fn connect_raw(side: Side, meet: &Meet, shape: &Shape) -> io::Result<
         )?)
     })?;
     set_polling(&socket, shape.scenario.polls())?;
-    Ok(Box::new(ByteStream::of_socket(socket)?))
+    ByteStream::of_socket(socket)
 }
 
 fn connect_ours(side: Side, meet: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> {
-    let socket = meet.share(side, || Ok(ipc_uds::pair()?))?;
-    Ok(Box::new(Ours::new(socket)))
+    Ok(Box::new(ours(side, meet)?))
+}
+
+fn ours(side: Side, meet: &Meet) -> io::Result<Ours<ipc_uds::Stream>> {
+    Ok(Ours::new(meet.share(side, || Ok(ipc_uds::pair()?))?))
 }
 
 fn connect_std(side: Side, meet: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> {

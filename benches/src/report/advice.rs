@@ -1,4 +1,4 @@
-//! The answer people came for: which mechanism for which need, derived from the measured cells only.
+//! The answer people came for: which mechanism for which need, from the measured cells only.
 
 mod need;
 
@@ -109,7 +109,7 @@ pub(crate) fn answers(run: &Run, size_bytes: usize) -> Vec<Answer<'_>> {
     let smallest = sizes(run).first() == Some(&size_bytes);
     let asked = Need::ALL.into_iter().filter(|need| {
         // What carries no payload has one figure, told once, with the smallest size.
-        *need != Need::WakeOnly || (smallest && run.cells.iter().any(|cell| need.takes(cell)))
+        *need != Need::WakeOnly || (smallest && run.cells.iter().any(|cell| need.takes(run, cell)))
     });
     asked
         .map(|need| Answer {
@@ -142,7 +142,7 @@ pub(crate) fn busy(cell: &Cell) -> String {
 
 fn answer(run: &Run, need: Need, size_bytes: usize) -> Result<Pick<'_>, String> {
     let fits = |cell: &&Cell| {
-        need.takes(cell) && (need == Need::WakeOnly || cell.size_bytes == size_bytes)
+        need.takes(run, cell) && (need == Need::WakeOnly || cell.size_bytes == size_bytes)
     };
     let all: Vec<&Cell> = run.cells.iter().filter(fits).collect();
     let within = |at: &Placement| -> Vec<&Cell> {
@@ -191,12 +191,13 @@ fn absent(run: &Run, need: Need, size_bytes: usize, measured: &[&Cell]) -> Vec<S
         let missed = need.looks_at(scenario) && size.parse() == Ok(size_bytes);
         missed.then(|| who.split(':').next().unwrap_or(who))
     });
-    let elsewhere = run.cells.iter().filter(|cell| need.takes(cell));
+    let elsewhere = run.cells.iter().filter(|cell| need.takes(run, cell));
     let elsewhere = elsewhere.map(|cell| cell.mechanism.as_str());
     let mut absent: Vec<String> = Vec::new();
     for mechanism in said.chain(elsewhere) {
         // A stranger's abilities are not known, so it is not missed.
-        let able = abilities::known(mechanism).is_some_and(|abilities| need.demands(abilities));
+        let able =
+            abilities::known(run, mechanism).is_some_and(|abilities| need.demands(abilities));
         let seen = measured.iter().any(|cell| cell.mechanism == mechanism);
         if able && !seen && !absent.iter().any(|name| name == mechanism) {
             absent.push(mechanism.to_owned());

@@ -1,5 +1,6 @@
 //! The pictures of a run: each chart is made of figures, or says why it has none.
 
+mod cores;
 mod floors;
 mod latency;
 mod pareto;
@@ -52,6 +53,7 @@ pub(crate) fn all(run: &Run) -> Vec<Chart> {
         floors::chart(run),
         percentiles::chart(run),
         ratios::chart(run),
+        cores::chart(run),
         probes::chart(run),
     ]
 }

@@ -1,4 +1,5 @@
-//! The report as one self-contained page: no network, no font but the reader's own, no script needed.
+//! The report as one self-contained page: no network, no font but the reader's own, no script
+//! needed.
 
 mod tables;
 
@@ -36,6 +37,7 @@ pub fn page(run: &Run) -> String {
     for chart in &charts {
         section(&mut out, chart);
     }
+    tables::goals(&mut out, run);
     tables::cells(&mut out, run);
     tables::ratios(&mut out, run);
     tables::floors(&mut out, run);
@@ -76,6 +78,7 @@ fn header(out: &mut String, run: &Run, charts: &[Chart]) {
         let _ = write!(out, "<a href=\"#{}\">{}</a>", chart.id, chart.short);
     }
     for (id, name) in [
+        ("goals", "Goals"),
         ("tables", "Tables"),
         ("machine", "Machine"),
         ("method", "Method"),

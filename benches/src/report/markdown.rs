@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 
 use super::{
-    advice,
+    advice, cores,
     escape::markdown as escape,
-    numbers,
+    goals, numbers,
     ratios::Named,
     rows::{self, Table},
 };
@@ -19,8 +19,10 @@ pub fn summary(run: &Run) -> String {
     for table in rows::tables(run) {
         cells(&mut out, &table);
     }
+    goals(&mut out, run);
     ratios(&mut out, run);
     floors(&mut out, run);
+    cores(&mut out, run);
     heading(&mut out, "Machine");
     if run.machine.facts.is_empty() {
         paragraph(&mut out, "Nothing was recorded about the machine.");
@@ -164,9 +166,10 @@ fn cells(out: &mut String, table: &Table<'_>) {
     paragraph(out, &table.basis());
     line(
         out,
-        "| mechanism | size | p50 | p99 | messages | bytes | CPU s/M | calls | wakes | × floor | verified |",
+        "| mechanism | size | n | min | p50 | p90 | p99 | p99.9 | max | messages | bytes \
+         | CPU s/M | calls | wakes | preempted | × floor | verified | copies |",
     );
-    line(out, "|---|---:|---:|---:|---:|---:|---:|---:|---:|---|---|");
+    line(out, &format!("|---{}|---|---|---|", "|---:".repeat(14)));
     for cell in &table.cells {
         let calls = cell
             .system_calls
@@ -174,17 +177,25 @@ fn cells(out: &mut String, table: &Table<'_>) {
         line(
             out,
             &format!(
-                "| {} | {} | {} | {} | {} | {} | {} | {calls} | {} | {} | {} |",
+                "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {calls} | {} | {} \
+                 | {} | {} | {} |",
                 escape(&rows::label(cell)),
                 numbers::size(cell.size_bytes),
+                numbers::whole(cell.n),
+                numbers::time(cell.latency.min),
                 numbers::time(cell.latency.p50),
+                numbers::time(rows::resolved(cell, 90.0, cell.latency.p90)),
                 numbers::time(rows::resolved(cell, 99.0, cell.latency.p99)),
+                numbers::time(rows::resolved(cell, 99.9, cell.latency.p999)),
+                numbers::time(cell.latency.max),
                 numbers::rate(cell.messages_per_second.value),
                 numbers::throughput(cell.bytes_per_second.value),
                 numbers::count(cell.cpu_seconds_per_million),
                 numbers::count(cell.wakes),
+                numbers::count(cell.preemptions),
                 escape(&rows::times_floor(cell)),
                 rows::verified(cell),
+                escape(&cell.copies),
             ),
         );
     }
@@ -247,6 +258,42 @@ fn floors(out: &mut String, run: &Run) {
             .map(|cell| escape(cell))
             .collect();
         line(out, &format!("| {} |", row.join(" | ")));
+    }
+}
+
+fn goals(out: &mut String, run: &Run) {
+    if run.goals.is_empty() {
+        return;
+    }
+    heading(out, "Goals");
+    line(out, &format!("| {} |", goals::HEADS.join(" | ")));
+    line(out, &format!("|{}", "---|".repeat(goals::HEADS.len())));
+    for goal in &run.goals {
+        let mut row = goals::row(goal).map(|text| escape(&text));
+        if let Some(note) = goals::note(goal) {
+            row[7] += &format!("; {}", escape(&note));
+        }
+        line(out, &format!("| {} |", row.join(" | ")));
+    }
+    out.push('\n');
+    paragraph(out, &goals::summary(run));
+}
+
+fn cores(out: &mut String, run: &Run) {
+    let (Some(matrix), Some(sentence)) = (cores::matrix(run), cores::sentence(run)) else {
+        return;
+    };
+    heading(out, "Core × core, in nanoseconds");
+    paragraph(out, &sentence);
+    let heads: Vec<String> = matrix.cpus.iter().map(usize::to_string).collect();
+    line(out, &format!("| CPU | {} |", heads.join(" | ")));
+    line(out, &format!("|---:|{}", "---:|".repeat(heads.len())));
+    for (cpu, row) in matrix.cpus.iter().zip(&matrix.rows) {
+        let figures = row
+            .iter()
+            .map(|value| value.map_or_else(String::new, |ns| format!("{ns:.0}")));
+        let figures: Vec<String> = figures.collect();
+        line(out, &format!("| {cpu} | {} |", figures.join(" | ")));
     }
 }
 

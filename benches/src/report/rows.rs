@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::{
-    abilities::{self, Family},
-    numbers,
+use super::{abilities, numbers};
+use crate::{
+    abilities::Section,
+    results::{Cell, MakerKind, Placement, Run},
 };
-use crate::results::{Cell, MakerKind, Placement, Run};
 
 /// More lines than this in one panel cannot be told apart.
 pub(crate) const MOST_LINES: usize = 8;
@@ -47,7 +47,7 @@ pub(crate) struct Line<'a> {
     pub(crate) cells: Vec<&'a Cell>,
 }
 
-/// At most [`MOST_LINES`] lines of one scenario, placement and family.
+/// At most [`MOST_LINES`] lines of one scenario, placement and section.
 pub(crate) struct Panel<'a> {
     pub(crate) scenario: &'a str,
     pub(crate) placement: Placement,
@@ -66,7 +66,7 @@ impl Panel<'_> {
 
     /// It holds only published crates, which have their own places in the tables of ratios.
     pub(crate) fn is_of_others(&self) -> bool {
-        self.part == Some(Family::Peers.title())
+        self.part == Some(Section::Peers.title())
     }
 }
 
@@ -100,13 +100,13 @@ pub(crate) fn tables(run: &Run) -> Vec<Table<'_>> {
 pub(crate) fn panels<'a>(run: &'a Run, table: &Table<'a>) -> Vec<Panel<'a>> {
     let keys = keys(run);
     let whole = keys.len() <= MOST_LINES;
-    let mut families: BTreeMap<Family, Vec<&Key<'_>>> = BTreeMap::new();
+    let mut sections: BTreeMap<Section, Vec<&Key<'_>>> = BTreeMap::new();
     for key in &keys {
-        let family = if whole { Family::Other } else { key.family };
-        families.entry(family).or_default().push(key);
+        let section = if whole { Section::Other } else { key.section };
+        sections.entry(section).or_default().push(key);
     }
     let mut panels = Vec::new();
-    for (family, keys) in families {
+    for (section, keys) in sections {
         for chunk in keys.chunks(MOST_LINES) {
             let lines = chunk
                 .iter()
@@ -114,7 +114,7 @@ pub(crate) fn panels<'a>(run: &'a Run, table: &Table<'a>) -> Vec<Panel<'a>> {
                 .filter_map(|(slot, key)| key.line(slot, table));
             let lines: Vec<_> = lines.collect();
             if !lines.is_empty() {
-                let part = (!whole).then(|| family.title());
+                let part = (!whole).then(|| section.title());
                 let (scenario, placement) = (table.scenario, table.placement);
                 panels.push(Panel {
                     scenario,
@@ -174,7 +174,8 @@ pub(crate) fn scenario_title(scenario: &str) -> String {
         "one-way" => "One-way stream".into(),
         "wake" => "Wake-up of a blocked receiver".into(),
         "single-thread" => "Send and receive in one thread".into(),
-        "fan-in" => "Many senders, one receiver".into(),
+        "fan-in" => "Four senders, one receiver".into(),
+        "open-loop" => "Latency under a fixed load (open loop)".into(),
         other => other.into(),
     }
 }
@@ -216,7 +217,7 @@ pub(crate) fn is_small(run: &Run, cell: &Cell) -> bool {
     let twin = |other: &Cell| {
         other.mechanism == cell.mechanism && Some(other.size_bytes) == small_size(run)
     };
-    !abilities::of(&cell.mechanism).payload && !run.cells.iter().any(twin)
+    !abilities::of(run, &cell.mechanism).payload && !run.cells.iter().any(twin)
 }
 
 /// `time` if so many messages were measured that at least one lies above `percentile`; else it is
@@ -272,7 +273,7 @@ pub(crate) fn standing(cell: &Cell) -> u8 {
 struct Key<'a> {
     mechanism: &'a str,
     maker: &'a str,
-    family: Family,
+    section: Section,
 }
 
 impl Key<'_> {
@@ -291,18 +292,18 @@ fn keys(run: &Run) -> Vec<Key<'_>> {
     for cell in &run.cells {
         let (mechanism, maker) = (cell.mechanism.as_str(), cell.maker.as_str());
         let rank = standing(cell);
-        let family = match cell.kind {
-            MakerKind::Peer => Family::Peers,
-            _ => abilities::of(mechanism).family,
+        let section = match cell.kind {
+            MakerKind::Peer => Section::Peers,
+            _ => abilities::of(run, mechanism).section,
         };
         let key = Key {
             mechanism,
             maker,
-            family,
+            section,
         };
         let known = keys.iter().position(|(other, _)| {
-            let peers = (other.family == Family::Peers) == (family == Family::Peers);
-            let same_maker = family != Family::Peers || other.maker == maker;
+            let peers = (other.section == Section::Peers) == (section == Section::Peers);
+            let same_maker = section != Section::Peers || other.maker == maker;
             other.mechanism == mechanism && peers && same_maker
         });
         match known {
@@ -315,13 +316,14 @@ fn keys(run: &Run) -> Vec<Key<'_>> {
 }
 
 fn rank(scenario: &str) -> usize {
-    const ORDER: [&str; 8] = [
+    const ORDER: [&str; 9] = [
         "round-trip",
         "round-trip-awake",
         "round-trip-asleep",
         "round-trip-spin",
         "one-way",
         "wake",
+        "open-loop",
         "fan-in",
         "single-thread",
     ];

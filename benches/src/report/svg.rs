@@ -56,7 +56,8 @@ impl Svg {
         let ((x, y), (w, h)) = (at, size);
         let title = tip(title);
         self.write(format_args!(
-            r#"<rect class="{class}" x="{x:.1}" y="{y:.1}" width="{w:.1}" height="{h:.1}">{title}</rect>"#
+            "<rect class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\" width=\"{w:.1}\" \
+             height=\"{h:.1}\">{title}</rect>"
         ));
     }
 
@@ -96,7 +97,8 @@ impl Svg {
     pub(crate) fn upright(&mut self, at: (f64, f64), class: &str, text: &str) {
         let ((x, y), text) = (at, escape::html(text));
         self.write(format_args!(
-            r#"<text class="{class}" transform="translate({x:.1} {y:.1}) rotate(-90)">{text}</text>"#
+            "<text class=\"{class}\" transform=\"translate({x:.1} {y:.1}) \
+             rotate(-90)\">{text}</text>"
         ));
     }
 

@@ -4,7 +4,7 @@ mod layout;
 
 use super::{
     advice::{self, Answer},
-    escape, numbers,
+    cores, escape, goals, numbers,
     ratios::Named,
     rows,
 };
@@ -23,24 +23,33 @@ pub fn terminal(run: &Run, width: usize, colour: bool) -> String {
         page.table(&CELL_COLUMNS, &rows);
     }
     ratios(&mut page, run);
+    goals(&mut page, run);
     unmeasured(&mut page, run);
     verdict(&mut page, run);
     answer(&mut page, run);
     page.finish()
 }
 
-const CELL_COLUMNS: [Column; 11] = [
+/// What is most often asked stands first; a wide terminal (or `--wide`) shows all.
+const CELL_COLUMNS: [Column; 18] = [
     Column::left("mechanism", 0),
     Column::right("size", 0),
+    Column::right("n", 12),
+    Column::right("min", 10),
     Column::right("p50", 0),
+    Column::right("p90", 9),
     Column::right("p99", 1),
+    Column::right("p99.9", 8),
+    Column::right("max", 7),
     Column::right("msg/s", 3),
     Column::right("bytes/s", 2),
     Column::right("CPU s/M", 0),
     Column::right("calls", 4),
     Column::right("wakes", 5),
+    Column::right("preempted", 11),
     Column::left("× floor", 0),
-    Column::left("ok", 6),
+    Column::left("verified", 6),
+    Column::left("copies", 13),
 ];
 
 fn cells(cell: &Cell) -> Vec<String> {
@@ -48,16 +57,23 @@ fn cells(cell: &Cell) -> Vec<String> {
     vec![
         rows::label(cell),
         numbers::size(cell.size_bytes),
+        numbers::whole(cell.n),
+        numbers::time(cell.latency.min),
         numbers::time(cell.latency.p50),
+        numbers::time(rows::resolved(cell, 90.0, cell.latency.p90)),
         numbers::time(rows::resolved(cell, 99.0, cell.latency.p99)),
+        numbers::time(rows::resolved(cell, 99.9, cell.latency.p999)),
+        numbers::time(cell.latency.max),
         strip(numbers::rate(cell.messages_per_second.value)),
         strip(numbers::throughput(cell.bytes_per_second.value)),
         numbers::count(cell.cpu_seconds_per_million),
         cell.system_calls
             .map_or_else(|| "?".to_owned(), numbers::count),
         numbers::count(cell.wakes),
+        numbers::count(cell.preemptions),
         numbers::interval(&cell.times_floor),
         rows::verified(cell).to_owned(),
+        cell.copies.clone(),
     ]
 }
 
@@ -89,6 +105,41 @@ fn floors(page: &mut Page, run: &Run) {
     ];
     let rows: Vec<_> = run.floors.iter().map(super::floor_row).collect();
     page.table(&columns, &rows);
+    if let Some(sentence) = cores::sentence(run) {
+        page.paragraph("", &sentence);
+    }
+}
+
+/// The goals that the run has a figure for, and the names of the others.
+fn goals(page: &mut Page, run: &Run) {
+    if run.goals.is_empty() {
+        return;
+    }
+    page.heading("Goals");
+    let measured = goals::measured(run);
+    let columns = [
+        Column::left(goals::HEADS[0], 0),
+        Column::right(goals::HEADS[1], 5),
+        Column::whole(goals::HEADS[2]),
+        Column::left(goals::HEADS[3], 3),
+        Column::left(goals::HEADS[4], 0),
+        Column::left(goals::HEADS[5], 0),
+        Column::left(goals::HEADS[6], 4),
+        Column::left(goals::HEADS[7], 1),
+    ];
+    if !measured.is_empty() {
+        let rows: Vec<_> = measured
+            .iter()
+            .map(|goal| goals::row(goal).to_vec())
+            .collect();
+        page.table(&columns, &rows);
+    }
+    for goal in &run.goals {
+        if let Some(note) = goals::note(goal) {
+            page.paragraph("  ", &format!("{}: {note}", goal.ratio));
+        }
+    }
+    page.paragraph("", &goals::summary(run));
 }
 
 fn ratios(page: &mut Page, run: &Run) {
@@ -98,7 +149,7 @@ fn ratios(page: &mut Page, run: &Run) {
     page.heading("Ratios, paired slice by slice");
     let columns = [
         Column::left("", 0),
-        Column::left("ratio", 0),
+        Column::whole("ratio"),
         Column::left("placement", 1),
         Column::left("value [95 % interval]", 0),
         Column::left("better is", 2),

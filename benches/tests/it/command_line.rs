@@ -33,10 +33,48 @@ fn unknown_names_are_refused_with_the_valid_ones() {
 }
 
 #[test]
+fn a_broken_run_is_no_regression() {
+    // No regression can be found where the other build does not even start.
+    let (code, _, error) = bench(&[
+        "--against=/bin/true",
+        "--mechanism=pipe",
+        "--scenario=single-thread",
+        "--size=64",
+        "--time=1",
+    ]);
+    assert_eq!(code, Some(2), "{error}");
+    let (_, help, _) = bench(&["--help"]);
+    assert!(help.contains("Exit codes:") && help.contains("found a regression"));
+}
+
+#[test]
+fn what_slows_a_build_down_is_a_regression() {
+    let binary = binary().to_str().expect("a path in UTF-8");
+    let (code, _, error) = bench(&[
+        "--against",
+        binary,
+        "--plant=pipe:100",
+        "--mechanism=pipe",
+        "--scenario=single-thread",
+        "--size=64",
+        "--time=2",
+    ]);
+    assert_eq!(code, Some(1), "{error}");
+}
+
+#[test]
 fn the_list_names_every_scenario() {
     let (code, text, _) = bench(&["--list"]);
     assert_eq!(code, Some(0));
-    for name in ["single-thread", "wake", "pipe", "posix-mq", "cache-line"] {
+    for name in [
+        "single-thread",
+        "wake",
+        "fan-in",
+        "open-loop",
+        "pipe",
+        "posix-mq",
+        "cache-line",
+    ] {
         assert!(text.contains(name), "{name} is missing:\n{text}");
     }
 }

@@ -8,6 +8,7 @@ use std::{
 
 use ipc_bench::{
     family::Role,
+    fan_in,
     interrupt::Interrupt,
     mechanisms,
     meet::seqpacket_pair,
@@ -28,6 +29,7 @@ fn connected(directory: &Directory, interrupt: &Interrupt) -> Pair {
         binary: binary(),
         cpus: (cpu, cpu),
         directory: directory.path(),
+        senders: 1,
         sweep: None,
     };
     let pair = Pair::start(&setup, interrupt).expect("workers start");
@@ -127,6 +129,77 @@ fn a_dropped_pair_leaves_no_process() {
 }
 
 #[test]
+fn a_fan_in_has_four_senders_and_leaves_none() {
+    let (directory, interrupt) = (Directory::create().unwrap(), Interrupt::watch().unwrap());
+    let cpu = Cpus::pick().expect("this process runs somewhere").pair.0;
+    let setup = Setup {
+        binary: binary(),
+        cpus: (cpu, cpu),
+        directory: directory.path(),
+        senders: fan_in::SENDERS,
+        sweep: None,
+    };
+    let pair = Pair::start(&setup, &interrupt).expect("workers start");
+    let shape = Shape {
+        size: 64,
+        scenario: Scenario::FanIn,
+    };
+    let order = Order::Connect {
+        mechanism: "fifo".into(),
+        maker: "ipc-pipe".into(),
+        shape,
+    };
+    pair.ask(&order, Duration::from_secs(20), &interrupt)
+        .expect("four senders open one FIFO");
+    let answers = pair.ask(&slice(1001), Duration::from_secs(20), &interrupt);
+    let [Answer::Slice(client), Answer::Slice(server)] = answers.expect("all arrive") else {
+        panic!("a slice is answered by its report");
+    };
+    assert!(client.verified && server.verified);
+    assert!(client.elapsed_ns > 0);
+    let processes: Vec<u32> = [&pair.client, &pair.server]
+        .into_iter()
+        .chain(&pair.others)
+        .map(|worker| worker.id())
+        .collect();
+    assert_eq!(processes.len(), fan_in::SENDERS + 1);
+    let left = std::fs::read_dir(directory.path()).unwrap().count();
+    assert_eq!(left, 0, "the name of the FIFO is gone");
+    drop(pair);
+    for process in processes {
+        let path = format!("/proc/{process}");
+        assert!(!std::path::Path::new(&path).exists(), "{process} lives");
+    }
+}
+
+#[test]
+fn a_sender_that_dies_is_reported() {
+    let (directory, interrupt) = (Directory::create().unwrap(), Interrupt::watch().unwrap());
+    let cpu = Cpus::pick().expect("this process runs somewhere").pair.0;
+    let setup = Setup {
+        binary: binary(),
+        cpus: (cpu, cpu),
+        directory: directory.path(),
+        senders: fan_in::SENDERS,
+        sweep: None,
+    };
+    let pair = Pair::start(&setup, &interrupt).expect("workers start");
+    let order = Order::Connect {
+        mechanism: "pipe".into(),
+        maker: "raw".into(),
+        shape: Shape {
+            size: 64,
+            scenario: Scenario::FanIn,
+        },
+    };
+    pair.ask(&order, Duration::from_secs(20), &interrupt)
+        .expect("four senders share one pipe");
+    signal(pair.others[1].id(), Signal::KILL);
+    let why = why(pair.ask(&slice(1000), Duration::from_secs(20), &interrupt));
+    assert!(why.contains("sender 2"), "{why}");
+}
+
+#[test]
 fn a_binary_that_is_no_bench_is_an_error() {
     let (directory, interrupt) = (Directory::create().unwrap(), Interrupt::watch().unwrap());
     let cpu = Cpus::pick().unwrap().pair.0;
@@ -135,6 +208,7 @@ fn a_binary_that_is_no_bench_is_an_error() {
         binary,
         cpus: (cpu, cpu),
         directory: directory.path(),
+        senders: 1,
         sweep: None,
     };
     let started = Pair::start(&setup, &interrupt);
@@ -159,6 +233,7 @@ fn a_worker_of_another_protocol_says_so() {
         two_cpus: false,
         directory,
         tag: 0,
+        sender: 0,
     };
     protocol::send(&control, &welcome, &[meet.as_fd(), stage.as_fd()]).unwrap();
     let (hello, _) = protocol::receive::<Hello>(&control).unwrap();

@@ -6,7 +6,7 @@ use std::{fs, path::Path};
 
 use ipc_bench::{
     report,
-    results::{Interval, Run, Unmeasured},
+    results::{Interval, Outcome, Run, Unmeasured},
 };
 
 /// Everything a run can be turned into.
@@ -17,6 +17,81 @@ fn all(run: &Run) -> [String; 4] {
         report::readme_table(run),
         report::terminal(run, 100, false),
     ]
+}
+
+#[test]
+fn every_report_has_every_quantity_of_a_cell() {
+    let run = synthetic::run();
+    let wide = report::terminal(&run, 260, false);
+    for text in [report::page(&run), report::summary(&run), wide] {
+        for quantity in [
+            "n",
+            "min",
+            "p50",
+            "p90",
+            "p99",
+            "p99.9",
+            "max",
+            "CPU s/M",
+            "calls",
+            "wakes",
+            "preempted",
+            "× floor",
+            "verified",
+            "copies",
+        ] {
+            let named = match quantity.split_once(' ') {
+                Some(_) => text.contains(quantity),
+                None => text
+                    .split(|c: char| c.is_whitespace() || "|<>".contains(c))
+                    .any(|word| word == quantity),
+            };
+            assert!(named, "{quantity}");
+        }
+    }
+}
+
+#[test]
+fn every_report_judges_the_goals() {
+    let run = synthetic::run();
+    let missed = run
+        .goals
+        .iter()
+        .filter(|goal| goal.outcome == Outcome::Missed);
+    let met = run.goals.iter().filter(|goal| goal.outcome == Outcome::Met);
+    let summary = format!("{} met, {} missed", met.count(), missed.count());
+    for text in [
+        report::page(&run),
+        report::summary(&run),
+        report::terminal(&run, 100, false),
+    ] {
+        assert!(text.contains(&summary), "{summary}");
+        assert!(text.contains("pipe/round-trip/64/vs/raw"));
+    }
+    let json = serde_json::to_value(&run).expect("a run is plain data");
+    assert_eq!(json["goals"][0]["ratio"], "pipe/round-trip/64/vs/raw");
+    assert!(json["goals"][0]["outcome"].is_string());
+}
+
+#[test]
+fn more_than_two_cpus_make_a_heat_map() {
+    let run = synthetic::run();
+    assert!(report::page(&run).contains("CPUs 0 and 7:"));
+    assert!(report::summary(&run).contains("Core × core"));
+    assert!(report::terminal(&run, 100, false).contains("nearest CPUs"));
+    let page = report::page(&synthetic::empty());
+    assert!(page.contains("Drawn only where the run may use more than two CPUs"));
+}
+
+#[test]
+fn a_run_saved_by_an_older_build_still_reads() {
+    let mut json = serde_json::to_value(synthetic::run()).expect("a run is plain data");
+    let fields = json.as_object_mut().expect("a run has fields");
+    for name in ["goals", "abilities", "cores", "build_seconds"] {
+        assert!(fields.remove(name).is_some(), "{name}");
+    }
+    let run: Run = serde_json::from_value(json).expect("what is missing has a default");
+    assert!(report::page(&run).contains("No goal was judged"));
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! A synthetic run: every figure in it is computed from a formula, none was measured.
 
 use ipc_bench::results::{
-    Cell, Floor, Interval, Latency, Machine, MakerKind, Placement, Probe, Ratio, Run, State,
-    Unmeasured, Verdict,
+    Cell, CorePair, Floor, Interval, Latency, Machine, MakerKind, Placement, Probe, Ratio, Run,
+    State, Unmeasured, Verdict,
 };
 
 /// Name; round trip on one core in µs, on two awake, on two asleep; bytes a second of a stream at
@@ -85,6 +85,17 @@ pub(crate) fn run() -> Run {
         }
     }
     probes(&mut run);
+    run.goals = ipc_bench::goals::judge(&run.ratios);
+    for one in 0..8 {
+        for other in one + 1..8 {
+            let apart = if one / 2 == other / 2 { 48.0 } else { 118.0 };
+            let apart = if one / 4 == other / 4 { apart } else { 541.0 };
+            run.cores.push(CorePair {
+                cpus: (one, other),
+                nanoseconds: apart * (1.0 + 0.05 * jitter(&format!("{one}-{other}"))),
+            });
+        }
+    }
     run
 }
 
@@ -94,11 +105,15 @@ pub(crate) fn empty() -> Run {
         format: 1,
         started_unix_seconds: 1_790_000_000,
         measuring_seconds: 118.0,
+        build_seconds: Some(85.0),
         arguments: vec!["--peers".to_owned()],
         machine: Machine::default(),
         floors: Vec::new(),
         cells: Vec::new(),
         ratios: Vec::new(),
+        goals: Vec::new(),
+        abilities: ipc_bench::abilities::of_this_build(),
+        cores: Vec::new(),
         unmeasured: Vec::new(),
         probes: Vec::new(),
         verdict: Verdict::default(),
@@ -153,7 +168,11 @@ fn cells(run: &mut Run, scenario: &str, placement: Placement, size: usize, mecha
                 low: value - half,
                 high: value + half,
                 n: 61,
-                state: State::C,
+                state: if placement == Placement::SameCore {
+                    State::One
+                } else {
+                    State::C
+                },
                 placement,
                 higher_is_better: scenario == "one-way",
             });
@@ -182,14 +201,6 @@ fn cell(
         high: value * (1.0 + spread),
         n: 61,
     };
-    let tail = [
-        (0.0, 0.93),
-        (50.0, 1.0),
-        (90.0, 1.12),
-        (99.0, 1.6),
-        (99.9, 4.5),
-        (99.99, 18.0),
-    ];
     Cell {
         mechanism: mechanism.to_owned(),
         maker: maker.to_owned(),
@@ -207,17 +218,7 @@ fn cell(
             State::C
         },
         n: 48_211,
-        latency: Latency {
-            min: p50 * 0.93,
-            p50,
-            p90: p50 * 1.12,
-            p99: p50 * 1.6,
-            p999: p50 * 4.5,
-            max: p50 * 31.0,
-            curve: tail
-                .map(|(percentile, times)| (percentile, p50 * times))
-                .to_vec(),
-        },
+        latency: latency(p50),
         group: 1,
         messages_per_second: around(1e9 / p50),
         bytes_per_second: around(size as f64 * 1e9 / p50),
@@ -233,6 +234,28 @@ fn cell(
         floor: floor.0.to_owned(),
         verified: mechanism != "udp",
         copies: "2".to_owned(),
+    }
+}
+
+fn latency(p50: f64) -> Latency {
+    let tail = [
+        (0.0, 0.93),
+        (50.0, 1.0),
+        (90.0, 1.12),
+        (99.0, 1.6),
+        (99.9, 4.5),
+        (99.99, 18.0),
+    ];
+    Latency {
+        min: p50 * 0.93,
+        p50,
+        p90: p50 * 1.12,
+        p99: p50 * 1.6,
+        p999: p50 * 4.5,
+        max: p50 * 31.0,
+        curve: tail
+            .map(|(percentile, times)| (percentile, p50 * times))
+            .to_vec(),
     }
 }
 

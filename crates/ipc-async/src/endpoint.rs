@@ -1,10 +1,7 @@
 //! Any pollable endpoint, with `.await`.
 
 use crate::sys::Registration;
-use ipc_core::{
-    ByteSource, Error, ErrorKind, Flush, Interest, Pollable, Result, TryAccept, TryRecv, TrySend,
-    TryWait, Until,
-};
+use ipc_core::{ByteSource, Error, ErrorKind, Interest, Pollable, Result, Until};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -72,9 +69,12 @@ impl<T: Pollable> Async<T> {
             Err(shared) => Err(Self { shared }),
         }
     }
+}
 
+impl<T: Pollable + Send + Sync + 'static> Async<T> {
     /// Awaits any try form: `attempt` is called when the endpoint may be ready for `interest`,
-    /// until it answers anything but [`ErrorKind::WouldBlock`].
+    /// until it answers anything but [`ErrorKind::WouldBlock`]. What it leaves owed is written by
+    /// a task of the runtime.
     ///
     /// Nothing is lost when the future is dropped, since it never waits after an attempt that has
     /// done something.
@@ -86,13 +86,83 @@ impl<T: Pollable> Async<T> {
         interest: Interest,
         attempt: impl FnMut(&T) -> Result<R>,
     ) -> Result<R> {
-        self.shared.ready(interest, attempt).await
+        let outcome = self.shared.ready(interest, attempt).await;
+        self.pay_in_background();
+        outcome
+    }
+
+    /// Sees to it that what is owed is written though nobody awaits it.
+    fn pay_in_background(&self) {
+        if !self.get_ref().owes() || self.shared.paying.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let shared = Arc::clone(&self.shared);
+        tokio::spawn(async move {
+            loop {
+                let paid = shared.ready(Interest::Write, Pollable::pay).await;
+                shared.paying.store(false, Ordering::Release);
+                // A peer that is gone takes the debt with it. Otherwise look again: a send may
+                // have left a tail between the last payment and the flag.
+                let more = paid.is_ok() && shared.registration.endpoint().owes();
+                if !more || shared.paying.swap(true, Ordering::AcqRel) {
+                    break;
+                }
+            }
+        });
+    }
+
+    /// Forgets a readiness that the endpoint has lost since, and waits for the next.
+    pub(crate) async fn writable_anew(&self) -> Result<()> {
+        let watched = self.shared.registration.of(Interest::Write);
+        let mut guard = watched.writable().await.map_err(shutting_down)?;
+        // Only what was seen before this look is forgotten: what came since is kept.
+        let now = self.get_ref().wait_ready(&[Interest::Write], Until::Now);
+        match now {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => guard.clear_ready(),
+            outcome => return outcome,
+        }
+        drop(guard);
+        watched.writable().await.map(drop).map_err(shutting_down)
     }
 }
 
-impl<T: Pollable> Shared<T> {
+impl<T: ByteSource + Send + Sync + 'static> Async<T> {
+    /// Reads at least one byte into `buffer`; `Ok(0)` is the end of the stream.
+    ///
+    /// One system call, where bytes are there and do not fill the buffer: a read that leaves room
+    /// has emptied the endpoint, so it is not tried again before the kernel says that more came.
+    /// Not for a Unix stream on which descriptors come, where the kernel also stops at those, and
+    /// not for TLS, which reads for itself: use [`recv`](Async::recv) there.
+    ///
+    /// # Errors
+    /// As the endpoint's [`read_until`](ByteSource::read_until).
+    pub async fn read(&self, buffer: &mut [u8]) -> Result<usize> {
+        let endpoint = self.get_ref();
+        loop {
+            if endpoint.has_buffered() || endpoint.arm(Interest::Read)? {
+                let attempt = |endpoint: &T| endpoint.read_until(&mut *buffer, Until::Now);
+                return self.ready(Interest::Read, attempt).await;
+            }
+            let watched = self.shared.registration.of(Interest::Read);
+            let mut guard = watched.readable().await.map_err(shutting_down)?;
+            match endpoint.read_until(buffer, Until::Now) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => guard.clear_ready(),
+                outcome => {
+                    // What came since the guard was made is not forgotten with it. An end stays.
+                    let emptied = matches!(outcome, Ok(length @ 1..) if length < buffer.len());
+                    if emptied && !guard.ready().is_read_closed() {
+                        guard.clear_ready();
+                    }
+                    return outcome;
+                }
+            }
+        }
+    }
+}
+
+impl<T: Pollable + Send + Sync + 'static> Shared<T> {
     async fn ready<R>(
-        &self,
+        self: &Arc<Self>,
         interest: Interest,
         mut attempt: impl FnMut(&T) -> Result<R>,
     ) -> Result<R> {
@@ -106,6 +176,10 @@ impl<T: Pollable> Shared<T> {
                 match attempt(endpoint) {
                     Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                     outcome => return outcome,
+                }
+                if endpoint.arm(interest)? {
+                    self.settle(interest).await;
+                    continue;
                 }
             }
             let ready = match interest {
@@ -122,122 +196,28 @@ impl<T: Pollable> Shared<T> {
     }
 }
 
-impl<T: ByteSource> Shared<T> {
-    async fn read(&self, buffer: &mut [u8]) -> Result<usize> {
+impl<T: Pollable + Send + Sync + 'static> Shared<T> {
+    /// No readiness will tell of what the endpoint waits for. Where it can go on at once, the
+    /// other tasks have their turn; where it is undecided for a moment, as a watched peer's end
+    /// is, a thread of the runtime's pool waits for the endpoint itself to say.
+    #[cold]
+    async fn settle(self: &Arc<Self>, interest: Interest) {
         let endpoint = self.registration.endpoint();
-        loop {
-            if endpoint.has_buffered() || endpoint.arm(Interest::Read)? {
-                let attempt = |endpoint: &T| endpoint.read_until(&mut *buffer, Until::Now);
-                return self.ready(Interest::Read, attempt).await;
-            }
-            let watched = self.registration.of(Interest::Read);
-            let mut guard = watched.readable().await.map_err(shutting_down)?;
-            match endpoint.read_until(buffer, Until::Now) {
-                Err(error) if error.kind() == ErrorKind::WouldBlock => guard.clear_ready(),
-                outcome => {
-                    // What came since the guard was made is not forgotten with it. An end stays.
-                    let emptied = matches!(outcome, Ok(length @ 1..) if length < buffer.len());
-                    if emptied && !guard.ready().is_read_closed() && !endpoint.has_buffered() {
-                        guard.clear_ready();
-                    }
-                    return outcome;
-                }
-            }
+        if endpoint.wait_ready(&[interest], Until::Now).is_ok() {
+            return tokio::task::yield_now().await;
         }
+        let shared = Arc::clone(self);
+        let waiting = move || {
+            let endpoint = shared.registration.endpoint();
+            endpoint.wait_ready(&[interest], Until::Forever)
+        };
+        // Whatever came of it, the next attempt says.
+        let _ = tokio::task::spawn_blocking(waiting).await;
     }
 }
 
-impl<T: TryRecv> Async<T> {
-    /// Receives into `buffer` and returns the length in bytes.
-    ///
-    /// # Errors
-    /// As the endpoint's `recv`.
-    pub async fn recv(&self, buffer: &mut [u8]) -> Result<usize> {
-        self.ready(Interest::Read, |endpoint| endpoint.try_recv(buffer))
-            .await
-    }
-}
-
-impl<T: ByteSource> Async<T> {
-    /// Reads at least one byte into `buffer`; `Ok(0)` is the end of the stream.
-    ///
-    /// One system call, where bytes are there and do not fill the buffer: a read that leaves room
-    /// has emptied the endpoint, so it is not tried again before the kernel says that more came.
-    /// Not for a Unix stream on which descriptors come, where the kernel also stops at those: use
-    /// [`recv`](Async::recv) there.
-    ///
-    /// # Errors
-    /// As the endpoint's [`read_until`](ByteSource::read_until).
-    pub async fn read(&self, buffer: &mut [u8]) -> Result<usize> {
-        self.shared.read(buffer).await
-    }
-}
-
-impl<T: TryAccept> Async<T> {
-    /// Accepts a connection.
-    ///
-    /// # Errors
-    /// As the endpoint's `accept`.
-    pub async fn accept(&self) -> Result<T::Connection> {
-        self.ready(Interest::Read, TryAccept::try_accept).await
-    }
-}
-
-impl<T: TryWait> Async<T> {
-    /// Waits for what happens next.
-    ///
-    /// # Errors
-    /// As the endpoint's `wait`.
-    pub async fn wait(&self) -> Result<T::Happened> {
-        self.ready(Interest::Read, TryWait::try_wait).await
-    }
-}
-
-impl<T: TrySend + Flush + Send + Sync + 'static> Async<T> {
-    /// Sends `message`, whole. It is done when it has begun; see [`Async`].
-    ///
-    /// # Errors
-    /// As the endpoint's `send`.
-    pub async fn send(&self, message: &[u8]) -> Result<()> {
-        self.ready(Interest::Write, |endpoint| endpoint.try_send(message))
-            .await?;
-        self.pay_in_background();
-        Ok(())
-    }
-
-    /// Waits until everything that was sent is written.
-    ///
-    /// # Errors
-    /// As the endpoint's `flush`.
-    pub async fn flush(&self) -> Result<()> {
-        if !self.get_ref().owes() {
-            return Ok(());
-        }
-        self.ready(Interest::Write, Flush::try_flush).await
-    }
-
-    /// Sees to it that what is owed is written though nobody awaits it.
-    fn pay_in_background(&self) {
-        if !self.get_ref().owes() || self.shared.paying.swap(true, Ordering::AcqRel) {
-            return;
-        }
-        let shared = Arc::clone(&self.shared);
-        tokio::spawn(async move {
-            loop {
-                let paid = shared.ready(Interest::Write, Flush::try_flush).await;
-                shared.paying.store(false, Ordering::Release);
-                // A peer that is gone takes the debt with it. Otherwise look again: a send may
-                // have left a tail between the last payment and the flag.
-                let more = paid.is_ok() && shared.registration.endpoint().owes();
-                if !more || shared.paying.swap(true, Ordering::AcqRel) {
-                    break;
-                }
-            }
-        });
-    }
-}
-
-fn shutting_down(source: std::io::Error) -> Error {
+#[cold]
+pub(crate) fn shutting_down(source: std::io::Error) -> Error {
     Error::new("wait", ErrorKind::Closed)
         .hint("the runtime is shutting down")
         .caused_by(source)

@@ -2,6 +2,7 @@
 
 mod endpoint;
 mod sys;
+mod verbs;
 
 pub use crate::endpoint::Async;
 pub use ipc_core::{Error, ErrorKind, Interest, Result};

@@ -3,7 +3,7 @@
 #![allow(unsafe_code)]
 
 use ipc_core::{Error, ErrorKind, Interest, Pollable, Result};
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::Arc;
 use tokio::io::Interest as Registered;
 use tokio::io::unix::AsyncFd;
@@ -86,12 +86,24 @@ fn register(number: RawFd, interest: Registered) -> Result<AsyncFd<Number>> {
     // drops it after the registrations (field order; `into_endpoint` likewise). `Number` always
     // answers with the same number.
     let registered = unsafe { AsyncFd::register_with_interest(Number(number), interest) };
-    registered.map_err(|error| {
-        let (_, source) = error.into_parts();
-        Error::new("register", ErrorKind::Other)
-            .hint(format!(
-                "the runtime cannot watch this descriptor: {source}"
-            ))
-            .caused_by(source)
-    })
+    registered.map_err(|error| not_watched(error.into_parts().1))
+}
+
+/// Waits until `fd`, which nobody else has, is writable.
+pub(crate) async fn writable_once(fd: OwnedFd) -> Result<()> {
+    // SAFETY: the registration owns `fd`, an open descriptor that is one object for all its life,
+    // and takes it out of the runtime before it closes it.
+    let registered = unsafe { AsyncFd::register_with_interest(fd, Registered::WRITABLE) };
+    let registered = registered.map_err(|error| not_watched(error.into_parts().1))?;
+    let ready = registered.writable().await;
+    ready.map(drop).map_err(crate::endpoint::shutting_down)
+}
+
+#[cold]
+fn not_watched(source: std::io::Error) -> Error {
+    Error::new("register", ErrorKind::Other)
+        .hint(format!(
+            "the runtime cannot watch this descriptor: {source}"
+        ))
+        .caused_by(source)
 }

@@ -1,6 +1,7 @@
 //! The try-forms of the verbs as traits, for code that is generic over mechanisms.
 
 use crate::{Pollable, Result};
+use std::os::fd::{BorrowedFd, OwnedFd};
 
 /// An endpoint that takes messages or bytes.
 pub trait TrySend: Pollable {
@@ -20,6 +21,86 @@ pub trait TryRecv: Pollable {
     /// [`WouldBlock`](crate::ErrorKind::WouldBlock), and [`Closed`](crate::ErrorKind::Closed) at
     /// the end.
     fn try_recv(&self, buffer: &mut [u8]) -> Result<usize>;
+}
+
+/// An endpoint that gives messages of any length.
+pub trait TryRecvVec: Pollable {
+    /// Receives one message without waiting: `buffer` is replaced by it.
+    ///
+    /// # Errors
+    /// As [`TryRecv::try_recv`].
+    fn try_recv_vec(&self, buffer: &mut Vec<u8>) -> Result<()>;
+}
+
+/// An endpoint that takes messages for many receivers.
+pub trait TrySendTo: Pollable {
+    /// What says who receives.
+    type Address;
+
+    /// Sends `message` to `address` without waiting.
+    ///
+    /// # Errors
+    /// [`WouldBlock`](crate::ErrorKind::WouldBlock): nothing of it is out.
+    fn try_send_to(&self, message: &[u8], address: &Self::Address) -> Result<()>;
+
+    /// A descriptor that becomes writable when `address` has room again, where the endpoint's own
+    /// does not show it; none where there is nothing to wait for, and the next try tells.
+    ///
+    /// # Errors
+    /// As [`try_send_to`](TrySendTo::try_send_to).
+    fn room_at(&self, address: &Self::Address) -> Result<Option<OwnedFd>>;
+}
+
+/// An endpoint that says from whom each message came.
+pub trait TryRecvFrom: Pollable {
+    /// What says who sent.
+    type Address;
+
+    /// Receives into `buffer` without waiting; returns the length in bytes, and the sender.
+    ///
+    /// # Errors
+    /// As [`TryRecv::try_recv`].
+    fn try_recv_from(&self, buffer: &mut [u8]) -> Result<(usize, Self::Address)>;
+}
+
+/// An endpoint that takes descriptors with a message.
+pub trait TrySendFds: Pollable {
+    /// Sends `message` and `fds` with it, without waiting; a tail may be owed, as by
+    /// [`TrySend::try_send`].
+    ///
+    /// # Errors
+    /// As [`TrySend::try_send`].
+    fn try_send_with_fds(&self, message: &[u8], fds: &[BorrowedFd<'_>]) -> Result<()>;
+}
+
+/// An endpoint that takes descriptors with a message, for many receivers.
+pub trait TrySendFdsTo: TrySendTo {
+    /// Sends `message` and `fds` to `address` without waiting.
+    ///
+    /// # Errors
+    /// As [`TrySendTo::try_send_to`].
+    fn try_send_with_fds_to(
+        &self,
+        message: &[u8],
+        fds: &[BorrowedFd<'_>],
+        address: &Self::Address,
+    ) -> Result<()>;
+}
+
+/// An endpoint that gives what came with a message.
+pub trait TryRecvFds: Pollable {
+    /// Where it puts that.
+    type Ancillary;
+
+    /// Receives into `buffer` and `ancillary` without waiting; returns the length in bytes.
+    ///
+    /// # Errors
+    /// As [`TryRecv::try_recv`].
+    fn try_recv_with_fds(
+        &self,
+        buffer: &mut [u8],
+        ancillary: &mut Self::Ancillary,
+    ) -> Result<usize>;
 }
 
 /// An endpoint that accepts connections.

@@ -3,8 +3,8 @@
 use crate::inbox::{HEADER_BYTES, Inbox};
 use crate::turn::Turn;
 use crate::{
-    ByteSink, ByteSource, Error, ErrorKind, Flush, Interest, Pollable, Result, TryRecv, TrySend,
-    Until, four_forms,
+    ByteSink, ByteSource, Error, ErrorKind, Flush, Interest, Pollable, Result, TryRecv, TryRecvVec,
+    TrySend, Until, four_forms,
 };
 use std::os::fd::BorrowedFd;
 use std::sync::Mutex;
@@ -42,7 +42,8 @@ impl<T> Framed<T> {
     /// The highest limit that can be set: what the length can say.
     pub const LARGEST_MAX_MESSAGE_BYTES: usize = u32::MAX as usize;
 
-    /// Messages over `inner`, each of at most [`DEFAULT_MAX_MESSAGE_BYTES`](Self::DEFAULT_MAX_MESSAGE_BYTES).
+    /// Messages over `inner`, each of at most
+    /// [`DEFAULT_MAX_MESSAGE_BYTES`](Self::DEFAULT_MAX_MESSAGE_BYTES).
     pub fn new(inner: T) -> Self {
         Self {
             inner,
@@ -56,7 +57,8 @@ impl<T> Framed<T> {
     /// Messages over `inner`, each of at most `max_message_bytes`.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] above [`LARGEST_MAX_MESSAGE_BYTES`](Self::LARGEST_MAX_MESSAGE_BYTES).
+    /// [`ErrorKind::InvalidInput`] above
+    /// [`LARGEST_MAX_MESSAGE_BYTES`](Self::LARGEST_MAX_MESSAGE_BYTES).
     pub fn with_max_message_bytes(inner: T, max_message_bytes: usize) -> Result<Self> {
         if max_message_bytes > Self::LARGEST_MAX_MESSAGE_BYTES {
             return Err(Error::new("frame", ErrorKind::InvalidInput)
@@ -271,6 +273,9 @@ impl<T: Pollable> Pollable for Framed<T> {
     fn owes(&self) -> bool {
         self.inner.owes()
     }
+    fn pay(&self) -> Result<()> {
+        self.inner.pay()
+    }
 }
 
 impl<T: ByteSink> TrySend for Framed<T> {
@@ -288,5 +293,11 @@ impl<T: ByteSink> Flush for Framed<T> {
 impl<T: ByteSource> TryRecv for Framed<T> {
     fn try_recv(&self, buffer: &mut [u8]) -> Result<usize> {
         self.recv_until(buffer, Until::Now)
+    }
+}
+
+impl<T: ByteSource> TryRecvVec for Framed<T> {
+    fn try_recv_vec(&self, buffer: &mut Vec<u8>) -> Result<()> {
+        self.recv_vec_until(buffer, Until::Now)
     }
 }

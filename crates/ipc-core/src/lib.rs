@@ -19,7 +19,10 @@ pub use crate::{
     debt::Debt,
     duplex::{ByteSink, ByteSource, Duplex, HalfClose},
     error::{Error, ErrorKind, Result},
-    forms::{Flush, TryAccept, TryRecv, TrySend, TryWait},
+    forms::{
+        Flush, TryAccept, TryRecv, TryRecvFds, TryRecvFrom, TryRecvVec, TrySend, TrySendFds,
+        TrySendFdsTo, TrySendTo, TryWait,
+    },
     framed::Framed,
     mode::Mode,
     name::Name,

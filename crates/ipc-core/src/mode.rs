@@ -14,7 +14,8 @@ impl Mode {
     /// Checks that `bits` are permission bits alone.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] for any bit above `0o777`: set-id and sticky bits mean nothing here.
+    /// [`ErrorKind::InvalidInput`] for any bit above `0o777`: set-id and sticky bits mean nothing
+    /// here.
     pub fn new(bits: u32) -> Result<Self> {
         if bits > 0o777 {
             return Err(Error::new("mode", ErrorKind::InvalidInput)

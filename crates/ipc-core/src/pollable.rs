@@ -1,6 +1,6 @@
 //! What a wait surface needs of an endpoint: a descriptor, and whether it still holds something.
 
-use crate::{Result, Until};
+use crate::{Error, ErrorKind, Result, Until};
 use std::os::fd::BorrowedFd;
 
 /// What to wait for.
@@ -30,7 +30,8 @@ pub trait Pollable {
     fn wait_ready(&self, interests: &[Interest], until: Until) -> Result<()>;
 
     /// Prepares for a sleep on the descriptor, where the mechanism must be told; true where the
-    /// endpoint is ready already.
+    /// endpoint is ready already, or where no readiness will come for what it waits for, so that
+    /// a waiter must try again soon.
     ///
     /// # Errors
     /// As the mechanism says.
@@ -49,6 +50,18 @@ pub trait Pollable {
     fn owes(&self) -> bool {
         false
     }
+
+    /// Writes what is owed without waiting: [`Flush`](crate::Flush) for a waiter that knows
+    /// nothing else of the endpoint. Whoever can owe implements it.
+    ///
+    /// # Errors
+    /// [`WouldBlock`](crate::ErrorKind::WouldBlock) while something is still owed.
+    fn pay(&self) -> Result<()> {
+        if self.owes() {
+            return Err(Error::new("pay", ErrorKind::Unsupported));
+        }
+        Ok(())
+    }
 }
 
 impl<T: Pollable + ?Sized> Pollable for &T {
@@ -66,5 +79,8 @@ impl<T: Pollable + ?Sized> Pollable for &T {
     }
     fn owes(&self) -> bool {
         (**self).owes()
+    }
+    fn pay(&self) -> Result<()> {
+        (**self).pay()
     }
 }

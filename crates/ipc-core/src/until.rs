@@ -85,7 +85,9 @@ macro_rules! four_forms {
             self.$until($($arg,)* $crate::Until::Forever)
         }
 
-        #[doc = concat!("[`", stringify!($verb), "`](Self::", stringify!($verb), ") without waiting.")]
+        #[doc = concat!(
+            "[`", stringify!($verb), "`](Self::", stringify!($verb), ") without waiting."
+        )]
         ///
         /// # Errors
         #[doc = concat!("As [`", stringify!($verb), "`](Self::", stringify!($verb), "), and")]
@@ -95,22 +97,35 @@ macro_rules! four_forms {
             self.$until($($arg,)* $crate::Until::Now)
         }
 
-        #[doc = concat!("[`", stringify!($verb), "`](Self::", stringify!($verb), ") for at most `timeout`;")]
+        #[doc = concat!(
+            "[`", stringify!($verb), "`](Self::", stringify!($verb), ") for at most `timeout`;"
+        )]
         /// [`Duration::MAX`](std::time::Duration::MAX) is for ever.
         ///
         /// # Errors
         #[doc = concat!("As [`", stringify!($verb), "`](Self::", stringify!($verb), "), and")]
         /// [`TimedOut`]($crate::ErrorKind::TimedOut) when the time is over.
-        pub fn $timeout(&self, $($arg: $ty,)* timeout: std::time::Duration) -> $crate::Result<$out> {
+        pub fn $timeout(
+            &self,
+            $($arg: $ty,)*
+            timeout: std::time::Duration,
+        ) -> $crate::Result<$out> {
             self.$until($($arg,)* $crate::Until::after(timeout))
         }
 
-        #[doc = concat!("[`", stringify!($verb), "`](Self::", stringify!($verb), ") until `deadline` at the latest.")]
+        #[doc = concat!(
+            "[`", stringify!($verb), "`](Self::", stringify!($verb),
+            ") until `deadline` at the latest."
+        )]
         ///
         /// # Errors
         #[doc = concat!("As [`", stringify!($verb), "`](Self::", stringify!($verb), "), and")]
         /// [`TimedOut`]($crate::ErrorKind::TimedOut) when the deadline has passed.
-        pub fn $deadline(&self, $($arg: $ty,)* deadline: std::time::Instant) -> $crate::Result<$out> {
+        pub fn $deadline(
+            &self,
+            $($arg: $ty,)*
+            deadline: std::time::Instant,
+        ) -> $crate::Result<$out> {
             self.$until($($arg,)* $crate::Until::At(deadline))
         }
     };

@@ -7,11 +7,11 @@
 //! counter is full.
 
 use ipc_core::{Error, ErrorKind, Result, Until};
-use ipc_sys::{PollFd, PollFlags, above_stdio, os_error, wait_any};
+use ipc_sys::{PollFd, PollFlags, above_stdio, magic_path, os_error, wait_any};
 use rustix::event::EventfdFlags;
 use rustix::io::{Errno, ReadWriteFlags};
 use std::io::IoSliceMut;
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{BorrowedFd, OwnedFd};
 
 /// The offset that means the current position, as an eventfd must have it.
 const CURRENT: u64 = u64::MAX;
@@ -28,7 +28,7 @@ pub(crate) fn eventfd(count: u32, semaphore: bool) -> Result<OwnedFd> {
 
 /// Refuses what is not an eventfd.
 pub(crate) fn check_eventfd(fd: BorrowedFd<'_>) -> Result<()> {
-    let path = format!("/proc/self/fd/{}", fd.as_raw_fd());
+    let path = magic_path(fd);
     match rustix::fs::readlink(&path, Vec::new()) {
         Ok(target) if target.as_bytes() == b"anon_inode:[eventfd]" => Ok(()),
         Ok(target) => Err(Error::new("adopt event", ErrorKind::WrongType)

@@ -9,6 +9,8 @@ pub use ipc_core::{
 };
 #[cfg(feature = "event")]
 pub use ipc_event as event;
+#[cfg(feature = "file")]
+pub use ipc_file as file;
 #[cfg(feature = "mq")]
 pub use ipc_mq as mq;
 #[cfg(feature = "net")]

@@ -2,10 +2,11 @@
 
 use crate::queue::Queue;
 use crate::sys::{self, COOKIE_BYTES};
-use ipc_core::{Error, ErrorKind, Interest, Pollable, Result, Until, four_forms};
+use ipc_core::{Error, ErrorKind, Interest, Pollable, Result, TryWait, Until, four_forms};
 use ipc_sys::{PollFd, PollFlags, above_stdio, os_error, wait_any};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType};
+use std::ops::Deref;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -36,16 +37,21 @@ const REMOVED: u8 = 2;
 /// # Ok::<(), ipc_mq::Error>(())
 /// ```
 #[derive(Debug)]
-pub struct Notification<'a> {
-    queue: &'a Queue,
+pub struct Notification<Q: Deref<Target = Queue>> {
+    queue: Q,
     socket: OwnedFd,
     /// Which registration is waited for; 0 where none is.
     current: AtomicU64,
     process: u32,
 }
 
-impl<'a> Notification<'a> {
-    pub(crate) fn new(queue: &'a Queue) -> Result<Self> {
+impl<Q: Deref<Target = Queue>> Notification<Q> {
+    /// As [`Queue::notify`], by a reference or by what owns the queue: an `Arc`, where the
+    /// notification is to be awaited.
+    ///
+    /// # Errors
+    /// As [`Queue::notify`].
+    pub fn new(queue: Q) -> Result<Self> {
         let socket = rustix::net::socket_with(
             AddressFamily::NETLINK,
             SocketType::RAW,
@@ -95,14 +101,14 @@ impl<'a> Notification<'a> {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let mut cookie = [0; COOKIE_BYTES];
         cookie[..8].copy_from_slice(&number.to_ne_bytes());
-        match sys::register(self.queue.as_fd(), self.socket.as_fd(), &cookie) {
+        match sys::register((*self.queue).as_fd(), self.socket.as_fd(), &cookie) {
             Ok(()) => {
                 self.current.store(number, Ordering::Release);
                 Ok(())
             }
             Err(Errno::BUSY) => Err(Error::new("notify", ErrorKind::AlreadyExists)
                 .caused_by(Errno::BUSY.into())
-                .hint(taken(self.queue))),
+                .hint(taken(&self.queue))),
             Err(Errno::NOSYS) => Err(crate::limits::unsupported()),
             Err(errno) => Err(os_error("notify", errno)),
         }
@@ -177,7 +183,7 @@ fn taken(queue: &Queue) -> String {
     )
 }
 
-impl Drop for Notification<'_> {
+impl<Q: Deref<Target = Queue>> Drop for Notification<Q> {
     fn drop(&mut self) {
         // A forked copy has no registration of its own; and one that was used up may have been
         // followed by another's of this process.
@@ -190,11 +196,11 @@ impl Drop for Notification<'_> {
                 return;
             }
         }
-        sys::unregister(self.queue.as_fd());
+        sys::unregister((*self.queue).as_fd());
     }
 }
 
-impl Pollable for Notification<'_> {
+impl<Q: Deref<Target = Queue>> Pollable for Notification<Q> {
     fn descriptor(&self, _interest: Interest) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }
@@ -203,7 +209,14 @@ impl Pollable for Notification<'_> {
     }
 }
 
-impl AsFd for Notification<'_> {
+impl<Q: Deref<Target = Queue>> TryWait for Notification<Q> {
+    type Happened = ();
+    fn try_wait(&self) -> Result<()> {
+        self.wait_until(Until::Now)
+    }
+}
+
+impl<Q: Deref<Target = Queue>> AsFd for Notification<Q> {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }

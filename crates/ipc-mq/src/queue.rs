@@ -113,7 +113,7 @@ impl Queue {
     /// [`ErrorKind::AlreadyExists`] where a process is registered, with its number where the
     /// kernel says it; [`ErrorKind::Unsupported`] without netlink sockets.
     #[doc(alias = "mq_notify")]
-    pub fn notify(&self) -> Result<Notification<'_>> {
+    pub fn notify(&self) -> Result<Notification<&Queue>> {
         Notification::new(self)
     }
 

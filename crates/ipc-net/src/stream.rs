@@ -96,8 +96,9 @@ impl Stream {
     /// still come.
     ///
     /// # Errors
-    /// [`Closed`](ErrorKind::Closed) where it is ended already; [`WouldBlock`](ErrorKind::WouldBlock)
-    /// while something is owed: [`flush`](Stream::flush) first.
+    /// [`Closed`](ErrorKind::Closed) where it is ended already;
+    /// [`WouldBlock`](ErrorKind::WouldBlock) while something is owed: [`flush`](Stream::flush)
+    /// first.
     pub fn close_write(&self) -> Result<()> {
         self.flush_until(Until::Now)?;
         if self.shared.ended.swap(true, Ordering::Relaxed) {
@@ -248,6 +249,9 @@ impl Pollable for Stream {
     }
     fn owes(&self) -> bool {
         self.shared.debt.owes()
+    }
+    fn pay(&self) -> Result<()> {
+        self.flush_until(Until::Now)
     }
 }
 

@@ -1,13 +1,13 @@
 //! A FIFO: a pipe with a name, at which senders and receivers come and go.
 
-use crate::sys::{ReadEnd, WriteEnd, make_fifo, set_blocking, set_packets};
+use crate::sys::{ReadEnd, WriteEnd, set_blocking, set_packets};
 use crate::{Options, Receiver, Sender};
 use ipc_core::{Error, ErrorKind, Mode, Result};
-use ipc_sys::{Inode, above_stdio, open_at, open_place, os_error, set_mode, unlink_same};
+use ipc_sys::{Inode, Place, above_stdio, in_words, open_at, os_error, set_mode};
 use rustix::fs::{FileType, OFlags, Stat};
 use rustix::io::Errno;
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 const ROOT: u32 = 0;
 
@@ -17,8 +17,8 @@ const ROOT: u32 = 0;
 /// [`open_or_create`](crate::open_or_create) takes it up again.
 #[derive(Debug)]
 pub struct Fifo {
-    path: PathBuf,
-    place: OwnedFd,
+    place: Place,
+    reference: OwnedFd,
     inode: Inode,
     options: Options,
 }
@@ -66,13 +66,13 @@ impl Fifo {
     /// # Errors
     /// [`ErrorKind::Denied`] without the right to write to the directory.
     pub fn unlink(&self) -> Result<bool> {
-        unlink_same("unlink", &self.path, self.inode)
+        self.place.unlink_same("unlink", self.inode)
     }
 
     /// The path it was opened at.
     #[must_use]
     pub fn path(&self) -> &Path {
-        &self.path
+        self.place.path()
     }
 
     fn open_sender(&self, access: OFlags) -> Result<Sender> {
@@ -89,44 +89,44 @@ impl Fifo {
     }
 
     fn open_end(&self, flags: OFlags) -> Result<OwnedFd> {
-        match open_at(self.place.as_fd(), flags) {
+        match open_at(self.reference.as_fd(), flags) {
             Ok(fd) => above_stdio(fd),
             Err(Errno::NXIO) => Err(Error::new("open FIFO", ErrorKind::WouldBlock)),
             Err(Errno::NOENT) => Err(Error::new("open FIFO", ErrorKind::Unsupported)
-                .on(self.path.display())
+                .on(self.place.display())
                 .hint("opening a FIFO safely needs /proc, which is not mounted")),
-            Err(errno) => Err(os_error("open FIFO", errno).on(self.path.display())),
+            Err(errno) => Err(os_error("open FIFO", errno).on(self.place.display())),
         }
     }
 }
 
-pub(crate) fn create(path: &Path, mode: Mode, options: &Options) -> Result<Fifo> {
-    make_fifo(path, mode).map_err(|errno| os_error("create FIFO", errno).on(path.display()))?;
+pub(crate) fn create(place: Place, mode: Mode, options: &Options) -> Result<Fifo> {
+    place.make_fifo("create FIFO", mode)?;
     // The umask can only have narrowed the mode, so nobody had more than this before it is set.
-    let fifo = open(path, mode, options)?;
-    set_mode("create FIFO", &fifo.place, mode)?;
+    let fifo = open(place, mode, options)?;
+    set_mode("create FIFO", &fifo.reference, mode)?;
     Ok(fifo)
 }
 
-pub(crate) fn open(path: &Path, mode: Mode, options: &Options) -> Result<Fifo> {
-    let (place, stat) = open_place("open FIFO", path)?;
-    check(path, &stat, mode, options)?;
-    let (path, options) = (path.to_path_buf(), options.clone());
+pub(crate) fn open(place: Place, mode: Mode, options: &Options) -> Result<Fifo> {
+    let (reference, stat) = place.open_reference("open FIFO")?;
+    check(&place, &stat, mode, options)?;
+    let options = options.clone();
     Ok(Fifo {
-        path,
         place,
+        reference,
         inode: Inode::from(&stat),
         options,
     })
 }
 
-pub(crate) fn open_or_create(path: &Path, mode: Mode, options: &Options) -> Result<Fifo> {
+pub(crate) fn open_or_create(place: &Place, mode: Mode, options: &Options) -> Result<Fifo> {
     loop {
-        match open(path, mode, options) {
+        match open(place.clone(), mode, options) {
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             outcome => return outcome,
         }
-        match create(path, mode, options) {
+        match create(place.clone(), mode, options) {
             // Another was faster, or has removed it again between our two looks.
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
             outcome => return outcome,
@@ -134,14 +134,14 @@ pub(crate) fn open_or_create(path: &Path, mode: Mode, options: &Options) -> Resu
     }
 }
 
-fn check(path: &Path, stat: &Stat, mode: Mode, options: &Options) -> Result<()> {
+fn check(path: &Place, stat: &Stat, mode: Mode, options: &Options) -> Result<()> {
     let refuse =
         |kind, why: String| Err(Error::new("open FIFO", kind).on(path.display()).hint(why));
     let found = FileType::from_raw_mode(stat.st_mode);
     if found != FileType::Fifo {
         let why = format!(
             "it is {}, not a FIFO; a link is never followed",
-            describe(found)
+            in_words(found)
         );
         return refuse(ErrorKind::WrongType, why);
     }
@@ -168,15 +168,4 @@ fn check(path: &Path, stat: &Stat, mode: Mode, options: &Options) -> Result<()> 
         );
     }
     Ok(())
-}
-
-fn describe(found: FileType) -> &'static str {
-    match found {
-        FileType::RegularFile => "a regular file",
-        FileType::Directory => "a directory",
-        FileType::Symlink => "a symbolic link",
-        FileType::Socket => "a socket",
-        FileType::CharacterDevice | FileType::BlockDevice => "a device",
-        FileType::Fifo | FileType::Unknown => "something else",
-    }
 }

@@ -16,8 +16,7 @@ pub use crate::{
     stream::Stream,
 };
 pub use ipc_core::{Error, ErrorKind, Framed, Result};
-
-use std::path::Path;
+pub use ipc_sys::{Place, ToPlace};
 
 /// Largest write that the kernel keeps whole among many writers, and so the largest record:
 /// 4,096 bytes (`PIPE_BUF`, pipe(7)).
@@ -39,34 +38,34 @@ pub fn duplex() -> Result<(Stream, Stream)> {
     Options::new().duplex()
 }
 
-/// Makes a FIFO at `path`, which must be new, with the default options.
+/// Makes a FIFO at `place`, which must be new, with the default options.
 ///
 /// # Errors
 /// As [`Options::create`].
-pub fn create(path: impl AsRef<Path>) -> Result<Fifo> {
-    Options::new().create(path)
+pub fn create(place: impl ToPlace) -> Result<Fifo> {
+    Options::new().create(place)
 }
 
-/// Opens the FIFO at `path`, which must exist, with the default options.
+/// Opens the FIFO at `place`, which must exist, with the default options.
 ///
 /// # Errors
 /// As [`Options::open`].
-pub fn open(path: impl AsRef<Path>) -> Result<Fifo> {
-    Options::new().open(path)
+pub fn open(place: impl ToPlace) -> Result<Fifo> {
+    Options::new().open(place)
 }
 
-/// Opens the FIFO at `path`, or makes it, with the default options.
+/// Opens the FIFO at `place`, or makes it, with the default options.
 ///
 /// # Errors
 /// As [`Options::open_or_create`].
-pub fn open_or_create(path: impl AsRef<Path>) -> Result<Fifo> {
-    Options::new().open_or_create(path)
+pub fn open_or_create(place: impl ToPlace) -> Result<Fifo> {
+    Options::new().open_or_create(place)
 }
 
-/// Removes the name of the FIFO at `path`.
+/// Removes the name of the FIFO at `place`.
 ///
 /// # Errors
 /// As [`Options::unlink`].
-pub fn unlink(path: impl AsRef<Path>) -> Result<()> {
-    Options::new().unlink(path)
+pub fn unlink(place: impl ToPlace) -> Result<()> {
+    Options::new().unlink(place)
 }

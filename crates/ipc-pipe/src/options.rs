@@ -4,7 +4,7 @@ use crate::fifo::{self, Fifo};
 use crate::sys::{self, ReadEnd, WriteEnd};
 use crate::{Receiver, Sender, Stream};
 use ipc_core::{Error, ErrorKind, Mode, Name, Result};
-use ipc_sys::{RuntimeDirectory, above_stdio};
+use ipc_sys::{Place, RuntimeDirectory, ToPlace, above_stdio};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
@@ -90,7 +90,8 @@ impl Options {
         self
     }
 
-    /// Where [`path_of`](Options::path_of) places names, instead of the user's runtime directory. It must belong to the user alone (0700); it is made if missing.
+    /// Where [`path_of`](Options::path_of) places names, instead of the user's runtime directory.
+    /// It must belong to the user alone (0700); it is made if missing.
     pub fn directory(&mut self, directory: impl AsRef<Path>) -> &mut Self {
         self.directory = Some(directory.as_ref().to_path_buf());
         self
@@ -148,43 +149,45 @@ impl Options {
         Ok(Receiver::new(ReadEnd::new(above_stdio(fd)?), self.record))
     }
 
-    /// Makes a FIFO at `path`, which must be new.
+    /// Makes a FIFO at `place`, a path or what [`path_of`](Options::path_of) gives, which must be
+    /// new.
     ///
     /// # Errors
     /// [`ErrorKind::AlreadyExists`] where anything has this name, a link included.
-    pub fn create(&self, path: impl AsRef<Path>) -> Result<Fifo> {
-        fifo::create(path.as_ref(), self.checked_mode()?, self)
+    pub fn create(&self, place: impl ToPlace) -> Result<Fifo> {
+        fifo::create(place.to_place(), self.checked_mode()?, self)
     }
 
-    /// Opens the FIFO at `path`, which must exist. Opening does not wait for another process.
+    /// Opens the FIFO at `place`, which must exist. Opening does not wait for another process.
     ///
     /// # Errors
     /// [`ErrorKind::WrongType`] where it is anything but a FIFO (a link is not followed);
     /// [`ErrorKind::Denied`] where it belongs to another user, or where strangers may write to it
     /// and [`mode`](Options::mode) does not say so.
-    pub fn open(&self, path: impl AsRef<Path>) -> Result<Fifo> {
-        fifo::open(path.as_ref(), self.checked_mode()?, self)
+    pub fn open(&self, place: impl ToPlace) -> Result<Fifo> {
+        fifo::open(place.to_place(), self.checked_mode()?, self)
     }
 
-    /// Opens the FIFO at `path`, or makes it; of two racing creators one makes it.
+    /// Opens the FIFO at `place`, or makes it; of two racing creators one makes it.
     ///
     /// # Errors
     /// As [`open`](Options::open).
-    pub fn open_or_create(&self, path: impl AsRef<Path>) -> Result<Fifo> {
-        fifo::open_or_create(path.as_ref(), self.checked_mode()?, self)
+    pub fn open_or_create(&self, place: impl ToPlace) -> Result<Fifo> {
+        fifo::open_or_create(&place.to_place(), self.checked_mode()?, self)
     }
 
-    /// Removes the name of the FIFO at `path`; what else may stand there stays.
+    /// Removes the name of the FIFO at `place`; what else may stand there stays.
     ///
     /// # Errors
     /// As [`open`](Options::open).
-    pub fn unlink(&self, path: impl AsRef<Path>) -> Result<()> {
-        self.open(path)?.unlink().map(drop)
+    pub fn unlink(&self, place: impl ToPlace) -> Result<()> {
+        self.open(place)?.unlink().map(drop)
     }
 
-    /// The path of `name` in the user's runtime directory, or in
+    /// The place of `name` in the user's runtime directory, or in
     /// [`directory`](Options::directory), which is made where it is missing: for FIFOs whose
-    /// names are the program's own.
+    /// names are the program's own. It is looked up beneath the directory that was checked here,
+    /// whatever happens to the directory's path.
     ///
     /// ```no_run
     /// let options = ipc_pipe::Options::new();
@@ -195,12 +198,12 @@ impl Options {
     /// # Errors
     /// [`ErrorKind::Denied`] where there is no directory that is the user's alone; the message
     /// names [`directory`](Options::directory).
-    pub fn path_of(&self, name: &Name) -> Result<PathBuf> {
+    pub fn path_of(&self, name: &Name) -> Result<Place> {
         let directory = match &self.directory {
             Some(directory) => RuntimeDirectory::open_at(directory)?,
             None => RuntimeDirectory::open()?,
         };
-        Ok(directory.path_of(name))
+        Ok(directory.place_of(name))
     }
 
     pub(crate) fn grows(&self) -> bool {

@@ -227,6 +227,9 @@ impl Pollable for Sender {
     fn owes(&self) -> bool {
         self.debt.owes()
     }
+    fn pay(&self) -> Result<()> {
+        self.try_flush()
+    }
 }
 
 impl TrySend for Sender {

@@ -123,6 +123,9 @@ impl Pollable for Stream {
     fn owes(&self) -> bool {
         self.sender.owes()
     }
+    fn pay(&self) -> Result<()> {
+        self.try_flush()
+    }
 }
 
 impl TrySend for Stream {

@@ -374,9 +374,3 @@ pub(crate) fn set_packets(fd: &OwnedFd) -> Result<()> {
 pub(crate) fn set_blocking(fd: &OwnedFd) -> Result<()> {
     rustix::fs::fcntl_setfl(fd, OFlags::empty()).map_err(|errno| os_error("open FIFO", errno))
 }
-
-/// Makes a FIFO at `path`.
-pub(crate) fn make_fifo(path: &std::path::Path, mode: ipc_core::Mode) -> rustix::io::Result<()> {
-    let mode = rustix::fs::Mode::from_raw_mode(mode.bits());
-    rustix::fs::mknodat(rustix::fs::CWD, path, rustix::fs::FileType::Fifo, mode, 0)
-}

@@ -102,8 +102,8 @@ impl Options {
         self
     }
 
-    /// Permission bits of a named object or a System V segment that is made, exactly these whatever the umask; 0600 by
-    /// default.
+    /// Permission bits of a named object or a System V segment that is made, exactly these whatever
+    /// the umask; 0600 by default.
     pub fn mode(&mut self, bits: u32) -> &mut Self {
         self.mode = Some(bits);
         self

@@ -4,10 +4,10 @@ use crate::region::Memory;
 use crate::sys::{Mapping, Unchanging};
 use crate::{Backing, Region};
 use ipc_core::{Error, ErrorKind, Result};
-use ipc_sys::{above_stdio, os_error, retry};
+use ipc_sys::{above_stdio, magic_path, os_error, retry};
 use rustix::fs::{OFlags, SealFlags};
 use rustix::io::Errno;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
 /// What a process that attaches a region from now on may do. It goes down this list, never up.
@@ -117,7 +117,7 @@ impl Region {
     /// As [`to_fd`](Region::to_fd); [`ErrorKind::Unsupported`] where `/proc` is not mounted.
     pub fn to_read_only_fd(&self) -> Result<OwnedFd> {
         const OPERATION: &str = "reopen read-only";
-        let path = format!("/proc/self/fd/{}", self.as_fd()?.as_raw_fd());
+        let path = magic_path(self.as_fd()?);
         let flags = OFlags::RDONLY | OFlags::CLOEXEC;
         match retry(|| rustix::fs::open(&path, flags, rustix::fs::Mode::empty())) {
             Ok(fd) => above_stdio(fd),

@@ -4,10 +4,10 @@ use crate::header::{MAGIC, MAGIC_BYTES};
 use crate::named::{MAKER, MAKING};
 use crate::sys::is_locked;
 use ipc_core::{Error, ErrorKind, Result, Until};
-use ipc_sys::{PollFd, PollFlags, above_stdio, os_error, retry, wait_any};
+use ipc_sys::{PollFd, PollFlags, above_stdio, magic_path, os_error, retry, wait_any};
 use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
 use rustix::io::Errno;
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 /// How far the making of an object has come.
@@ -71,7 +71,7 @@ impl Watch {
         let fail = |errno| os_error("open", errno);
         let inotify = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK).map_err(fail)?;
         let inotify = above_stdio(inotify)?;
-        let path = format!("/proc/self/fd/{}", fd.as_raw_fd());
+        let path = magic_path(fd);
         let events = WatchFlags::MODIFY | WatchFlags::CLOSE_WRITE | WatchFlags::ATTRIB;
         match inotify::add_watch(&inotify, path, events) {
             Ok(_) => Ok(Self(inotify)),

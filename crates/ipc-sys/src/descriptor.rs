@@ -4,7 +4,7 @@ use crate::{os_error, retry};
 use ipc_core::{Error, ErrorKind, Result};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 /// The first number that is no standard stream.
 const FIRST_FREE: i32 = 3;
@@ -28,6 +28,13 @@ fn moved(fd: &OwnedFd) -> Result<OwnedFd> {
     rustix::io::fcntl_dupfd_cloexec(fd, FIRST_FREE).map_err(|e| os_error("move descriptor", e))
 }
 
+/// The path under which the kernel finds again what `fd` refers to, for calls that take only a
+/// path: no name is looked up on the way, so nobody can put another object in between. It needs
+/// `/proc` to be mounted, and means something in this process alone.
+pub fn magic_path(fd: impl AsFd) -> String {
+    format!("/proc/self/fd/{}", fd.as_fd().as_raw_fd())
+}
+
 /// A second open description of what `fd` refers to, with `O_NONBLOCK`: for try-forms where the
 /// kernel has no flag for one call. The description of `fd` itself stays as it is, since a child
 /// or a peer may share it. `access` is `OFlags::RDONLY` or `OFlags::WRONLY`.
@@ -36,7 +43,7 @@ fn moved(fd: &OwnedFd) -> Result<OwnedFd> {
 /// [`ErrorKind::Closed`] for the writing end of a pipe that nobody reads;
 /// [`ErrorKind::Unsupported`] where `/proc` is not mounted; else as open(2).
 pub fn reopen_nonblocking(fd: BorrowedFd<'_>, access: OFlags) -> Result<OwnedFd> {
-    let path = format!("/proc/self/fd/{}", fd.as_raw_fd());
+    let path = magic_path(fd);
     let flags = access | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
     match retry(|| rustix::fs::open(&path, flags, Mode::empty())) {
         Ok(twin) => above_stdio(twin),
@@ -51,7 +58,6 @@ pub fn reopen_nonblocking(fd: BorrowedFd<'_>, access: OFlags) -> Result<OwnedFd>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::fd::AsFd;
 
     #[test]
     fn a_reopened_end_is_nonblocking_and_the_original_is_not() {

@@ -1,10 +1,11 @@
 //! Objects at paths: the last component is never followed, and identity is the inode.
 
+use crate::descriptor::magic_path;
 use crate::{above_stdio, os_error, retry};
 use ipc_core::{Error, ErrorKind, Mode, Result};
-use rustix::fs::{AtFlags, CWD, OFlags, Stat};
+use rustix::fs::{AtFlags, CWD, OFlags, ResolveFlags, Stat};
 use rustix::io::Errno;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 /// Which file an object is, whatever its name may point to by now.
@@ -29,12 +30,7 @@ impl From<&Stat> for Inode {
 /// # Errors
 /// [`ErrorKind::NotFound`], [`ErrorKind::Denied`] on the way there.
 pub fn open_place(operation: &'static str, path: &Path) -> Result<(OwnedFd, Stat)> {
-    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let fd = retry(|| rustix::fs::open(path, flags, rustix::fs::Mode::empty()))
-        .map_err(|errno| os_error(operation, errno).on(path.display()))?;
-    let fd = above_stdio(fd)?;
-    let stat = rustix::fs::fstat(&fd).map_err(|e| os_error(operation, e).on(path.display()))?;
-    Ok((fd, stat))
+    At::path(path).open_reference(operation, path)
 }
 
 /// Opens for use what `place` (from [`open_place`]) refers to, whatever its name means by now.
@@ -42,13 +38,9 @@ pub fn open_place(operation: &'static str, path: &Path) -> Result<(OwnedFd, Stat
 /// # Errors
 /// As open(2); `ENXIO` of a FIFO without a reader comes through unchanged.
 pub fn open_at(place: BorrowedFd<'_>, flags: OFlags) -> rustix::io::Result<OwnedFd> {
-    retry(|| {
-        rustix::fs::open(
-            magic(place),
-            flags | OFlags::CLOEXEC,
-            rustix::fs::Mode::empty(),
-        )
-    })
+    let path = magic_path(place);
+    let flags = flags | OFlags::CLOEXEC;
+    retry(|| rustix::fs::open(&path, flags, rustix::fs::Mode::empty()))
 }
 
 /// Sets the permission bits of what `place` (from [`open_place`]) refers to.
@@ -58,7 +50,7 @@ pub fn open_at(place: BorrowedFd<'_>, flags: OFlags) -> rustix::io::Result<Owned
 /// owner's object.
 pub fn set_mode(operation: &'static str, place: impl AsFd, mode: Mode) -> Result<()> {
     let bits = rustix::fs::Mode::from_raw_mode(mode.bits());
-    match rustix::fs::chmod(magic(place.as_fd()), bits) {
+    match rustix::fs::chmod(magic_path(place), bits) {
         Err(Errno::NOENT | Errno::NOTDIR) => Err(Error::new(operation, ErrorKind::Unsupported)
             .hint("setting a mode without a race needs /proc, which is not mounted")),
         outcome => outcome.map_err(|errno| os_error(operation, errno)),
@@ -70,19 +62,96 @@ pub fn set_mode(operation: &'static str, place: impl AsFd, mode: Mode) -> Result
 /// # Errors
 /// As unlink(2), but a name that is gone is no error.
 pub fn unlink_same(operation: &'static str, path: &Path, inode: Inode) -> Result<bool> {
-    let fail = |errno| os_error(operation, errno).on(path.display());
-    match rustix::fs::lstat(path) {
-        Ok(stat) if Inode::from(&stat) == inode => {}
-        Ok(_) | Err(Errno::NOENT | Errno::NOTDIR) => return Ok(false),
-        Err(errno) => return Err(fail(errno)),
-    }
-    match rustix::fs::unlinkat(CWD, path, AtFlags::empty()) {
-        Ok(()) => Ok(true),
-        Err(Errno::NOENT) => Ok(false),
-        Err(errno) => Err(fail(errno)),
-    }
+    At::path(path).unlink_same(operation, path, inode)
 }
 
-fn magic(place: BorrowedFd<'_>) -> String {
-    format!("/proc/self/fd/{}", place.as_raw_fd())
+/// Where the kernel looks a name up: a path of the caller's from where the process stands, or
+/// one component beneath a directory that is open.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct At<'a> {
+    directory: BorrowedFd<'a>,
+    name: &'a Path,
+    beneath: bool,
+}
+
+impl<'a> At<'a> {
+    pub(crate) const fn path(path: &'a Path) -> Self {
+        Self {
+            directory: CWD,
+            name: path,
+            beneath: false,
+        }
+    }
+
+    /// `name` must be one component.
+    pub(crate) const fn beneath(directory: BorrowedFd<'a>, name: &'a Path) -> Self {
+        Self {
+            directory,
+            name,
+            beneath: true,
+        }
+    }
+
+    /// Opens it, never through a link in the last place; beneath a directory through none at all
+    /// and never out of it.
+    pub(crate) fn open(self, flags: OFlags, mode: u32) -> rustix::io::Result<OwnedFd> {
+        let mode = rustix::fs::Mode::from_raw_mode(mode);
+        let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        if self.beneath {
+            let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
+            let open = || rustix::fs::openat2(self.directory, self.name, flags, mode, resolve);
+            match retry(open) {
+                // A sandbox that does not know the call. One component has nothing to be
+                // resolved but itself, which is not followed.
+                Err(Errno::NOSYS | Errno::PERM) => {}
+                outcome => return outcome,
+            }
+        }
+        retry(|| rustix::fs::openat(self.directory, self.name, flags, mode))
+    }
+
+    pub(crate) fn open_reference(
+        self,
+        operation: &'static str,
+        shown: &Path,
+    ) -> Result<(OwnedFd, Stat)> {
+        let fail = |errno| os_error(operation, errno).on(shown.display());
+        let fd = above_stdio(self.open(OFlags::PATH, 0).map_err(fail)?)?;
+        let stat = rustix::fs::fstat(&fd).map_err(fail)?;
+        Ok((fd, stat))
+    }
+
+    pub(crate) fn stat(self) -> rustix::io::Result<Stat> {
+        rustix::fs::statat(self.directory, self.name, AtFlags::SYMLINK_NOFOLLOW)
+    }
+
+    pub(crate) fn make_directory(self, mode: u32) -> rustix::io::Result<()> {
+        let mode = rustix::fs::Mode::from_raw_mode(mode);
+        rustix::fs::mkdirat(self.directory, self.name, mode)
+    }
+
+    pub(crate) fn make_fifo(self, mode: Mode) -> rustix::io::Result<()> {
+        let mode = rustix::fs::Mode::from_raw_mode(mode.bits());
+        let kind = rustix::fs::FileType::Fifo;
+        rustix::fs::mknodat(self.directory, self.name, kind, mode, 0)
+    }
+
+    pub(crate) fn unlink_same(
+        self,
+        operation: &'static str,
+        shown: &Path,
+        inode: Inode,
+    ) -> Result<bool> {
+        let fail = |errno| os_error(operation, errno).on(shown.display());
+        match self.stat() {
+            Ok(stat) if Inode::from(&stat) == inode => {}
+            Ok(_) | Err(Errno::NOENT | Errno::NOTDIR) => return Ok(false),
+            Err(errno) => return Err(fail(errno)),
+        }
+        match rustix::fs::unlinkat(self.directory, self.name, AtFlags::empty()) {
+            Ok(()) => Ok(true),
+            Err(Errno::NOENT) => Ok(false),
+            Err(errno) => Err(fail(errno)),
+        }
+    }
 }

@@ -9,6 +9,9 @@ use rustix::time::Timespec;
 use std::time::Duration;
 
 /// Calls again for as long as a signal interrupts.
+///
+/// # Errors
+/// What `call` answers, but never `EINTR`.
 #[inline]
 pub fn retry<T>(mut call: impl FnMut() -> rustix::io::Result<T>) -> rustix::io::Result<T> {
     loop {

@@ -116,7 +116,8 @@ impl Snapshot {
 }
 
 /// Names of kernel objects that bear the number of this process, as the names of tests do, and
-/// System V segments that it has made and queues that it has used last: other tests that run meanwhile have theirs.
+/// System V segments that it has made and queues that it has used last: other tests that run
+/// meanwhile have theirs.
 fn names() -> BTreeSet<String> {
     let process = std::process::id().to_string();
     let run = std::env::var_os("XDG_RUNTIME_DIR").map(|run| PathBuf::from(run).join("ipc"));

@@ -6,6 +6,7 @@ pub mod crash;
 mod deny;
 mod isolate;
 mod leaks;
+mod names;
 mod role;
 mod skip;
 pub mod soak;
@@ -19,10 +20,13 @@ pub use crate::{
     deny::{deny, deny_where},
     isolate::{expect_failure, run_isolated},
     leaks::Snapshot,
+    names::nasty_names,
     role::{Child, DONE, Part, Role, Stage, run_role},
     skip::report_skip,
     storm::Storm,
-    sys::{close_stdio, set_sigpipe_default, set_umask, shared_words, without_stdio},
+    sys::{
+        close_stdio, closed_descriptor, set_sigpipe_default, set_umask, shared_words, without_stdio,
+    },
     temp_dir::TempDir,
     watchdog::{Watchdog, watchdog},
 };

@@ -122,6 +122,7 @@ pub struct Role {
     arguments: Vec<String>,
     descriptors: Vec<OwnedFd>,
     blocked: Vec<i32>,
+    environment: Vec<(String, Option<String>)>,
 }
 
 impl Role {
@@ -133,6 +134,7 @@ impl Role {
             arguments: Vec::new(),
             descriptors: Vec::new(),
             blocked: Vec::new(),
+            environment: Vec::new(),
         }
     }
 
@@ -141,6 +143,14 @@ impl Role {
     #[must_use]
     pub fn blocking(mut self, signals: &[i32]) -> Self {
         self.blocked.extend_from_slice(signals);
+        self
+    }
+
+    /// Sets a variable in the role's environment, or removes it.
+    #[must_use]
+    pub fn environment(mut self, name: &str, value: Option<&str>) -> Self {
+        let value = value.map(str::to_owned);
+        self.environment.push((name.to_owned(), value));
         self
     }
 
@@ -184,6 +194,12 @@ impl Role {
             .stdout(Stdio::null());
         if !self.blocked.is_empty() {
             sys::start_blocking(&mut command, self.blocked);
+        }
+        for (name, value) in &self.environment {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
         }
         let _one_at_a_time = spawn_lock();
         for fd in &self.descriptors {

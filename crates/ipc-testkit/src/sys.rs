@@ -107,6 +107,16 @@ pub fn without_stdio<R>(work: impl FnOnce() -> R) -> R {
     outcome
 }
 
+/// A descriptor that is closed, for what a careless program hands over: its number is above all
+/// that a process can have.
+#[must_use]
+pub fn closed_descriptor() -> BorrowedFd<'static> {
+    const NEVER_OPEN: i32 = i32::MAX - 1;
+    // SAFETY: nothing is ever opened at this number (fs.nr_open is at most 2^30), so nobody owns
+    // it; every system call answers EBADF, which is what the caller wants to see.
+    unsafe { BorrowedFd::borrow_raw(NEVER_OPEN) }
+}
+
 /// Sets SIGPIPE to its default, to end the process. For isolated processes.
 pub fn set_sigpipe_default() {
     // SAFETY: the default disposition runs no code of ours (signal(2)).

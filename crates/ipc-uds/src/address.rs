@@ -2,7 +2,7 @@
 
 use crate::sys;
 use ipc_core::{Error, ErrorKind, Result};
-use ipc_sys::os_error;
+use ipc_sys::{Place, ToPlace, os_error};
 use rustix::net::SocketAddrUnix;
 use std::ffi::OsStr;
 use std::fmt;
@@ -188,13 +188,19 @@ impl fmt::Debug for Address {
     }
 }
 
-/// What can stand where an address is asked for: an [`Address`], or anything that is a path.
+/// What can stand where an address is asked for: an [`Address`], a [`Place`] of
+/// [`Options::path_of`](crate::Options::path_of), or anything that is a path.
 pub trait ToAddress {
     /// The address.
     ///
     /// # Errors
     /// As [`Address::path`].
     fn to_address(&self) -> Result<Address>;
+
+    /// Where it is looked up, where that says more than the address.
+    fn place(&self) -> Option<Place> {
+        None
+    }
 }
 
 impl ToAddress for Address {
@@ -209,8 +215,27 @@ impl ToAddress for &Address {
     }
 }
 
-impl<P: AsRef<Path>> ToAddress for P {
+impl<P: ToPlace> ToAddress for P {
     fn to_address(&self) -> Result<Address> {
-        Address::path(self)
+        Address::path(self.to_place().path())
+    }
+    fn place(&self) -> Option<Place> {
+        Some(self.to_place())
+    }
+}
+
+/// An address, and where it is looked up.
+pub(crate) struct Spot {
+    pub(crate) address: Address,
+    /// Of a path.
+    pub(crate) place: Option<Place>,
+}
+
+impl Spot {
+    pub(crate) fn of(address: &impl ToAddress) -> Result<Self> {
+        let place = address.place();
+        let address = address.to_address()?;
+        let place = place.or_else(|| address.as_path().map(|path| path.to_place()));
+        Ok(Self { address, place })
     }
 }

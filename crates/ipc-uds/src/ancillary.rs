@@ -4,7 +4,7 @@ use crate::address::Address;
 use crate::fd_quota::{FdCharge, FdShare};
 use crate::sys::{self, Cmsg, Received};
 use ipc_core::{Credentials, Error, ErrorKind, Result};
-use ipc_sys::{Process, above_stdio};
+use ipc_sys::{DescriptorKind, Process, above_stdio, descriptor_kind};
 use rustix::io::Errno;
 use std::os::fd::OwnedFd;
 use std::vec::Drain;
@@ -17,10 +17,11 @@ pub const MAX_FDS: usize = 253;
 ///
 /// How many descriptors it takes is set by the receiving socket's
 /// [`Options::max_fds`](crate::Options::max_fds). Where more come, or some are lost on the way,
-/// all are closed and the receive is an error: a peer that sends so is best dropped.
+/// all are closed, the receive is an error, and a connection is cut.
 ///
-/// A received descriptor can be anything: look at its type before use, and never let a thread
-/// block on it that others need.
+/// A received descriptor can be anything: ask [`kinds`](Ancillary::kinds) before use, and never
+/// let a thread block on it that others need. Even to close a regular file may wait, where its
+/// file system is served by a process (FUSE).
 #[derive(Debug, Default)]
 pub struct Ancillary {
     fds: Vec<OwnedFd>,
@@ -43,6 +44,24 @@ impl Ancillary {
     #[must_use]
     pub fn fds(&self) -> &[OwnedFd] {
         &self.fds
+    }
+
+    /// What each of [`fds`](Ancillary::fds) refers to, in the same order. Asking never blocks.
+    ///
+    /// ```
+    /// use ipc_uds::{Ancillary, DescriptorKind};
+    /// # use std::os::fd::AsFd;
+    /// # let (left, right) = ipc_uds::pair()?;
+    /// # left.send_with_fds(b"x", &[right.as_fd()])?;
+    /// let mut gifts = Ancillary::new();
+    /// right.recv_with_fds(&mut [0; 8], &mut gifts)?;
+    /// for kind in gifts.kinds() {
+    ///     assert_eq!(kind?, DescriptorKind::Socket); // anything else is not what was agreed
+    /// }
+    /// # Ok::<(), ipc_uds::Error>(())
+    /// ```
+    pub fn kinds(&self) -> impl Iterator<Item = Result<DescriptorKind>> + '_ {
+        self.fds.iter().map(descriptor_kind)
     }
 
     /// Takes the descriptors out; what is not taken is closed.
@@ -85,13 +104,11 @@ impl Ancillary {
         self.from = Address::UNNAMED;
     }
 
-    /// Empties itself and takes in what `receive` brings, which is given room for `max_fds`, and
-    /// counts the descriptors against `share`.
+    /// Empties itself and takes in what `receive` brings, which is given room for `max_fds`.
     /// Returns the message's length.
     pub(crate) fn fill(
         &mut self,
         max_fds: usize,
-        share: Option<&FdShare>,
         receive: impl FnOnce(&mut [u8], &mut Intake<'_>) -> Result<Received>,
     ) -> Result<usize> {
         self.clear();
@@ -112,24 +129,33 @@ impl Ancillary {
         let (count, lost) = (intake.count, intake.lost);
         self.from = received.from;
         if !received.control_truncated && !lost && count <= max_fds {
-            if count == 0 {
-                return Ok(received.length);
-            }
-            match share.map(|share| share.charge(count)).transpose() {
-                Ok(charge) => {
-                    self.charge = charge;
-                    return Ok(received.length);
-                }
-                Err(error) => {
-                    self.fds.clear();
-                    return Err(error);
-                }
-            }
+            return Ok(received.length);
         }
         // Who sent it stays known, so that the caller can tell whom to drop.
         self.fds.clear();
         self.process = None;
         Err(truncated(count, max_fds, lost))
+    }
+
+    /// Counts the descriptors that came against a user's share, or closes them where they are
+    /// more.
+    #[inline]
+    pub(crate) fn charge_to(&mut self, share: impl FnOnce() -> FdShare) -> Result<()> {
+        if self.fds.is_empty() {
+            return Ok(());
+        }
+        match share().charge(self.fds.len()) {
+            Ok(charge) => {
+                self.charge = Some(charge);
+                Ok(())
+            }
+            Err(error) => {
+                // Who sent it stays known, so that the caller can tell whom to drop.
+                self.fds.clear();
+                self.process = None;
+                Err(error)
+            }
+        }
     }
 }
 

@@ -1,22 +1,21 @@
 //! A path that a socket of ours is bound to: made without a race, removed by its maker alone.
 
-use crate::address::Address;
+use crate::address::{Address, Spot};
 use crate::connect::{through, wrong_type};
 use crate::options::Options;
 use crate::sys;
 use ipc_core::{Error, ErrorKind, Mode, Result};
-use ipc_sys::{Inode, LockFile, open_place, os_error, set_mode, unlink_same};
+use ipc_sys::{Inode, LockFile, Place, os_error, set_mode};
 use rustix::fs::{FileType, Stat};
 use rustix::io::Errno;
 use rustix::net::SocketFlags;
 use std::os::fd::OwnedFd;
-use std::path::{Path, PathBuf};
 
 /// Removes the path when it is dropped, where it still is the socket that was bound there and
 /// this still is the process that bound it.
 #[derive(Debug)]
 pub(crate) struct BoundPath {
-    path: PathBuf,
+    place: Place,
     inode: Inode,
     owner: u32,
     /// Held until the path is gone, so that the next owner finds nothing half removed.
@@ -33,27 +32,29 @@ impl BoundPath {
 impl Drop for BoundPath {
     fn drop(&mut self) {
         if self.owner == std::process::id() {
-            let _ = unlink_same("unlink", &self.path, self.inode);
+            let _ = self.place.unlink_same("unlink", self.inode);
         }
     }
 }
 
-/// Binds `fd` to `address`.
-pub(crate) fn bind(
-    fd: &OwnedFd,
-    address: &Address,
-    options: &Options,
-) -> Result<Option<BoundPath>> {
+/// Binds `fd` to the address of `spot`.
+///
+/// The kernel tells peers the very words of the call, so these are the path: a way through a
+/// directory's descriptor means something in one process alone. That the socket then stands
+/// beneath the directory that was checked is verified instead.
+pub(crate) fn bind(fd: &OwnedFd, spot: &Spot, options: &Options) -> Result<Option<BoundPath>> {
     let mode = options.checked_mode()?;
+    let address = &spot.address;
     let kernel = address
         .to_kernel()
         .map_err(|errno| os_error("bind", errno).on(address))?;
-    let Some(path) = address.as_path() else {
+    let Some(place) = &spot.place else {
         rustix::net::bind(fd, &kernel).map_err(|errno| os_error("bind", errno).on(address))?;
         return Ok(None);
     };
+    let place = place.clone().absolute();
     let lock = if options.replace_stale {
-        Some(lock(path, address)?)
+        Some(lock(&place, address)?)
     } else {
         None
     };
@@ -61,34 +62,34 @@ pub(crate) fn bind(
     rustix::fs::fchmod(fd, rustix::fs::Mode::from_raw_mode(mode.bits()))
         .map_err(|errno| os_error("bind", errno).on(address))?;
     loop {
+        if !place.path_leads_here() {
+            return Err(replaced(address));
+        }
         match rustix::net::bind(fd, &kernel) {
             Ok(()) => break,
             Err(Errno::INTR) => {}
-            Err(Errno::ADDRINUSE) => make_way(path, address, lock.is_some())?,
+            Err(Errno::ADDRINUSE) => make_way(&place, address, lock.is_some())?,
             Err(errno) => return Err(os_error("bind", errno).on(address)),
         }
     }
-    let (place, stat) = open_place("bind", path)?;
-    check_own(address, &stat)?;
-    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.into());
+    let (reference, stat) = place.open_reference("bind")?;
+    check_own(address, &place, &stat)?;
     let (inode, owner) = (Inode::from(&stat), std::process::id());
     let bound = BoundPath {
-        path: absolute,
+        place,
         inode,
         owner,
         _lock: lock,
     };
     // The umask can only have narrowed it.
     if Mode::new(stat.st_mode & 0o777)? != mode {
-        set_mode("bind", &place, mode)?;
+        set_mode("bind", &reference, mode)?;
     }
     Ok(Some(bound))
 }
 
-fn lock(path: &Path, address: &Address) -> Result<LockFile> {
-    let mut beside = path.as_os_str().to_os_string();
-    beside.push(".lock");
-    LockFile::acquire(Path::new(&beside)).map_err(|error| match error.kind() {
+fn lock(place: &Place, address: &Address) -> Result<LockFile> {
+    LockFile::acquire(place.beside(".lock")).map_err(|error| match error.kind() {
         ErrorKind::AlreadyExists => Error::new("bind", ErrorKind::AlreadyExists)
             .on(address)
             .hint("a live process serves this address"),
@@ -97,8 +98,8 @@ fn lock(path: &Path, address: &Address) -> Result<LockFile> {
 }
 
 /// Something has the path: removes it where it is a dead owner's socket and we may.
-fn make_way(path: &Path, address: &Address, replace: bool) -> Result<()> {
-    let (place, stat) = match open_place("bind", path) {
+fn make_way(place: &Place, address: &Address, replace: bool) -> Result<()> {
+    let (reference, stat) = match place.open_reference("bind") {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         outcome => outcome?,
     };
@@ -116,11 +117,11 @@ fn make_way(path: &Path, address: &Address, replace: bool) -> Result<()> {
             "a socket has this path; Options::replace_stale takes it over where its owner is dead",
         );
     }
-    if is_alive(&place, &stat, address)? {
+    if is_alive(&reference, &stat, address)? {
         return exists("a live process serves this address");
     }
     tracing::debug!(%address, "stale socket replaced");
-    unlink_same("bind", path, Inode::from(&stat)).map(drop)
+    place.unlink_same("bind", Inode::from(&stat)).map(drop)
 }
 
 /// Whether any process has the socket at `place`, listening or not. A datagram socket asks,
@@ -147,15 +148,23 @@ fn is_alive(place: &OwnedFd, stat: &Stat, address: &Address) -> Result<bool> {
     }
 }
 
-/// In a directory where others may rename, the name may mean something else by now.
-fn check_own(address: &Address, stat: &Stat) -> Result<()> {
+/// In a directory where others may rename, the name may mean something else by now; and where
+/// the directory itself was replaced, the path leads elsewhere than the descriptor that was
+/// checked.
+fn check_own(address: &Address, place: &Place, stat: &Stat) -> Result<()> {
     let is_socket = FileType::from_raw_mode(stat.st_mode) == FileType::Socket;
-    if is_socket && stat.st_uid == rustix::process::geteuid().as_raw() {
+    let is_ours = is_socket && stat.st_uid == rustix::process::geteuid().as_raw();
+    if is_ours && place.path_leads_here() {
         return Ok(());
     }
-    Err(Error::new("bind", ErrorKind::Denied)
+    Err(replaced(address))
+}
+
+#[cold]
+fn replaced(address: &Address) -> Error {
+    Error::new("bind", ErrorKind::Denied)
         .on(address)
-        .hint("another process replaced it at once; choose a directory that is yours alone"))
+        .hint("another process replaced it at once; choose a directory that is yours alone")
 }
 
 #[cfg(test)]
@@ -168,17 +177,17 @@ mod tests {
         let path = std::env::temp_dir().join(name);
         let fd = sys::socket("bind", sys::STREAM, SocketFlags::empty()).expect("a socket");
         let address = Address::path(&path).expect("short");
-        let bound = bind(&fd, &address, &Options::new()).expect("bind");
+        let spot = Spot::of(&address).expect("a path");
+        let bound = bind(&fd, &spot, &Options::new()).expect("bind");
         let mut bound = bound.expect("a path");
         let maker = std::mem::replace(&mut bound.owner, u32::MAX);
-        let inode = bound.inode;
+        let (place, inode) = (bound.place.clone(), bound.inode);
         drop(bound);
         assert!(path.exists(), "another process made it");
-        let (path_again, owner) = (path.clone(), maker);
         drop(BoundPath {
-            path: path_again,
+            place,
             inode,
-            owner,
+            owner: maker,
             _lock: None,
         });
         assert!(!path.exists(), "its maker removes it");

@@ -1,17 +1,17 @@
 //! Finding who serves an address, and connecting to it, without ever following a link.
 
-use crate::address::Address;
+use crate::address::{Address, Spot};
 use crate::options::Options;
 use crate::peer::Peer;
 use crate::policy::Policy;
 use crate::sys;
 use ipc_core::{Error, ErrorKind, Result, Until};
-use ipc_sys::{open_place, os_error};
+use ipc_sys::{in_words, magic_path, os_error};
 use rustix::fs::{FileType, OFlags};
 use rustix::io::Errno;
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{SocketAddrUnix, SocketFlags, SocketType};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
 /// The kernel's clock holds no more: a longer wait is made in steps.
@@ -25,9 +25,10 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    pub(crate) fn find(operation: &'static str, address: &Address) -> Result<Self> {
+    pub(crate) fn find(operation: &'static str, spot: &Spot) -> Result<Self> {
+        let address = spot.address;
         let name_it = |errno| os_error(operation, errno).on(address);
-        let Some(path) = address.as_path() else {
+        let Some(place) = &spot.place else {
             if address.is_unnamed() {
                 return Err(Error::new(operation, ErrorKind::InvalidInput)
                     .hint("nobody can be found without a name"));
@@ -35,20 +36,20 @@ impl Target {
             let kernel = address.to_kernel().map_err(name_it)?;
             return Ok(Self {
                 kernel,
-                address: *address,
+                address,
                 _place: None,
             });
         };
-        let (place, stat) = open_place(operation, path)?;
+        let (reference, stat) = place.open_reference(operation)?;
         let found = FileType::from_raw_mode(stat.st_mode);
         if found != FileType::Socket {
-            return Err(wrong_type(operation, address, found));
+            return Err(wrong_type(operation, &address, found));
         }
-        let kernel = through(&place).map_err(name_it)?;
+        let kernel = through(&reference).map_err(name_it)?;
         Ok(Self {
             kernel,
-            address: *address,
-            _place: Some(place),
+            address,
+            _place: Some(reference),
         })
     }
 
@@ -75,19 +76,12 @@ impl Target {
 
 /// The address of the socket at `place`, whatever its name may mean by now.
 pub(crate) fn through(place: &OwnedFd) -> rustix::io::Result<SocketAddrUnix> {
-    SocketAddrUnix::new(format!("/proc/self/fd/{}", place.as_raw_fd()))
+    SocketAddrUnix::new(magic_path(place))
 }
 
 #[cold]
 pub(crate) fn wrong_type(operation: &'static str, address: &Address, found: FileType) -> Error {
-    let what = match found {
-        FileType::RegularFile => "a regular file",
-        FileType::Directory => "a directory",
-        FileType::Symlink => "a symbolic link",
-        FileType::Fifo => "a FIFO",
-        FileType::CharacterDevice | FileType::BlockDevice => "a device",
-        FileType::Socket | FileType::Unknown => "something else",
-    };
+    let what = in_words(found);
     Error::new(operation, ErrorKind::WrongType)
         .on(address)
         .hint(format!(
@@ -95,14 +89,14 @@ pub(crate) fn wrong_type(operation: &'static str, address: &Address, found: File
         ))
 }
 
-/// A socket that is connected to who listens at `address`, and may be.
+/// A socket that is connected to who listens there, and may be.
 pub(crate) fn connect(
     kind: SocketType,
-    address: &Address,
+    spot: &Spot,
     options: &Options,
     until: Until,
 ) -> Result<OwnedFd> {
-    let target = Target::find("connect", address)?;
+    let target = Target::find("connect", spot)?;
     let nonblocking = match until {
         Until::Now => SocketFlags::NONBLOCK,
         Until::Forever | Until::At(_) => SocketFlags::empty(),
@@ -117,7 +111,7 @@ pub(crate) fn connect(
         Until::Forever => Ok(()),
     };
     reset.map_err(|errno| os_error("connect", errno))?;
-    check_server(&fd, address, options)?;
+    check_server(&fd, &spot.address, options)?;
     Ok(fd)
 }
 

@@ -1,17 +1,17 @@
 //! Messages without a connection.
 
-use crate::address::{Address, local_address, peer_address};
+use crate::address::{Address, Spot, local_address, peer_address};
 use crate::ancillary::Ancillary;
 use crate::bound_path::BoundPath;
 use crate::connect::Target;
+use crate::failures::{check_fds, did_not_fit};
+use crate::fd_quota::FdQuota;
+use crate::options::Options;
 use crate::peer::Peer;
 use crate::policy::Policy;
-use crate::socket::{Socket, check_fds, did_not_fit, message};
+use crate::socket::{Socket, message};
 use crate::sys::{self, Outgoing};
-use ipc_core::{
-    Credentials, Error, ErrorKind, Flush, Interest, Pollable, Result, TryRecv, TrySend, Until,
-    four_forms,
-};
+use ipc_core::{Credentials, Error, ErrorKind, Result, Until, four_forms};
 use ipc_sys::{PollFd, PollFlags, os_error, wait_any};
 use rustix::io::Errno;
 use rustix::net::SocketFlags;
@@ -34,12 +34,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub struct Datagram {
     /// First, so that the path is gone before the socket is.
     bound: Option<BoundPath>,
-    socket: Socket,
+    pub(crate) socket: Socket,
     /// Whose messages are received, where permissions do not see to it.
     policy: Option<Policy>,
     /// Whether messages may go to abstract names, of which the kernel does not say who has them.
     trusts_names: bool,
     refused: AtomicU64,
+    quota: FdQuota,
 }
 
 impl Datagram {
@@ -47,14 +48,15 @@ impl Datagram {
         socket: Socket,
         bound: Option<BoundPath>,
         policy: Option<Policy>,
-        trusts_names: bool,
+        options: &Options,
     ) -> Self {
         Self {
             bound,
             socket,
             policy,
-            trusts_names,
+            trusts_names: options.lets_anyone_in(),
             refused: AtomicU64::new(0),
+            quota: FdQuota::new(options.fds_per_user()),
         }
     }
 
@@ -116,8 +118,13 @@ impl Datagram {
         ///
         /// # Errors
         /// As [`send_to`](Datagram::send_to) and [`send_with_fds`](Datagram::send_with_fds).
-        send_with_fds_to / try_send_with_fds_to / send_with_fds_to_timeout / send_with_fds_to_deadline
-            = send_with_fds_to_until(message: &[u8], fds: &[BorrowedFd<'_>], address: &Address) -> ()
+        send_with_fds_to / try_send_with_fds_to
+            / send_with_fds_to_timeout / send_with_fds_to_deadline
+            = send_with_fds_to_until(
+                message: &[u8],
+                fds: &[BorrowedFd<'_>],
+                address: &Address,
+            ) -> ()
     }
 
     four_forms! {
@@ -127,7 +134,9 @@ impl Datagram {
         /// # Errors
         /// As [`recv`](Datagram::recv); [`Truncated`](ErrorKind::Truncated) where more
         /// descriptors came than [`Options::max_fds`](crate::Options::max_fds), or some were
-        /// lost: all are closed, and the message is lost.
+        /// lost; [`LimitReached`](ErrorKind::LimitReached) where the sender's user has more here
+        /// than [`Options::max_fds_per_user`](crate::Options::max_fds_per_user). Then all are
+        /// closed, and the message is lost; the socket works on.
         recv_with_fds / try_recv_with_fds / recv_with_fds_timeout / recv_with_fds_deadline
             = recv_with_fds_until(buffer: &mut [u8], ancillary: &mut Ancillary) -> usize
     }
@@ -138,7 +147,11 @@ impl Datagram {
     /// # Errors
     /// As [`send_to`](Datagram::send_to).
     pub fn connect(&self, address: &Address) -> Result<()> {
-        let target = self.find("connect", address)?;
+        self.connect_to(&Spot::of(address)?)
+    }
+
+    pub(crate) fn connect_to(&self, spot: &Spot) -> Result<()> {
+        let target = self.find("connect", spot)?;
         rustix::net::connect(self.socket.fd(), &target.kernel)
             .map_err(|errno| target.failure("connect", errno))
     }
@@ -166,7 +179,7 @@ impl Datagram {
     }
 
     #[inline]
-    fn send_until(&self, message: &[u8], until: Until) -> Result<()> {
+    pub(crate) fn send_until(&self, message: &[u8], until: Until) -> Result<()> {
         self.socket.send(message, until).map(drop).map_err(to_peer)
     }
 
@@ -196,7 +209,7 @@ impl Datagram {
         until: Until,
     ) -> Result<()> {
         check_fds(fds)?;
-        let target = self.find("send", address)?;
+        let target = self.find("send", &Spot::of(address)?)?;
         let message: Outgoing<'_> = message(&[], bytes, fds, Some(&target.kernel));
         loop {
             match self.socket.send_once(&message, until) {
@@ -212,14 +225,16 @@ impl Datagram {
         }
     }
 
-    fn find(&self, operation: &'static str, address: &Address) -> Result<Target> {
-        if address.as_abstract().is_some() && !self.trusts_names {
-            return Err(Error::new(operation, ErrorKind::Denied).on(address).hint(
-                "the kernel does not say who receives datagrams at an abstract name; \
+    pub(crate) fn find(&self, operation: &'static str, spot: &Spot) -> Result<Target> {
+        if spot.address.as_abstract().is_some() && !self.trusts_names {
+            return Err(Error::new(operation, ErrorKind::Denied)
+                .on(spot.address)
+                .hint(
+                    "the kernel does not say who receives datagrams at an abstract name; \
                  Policy::anyone accepts that",
-            ));
+                ));
         }
-        Target::find(operation, address)
+        Target::find(operation, spot)
     }
 
     /// Waits for room in our own buffer, then in the receiver's queue. The latter shows only on
@@ -227,11 +242,9 @@ impl Datagram {
     #[cold]
     fn wait_for_room(&self, target: &Target, until: Until) -> Result<()> {
         self.socket.wait("send", PollFlags::OUT, until)?;
-        let watcher = sys::socket("send", sys::DATAGRAM, SocketFlags::empty())?;
-        if rustix::net::connect(&watcher, &target.kernel).is_err() {
-            // It is gone, or talks to another alone: the next try says so.
+        let Some(watcher) = watcher(target)? else {
             return Ok(());
-        }
+        };
         match wait_any(&mut [PollFd::new(&watcher, PollFlags::OUT)], until) {
             Ok(true) => Ok(()),
             Ok(false) => Err(until.over("send")),
@@ -240,7 +253,7 @@ impl Datagram {
     }
 
     #[inline]
-    fn recv_until(&self, buffer: &mut [u8], until: Until) -> Result<usize> {
+    pub(crate) fn recv_until(&self, buffer: &mut [u8], until: Until) -> Result<usize> {
         if self.policy.is_some() {
             return self
                 .recv_from_until(buffer, until)
@@ -281,6 +294,9 @@ impl Datagram {
                 continue;
             }
             let length = outcome?;
+            // Whoever sent it, as far as the kernel says, is who holds what it brought.
+            let uid = ancillary.credentials().map(|ids| ids.uid);
+            ancillary.charge_to(|| self.quota.share(uid))?;
             if length > buffer.len() {
                 ancillary.clear();
             }
@@ -305,6 +321,14 @@ impl Datagram {
         }
         Ok(())
     }
+}
+
+/// A socket on which room in the target's queue shows; none where it is gone, or talks to another
+/// alone, which the next try says.
+pub(crate) fn watcher(target: &Target) -> Result<Option<OwnedFd>> {
+    let watcher = sys::socket("send", sys::DATAGRAM, SocketFlags::empty())?;
+    let connected = rustix::net::connect(&watcher, &target.kernel);
+    Ok(connected.is_ok().then_some(watcher))
 }
 
 #[inline]
@@ -332,34 +356,6 @@ fn to_peer(error: Error) -> Error {
     }
 }
 
-impl Pollable for Datagram {
-    fn descriptor(&self, _interest: Interest) -> BorrowedFd<'_> {
-        self.socket.fd()
-    }
-    fn wait_ready(&self, interests: &[Interest], until: Until) -> Result<()> {
-        self.socket.wait_ready(interests, until)
-    }
-}
-
-impl TrySend for Datagram {
-    fn try_send(&self, message: &[u8]) -> Result<()> {
-        self.send_until(message, Until::Now)
-    }
-}
-
-impl Flush for Datagram {
-    /// Nothing is ever owed: a message goes out whole or not at all.
-    fn try_flush(&self) -> Result<()> {
-        Ok(())
-    }
-}
-
-impl TryRecv for Datagram {
-    fn try_recv(&self, buffer: &mut [u8]) -> Result<usize> {
-        self.recv_until(buffer, Until::Now)
-    }
-}
-
 impl AsFd for Datagram {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.fd()
@@ -369,7 +365,7 @@ impl AsFd for Datagram {
 impl From<OwnedFd> for Datagram {
     /// Takes a datagram socket from elsewhere, with the defaults.
     fn from(fd: OwnedFd) -> Self {
-        Self::new(Socket::adopt(fd), None, None, false)
+        Self::new(Socket::adopt(fd), None, None, &Options::new())
     }
 }
 

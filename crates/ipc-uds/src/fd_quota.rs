@@ -1,19 +1,24 @@
-//! How many received descriptors of one user may wait to be taken, over all its connections.
+//! How many received descriptors of one user may wait to be taken, over all its connections
+//! to a listener, or all its messages to a datagram socket.
 
 use ipc_core::{Error, ErrorKind, Result};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Received descriptors of one user that may wait to be taken, where nothing else is said.
 pub(crate) const DEFAULT_MAX_FDS_PER_USER: usize = 64;
 
-/// What the connections of one listener share.
+/// Users that are remembered though nothing of them waits, so that one who sends again and again
+/// costs no memory anew.
+const REMEMBERED_USERS: usize = 64;
+
+/// What the connections of one listener share, or the senders of one datagram socket.
 #[derive(Debug)]
 pub(crate) struct FdQuota {
     max: usize,
-    /// By user id; those whom the kernel cannot name are one. A user without connections is forgotten when the next one comes.
-    waiting: Mutex<HashMap<Option<u32>, Weak<AtomicUsize>>>,
+    /// By user id; those whom the kernel does not name are one.
+    waiting: Mutex<HashMap<Option<u32>, Arc<AtomicUsize>>>,
 }
 
 impl FdQuota {
@@ -24,16 +29,13 @@ impl FdQuota {
         }
     }
 
-    /// The share of a new connection of user `uid`.
+    /// The share of user `uid`.
     pub(crate) fn share(&self, uid: Option<u32>) -> FdShare {
         let mut users = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = users.get(&uid).and_then(Weak::upgrade);
-        let waiting = known.unwrap_or_else(|| {
-            users.retain(|_, waiting| waiting.strong_count() > 0);
-            let waiting = Arc::default();
-            users.insert(uid, Arc::downgrade(&waiting));
-            waiting
-        });
+        if users.len() >= REMEMBERED_USERS && !users.contains_key(&uid) {
+            users.retain(|_, waiting| Arc::strong_count(waiting) > 1);
+        }
+        let waiting = Arc::clone(users.entry(uid).or_default());
         FdShare {
             uid,
             max: self.max,
@@ -42,7 +44,7 @@ impl FdQuota {
     }
 }
 
-/// What a connection may hold, together with the others of its user.
+/// What one user may hold, over all its connections or messages.
 #[derive(Clone, Debug)]
 pub(crate) struct FdShare {
     uid: Option<u32>,

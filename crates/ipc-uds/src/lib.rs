@@ -5,14 +5,18 @@ mod ancillary;
 mod bound_path;
 mod connect;
 mod datagram;
+mod datagram_traits;
+mod failures;
 mod fd_quota;
 mod listener;
+mod making;
 mod options;
 mod peer;
 mod policy;
 mod seqpacket;
 mod socket;
 mod stream;
+mod stream_traits;
 mod sys;
 
 pub use crate::{
@@ -27,7 +31,7 @@ pub use crate::{
     stream::Stream,
 };
 pub use ipc_core::{Credentials, Error, ErrorKind, Framed, Result};
-pub use ipc_sys::Process;
+pub use ipc_sys::{DescriptorKind, Place, Process, descriptor_kind};
 
 use std::time::{Duration, Instant};
 

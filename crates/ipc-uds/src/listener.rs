@@ -15,7 +15,11 @@ use rustix::fs::OFlags;
 use rustix::io::Errno;
 use rustix::net::SocketFlags;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+/// Refused peers after which a try form gives up: whoever floods a listener with refused
+/// connections does not hold a caller who does not want to wait.
+const REFUSALS_OF_A_TRY: u32 = 64;
 
 /// What both kinds of listeners have.
 #[derive(Debug)]
@@ -28,6 +32,8 @@ struct Acceptor {
     options: Options,
     policy: Policy,
     refused: AtomicU64,
+    /// A try form gave up while more were waiting, which no new readiness will tell.
+    more: AtomicBool,
     quota: FdQuota,
 }
 
@@ -42,6 +48,7 @@ impl Acceptor {
             options,
             policy,
             refused: AtomicU64::new(0),
+            more: AtomicBool::new(false),
             quota,
         }
     }
@@ -63,14 +70,22 @@ impl Acceptor {
     }
 
     fn accept(&self, until: Until) -> Result<Socket> {
+        let mut refused = 0;
+        self.more.store(false, Ordering::Relaxed);
         loop {
             let fd = self.accept_any(until)?;
             if let Some(socket) = self.admit(fd)? {
                 return Ok(socket);
             }
-            // A flood of strangers does not hold the caller beyond its deadline.
-            if matches!(until, Until::At(_)) && until.remaining().is_some_and(|left| left.is_zero())
-            {
+            refused += 1;
+            // A flood of strangers does not hold the caller beyond its time.
+            let over = match until {
+                Until::Now => refused >= REFUSALS_OF_A_TRY,
+                Until::At(_) => until.remaining().is_some_and(|left| left.is_zero()),
+                Until::Forever => false,
+            };
+            if over {
+                self.more.store(true, Ordering::Relaxed);
                 return Err(until.over("accept"));
             }
         }
@@ -136,12 +151,14 @@ macro_rules! listener {
 
             four_forms! {
                 /// Accepts a connection whose peer the [`Policy`] lets in. A refused peer is
-                /// closed and counted, and the next one is waited for, within the same time.
+                /// closed and counted, and the next one is waited for, within the same time; a
+                /// try form gives up after 64 of them.
                 ///
                 /// # Errors
-                /// [`LimitReached`](crate::ErrorKind::LimitReached) without descriptors. The listener
-                /// stays usable after any error.
-                accept / try_accept / accept_timeout / accept_deadline = accept_until() -> $connection
+                /// [`LimitReached`](crate::ErrorKind::LimitReached) without descriptors. The
+                /// listener stays usable after any error.
+                accept / try_accept / accept_timeout / accept_deadline
+                    = accept_until() -> $connection
             }
 
             /// How many peers the policy has refused.
@@ -169,6 +186,9 @@ macro_rules! listener {
             }
             fn wait_ready(&self, interests: &[Interest], until: Until) -> Result<()> {
                 wait_ready(self, interests, until)
+            }
+            fn arm(&self, _interest: Interest) -> Result<bool> {
+                Ok(self.0.more.load(Ordering::Relaxed))
             }
         }
 

@@ -1,22 +1,11 @@
 //! How a socket is made.
 
-use crate::address::{Address, ToAddress};
 use crate::ancillary::MAX_FDS;
-use crate::bound_path::{self, BoundPath};
-use crate::connect::connect;
-use crate::datagram::Datagram;
 use crate::fd_quota::DEFAULT_MAX_FDS_PER_USER;
-use crate::listener::{Listener, SeqPacketListener};
 use crate::policy::Policy;
-use crate::seqpacket::SeqPacket;
-use crate::socket::{DEFAULT_MAX_FDS, Socket};
-use crate::stream::Stream;
-use crate::sys;
-use ipc_core::{Error, ErrorKind, Mode, Name, Result, Until, four_forms};
-use ipc_sys::{RuntimeDirectory, os_error};
-use rustix::io::Errno;
-use rustix::net::{SocketFlags, SocketType, sockopt};
-use std::os::fd::{AsFd, OwnedFd};
+use crate::socket::DEFAULT_MAX_FDS;
+use ipc_core::{Mode, Name, Result};
+use ipc_sys::{Place, RuntimeDirectory};
 use std::path::{Path, PathBuf};
 
 /// The longest queue of connections that the kernel gives by default (net.core.somaxconn).
@@ -41,11 +30,11 @@ pub struct Options {
     max_fds_per_user: usize,
     mode: Option<u32>,
     directory: Option<PathBuf>,
-    backlog: u32,
-    credentials: bool,
-    pidfd: bool,
-    send_buffer_bytes: Option<usize>,
-    receive_buffer_bytes: Option<usize>,
+    pub(crate) backlog: u32,
+    pub(crate) credentials: bool,
+    pub(crate) pidfd: bool,
+    pub(crate) send_buffer_bytes: Option<usize>,
+    pub(crate) receive_buffer_bytes: Option<usize>,
 }
 
 impl Default for Options {
@@ -85,6 +74,18 @@ impl Options {
     /// Takes over the path of an owner that is dead. The owner's life shows in a lock on a file
     /// beside the path, whose name ends in `.lock`, held as long as the listener: of many that
     /// start at once one wins. Anything but a socket stays untouched. Off by default.
+    ///
+    /// ```
+    /// # let directory = std::env::temp_dir().join(format!("uds-stale-{}", std::process::id()));
+    /// # std::fs::create_dir_all(&directory)?;
+    /// # let path = directory.join("jobs");
+    /// # drop(std::os::unix::net::UnixListener::bind(&path)?); // its owner is dead
+    /// let listener = ipc_uds::Options::new().replace_stale(true).bind(&path)?;
+    /// # let client = ipc_uds::connect(&path)?;
+    /// # drop((client, listener));
+    /// # std::fs::remove_dir(&directory)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn replace_stale(&mut self, replace: bool) -> &mut Self {
         self.replace_stale = replace;
         self
@@ -105,10 +106,11 @@ impl Options {
     }
 
     /// Tells a peer's death from an ordinary end, by a pidfd held for each connection: the end of
-    /// the stream is [`PeerDied`](ErrorKind::PeerDied) where the process is dead or dies within
-    /// 10 ms, which is waited for once, in all four forms. A wait also ends when the peer dies
-    /// while others keep its end open. Needs Linux 6.5; costs a descriptor, and a ppoll for each
-    /// receive that has to wait.
+    /// the stream is [`PeerDied`](crate::ErrorKind::PeerDied) where the process is dead or dies
+    /// within 10 ms. That is waited for once, within the caller's time; a try form does not wait,
+    /// and is [`WouldBlock`](crate::ErrorKind::WouldBlock) until it is known. A wait also ends
+    /// when the peer dies while others keep its end open. Needs Linux 6.5; costs a descriptor,
+    /// and a ppoll for each receive that has to wait.
     pub fn watch_peer(&mut self, watch: bool) -> &mut Self {
         self.watch_peer = watch;
         self
@@ -128,17 +130,23 @@ impl Options {
         self
     }
 
-    /// How many descriptors are taken with one message, up to [`MAX_FDS`]; 16 by default.
+    /// How many descriptors are taken with one message, up to [`MAX_FDS`]; 16 by default. A
+    /// connection that brings more is cut, in both directions.
     pub fn max_fds(&mut self, count: usize) -> &mut Self {
         self.max_fds = count.min(MAX_FDS);
         self
     }
 
     /// How many received descriptors of one user may wait in [`Ancillary`](crate::Ancillary), over
-    /// all its connections to one listener; 64 by default, and never less than
-    /// [`max_fds`](Options::max_fds). Beyond it they are closed, and the receive is
-    /// [`LimitReached`](ErrorKind::LimitReached): no user can use up a server's descriptors by
-    /// connecting often.
+    /// all its connections to one listener, or all its messages to one datagram socket; 64 by
+    /// default, and never less than [`max_fds`](Options::max_fds). Beyond it they are closed, the
+    /// receive is [`LimitReached`](crate::ErrorKind::LimitReached), and a connection is cut: no
+    /// user can use up a server's descriptors by connecting often.
+    ///
+    /// Senders whom the kernel does not name are one user: on a datagram socket all of them,
+    /// unless [`credentials`](Options::credentials) or a [`policy`](Options::policy) is set. A
+    /// client and the two ends of a pair chose their one peer, and are held to
+    /// [`max_fds`](Options::max_fds) for each [`Ancillary`](crate::Ancillary) alone.
     pub fn max_fds_per_user(&mut self, count: usize) -> &mut Self {
         self.max_fds_per_user = count;
         self
@@ -161,16 +169,17 @@ impl Options {
         self
     }
 
-    /// Where [`path_of`](Options::path_of) places names, instead of the user's runtime directory. It
-    /// must belong to the user alone (0700); it is made if missing.
+    /// Where [`path_of`](Options::path_of) places names, instead of the user's runtime directory.
+    /// It must belong to the user alone (0700); it is made if missing.
     pub fn directory(&mut self, directory: impl AsRef<Path>) -> &mut Self {
         self.directory = Some(directory.as_ref().to_path_buf());
         self
     }
 
-    /// The path of `name` in the user's runtime directory, or in
+    /// The place of `name` in the user's runtime directory, or in
     /// [`directory`](Options::directory), which is made where it is missing: for sockets whose
-    /// names are the program's own.
+    /// names are the program's own. It is looked up beneath the directory that was checked here,
+    /// whatever happens to the directory's path.
     ///
     /// ```no_run
     /// let options = ipc_uds::Options::new();
@@ -179,233 +188,21 @@ impl Options {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::Denied`] where there is no directory that is the user's alone; the message
-    /// names [`directory`](Options::directory).
-    pub fn path_of(&self, name: &Name) -> Result<PathBuf> {
+    /// [`Denied`](crate::ErrorKind::Denied) where there is no directory that is the user's alone;
+    /// the message names [`directory`](Options::directory).
+    pub fn path_of(&self, name: &Name) -> Result<Place> {
         let directory = match &self.directory {
             Some(directory) => RuntimeDirectory::open_at(directory)?,
             None => RuntimeDirectory::open()?,
         };
-        Ok(directory.path_of(name))
-    }
-
-    /// Listens for streams at `address`.
-    ///
-    /// # Errors
-    /// [`ErrorKind::AlreadyExists`] where a socket is there, with
-    /// [`replace_stale`](Options::replace_stale) only where its owner lives;
-    /// [`ErrorKind::WrongType`] where anything else is there, a link included;
-    /// [`ErrorKind::InvalidInput`] for an abstract name that lets anyone in.
-    pub fn bind(&self, address: impl ToAddress) -> Result<Listener> {
-        let (fd, bound) = self.listen(sys::STREAM, &address.to_address()?)?;
-        Ok(Listener::new(fd, bound, self.clone()))
-    }
-
-    /// Listens for connections that keep messages apart at `address`.
-    ///
-    /// # Errors
-    /// As [`bind`](Options::bind).
-    pub fn bind_seqpacket(&self, address: impl ToAddress) -> Result<SeqPacketListener> {
-        let (fd, bound) = self.listen(sys::SEQPACKET, &address.to_address()?)?;
-        Ok(SeqPacketListener::new(fd, bound, self.clone()))
-    }
-
-    /// Receives datagrams at `address`; at an abstract name those that the policy lets in.
-    ///
-    /// # Errors
-    /// As [`bind`](Options::bind).
-    pub fn bind_datagram(&self, address: impl ToAddress) -> Result<Datagram> {
-        let address = address.to_address()?;
-        self.check_policy(&address)?;
-        let guarded = address.has_no_permissions() || self.policy.is_some();
-        let fd = self.datagram_socket("bind", guarded)?;
-        let bound = bound_path::bind(&fd, &address, self)?;
-        Ok(self.finish_datagram(fd, bound, guarded))
-    }
-
-    four_forms! {
-        /// Connects to the stream listener at `address`; waits while its backlog is full. The
-        /// last component of a path is never followed through a link.
-        ///
-        /// # Errors
-        /// [`NotFound`](ErrorKind::NotFound), [`Refused`](ErrorKind::Refused) where nobody
-        /// listens; [`WrongType`](ErrorKind::WrongType) where it is no such socket;
-        /// [`Denied`](ErrorKind::Denied) by permissions, or where the server is not of our user
-        /// (for abstract names, and wherever a [`policy`](Options::policy) is set).
-        connect / try_connect / connect_timeout / connect_deadline
-            = connect_until(address: impl ToAddress) -> Stream
-    }
-
-    four_forms! {
-        /// Connects to the seqpacket listener at `address`; waits while its backlog is full.
-        ///
-        /// # Errors
-        /// As [`connect`](Options::connect).
-        connect_seqpacket / try_connect_seqpacket / connect_seqpacket_timeout / connect_seqpacket_deadline
-            = connect_seqpacket_until(address: impl ToAddress) -> SeqPacket
-    }
-
-    /// Sends datagrams to `address`; the socket has no name of its own.
-    ///
-    /// # Errors
-    /// As [`Datagram::connect`].
-    pub fn connect_datagram(&self, address: impl ToAddress) -> Result<Datagram> {
-        let datagram = self.datagram()?;
-        datagram.connect(&address.to_address()?)?;
-        Ok(datagram)
-    }
-
-    /// A datagram socket without a name, to send to many addresses. Bound to
-    /// [`Address::UNNAMED`] one gets a name, and can be answered.
-    ///
-    /// # Errors
-    /// [`ErrorKind::LimitReached`] without descriptors.
-    pub fn datagram(&self) -> Result<Datagram> {
-        // Asked for ids, the kernel names the socket, and anyone could send to it.
-        let guarded = self.credentials || self.policy.is_some();
-        let fd = self.datagram_socket("create", guarded)?;
-        Ok(self.finish_datagram(fd, None, guarded))
-    }
-
-    /// Two streams that are connected, to be given to two processes.
-    ///
-    /// # Errors
-    /// [`ErrorKind::LimitReached`] without descriptors; [`ErrorKind::InvalidInput`] with
-    /// [`watch_peer`](Options::watch_peer): the kernel knows who made a pair, not who has it.
-    pub fn pair(&self) -> Result<(Stream, Stream)> {
-        let (left, right) = self.make_pair(sys::STREAM)?;
-        Ok((Stream::new(left), Stream::new(right)))
-    }
-
-    /// Two ends of a connection that keeps messages apart.
-    ///
-    /// # Errors
-    /// As [`pair`](Options::pair).
-    pub fn pair_seqpacket(&self) -> Result<(SeqPacket, SeqPacket)> {
-        let (left, right) = self.make_pair(sys::SEQPACKET)?;
-        Ok((SeqPacket::new(left), SeqPacket::new(right)))
-    }
-
-    /// Two datagram sockets that are connected.
-    ///
-    /// # Errors
-    /// As [`pair`](Options::pair).
-    pub fn pair_datagram(&self) -> Result<(Datagram, Datagram)> {
-        let (left, right) = self.make_pair(sys::DATAGRAM)?;
-        let end = |socket| Datagram::new(socket, None, None, self.lets_anyone_in());
-        Ok((end(left), end(right)))
-    }
-
-    fn connect_until(&self, address: impl ToAddress, until: Until) -> Result<Stream> {
-        let fd = connect(sys::STREAM, &address.to_address()?, self, until)?;
-        Socket::connected(fd, self).map(Stream::new)
-    }
-
-    fn connect_seqpacket_until(&self, address: impl ToAddress, until: Until) -> Result<SeqPacket> {
-        let fd = connect(sys::SEQPACKET, &address.to_address()?, self, until)?;
-        Socket::connected(fd, self).map(SeqPacket::new)
-    }
-
-    fn listen(&self, kind: SocketType, address: &Address) -> Result<(OwnedFd, Option<BoundPath>)> {
-        self.check_policy(address)?;
-        if self.watch_peer && !crate::probe().peer_process {
-            return Err(no_pidfd("bind"));
-        }
-        // The description is ours alone: accept has no flag by which one call would not wait.
-        let fd = sys::socket("bind", kind, SocketFlags::NONBLOCK)?;
-        self.prepare("bind", &fd)?;
-        let bound = bound_path::bind(&fd, address, self)?;
-        let backlog = i32::try_from(self.backlog).unwrap_or(i32::MAX);
-        rustix::net::listen(&fd, backlog).map_err(|errno| os_error("bind", errno).on(address))?;
-        Ok((fd, bound))
-    }
-
-    fn datagram_socket(&self, operation: &'static str, guarded: bool) -> Result<OwnedFd> {
-        self.refuse_watch(operation)?;
-        let fd = sys::socket(operation, sys::DATAGRAM, SocketFlags::empty())?;
-        self.prepare(operation, &fd)?;
-        if guarded {
-            sockopt::set_socket_passcred(&fd, true).map_err(|errno| os_error(operation, errno))?;
-        }
-        Ok(fd)
-    }
-
-    fn finish_datagram(&self, fd: OwnedFd, bound: Option<BoundPath>, guarded: bool) -> Datagram {
-        let policy =
-            (guarded && !self.lets_anyone_in()).then(|| self.policy.clone().unwrap_or_default());
-        Datagram::new(Socket::new(fd, self), bound, policy, self.lets_anyone_in())
-    }
-
-    fn make_pair(&self, kind: SocketType) -> Result<(Socket, Socket)> {
-        self.refuse_watch("create pair")?;
-        let (left, right) = sys::pair(kind)?;
-        self.prepare("create pair", &left)?;
-        self.prepare("create pair", &right)?;
-        Ok((Socket::new(left, self), Socket::new(right, self)))
-    }
-
-    /// Sets what must be set before anything can arrive.
-    pub(crate) fn prepare(&self, operation: &'static str, fd: &OwnedFd) -> Result<()> {
-        self.size_buffers(operation, fd)?;
-        if self.credentials {
-            sockopt::set_socket_passcred(fd, true).map_err(|errno| os_error(operation, errno))?;
-        }
-        if self.pidfd {
-            sys::set_pass_pidfd(fd.as_fd()).map_err(|errno| match errno {
-                Errno::INVAL | Errno::NOSYS | Errno::NOPROTOOPT | Errno::OPNOTSUPP => {
-                    no_pidfd(operation).caused_by(errno.into())
-                }
-                errno => os_error(operation, errno),
-            })?;
-        }
-        Ok(())
-    }
-
-    /// Sets the sizes, which an accepted socket does not have from its listener.
-    pub(crate) fn size_buffers(&self, operation: &'static str, fd: &OwnedFd) -> Result<()> {
-        let fail = |errno| os_error(operation, errno);
-        if let Some(bytes) = self.send_buffer_bytes {
-            sockopt::set_socket_send_buffer_size(fd, bytes.min(i32::MAX as usize)).map_err(fail)?;
-        }
-        if let Some(bytes) = self.receive_buffer_bytes {
-            sockopt::set_socket_recv_buffer_size(fd, bytes.min(i32::MAX as usize)).map_err(fail)?;
-        }
-        Ok(())
+        Ok(directory.place_of(name))
     }
 
     pub(crate) fn checked_mode(&self) -> Result<Mode> {
         self.mode.map_or(Ok(Mode::PRIVATE), Mode::new)
     }
 
-    fn check_policy(&self, address: &Address) -> Result<()> {
-        if address.has_no_permissions() && self.lets_anyone_in() {
-            return Err(Error::new("bind", ErrorKind::InvalidInput)
-                .on(address)
-                .hint(
-                    "an abstract name has no permissions, so its policy must look at credentials",
-                ));
-        }
-        Ok(())
-    }
-
-    fn refuse_watch(&self, operation: &'static str) -> Result<()> {
-        if self.watch_peer {
-            return Err(Error::new(operation, ErrorKind::InvalidInput).hint(
-                "only a connection by address has a peer to watch; \
-                 hold the child's pidfd instead (ipc_sys::Process)",
-            ));
-        }
-        Ok(())
-    }
-
-    fn lets_anyone_in(&self) -> bool {
+    pub(crate) fn lets_anyone_in(&self) -> bool {
         self.policy.as_ref().is_some_and(Policy::lets_anyone_in)
     }
-}
-
-fn no_pidfd(operation: &'static str) -> Error {
-    Error::new(operation, ErrorKind::Unsupported).hint(
-        "this kernel gives no pidfd of a peer (Linux 6.5 does); \
-         do without Options::watch_peer and Options::pidfd",
-    )
 }

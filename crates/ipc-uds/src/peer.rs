@@ -6,7 +6,7 @@ use ipc_sys::{Process, os_error};
 use rustix::io::Errno;
 use std::os::fd::BorrowedFd;
 use std::sync::OnceLock;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A process exits in steps: its sockets close a moment before its pidfd tells.
 const GRACE: Duration = Duration::from_millis(10);
@@ -110,6 +110,8 @@ pub fn probe() -> Probe {
 pub(crate) struct Watch {
     /// `None`: it was dead and gone before we could take hold of it.
     process: Option<Process>,
+    /// Until when an end that was seen may still turn out to be a death.
+    grace: OnceLock<Instant>,
     /// Whether the stream's end was found to be a death; asked once, since asking may wait.
     verdict: OnceLock<bool>,
 }
@@ -123,6 +125,7 @@ impl Watch {
         };
         Ok(Self {
             process,
+            grace: OnceLock::new(),
             verdict: OnceLock::new(),
         })
     }
@@ -137,11 +140,28 @@ impl Watch {
         self.ended_within(Until::Now)
     }
 
-    /// Whether the end that was just seen is the peer's death, or becomes it in a moment.
-    pub(crate) fn ended_by_death(&self) -> bool {
-        *self
-            .verdict
-            .get_or_init(|| self.ended_within(Until::after(GRACE)))
+    /// Whether the end that was just seen is the peer's death, or becomes it in a moment; `None`
+    /// where `until` is over before that can be said.
+    pub(crate) fn ended_by_death(&self, until: Until) -> Option<bool> {
+        if let Some(verdict) = self.verdict.get() {
+            return Some(*verdict);
+        }
+        let grace = *self.grace.get_or_init(|| Instant::now() + GRACE);
+        let wait = match until {
+            Until::Now => Until::Now,
+            Until::At(instant) => Until::At(instant.min(grace)),
+            Until::Forever => Until::At(grace),
+        };
+        let died = self.ended_within(wait);
+        if died || Instant::now() >= grace {
+            return Some(*self.verdict.get_or_init(|| died));
+        }
+        None
+    }
+
+    /// Whether an end was seen and [`ended_by_death`](Watch::ended_by_death) has no answer yet.
+    pub(crate) fn awaits_verdict(&self) -> bool {
+        self.grace.get().is_some() && self.verdict.get().is_none()
     }
 
     fn ended_within(&self, until: Until) -> bool {

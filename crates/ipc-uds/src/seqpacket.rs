@@ -2,11 +2,12 @@
 
 use crate::address::{Address, local_address, peer_address};
 use crate::ancillary::Ancillary;
+use crate::failures::{check_fds, did_not_fit};
 use crate::peer;
-use crate::socket::{Socket, check_fds, did_not_fit, message};
+use crate::socket::{Socket, message};
 use ipc_core::{
-    Credentials, Error, ErrorKind, Flush, Interest, Pollable, Result, TryRecv, TrySend, Until,
-    four_forms,
+    Credentials, Error, ErrorKind, Flush, Interest, Pollable, Result, TryRecv, TryRecvFds, TrySend,
+    TrySendFds, Until, four_forms,
 };
 use ipc_sys::{PollFd, PollFlags, Process, os_error, wait_any};
 use rustix::net::Shutdown;
@@ -73,7 +74,9 @@ impl SeqPacket {
         /// # Errors
         /// As [`recv`](SeqPacket::recv); [`Truncated`](ErrorKind::Truncated) where more
         /// descriptors came than [`Options::max_fds`](crate::Options::max_fds), or some were
-        /// lost: all are closed, and the message is lost.
+        /// lost; [`LimitReached`](ErrorKind::LimitReached) where the peer's user has more here
+        /// than [`Options::max_fds_per_user`](crate::Options::max_fds_per_user). Then all are
+        /// closed, the message is lost, and the connection is cut in both directions.
         recv_with_fds / try_recv_with_fds / recv_with_fds_timeout / recv_with_fds_deadline
             = recv_with_fds_until(buffer: &mut [u8], ancillary: &mut Ancillary) -> usize
     }
@@ -138,7 +141,7 @@ impl SeqPacket {
     #[inline]
     fn recv_until(&self, buffer: &mut [u8], until: Until) -> Result<usize> {
         match self.socket.recv_whole(buffer, until)? {
-            0 => self.empty_or_end(),
+            0 => self.empty_or_end(until),
             length if length > buffer.len() => Err(did_not_fit(length, buffer.len())),
             length => Ok(length),
         }
@@ -163,10 +166,10 @@ impl SeqPacket {
         ancillary: &mut Ancillary,
         until: Until,
     ) -> Result<usize> {
-        match self.socket.recv_message(buffer, ancillary, true, until)? {
+        match self.socket.recv_or_cut(buffer, ancillary, true, until)? {
             // The end brings nothing with it.
             0 if ancillary.credentials().is_some() || !ancillary.fds().is_empty() => Ok(0),
-            0 => self.empty_or_end(),
+            0 => self.empty_or_end(until),
             length if length > buffer.len() => {
                 ancillary.clear();
                 Err(did_not_fit(length, buffer.len()))
@@ -177,11 +180,11 @@ impl SeqPacket {
 
     /// A receive of nothing is the end, unless the peer can still send.
     #[cold]
-    fn empty_or_end(&self) -> Result<usize> {
+    fn empty_or_end(&self, until: Until) -> Result<usize> {
         let mut fds = [PollFd::from_borrowed_fd(self.socket.fd(), PollFlags::RDHUP)];
         match wait_any(&mut fds, Until::Now) {
             Ok(false) => Ok(0),
-            _ => Err(self.socket.end("recv")),
+            _ => Err(self.socket.end("recv", until)),
         }
     }
 }
@@ -202,6 +205,9 @@ impl Pollable for SeqPacket {
     fn wait_ready(&self, interests: &[Interest], until: Until) -> Result<()> {
         self.socket.wait_ready(interests, until)
     }
+    fn arm(&self, _interest: Interest) -> Result<bool> {
+        Ok(self.socket.awaits_verdict())
+    }
 }
 
 impl TrySend for SeqPacket {
@@ -220,6 +226,19 @@ impl Flush for SeqPacket {
 impl TryRecv for SeqPacket {
     fn try_recv(&self, buffer: &mut [u8]) -> Result<usize> {
         self.recv_until(buffer, Until::Now)
+    }
+}
+
+impl TrySendFds for SeqPacket {
+    fn try_send_with_fds(&self, message: &[u8], fds: &[BorrowedFd<'_>]) -> Result<()> {
+        self.try_send_with_fds(message, fds)
+    }
+}
+
+impl TryRecvFds for SeqPacket {
+    type Ancillary = Ancillary;
+    fn try_recv_with_fds(&self, buffer: &mut [u8], ancillary: &mut Ancillary) -> Result<usize> {
+        self.try_recv_with_fds(buffer, ancillary)
     }
 }
 

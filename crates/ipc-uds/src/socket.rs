@@ -9,7 +9,7 @@ use crate::sys::{self, Cmsg, Outgoing};
 use ipc_core::{Credentials, Error, ErrorKind, Interest, Result, Until};
 use ipc_sys::{PollFd, PollFlags, os_error, wait_any};
 use rustix::io::Errno;
-use rustix::net::{RecvFlags, SendFlags, SocketAddrUnix};
+use rustix::net::{RecvFlags, SendFlags, Shutdown, SocketAddrUnix};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ pub(crate) const DEFAULT_MAX_FDS: usize = 16;
 pub(crate) struct Socket {
     /// Always there, but in the moment when it is taken out to be given away.
     fd: Option<OwnedFd>,
-    watch: Option<Arc<Watch>>,
+    pub(crate) watch: Option<Arc<Watch>>,
     max_fds: usize,
     /// What it may hold together with the other connections of its user.
     share: Option<FdShare>,
@@ -174,13 +174,36 @@ impl Socket {
         until: Until,
     ) -> Result<usize> {
         let trunc = if whole { libc::MSG_TRUNC } else { 0 };
-        ancillary.fill(self.max_fds, self.share.as_ref(), |room, intake| {
+        ancillary.fill(self.max_fds, |room, intake| {
             self.run("recv", Interest::Read, until, |dont_wait| {
                 let flags = flag(dont_wait) | trunc;
                 let take = |message: Cmsg<'_>| intake.take(message);
                 sys::recv_message(self.fd(), &mut *buffer, &mut *room, flags, take)
             })
         })
+    }
+
+    /// [`recv_message`](Socket::recv_message) from a peer that is held to its user's share. One
+    /// that brings more descriptors than are taken is cut off, both ways: its bytes are lost, so
+    /// the stream is torn, and it would go on to flood.
+    pub(crate) fn recv_or_cut(
+        &self,
+        buffer: &mut [u8],
+        ancillary: &mut Ancillary,
+        whole: bool,
+        until: Until,
+    ) -> Result<usize> {
+        let received = self.recv_message(buffer, ancillary, whole, until);
+        let outcome = received.and_then(|length| match &self.share {
+            Some(share) => ancillary.charge_to(|| share.clone()).map(|()| length),
+            None => Ok(length),
+        });
+        if let Err(error) = &outcome
+            && matches!(error.kind(), ErrorKind::Truncated | ErrorKind::LimitReached)
+        {
+            let _ = rustix::net::shutdown(self.fd(), Shutdown::Both);
+        }
+        outcome
     }
 
     /// [`recv_from`](Socket::recv_from) with the sender's ids; descriptors are closed.
@@ -203,25 +226,23 @@ impl Socket {
         Ok((received.length, received.from, credentials))
     }
 
-    /// The end of the stream: an ordinary one, or the peer's death.
-    #[cold]
-    pub(crate) fn end(&self, operation: &'static str) -> Error {
-        let died = self
-            .watch
+    /// Whether the end was seen, and it is not known yet whether it is a death: no readiness of
+    /// the descriptor will tell, so who waits must ask again.
+    pub(crate) fn awaits_verdict(&self) -> bool {
+        self.watch
             .as_ref()
-            .is_some_and(|watch| watch.ended_by_death());
-        Error::new(
-            operation,
-            if died {
-                ErrorKind::PeerDied
-            } else {
-                ErrorKind::Closed
-            },
-        )
+            .is_some_and(|watch| watch.awaits_verdict())
     }
 
     /// Waits until the socket is ready for one of `interests`, or the watched peer is dead.
     pub(crate) fn wait_ready(&self, interests: &[Interest], until: Until) -> Result<()> {
+        // The end is there to be read already, but not what it means.
+        if let Some(watch) = &self.watch
+            && watch.awaits_verdict()
+        {
+            let known = watch.ended_by_death(until).map(drop);
+            return known.ok_or_else(|| until.over("wait"));
+        }
         let flags = interests
             .iter()
             .fold(PollFlags::empty(), |flags, interest| {
@@ -264,7 +285,7 @@ impl Socket {
                 Errno::INTR => {}
                 // A blocking form comes here too where somebody set O_NONBLOCK on what we share.
                 Errno::AGAIN => self.again(operation, interest, until)?,
-                errno => return Err(self.failure(operation, errno)),
+                errno => return Err(self.failed(operation, errno, until)),
             }
             match call() {
                 Ok(done) => return Ok(done),
@@ -315,49 +336,6 @@ impl Socket {
             Err(errno) => Err(os_error(operation, errno)),
         }
     }
-
-    #[cold]
-    pub(crate) fn failure(&self, operation: &'static str, errno: Errno) -> Error {
-        match errno {
-            Errno::PIPE | Errno::CONNRESET | Errno::NOTCONN => {
-                self.end(operation).caused_by(errno.into())
-            }
-            Errno::MSGSIZE => {
-                let room = rustix::net::sockopt::socket_send_buffer_size(self.fd()).unwrap_or(0);
-                Error::new(operation, ErrorKind::TooLarge)
-                    .hint(format!(
-                        "the message does not fit the send buffer of {room} bytes; raise it with \
-                         Options::send_buffer_bytes (up to net.core.wmem_max)"
-                    ))
-                    .caused_by(errno.into())
-            }
-            Errno::NOBUFS | Errno::NOMEM => Error::new(operation, ErrorKind::TooLarge)
-                .hint("the kernel has no memory in one piece for a message of this size")
-                .caused_by(errno.into()),
-            errno => os_error(operation, errno),
-        }
-    }
-}
-
-/// A message that did not fit: the kernel has taken it away, cut.
-#[cold]
-pub(crate) fn did_not_fit(length: usize, room: usize) -> Error {
-    Error::new("recv", ErrorKind::TooLarge).hint(format!(
-        "the message has {length} bytes, the buffer {room}: it is lost; receive into a larger one"
-    ))
-}
-
-/// Refuses more descriptors than the kernel carries with one message.
-#[inline]
-pub(crate) fn check_fds(fds: &[BorrowedFd<'_>]) -> Result<()> {
-    if fds.len() <= crate::MAX_FDS {
-        return Ok(());
-    }
-    Err(Error::new("send", ErrorKind::TooLarge).hint(format!(
-        "{} descriptors are above the kernel's limit {} for one message; send them in several",
-        fds.len(),
-        crate::MAX_FDS
-    )))
 }
 
 pub(crate) const fn message<'a>(

@@ -2,15 +2,12 @@
 
 use crate::address::{Address, local_address, peer_address};
 use crate::ancillary::Ancillary;
+use crate::failures::check_fds;
 use crate::peer;
-use crate::socket::{Socket, check_fds, message};
-use ipc_core::{
-    ByteSink, ByteSource, Credentials, Debt, Error, ErrorKind, Flush, Framed, HalfClose, Interest,
-    Pollable, Result, TryRecv, TrySend, Until, four_forms,
-};
+use crate::socket::{Socket, message};
+use ipc_core::{Credentials, Debt, Error, ErrorKind, Framed, Result, Until, four_forms};
 use ipc_sys::{Process, os_error};
 use rustix::net::Shutdown;
-use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process::Stdio;
 use std::sync::Arc;
@@ -30,7 +27,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// ```
 #[derive(Debug)]
 pub struct Stream {
-    socket: Socket,
+    pub(crate) socket: Socket,
     shared: Arc<Shared>,
 }
 
@@ -92,8 +89,10 @@ impl Stream {
         ///
         /// # Errors
         /// As [`recv`](Stream::recv); [`Truncated`](ErrorKind::Truncated) where more descriptors
-        /// came than [`Options::max_fds`](crate::Options::max_fds), or some were lost: all are
-        /// closed, the bytes are lost, and the stream is best dropped.
+        /// came than [`Options::max_fds`](crate::Options::max_fds), or some were lost;
+        /// [`LimitReached`](ErrorKind::LimitReached) where the peer's user has more here than
+        /// [`Options::max_fds_per_user`](crate::Options::max_fds_per_user). Then all are closed,
+        /// the bytes are lost, and the stream is cut in both directions.
         recv_with_fds / try_recv_with_fds / recv_with_fds_timeout / recv_with_fds_deadline
             = recv_with_fds_until(buffer: &mut [u8], ancillary: &mut Ancillary) -> usize
     }
@@ -110,8 +109,9 @@ impl Stream {
     /// still come.
     ///
     /// # Errors
-    /// [`Closed`](ErrorKind::Closed) where it is ended already; [`WouldBlock`](ErrorKind::WouldBlock)
-    /// while something is owed: [`flush`](Stream::flush) first.
+    /// [`Closed`](ErrorKind::Closed) where it is ended already;
+    /// [`WouldBlock`](ErrorKind::WouldBlock) while something is owed:
+    /// [`flush`](Stream::flush) first.
     pub fn close_write(&self) -> Result<()> {
         self.flush_until(Until::Now)?;
         if self.shared.ended.swap(true, Ordering::Relaxed) {
@@ -174,7 +174,7 @@ impl Stream {
     }
 
     #[inline(always)]
-    fn send_until(&self, bytes: &[u8], until: Until) -> Result<()> {
+    pub(crate) fn send_until(&self, bytes: &[u8], until: Until) -> Result<()> {
         if self.shared.debt.owes() {
             return self.shared.debt.send(self, &[], bytes, until);
         }
@@ -186,7 +186,7 @@ impl Stream {
     }
 
     #[inline(always)]
-    fn recv_until(&self, buffer: &mut [u8], until: Until) -> Result<usize> {
+    pub(crate) fn recv_until(&self, buffer: &mut [u8], until: Until) -> Result<usize> {
         if self.shared.debt.owes() {
             let try_read = || self.recv_bytes(&mut *buffer, Until::Now);
             return self.shared.debt.read_paying(self, try_read, until);
@@ -201,7 +201,7 @@ impl Stream {
             return Ok(0);
         }
         match self.socket.recv(buffer, until)? {
-            0 => Err(self.socket.end("recv")),
+            0 => Err(self.socket.end("recv", until)),
             length => Ok(length),
         }
     }
@@ -253,113 +253,19 @@ impl Stream {
             return Err(Error::new("recv", ErrorKind::InvalidInput)
                 .hint("what comes with bytes comes with the first: receive at least one"));
         }
-        match self.socket.recv_message(buffer, ancillary, false, until)? {
-            0 => Err(self.socket.end("recv")),
+        match self.socket.recv_or_cut(buffer, ancillary, false, until)? {
+            0 => Err(self.socket.end("recv", until)),
             length => Ok(length),
         }
     }
 
-    fn flush_until(&self, until: Until) -> Result<()> {
-        self.shared.debt.flush(self, until)
-    }
-}
-
-impl ByteSource for Stream {
-    #[inline(always)]
-    fn read_until(&self, buffer: &mut [u8], until: Until) -> Result<usize> {
-        if buffer.is_empty() {
-            return Ok(0);
-        }
-        match self.recv_until(buffer, until) {
-            // An end with a system error behind it (a reset) is none that the peer meant.
-            Err(error) if error.kind() == ErrorKind::Closed && error.raw_os_error().is_none() => {
-                Ok(0)
-            }
-            outcome => outcome,
-        }
-    }
-}
-
-impl ByteSink for Stream {
-    #[inline(always)]
-    fn write_until(&self, head: &[u8], body: &[u8], until: Until) -> Result<usize> {
-        match head {
-            [] => self.socket.send(body, until),
-            _ => self
-                .socket
-                .send_message(&message(head, body, &[], None), until),
-        }
-    }
     #[inline]
-    fn debt(&self) -> &Debt {
+    pub(crate) fn debt(&self) -> &Debt {
         &self.shared.debt
     }
-}
 
-impl HalfClose for Stream {
-    fn close_write(&self) -> Result<()> {
-        self.close_write()
-    }
-}
-
-impl Pollable for Stream {
-    fn descriptor(&self, _interest: Interest) -> BorrowedFd<'_> {
-        self.socket.fd()
-    }
-    fn wait_ready(&self, interests: &[Interest], until: Until) -> Result<()> {
-        self.socket.wait_ready(interests, until)
-    }
-    fn owes(&self) -> bool {
-        self.shared.debt.owes()
-    }
-}
-
-impl TrySend for Stream {
-    fn try_send(&self, message: &[u8]) -> Result<()> {
-        self.send_until(message, Until::Now)
-    }
-}
-
-impl Flush for Stream {
-    fn try_flush(&self) -> Result<()> {
-        self.flush_until(Until::Now)
-    }
-}
-
-impl TryRecv for Stream {
-    fn try_recv(&self, buffer: &mut [u8]) -> Result<usize> {
-        self.recv_until(buffer, Until::Now)
-    }
-}
-
-impl Read for &Stream {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        Ok(self.read_until(buffer, Until::Forever)?)
-    }
-}
-
-impl Read for Stream {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        (&*self).read(buffer)
-    }
-}
-
-impl Write for &Stream {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.flush_until(Until::Forever)?;
-        Ok(self.write_until(&[], bytes, Until::Forever)?)
-    }
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(self.flush_until(Until::Forever)?)
-    }
-}
-
-impl Write for Stream {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        (&*self).write(bytes)
-    }
-    fn flush(&mut self) -> io::Result<()> {
-        Write::flush(&mut &*self)
+    pub(crate) fn flush_until(&self, until: Until) -> Result<()> {
+        self.shared.debt.flush(self, until)
     }
 }
 
@@ -380,7 +286,7 @@ impl From<Stream> for OwnedFd {
     /// Gives the descriptor away. What is owed and does not fit now is lost:
     /// [`flush`](Stream::flush) first.
     fn from(mut stream: Stream) -> Self {
-        let _ = stream.try_flush();
+        let _ = stream.flush_until(Until::Now);
         stream.socket.take_fd()
     }
 }

@@ -116,7 +116,8 @@ fn trait_item(input: &ItemTrait, methods: &[Method]) -> TokenStream {
         );
         quote! {
             #(#attributes)*
-            fn #name(#inputs) -> impl ::core::future::Future<Output = #output> + ::core::marker::Send;
+            fn #name(#inputs)
+            -> impl ::core::future::Future<Output = #output> + ::core::marker::Send;
         }
     });
     quote! {
@@ -235,7 +236,8 @@ fn client(input: &ItemTrait, path: &TokenStream, methods: &[Method]) -> TokenStr
             Kind::Bidirectional => (quote!(bidirectional), quote!(#path::Streaming<#answer>)),
         };
         let stream = method.incoming.as_ref().map(|item| {
-            quote!(#items: impl #path::export::Stream<Item = #item> + ::core::marker::Send + 'static)
+            let bounds = quote!(::core::marker::Send + 'static);
+            quote!(#items: impl #path::export::Stream<Item = #item> + #bounds)
         });
         quote! {
             #(#attributes)*

@@ -274,6 +274,10 @@ fn every_contradiction_is_a_violation() {
     for (name, bytes, wrong) in cases {
         assert_eq!(complaint(&bytes).as_deref(), Some(wrong), "{name}");
     }
+}
+
+#[test]
+fn what_comes_twice_or_too_late_is_a_violation() {
     let mut twice = call_frame(1, flag::END, b"");
     twice.extend_from_slice(&call_frame(1, flag::END, b""));
     assert_eq!(

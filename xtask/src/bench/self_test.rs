@@ -80,7 +80,7 @@ pub(super) fn run(bench: &Bench, args: &[OsString]) -> Outcome {
 
 impl Trial {
     /// Whether the bench lets the comparison pass. Only a run that wrote its summary has compared
-    /// anything: one that broke down has the same exit code as one that found a regression.
+    /// anything; one that broke down has an exit code of its own.
     fn passes(
         &self,
         bench: &Bench,

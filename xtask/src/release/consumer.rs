@@ -146,7 +146,8 @@ impl<'a> Consumer<'a> {
             None => format!("version = {requirement:?}"),
         };
         format!(
-            "{name} = {{ {source}, features = [{features}], default-features = {default_features} }}"
+            "{name} = {{ {source}, features = [{features}], \
+             default-features = {default_features} }}"
         )
     }
 

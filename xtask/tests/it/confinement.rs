@@ -1,6 +1,6 @@
 //! What a program can no longer do once `xtask launch` has taken it away.
 
-use std::io::{Read, Write};
+use std::io::Read;
 use std::process::{Command, Output};
 
 use nix::errno::Errno;
@@ -22,24 +22,6 @@ fn launch(flags: &[&str], program: &[&str]) -> Command {
 
 fn text(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
-/// Without root there is nothing to give up: says so where the runner counts it.
-fn root_or_skip(test: &str) -> bool {
-    if Uid::effective().is_root() {
-        return true;
-    }
-    let line = format!("SKIPPED {test}: needs root, to give it up");
-    eprintln!("{line}");
-    if let Some(path) = std::env::var_os("IPC_TESTKIT_SKIPS") {
-        let mut file = std::fs::OpenOptions::new()
-            .append(true)
-            .create(true)
-            .open(path)
-            .unwrap();
-        writeln!(file, "{line}").unwrap();
-    }
-    false
 }
 
 #[test]
@@ -70,8 +52,8 @@ fn debugging_calls_are_denied_under_the_filter() {
 
 #[test]
 fn root_and_the_big_shm_are_left_behind() {
-    if !root_or_skip("confinement::root_and_the_big_shm_are_left_behind") {
-        return;
+    if !Uid::effective().is_root() {
+        ipc_testkit::skip!("needs root, to give it up");
     }
     let status = launch(&["--unprivileged", "65534"], &["cat", "/proc/self/status"])
         .output()

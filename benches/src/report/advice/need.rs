@@ -1,12 +1,13 @@
 //! What somebody may want most of a mechanism, and how cells are compared for it.
 
 use crate::{
+    abilities::Abilities,
     report::{
-        abilities::{self, Abilities},
+        abilities,
         numbers::{self, positive},
         rows,
     },
-    results::{Cell, Interval, Placement},
+    results::{Cell, Interval, Placement, Run},
 };
 
 /// How much a blocking round trip between two cores varies from one moment to the next.
@@ -99,9 +100,9 @@ impl Need {
         !matches!(self, Self::Throughput | Self::Spinning)
     }
 
-    pub(super) fn takes(self, cell: &Cell) -> bool {
+    pub(super) fn takes(self, run: &Run, cell: &Cell) -> bool {
         self.looks_at(&cell.scenario)
-            && self.demands(abilities::of(&cell.mechanism))
+            && self.demands(abilities::of(run, &cell.mechanism))
             && positive(self.measured(cell))
     }
 

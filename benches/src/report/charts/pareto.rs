@@ -94,20 +94,34 @@ fn figure(title: &str, cells: &[&Cell]) -> Option<Figure> {
         &steps(&front.iter().map(|c| at(c)).collect::<Vec<_>>()),
         "front",
     );
+    points(&mut svg, cells, &front, at);
+    let names: Vec<_> = front.iter().map(|c| rows::label(c)).collect();
+    let description = format!("On the Pareto front: {}.", names.join(", "));
+    let svg = svg.finish(title, &description);
+    Some(Figure {
+        title: title.to_owned(),
+        svg,
+        legend: legend(cells),
+        wide: false,
+    })
+}
+
+/// The points and, where there is room, their names. The front is drawn last, so that it lies on
+/// top, and labelled first: its names matter most.
+fn points(svg: &mut Svg, cells: &[&Cell], front: &[&Cell], at: impl Fn(&Cell) -> (f64, f64)) {
     let mut taken: Vec<(f64, f64, f64, f64)> = cells
         .iter()
         .map(|c| at(c))
         .map(|(x, y)| (x - 5.0, y - 5.0, x + 5.0, y + 5.0))
         .collect();
-    // The front is drawn last, so that it lies on top, and labelled first: its names matter most.
     let on_front = |cell: &&&Cell| front.iter().any(|f| std::ptr::eq(*f, **cell));
     let rest: Vec<&Cell> = cells.iter().filter(|c| !on_front(c)).copied().collect();
-    for (cells, class) in [(&rest, "dot muted"), (&front, "dot front-dot")] {
+    for (cells, class) in [(rest.as_slice(), "dot muted"), (front, "dot front-dot")] {
         for cell in cells {
             svg.marker(form(cell), at(cell), class, &tip(cell));
         }
     }
-    for (cells, class) in [(&front, "label"), (&rest, "tick")] {
+    for (cells, class) in [(front, "label"), (&rest, "tick")] {
         for cell in cells {
             let name = rows::label(cell);
             let Some(place) = place(at(cell), text_width(&name), &taken) else {
@@ -122,15 +136,6 @@ fn figure(title: &str, cells: &[&Cell]) -> Option<Figure> {
             }
         }
     }
-    let names: Vec<_> = front.iter().map(|c| rows::label(c)).collect();
-    let description = format!("On the Pareto front: {}.", names.join(", "));
-    let svg = svg.finish(title, &description);
-    Some(Figure {
-        title: title.to_owned(),
-        svg,
-        legend: legend(cells),
-        wide: false,
-    })
 }
 
 /// Not beaten in both latency and CPU by any other, by rising latency.

@@ -55,12 +55,34 @@ pub(super) fn chart(run: &Run) -> Chart {
 
 fn figure(title: &str, rows: &[Named<'_>]) -> Option<Figure> {
     let area = Area {
-        left: 212.0,
-        right: 416.0,
+        left: 226.0,
+        right: 424.0,
         top: 4.0,
         bottom: 12.0 + ROW * rows.len() as f64,
     };
-    let pixels = (area.left + 10.0, area.right - 10.0);
+    let x = scale(rows, (area.left + 10.0, area.right - 10.0))?;
+    let mut svg = Svg::new(568.0, area.bottom + 26.0);
+    area.scale(&mut svg, &x, |v| numbers::tick(&format!("{v:.4}")));
+    area.base(&mut svg);
+    svg.line((x.at(1.0), area.top), (x.at(1.0), area.bottom), "one");
+    for (at, row) in rows.iter().enumerate() {
+        let y = 4.0 + ROW * (at as f64 + 0.7);
+        draw(&mut svg, area, &x, row, y);
+    }
+    let description = format!(
+        "{} ratios with their intervals, around the line of 1.",
+        rows.len()
+    );
+    Some(Figure {
+        title: title.to_owned(),
+        svg: svg.finish(title, &description),
+        legend: legend(rows),
+        wide: false,
+    })
+}
+
+/// Near 1 an even scale reads better; over a wide range equal factors must look equal.
+fn scale(rows: &[Named<'_>], pixels: (f64, f64)) -> Option<Scale> {
     let values = || {
         let ends = |r: &Named<'_>| [r.ratio.value, r.ratio.low, r.ratio.high];
         rows.iter()
@@ -69,48 +91,37 @@ fn figure(title: &str, rows: &[Named<'_>]) -> Option<Figure> {
             .chain([1.0])
     };
     let (low, high) = values().fold((1.0, 1.0), |(l, h), v| (f64::min(l, v), f64::max(h, v)));
-    // Near 1 an even scale reads better; over a wide range equal factors must look equal.
-    let x = if high / low < 3.0 {
-        Scale::linear(values(), pixels)?
+    if high / low < 3.0 {
+        Scale::linear(values(), pixels)
     } else {
-        Scale::log(values(), pixels)?
-    };
-    let mut svg = Svg::new(560.0, area.bottom + 26.0);
-    area.scale(&mut svg, &x, |v| numbers::tick(&format!("{v:.4}")));
-    area.base(&mut svg);
-    svg.line((x.at(1.0), area.top), (x.at(1.0), area.bottom), "one");
-    for (at, row) in rows.iter().enumerate() {
-        let y = 4.0 + ROW * (at as f64 + 0.7);
-        svg.text(
-            (area.left - 8.0, y + 4.0),
-            "label end",
-            &shorten(&row.short(), 206.0),
-        );
-        let class = row.judgement().class();
-        let text = numbers::ratio(&row.interval());
-        if numbers::known(&row.interval()) {
-            let ends = ((x.at(row.ratio.low), y), (x.at(row.ratio.high), y));
-            svg.line(ends.0, ends.1, &format!("whisker {class}"));
-        }
-        let tip = format!("{}: {text}, {} slices", row.ratio.name, row.ratio.n);
-        let shape = match row.judgement() {
-            Judgement::Better => Shape::Triangle,
-            Judgement::Worse => Shape::Square,
-            Judgement::Same | Judgement::Unknown => Shape::Circle,
-        };
-        svg.marker(
-            shape,
-            (x.at(row.ratio.value), y),
-            &format!("dot {class}"),
-            &tip,
-        );
-        svg.text((area.right + 6.0, y + 4.0), "tick", &shorten(&text, 136.0));
+        Scale::log(values(), pixels)
     }
-    let description = format!(
-        "{} ratios with their intervals, around the line of 1.",
-        rows.len()
-    );
-    let legend = [
+}
+
+/// One ratio: its name, its interval as a line, its value as a point and as a figure.
+fn draw(svg: &mut Svg, area: Area, x: &Scale, row: &Named<'_>, y: f64) {
+    let name = shorten(&row.short(), 200.0);
+    svg.text((area.left - 8.0, y + 4.0), "label end", &name);
+    let class = row.judgement().class();
+    let text = numbers::ratio(&row.interval());
+    if numbers::known(&row.interval()) {
+        let ends = ((x.at(row.ratio.low), y), (x.at(row.ratio.high), y));
+        svg.line(ends.0, ends.1, &format!("whisker {class}"));
+    }
+    let tip = format!("{}: {text}, {} slices", row.ratio.name, row.ratio.n);
+    let shape = match row.judgement() {
+        Judgement::Better => Shape::Triangle,
+        Judgement::Worse => Shape::Square,
+        Judgement::Same | Judgement::Unknown => Shape::Circle,
+    };
+    let at = (x.at(row.ratio.value), y);
+    svg.marker(shape, at, &format!("dot {class}"), &tip);
+    svg.text((area.right + 6.0, y + 4.0), "tick", &shorten(&text, 136.0));
+}
+
+/// The judgements that occur, with their colours.
+fn legend(rows: &[Named<'_>]) -> Vec<(String, String)> {
+    [
         Judgement::Better,
         Judgement::Same,
         Judgement::Worse,
@@ -124,12 +135,5 @@ fn figure(title: &str, rows: &[Named<'_>]) -> Option<Figure> {
             format!("{} {}", of.sign(), of.word()),
         )
     })
-    .collect();
-    let svg = svg.finish(title, &description);
-    Some(Figure {
-        title: title.to_owned(),
-        svg,
-        legend,
-        wide: false,
-    })
+    .collect()
 }

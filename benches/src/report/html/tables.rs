@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::{
     report::{
         escape::html as escape,
-        numbers,
+        goals, numbers,
         ratios::Named,
         rows::{self, Table},
     },
@@ -113,6 +113,39 @@ fn cell_row(cell: &Cell) -> [String; 17] {
         cell.copies.clone(),
         numbers::whole(cell.n),
     ]
+}
+
+/// Every goal of the workspace, and what the run says about it.
+pub(super) fn goals(out: &mut String, run: &Run) {
+    out.push_str("<section id=\"goals\">\n<h2>Are the goals met?</h2>\n");
+    if run.goals.is_empty() {
+        out.push_str("<p class=\"none\">No goal was judged in this run.</p></section>\n");
+        return;
+    }
+    let _ = writeln!(
+        out,
+        "<p class=\"lead\">{}</p>",
+        escape(&goals::summary(run))
+    );
+    table_head(out, &goals::HEADS, "Goals");
+    out.push_str("<tbody>");
+    for goal in &run.goals {
+        let mut row = goals::row(goal);
+        if let Some(note) = goals::note(goal) {
+            row[7] += &format!("; {note}");
+        }
+        let class = goals::class(goal.outcome);
+        let _ = write!(
+            out,
+            "<tr><th scope=\"row\" class=\"{class}\">{}</th>",
+            escape(&row[0])
+        );
+        for cell in &row[1..] {
+            let _ = write!(out, "<td>{}</td>", escape(cell));
+        }
+        out.push_str("</tr>\n");
+    }
+    out.push_str("</tbody></table></div>\n</section>\n");
 }
 
 /// Every ratio, with what its interval shows.

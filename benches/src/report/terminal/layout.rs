@@ -11,6 +11,8 @@ pub(super) struct Column {
     flush_right: bool,
     /// On a narrow terminal the column with the highest number gives way first, 0 never.
     gives_way: u8,
+    /// A name is not cut below this width while another column can still give way.
+    least: usize,
 }
 
 impl Column {
@@ -19,6 +21,15 @@ impl Column {
             head,
             flush_right: false,
             gives_way,
+            least: 18,
+        }
+    }
+
+    /// A column of names whose ends matter: others give way before it is cut.
+    pub(super) const fn whole(head: &'static str) -> Self {
+        Self {
+            least: 60,
+            ..Self::left(head, 0)
         }
     }
 
@@ -27,6 +38,7 @@ impl Column {
             head,
             flush_right: true,
             gives_way,
+            least: 18,
         }
     }
 }
@@ -154,7 +166,10 @@ fn widths(columns: &[Column], rows: &[Vec<String>], width: usize) -> Vec<usize> 
             .saturating_sub(over)
             .max(least.min(widths[name]));
     };
-    cut_names(&mut widths, 18);
+    cut_names(
+        &mut widths,
+        columns.get(name).map_or(18, |column| column.least),
+    );
     while total(&widths) > width {
         let open = (0..columns.len()).filter(|at| columns[*at].gives_way > 0 && widths[*at] > 0);
         let Some(last) = open.max_by_key(|at| columns[*at].gives_way) else {

@@ -1,6 +1,7 @@
 //! The tests of ipc-async, one file per question.
 
 mod cancelled;
+mod more_verbs;
 mod sockets;
 mod tails;
 mod verbs;

@@ -1,10 +1,9 @@
 //! The verbs with `.await`, over every kind of Unix socket.
 
-use ipc_async::{Async, ErrorKind, Interest};
+use ipc_async::{Async, ErrorKind};
 use ipc_testkit::{Role, TempDir, watchdog};
-use ipc_uds::{Ancillary, Options};
+use ipc_uds::Options;
 use std::future::Future;
-use std::os::fd::AsFd;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -76,37 +75,6 @@ async fn seqpackets_and_datagrams_keep_their_boundaries() {
     assert_eq!(right.recv(&mut bytes).await.expect("a message"), 4);
 }
 
-#[tokio::test]
-async fn descriptors_are_awaited_with_the_same_verbs() {
-    let _watchdog = watchdog(PATIENCE);
-    let (left, right) = ipc_uds::pair().expect("sockets");
-    let (left, right) = (
-        Async::new(left).expect("ok"),
-        Async::new(right).expect("ok"),
-    );
-    let (_tx, rx) = ipc_pipe::pair().expect("a pipe");
-    let receiving = async {
-        let mut ancillary = Ancillary::new();
-        let mut bytes = [0; 16];
-        let length = right
-            .ready(Interest::Read, |end| {
-                end.try_recv_with_fds(&mut bytes, &mut ancillary)
-            })
-            .await
-            .expect("a message");
-        (length, ancillary.fds().len())
-    };
-    let sending = async {
-        tokio::task::yield_now().await;
-        let fds = [rx.as_fd()];
-        left.ready(Interest::Write, |end| end.try_send_with_fds(b"here", &fds))
-            .await
-    };
-    let ((length, fds), sent) = tokio::join!(receiving, sending);
-    sent.expect("sent");
-    assert_eq!((length, fds), (4, 1));
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn cancelled_receives_of_seqpackets_lose_none() {
     const MESSAGES: u64 = 50_000;
@@ -161,6 +129,56 @@ async fn a_cancelled_accept_loses_no_connection() {
         accepted += 1;
     }
     assert_eq!(accepted, clients.len());
+}
+
+#[tokio::test]
+async fn refused_peers_in_any_number_do_not_hide_the_one_that_is_let_in() {
+    let _watchdog = watchdog(PATIENCE);
+    let dir = TempDir::new();
+    let path = dir.join("socket");
+    let mut options = Options::new();
+    let asked = std::sync::atomic::AtomicU32::new(0);
+    // More than a try form refuses before it gives up, and no new readiness comes after that.
+    options.policy(ipc_uds::Policy::custom(move |_| {
+        asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 299
+    }));
+    let listener = Async::new(options.bind(&path).expect("bound")).expect("registered");
+    assert!(poll_once(listener.accept()).is_none(), "nobody is there");
+    let clients: Vec<_> = (0..300)
+        .map(|_| ipc_uds::connect(&path).expect("connected"))
+        .collect();
+    listener.accept().await.expect("the last");
+    assert_eq!(listener.get_ref().refused(), 299);
+    drop(clients);
+}
+
+#[tokio::test]
+async fn connecting_waits_for_a_place_in_a_full_backlog() {
+    let _watchdog = watchdog(PATIENCE);
+    let dir = TempDir::new();
+    let path = dir.join("socket");
+    let listener = Options::new().backlog(0).bind(&path).expect("bound");
+    let mut waiting = Vec::new();
+    while let Ok(client) = ipc_uds::try_connect(&path) {
+        waiting.push(client);
+    }
+    let address = path.clone();
+    let connecting = tokio::spawn(Async::connect(move || ipc_uds::connect(&address)));
+    let short = Duration::from_millis(5);
+    let address = path.clone();
+    let late = Async::connect(move || ipc_uds::connect_timeout(&address, short)).await;
+    assert_eq!(
+        late.map(drop).expect_err("full").kind(),
+        ErrorKind::TimedOut
+    );
+    let listener = Async::new(listener).expect("registered");
+    for _ in 0..waiting.len() {
+        listener.accept().await.expect("those that were there");
+    }
+    let server = listener.accept().await.expect("the one that waited");
+    let client = connecting.await.expect("no panic").expect("connected");
+    client.send(b"hello").await.expect("send");
+    assert_eq!(server.recv(&mut [0; 8]).expect("it came"), 5);
 }
 
 #[tokio::test]

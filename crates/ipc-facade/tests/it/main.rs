@@ -95,6 +95,19 @@ fn events_are_here() {
     assert_eq!(event.wait().expect("it is there"), 2);
 }
 
+#[cfg(feature = "file")]
+#[test]
+fn files_are_here() {
+    let dir = std::env::temp_dir().join(format!("ipc facade {}", std::process::id()));
+    std::fs::create_dir(&dir).expect("a directory");
+    let log = ipc_facade::file::open_log(dir.join("log")).expect("a log");
+    log.append(b"x").expect("room");
+    let reader = ipc_facade::file::follow(dir.join("log")).expect("a reader");
+    assert_eq!(reader.recv(&mut [0; 4]).expect("it is there"), 1);
+    drop(ipc_facade::file::open_lock(dir.join("lock")).expect("a lock"));
+    std::fs::remove_dir_all(&dir).expect("ours");
+}
+
 #[cfg(feature = "signal")]
 #[test]
 fn signals_are_here() {
@@ -131,7 +144,7 @@ fn locks_are_here() {
 #[cfg(feature = "default")]
 #[test]
 fn what_the_chooser_names_is_here() {
-    use ipc_facade::{event, net, pipe, sem, shm, signal, uds};
+    use ipc_facade::{event, file, net, pipe, sem, shm, signal, uds};
     let _ = || {
         (
             net::connect("localhost:1"),
@@ -140,6 +153,13 @@ fn what_the_chooser_names_is_here() {
     };
     let _ = (signal::shutdown, signal::Target::notify_with);
     let _: Option<signal::Child> = None;
+    let _: Option<(
+        file::Spool,
+        file::Log,
+        file::Document,
+        file::Lock,
+        file::Watch,
+    )> = None;
     let _ = (pipe::pair, pipe::Options::record, event::create);
     let _ = (uds::pair, uds::Options::watch_peer);
     let _ = (shm::anonymous, sem::Semaphore::create_trusted);

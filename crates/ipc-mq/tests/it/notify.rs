@@ -2,9 +2,9 @@
 
 use crate::generator::Named;
 use ipc_async::Async;
-use ipc_core::Interest;
-use ipc_mq::{ErrorKind, Options, Queue};
+use ipc_mq::{ErrorKind, Notification, Options, Queue};
 use ipc_testkit::{Role, Stage, deny_where, isolated, watchdog};
+use std::sync::Arc;
 use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -152,9 +152,10 @@ fn without_netlink_sockets_it_is_refused_by_name() {
 #[tokio::test]
 async fn it_is_awaited_like_any_endpoint() {
     let _watchdog = watchdog(PATIENCE);
-    let queue = queue();
-    let notification = Async::new(queue.notify().expect("free")).expect("registered");
-    let came = notification.ready(Interest::Read, |notification| notification.try_wait());
+    let queue = Arc::new(queue());
+    let notification = Notification::new(Arc::clone(&queue)).expect("free");
+    let notification = Async::new(notification).expect("registered");
+    let came = notification.wait();
     let (came, ()) = tokio::join!(came, async {
         tokio::task::yield_now().await;
         queue.send(b"x", 0).expect("room");

@@ -335,6 +335,9 @@ impl<T: Duplex> Pollable for Stream<T> {
     fn owes(&self) -> bool {
         self.debt.owes() || self.inner.owes()
     }
+    fn pay(&self) -> Result<()> {
+        self.flush_until(Until::Now)
+    }
 }
 
 impl<T: Duplex> TrySend for Stream<T> {

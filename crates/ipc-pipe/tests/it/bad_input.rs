@@ -1,11 +1,15 @@
 //! What may stand at a FIFO's path, and what a path may look like.
 
 use ipc_pipe::{ErrorKind, Options};
-use ipc_testkit::{TempDir, isolated, skip};
+use ipc_testkit::{Role, Stage, TempDir, isolated, skip};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
+
+/// How many nasty names there are at least.
+pub(crate) const NAMES: usize = 300;
+const STRANGER: u32 = 12_345;
 
 fn assert_refused(path: &Path, kind: ErrorKind, what: &str) {
     for (verb, outcome) in [
@@ -82,32 +86,77 @@ fn a_foreign_fifo_is_refused_unless_it_is_meant() {
     });
 }
 
+/// Becomes another user and is refused at the FIFO in argument 0, by every verb.
+pub(crate) fn try_as_another_user(stage: Stage) {
+    let user = rustix::process::Uid::from_raw(STRANGER);
+    let group = rustix::process::Gid::from_raw(STRANGER);
+    rustix::thread::set_thread_res_gid(group, group, group).expect("root may");
+    rustix::thread::set_thread_groups(&[]).expect("root may");
+    rustix::thread::set_thread_res_uid(user, user, user).expect("root may");
+    let fifo = Options::new()
+        .foreign_owner(true)
+        .open(stage.argument(0))
+        .expect("its name can be seen");
+    for outcome in [
+        fifo.receiver().map(drop),
+        fifo.try_sender().map(drop),
+        fifo.sender().map(drop),
+        fifo.unlink().map(drop),
+    ] {
+        assert_eq!(outcome.expect_err("another's").kind(), ErrorKind::Denied);
+    }
+}
+
+#[test]
+fn another_user_is_kept_out_of_a_fifo_by_its_mode() {
+    if !rustix::process::geteuid().is_root() {
+        skip!("needs root to become another user");
+    }
+    let dir = TempDir::new();
+    std::fs::set_permissions(dir.path(), PermissionsExt::from_mode(0o755)).expect("ours");
+    let fifo = ipc_pipe::create(dir.join("fifo")).expect("a FIFO");
+    Role::new("stranger")
+        .argument(fifo.path().display())
+        .spawn()
+        .done();
+    assert!(fifo.unlink().expect("still there"));
+}
+
 #[test]
 fn any_bytes_make_a_path_but_nul_and_every_error_names_the_path() {
     isolated!({
         let dir = TempDir::new();
-        let mut nasty: Vec<Vec<u8>> = (1..=255u8)
-            .filter(|b| *b != b'/')
-            .map(|b| vec![b'a', b])
-            .collect();
-        nasty.extend([
-            b"-rf".to_vec(),
-            b"...".to_vec(),
-            b"\xff\xfe".to_vec(),
-            vec![b'n'; 255],
-        ]);
-        nasty.extend(["é", "e\u{301}", "\u{202e}cba", "new\nline"].map(|s| s.as_bytes().to_vec()));
-        for name in &nasty {
-            let path = dir.join(OsStr::from_bytes(name));
-            let fifo = ipc_pipe::create(&path).expect("any bytes make a name");
-            assert!(fifo.unlink().expect("ours"));
-            let error = ipc_pipe::open(&path).expect_err("gone");
-            assert_eq!(error.kind(), ErrorKind::NotFound);
-            assert!(
-                error.to_string().chars().all(|c| !c.is_control()),
-                "{error:?}"
-            );
+        let names = ipc_testkit::nasty_names();
+        assert!(names.len() >= NAMES, "{}", names.len());
+        let mut made = 0;
+        for name in &names {
+            let folder = TempDir::new();
+            std::fs::create_dir_all(folder.join("a/b")).expect("folders");
+            // What begins with a slash leads to the host itself: look at it in our folder.
+            let bare = name.strip_prefix(b"/").unwrap_or(name);
+            let path = folder.join("a/b").join(OsStr::from_bytes(bare));
+            match ipc_pipe::create(&path) {
+                Ok(fifo) => {
+                    made += 1;
+                    assert!(fifo.unlink().expect("ours"));
+                    let error = ipc_pipe::open(&path).expect_err("gone");
+                    assert_eq!(error.kind(), ErrorKind::NotFound);
+                    let text = error.to_string();
+                    assert!(text.chars().all(|c| !c.is_control()), "{text:?}");
+                }
+                Err(error) => {
+                    assert_ne!(error.kind(), ErrorKind::Other, "{name:?}: {error}");
+                    let text = error.to_string();
+                    assert!(text.chars().all(|c| !c.is_control()), "{text:?}");
+                    if name.contains(&0) {
+                        assert_eq!(error.kind(), ErrorKind::InvalidInput, "{name:?}");
+                    }
+                }
+            }
+            let left = |at: &str| std::fs::read_dir(folder.join(at)).expect("there").count();
+            assert_eq!((left(""), left("a"), left("a/b")), (1, 1, 0), "{name:?}");
         }
+        assert!(made > 250, "any bytes make a name but NUL: {made}");
         for (name, kind) in [
             (vec![b'n'; 256], ErrorKind::InvalidInput),
             (b"a\0b".to_vec(), ErrorKind::InvalidInput),

@@ -93,6 +93,39 @@ fn a_replaced_name_does_not_replace_an_open_fifo_and_is_not_unlinked() {
     });
 }
 
+#[test]
+fn a_directory_replaced_after_it_was_checked_is_not_fallen_for() {
+    isolated!({
+        let dir = TempDir::new();
+        let run = dir.join("run");
+        let mut options = Options::new();
+        options.directory(&run);
+        let place = options
+            .path_of(&"jobs".parse().expect("a good name"))
+            .expect("checked");
+        // Somebody takes the directory away, and puts a trap at its path.
+        std::fs::rename(&run, dir.join("moved")).expect("ours");
+        std::fs::create_dir(&run).expect("ours");
+        std::fs::write(run.join("jobs"), "a trap").expect("ours");
+        let fifo = options.create(&place).expect("beneath");
+        assert!(dir.join("moved/jobs").exists());
+        let rx = options.open_or_create(&place).expect("beneath").receiver();
+        let rx = rx.expect("at once");
+        let tx = options.open(&place).expect("beneath").try_sender();
+        tx.expect("a receiver is there").send(b"x").expect("send");
+        assert_eq!(rx.recv(&mut [0; 4]).expect("it came"), 1);
+        assert!(fifo.unlink().expect("ours"));
+        assert_eq!(
+            std::fs::read(run.join("jobs")).expect("untouched"),
+            b"a trap"
+        );
+        assert_eq!(
+            std::fs::read_dir(dir.join("moved")).expect("there").count(),
+            0
+        );
+    });
+}
+
 pub(crate) fn create_and_send(stage: Stage) {
     let fifo = ipc_pipe::open_or_create(stage.argument(0)).expect("one of us makes it");
     fifo.sender()

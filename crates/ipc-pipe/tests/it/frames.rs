@@ -16,6 +16,11 @@ fn frame(body: &[u8]) -> Vec<u8> {
     bytes
 }
 
+/// How many inputs the tests have that dribble, split and cut the messages of [`bodies`].
+pub(crate) const DRIBBLED: usize = 1 + 2 + 3 + 4 + 5 + 60 + 251 + 8 * 4;
+pub(crate) const SPLITS: usize = DRIBBLED + 1;
+pub(crate) const ENDS: usize = DRIBBLED + 1;
+
 /// Messages of many lengths, the empty one among them.
 fn bodies() -> Vec<Vec<u8>> {
     [0, 1, 2, 3, 4, 5, 60, 251]
@@ -36,9 +41,11 @@ fn bytes_that_dribble_in_one_by_one_make_the_same_messages() {
     let (mut tx, rx) = ipc_pipe::pair().expect("a pipe");
     let rx = rx.framed();
     let mut message = Vec::new();
+    let mut inputs = 0;
     for body in bodies() {
         let bytes = frame(&body);
         for (at, byte) in bytes.iter().enumerate() {
+            inputs += 1;
             let error = rx.try_recv_vec(&mut message).expect_err("not whole yet");
             assert_eq!(
                 error.kind(),
@@ -51,12 +58,14 @@ fn bytes_that_dribble_in_one_by_one_make_the_same_messages() {
         rx.try_recv_vec(&mut message).expect("whole");
         assert_eq!(message, body);
     }
+    assert_eq!(inputs, DRIBBLED);
 }
 
 #[test]
 fn a_stream_split_at_every_offset_makes_the_same_messages() {
     let bodies = bodies();
     let stream: Vec<u8> = bodies.iter().flat_map(|body| frame(body)).collect();
+    assert_eq!(stream.len() + 1, SPLITS);
     for split in 0..=stream.len() {
         let (mut tx, rx) = ipc_pipe::pair().expect("a pipe");
         let rx = rx.framed();
@@ -90,6 +99,7 @@ fn the_end_at_every_offset_is_told_apart_from_an_end_between_messages() {
     for body in &bodies {
         boundaries.push(boundaries.last().expect("one at least") + 4 + body.len());
     }
+    assert_eq!(stream.len() + 1, ENDS);
     for end in 0..=stream.len() {
         let (mut tx, rx) = ipc_pipe::pair().expect("a pipe");
         let rx = rx.framed();

@@ -104,6 +104,59 @@ fn a_named_fifo_lives_in_a_private_directory() {
     assert!(error.to_string().contains("Options::directory"), "{error}");
 }
 
+/// Calls of this thread that read and that write, by the kernel's own count, without those of the
+/// look itself; `None` where the kernel does not count.
+fn calls() -> Option<(u64, u64)> {
+    let text = std::fs::read_to_string("/proc/thread-self/io").ok()?;
+    let field = |name: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(name));
+        line.and_then(|count| count.trim().parse::<u64>().ok())
+    };
+    Some((field("syscr:")?, field("syscw:")?))
+}
+
+#[test]
+fn a_plain_message_costs_one_system_call_each_way() {
+    isolated!({
+        let (tx, rx) = ipc_pipe::pair().expect("a pipe");
+        let mut records = Options::new();
+        let (record_tx, record_rx) = records.record(true).pair().expect("a pipe");
+        let look = |(from, to): ((u64, u64), (u64, u64))| (to.0 - from.0, to.1 - from.1);
+        let Some(own) = calls().zip(calls()).map(look) else {
+            let here = "host::a_plain_message_costs_one_system_call_each_way";
+            return ipc_testkit::report_skip(here, "this kernel does not count calls");
+        };
+        // Whatever else could be called for a message fails from here on.
+        for call in [
+            libc::SYS_ppoll,
+            libc::SYS_poll,
+            libc::SYS_fcntl,
+            libc::SYS_ioctl,
+            libc::SYS_rt_sigprocmask,
+            libc::SYS_rt_sigtimedwait,
+        ] {
+            ipc_testkit::deny(call, libc::EIO);
+        }
+        const ROUNDS: u64 = 100;
+        let mut bytes = [0; 4096];
+        let before = calls().expect("counted");
+        for _ in 0..ROUNDS {
+            tx.send(b"x").expect("one call");
+            assert_eq!(rx.recv(&mut bytes).expect("one call"), 1);
+            record_tx.send(b"x").expect("one call");
+            assert_eq!(record_rx.recv(&mut bytes).expect("one call"), 1);
+            tx.try_send(b"x").expect("one call");
+            assert_eq!(rx.try_recv(&mut bytes).expect("one call"), 1);
+            let later = std::time::Instant::now() + std::time::Duration::from_secs(60);
+            tx.send_deadline(b"x", later).expect("one call");
+            assert_eq!(rx.recv_deadline(&mut bytes, later).expect("one call"), 1);
+        }
+        let made = look((before, calls().expect("counted")));
+        // As many as raw calls would be, repeats counted.
+        assert_eq!((made.0 - own.0, made.1 - own.1), (4 * ROUNDS, 4 * ROUNDS));
+    });
+}
+
 #[test]
 fn a_full_user_share_of_pipe_memory_does_not_stop_a_large_send() {
     // Whether the kernel grants more or refuses, the send goes on.

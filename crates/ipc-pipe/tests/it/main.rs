@@ -8,8 +8,18 @@ mod frames;
 mod host;
 mod large_sends;
 mod records;
+mod storms;
 mod suite;
 mod two_processes;
+
+/// The inputs of this crate's row of bad input; each test asserts its own share.
+const ROW: usize = ipc_pipe::MAX_RECORD_BYTES
+    + frames::DRIBBLED
+    + frames::SPLITS
+    + frames::ENDS
+    + bad_input::NAMES
+    + records::KILLS;
+const _: () = assert!(ROW >= 3_000);
 
 #[global_allocator]
 static ALLOCATOR: ipc_testkit::CountingAllocator = ipc_testkit::CountingAllocator;
@@ -19,5 +29,7 @@ ipc_testkit::roles! {
     "frame echo" => two_processes::echo_frames,
     "half frame" => frames::write_half_a_frame,
     "fifo creator" => fifo::create_and_send,
+    "endless writer" => records::write_until_killed,
+    "stranger" => bad_input::try_as_another_user,
     "reader" => two_processes::read_until_killed,
 }

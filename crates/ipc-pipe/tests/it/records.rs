@@ -105,6 +105,7 @@ fn every_length_up_to_the_limit_passes_and_the_next_is_refused() {
         tx.try_send(&bytes[..length]).expect("room");
         assert_eq!(rx.try_recv(&mut record).expect("it is there"), length);
     }
+    assert_eq!(MAX_RECORD_BYTES, 4096, "so many inputs");
     let error = tx.send(&bytes).expect_err("above PIPE_BUF");
     assert_eq!(error.kind(), ErrorKind::TooLarge);
     assert!(
@@ -182,6 +183,129 @@ fn a_nearly_full_pipe_takes_a_record_whole_or_not_at_all() {
             ErrorKind::WouldBlock
         );
     }
+}
+
+/// How many writers are killed in the middle of writing.
+pub(crate) const KILLS: usize = 100;
+
+/// Writes records that say their own length into the FIFO of argument 0, for ever.
+pub(crate) fn write_until_killed(stage: Stage) {
+    let fifo = Options::new()
+        .record(true)
+        .open(stage.argument(0))
+        .expect("the FIFO");
+    let tx = fifo.sender().expect("a reader is there");
+    let writer: usize = stage.argument(1).parse().expect("a number");
+    for round in 0.. {
+        let length = length(writer, round).max(4);
+        let mut record = vec![writer as u8; length];
+        record[..2].copy_from_slice(&(length as u16).to_le_bytes());
+        tx.send(&record).expect("a reader is there");
+    }
+}
+
+#[test]
+fn a_record_of_a_killed_writer_is_whole_or_not_there() {
+    const AT_ONCE: usize = 4;
+    let _watchdog = watchdog(PATIENCE);
+    let dir = TempDir::new();
+    let path = dir.join("records");
+    let mut options = Options::new();
+    options.record(true).keep_open(true);
+    let fifo = options.create(&path).expect("a FIFO");
+    let rx = fifo.receiver().expect("a receiver");
+    let mut record = [0; MAX_RECORD_BYTES];
+    let mut check = |timeout: Option<Duration>| -> ipc_pipe::Result<usize> {
+        let got = match timeout {
+            Some(timeout) => rx.recv_timeout(&mut record, timeout),
+            None => rx.try_recv(&mut record),
+        }?;
+        let announced = usize::from(u16::from_le_bytes([record[0], record[1]]));
+        assert_eq!(got, announced, "whole, and alone");
+        assert!(
+            record[3..got].iter().all(|byte| *byte == record[2]),
+            "of one writer"
+        );
+        Ok(usize::from(record[2]))
+    };
+    // A fixed sequence, so that a failure comes again.
+    let mut random = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut next = || {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        random
+    };
+    let mut killed = 0;
+    let start = |writer: usize| {
+        Role::new("endless writer")
+            .argument(path.display())
+            .argument(writer)
+            .spawn()
+    };
+    let mut writers: Vec<_> = (0..AT_ONCE).map(start).collect();
+    while killed < KILLS {
+        // A writer is killed after a random number of records were seen, so at a random moment of
+        // whatever it does; most of the time it waits inside its write for room.
+        for _ in 0..next() % 300 {
+            check(Some(PATIENCE)).expect("they write");
+        }
+        let victim = writers.remove((next() % AT_ONCE as u64) as usize);
+        victim.kill();
+        victim.wait();
+        killed += 1;
+        writers.push(start(AT_ONCE + killed));
+    }
+    for writer in &writers {
+        writer.kill();
+    }
+    for writer in writers {
+        writer.wait();
+    }
+    loop {
+        match check(None) {
+            Ok(_) => {}
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::WouldBlock);
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn bytes_up_to_the_limit_go_out_whole_or_not_at_all_at_every_free_size() {
+    const PAGE: usize = 4096;
+    let mut options = Options::new();
+    let (tx, rx) = options.capacity_bytes(2 * PAGE).pair().expect("a pipe");
+    let mut drain = vec![0; 4 * PAGE];
+    let mut inputs = 0;
+    for free in 0..=2 * PAGE {
+        for length in [free.clamp(1, PAGE), (free + 1).min(PAGE), PAGE] {
+            // A pipe holds pages, so what is written in one piece leaves exactly this much room.
+            let before = 2 * PAGE - free;
+            if before > 0 {
+                tx.try_send(&vec![1; before]).expect("it is empty");
+            }
+            let sent = tx.try_send(&vec![2; length]);
+            let mut held = 0;
+            while let Ok(read) = rx.try_recv(&mut drain[held..]) {
+                held += read;
+            }
+            match sent {
+                Ok(()) => assert_eq!(held, before + length, "whole, with {free} free"),
+                Err(error) => {
+                    assert_eq!(error.kind(), ErrorKind::WouldBlock);
+                    assert_eq!(held, before, "nothing of it, with {free} free");
+                }
+            }
+            assert!(drain[..before].iter().all(|byte| *byte == 1));
+            assert!(drain[before..held].iter().all(|byte| *byte == 2));
+            tx.flush().expect("nothing is owed");
+            inputs += 1;
+        }
+    }
+    assert_eq!(inputs, 3 * (2 * PAGE + 1));
 }
 
 #[test]

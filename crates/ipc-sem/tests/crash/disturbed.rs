@@ -159,6 +159,11 @@ pub(crate) fn a_storm_of_signals_changes_nothing(lab: &mut Lab) {
         },
     );
     lab.enter(tally);
+    waits_for_others(lab, time, storm);
+    systems_own(lab, time, storm);
+}
+
+fn waits_for_others(lab: &mut Lab, time: Duration, storm: impl Fn(&str) -> Tally) {
     let mut tally = storm("wait for a condition");
     calm_and_stormy(
         &mut tally,
@@ -223,7 +228,6 @@ pub(crate) fn a_storm_of_signals_changes_nothing(lab: &mut Lab) {
             .count() as u64
     });
     lab.enter(tally);
-    systems_own(lab, time, storm);
 }
 
 fn systems_own(lab: &mut Lab, time: Duration, storm: impl Fn(&str) -> Tally) {

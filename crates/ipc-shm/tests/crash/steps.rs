@@ -240,6 +240,8 @@ fn one_death(
             Some(killed)
         }
         Err(reason) => {
+            // Nobody has run the operation, but what it needs stands there.
+            object.clear();
             tally.skip(reason);
             object.clear();
             None

@@ -163,6 +163,55 @@ fn a_live_peer_that_closes_has_closed_and_without_watching_a_dead_one_too() {
 }
 
 #[test]
+fn a_try_does_not_wait_to_tell_a_death_from_an_end() {
+    need_pidfd!();
+    isolated!({
+        let dir = TempDir::new();
+        let path = dir.join("socket");
+        let listener = watching().bind(&path).expect("bind");
+        for (at, way) in ["recv", "with fds", "send", "wait"].into_iter().enumerate() {
+            let client = ipc_uds::connect(&path).expect("connect");
+            let stream = listener.accept().expect("accept");
+            drop(client);
+            let attempt = || match way {
+                "with fds" => stream
+                    .try_recv_with_fds(&mut [0; 1], &mut ipc_uds::Ancillary::new())
+                    .map(drop),
+                "send" => stream.try_send(b"x"),
+                _ => stream.try_recv(&mut [0; 1]).map(drop),
+            };
+            // The end is there; what it means is not known at once, and a try says just that.
+            let first = attempt().expect_err("it ended").kind();
+            assert_eq!(first, ErrorKind::WouldBlock, "{way} {at}");
+            assert!(stream.arm(ipc_core::Interest::Read).expect("asked"));
+            if way == "wait" {
+                // Who waits for readiness meanwhile is not told to spin.
+                let read = [ipc_core::Interest::Read];
+                stream.wait_ready(&read, Until::Forever).expect("known");
+                assert_eq!(attempt().expect_err("known").kind(), ErrorKind::Closed);
+            }
+            let end = loop {
+                let kind = attempt().expect_err("it ended").kind();
+                if kind != ErrorKind::WouldBlock {
+                    break kind;
+                }
+            };
+            assert_eq!(end, ErrorKind::Closed);
+            assert!(!stream.arm(ipc_core::Interest::Read).expect("asked"));
+        }
+        // A deadline that passes before it is known is late, and not longer than it said.
+        let client = ipc_uds::connect(&path).expect("connect");
+        let stream = listener.accept().expect("accept");
+        drop(client);
+        let past = std::time::Instant::now();
+        let late = stream.recv_deadline(&mut [0; 1], past).expect_err("late");
+        assert_eq!(late.kind(), ErrorKind::TimedOut);
+        let end = stream.recv(&mut [0; 1]).expect_err("it ended");
+        assert_eq!(end.kind(), ErrorKind::Closed);
+    });
+}
+
+#[test]
 fn a_dead_peers_last_bytes_come_before_its_death() {
     need_pidfd!();
     let dir = TempDir::new();

@@ -1,19 +1,15 @@
 //! Connecting and accepting: the four forms, the backlog, and who is let in.
 
 use ipc_core::{Pollable, TryAccept};
-use ipc_testkit::{Stage, TempDir, isolated, skip, watchdog};
+use ipc_testkit::{TempDir, isolated, watchdog};
 use ipc_uds::{Address, ErrorKind, Listener, Options, Policy};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::process::CommandExt;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 const PATIENCE: Duration = Duration::from_secs(120);
 const SHORT: Duration = Duration::from_millis(5);
-/// A user whom no test runs as.
-const STRANGER: u32 = 12_345;
 
 #[test]
 fn every_form_of_accept_waits_as_long_as_it_says() {
@@ -159,6 +155,38 @@ fn refused_peers_are_closed_and_counted_and_the_next_one_is_accepted() {
 }
 
 #[test]
+fn a_flood_of_refused_peers_does_not_hold_a_try() {
+    isolated!({
+        let _watchdog = watchdog(PATIENCE);
+        let dir = TempDir::new();
+        let path = dir.join("socket");
+        let mut options = Options::new();
+        let refuse_all_but_the_last = std::sync::atomic::AtomicU32::new(0);
+        options.policy(Policy::custom(move |_| {
+            refuse_all_but_the_last.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 199
+        }));
+        let listener = options.bind(&path).expect("bind");
+        let clients: Vec<_> = (0..200)
+            .map(|_| ipc_uds::connect(&path).expect("connect"))
+            .collect();
+        let mut tries = 0;
+        let accepted = loop {
+            match listener.try_accept() {
+                Ok(accepted) => break accepted,
+                Err(error) => assert_eq!(error.kind(), ErrorKind::WouldBlock),
+            }
+            tries += 1;
+            assert_eq!(listener.refused(), 64 * tries, "each try ends");
+            // No new connection comes, so a waiter must be told to try again.
+            assert!(listener.arm(ipc_core::Interest::Read).expect("asked"));
+        };
+        assert_eq!((tries, listener.refused()), (3, 199));
+        assert!(!listener.arm(ipc_core::Interest::Read).expect("asked"));
+        drop((accepted, clients));
+    });
+}
+
+#[test]
 fn each_policy_lets_in_whom_it_names() {
     let me = rustix::process::geteuid().as_raw();
     let dir = TempDir::new();
@@ -190,100 +218,6 @@ fn each_policy_lets_in_whom_it_names() {
             assert_eq!(error.kind(), ErrorKind::Denied);
             assert!(error.to_string().contains("policy"), "{error}");
         }
-    }
-}
-
-/// Becomes another user, connects to argument 0, and says what came of it.
-pub(crate) fn connect_as_another_user(stage: Stage) {
-    let expected = stage.argument(1);
-    let outcome = ipc_uds::connect(stage.argument(0));
-    let found = match &outcome {
-        Ok(stream) => match stream.recv(&mut [0; 1]) {
-            Ok(_) => "served".to_owned(),
-            Err(error) => format!("{:?}", error.kind()),
-        },
-        Err(error) => format!("connect {:?}", error.kind()),
-    };
-    assert_eq!(found, expected);
-}
-
-/// The stranger role, started as another user: the role's own variables by hand, since a role
-/// starts as we are.
-fn stranger(path: &std::path::Path, expected: &str) -> std::process::Child {
-    Command::new(std::env::current_exe().expect("a file"))
-        .args(["role_entry", "--exact", "--nocapture", "--test-threads=1"])
-        .env("IPC_TESTKIT_ROLE", "stranger")
-        .env(
-            "IPC_TESTKIT_ARGUMENTS",
-            format!("{}\u{1f}{expected}", path.display()),
-        )
-        .stdout(std::process::Stdio::null())
-        .uid(STRANGER)
-        .gid(STRANGER)
-        .spawn()
-        .expect("root may")
-}
-
-#[test]
-fn another_user_is_kept_out_by_mode_and_by_policy_and_let_in_by_name() {
-    if !rustix::process::geteuid().is_root() {
-        skip!("needs root to become another user");
-    }
-    let program = std::env::current_exe().expect("a file");
-    let reachable = Command::new(&program)
-        .arg("--list")
-        .stdout(std::process::Stdio::null())
-        .uid(STRANGER)
-        .status();
-    if !reachable.is_ok_and(|status| status.success()) {
-        skip!("another user cannot run the test binary where it lies");
-    }
-    let _watchdog = watchdog(PATIENCE);
-    let dir = TempDir::new();
-    let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-    std::fs::set_permissions(dir.path(), open).expect("ours");
-    for (at, (mode, policy, expected)) in [
-        (0o600, Policy::anyone(), "connect Denied"),
-        (0o666, Policy::same_user(), "Closed"),
-        (0o666, Policy::users([0]), "Closed"),
-        (0o666, Policy::users([STRANGER]), "served"),
-        (0o666, Policy::anyone(), "served"),
-        (
-            0o666,
-            Policy::custom(|peer| peer.credentials().gid == STRANGER),
-            "served",
-        ),
-    ]
-    .into_iter()
-    .enumerate()
-    {
-        let path = dir.join(at.to_string());
-        let listener = Options::new()
-            .mode(mode)
-            .policy(policy)
-            .bind(&path)
-            .expect("bind");
-        let mut child = stranger(&path, expected);
-        let pid = child.id();
-        std::thread::scope(|scope| {
-            scope.spawn(|| {
-                // Until the stranger has come and gone.
-                while listener.refused() == 0 {
-                    match listener.accept_timeout(SHORT) {
-                        Ok(stream) => {
-                            let credentials = stream.credentials().expect("ids");
-                            assert_eq!((credentials.pid, credentials.uid), (pid, STRANGER));
-                            stream.send(b"!").expect("send");
-                            break;
-                        }
-                        Err(_) if expected.starts_with("connect") => break,
-                        Err(_) => {}
-                    }
-                }
-            });
-        });
-        let status = child.wait().expect("our child");
-        assert_eq!(status.code(), Some(ipc_testkit::DONE), "{expected}, {at}");
     }
 }
 

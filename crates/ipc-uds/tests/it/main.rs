@@ -6,13 +6,28 @@ mod datagrams;
 mod death;
 mod descriptors;
 mod fallbacks;
+mod fd_kinds;
+mod fd_limits;
+mod fuse;
 mod host;
 mod listeners;
+mod names;
 mod paths;
 mod squats;
+mod storms;
+mod strangers;
 mod streams;
 mod suite;
 mod two_processes;
+
+/// The inputs of this crate's row of bad input; each test asserts its own share.
+const ROW: usize = descriptors::COUNTS
+    + descriptors::SPLITS
+    + fd_kinds::KINDS
+    + fd_kinds::MIXED
+    + squats::SQUATS
+    + 2 * names::NAMES;
+const _: () = assert!(ROW >= 2_000);
 
 #[global_allocator]
 static ALLOCATOR: ipc_testkit::CountingAllocator = ipc_testkit::CountingAllocator;
@@ -23,6 +38,7 @@ ipc_testkit::roles! {
     "caller" => death::connect_and_wait_to_be_killed,
     "server" => death::serve_until_killed,
     "racing binder" => paths::race_to_bind,
-    "stranger" => listeners::connect_as_another_user,
+    "stranger" => strangers::connect_as_another_user,
     "squatter" => abstract_names::squat,
+    "giver" => fd_limits::give_as_another_user,
 }

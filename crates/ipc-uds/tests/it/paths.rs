@@ -3,9 +3,7 @@
 use ipc_core::Name;
 use ipc_testkit::{Role, Stage, TempDir, isolated, set_umask, watchdog};
 use ipc_uds::{Address, ErrorKind, MAX_PATH_BYTES, Options};
-use std::ffi::OsStr;
 use std::os::fd::AsFd;
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
@@ -73,44 +71,6 @@ fn the_longest_path_works_and_one_more_byte_is_too_large() {
 }
 
 #[test]
-fn any_bytes_make_a_path_but_nul() {
-    isolated!({
-        let dir = TempDir::new();
-        let mut nasty: Vec<Vec<u8>> = (1..=255u8)
-            .filter(|byte| *byte != b'/')
-            .map(|byte| vec![b'a', byte])
-            .collect();
-        nasty.extend([b"-rf".to_vec(), b"...".to_vec(), b"\xff\xfe".to_vec()]);
-        nasty.extend(["é", "e\u{301}", "\u{202e}cba", "new\nline"].map(|s| s.as_bytes().to_vec()));
-        for name in &nasty {
-            let path = dir.join(OsStr::from_bytes(name));
-            let listener = Options::new()
-                .replace_stale(true)
-                .bind(&path)
-                .expect("any bytes make a name");
-            ipc_uds::connect(&path).expect("connect");
-            drop(listener);
-            let error = ipc_uds::connect(&path).expect_err("gone");
-            assert_eq!(error.kind(), ErrorKind::NotFound);
-            let text = error.to_string();
-            assert!(text.chars().all(|c| !c.is_control()), "{text:?}");
-        }
-        for name in ["", "a\0b", "\0"] {
-            for outcome in [
-                ipc_uds::bind(name).map(drop),
-                ipc_uds::connect(name).map(drop),
-            ] {
-                let error = outcome.expect_err("no path");
-                assert_eq!(error.kind(), ErrorKind::InvalidInput, "{name:?}");
-            }
-        }
-        let missing = ipc_uds::bind(dir.join("no/such")).expect_err("no folder");
-        assert_eq!(missing.kind(), ErrorKind::NotFound);
-        assert_eq!(std::fs::read_dir(dir.path()).expect("there").count(), 0);
-    });
-}
-
-#[test]
 fn a_named_socket_lives_in_a_private_directory() {
     let dir = TempDir::new();
     let mut options = Options::new();
@@ -125,6 +85,47 @@ fn a_named_socket_lives_in_a_private_directory() {
     options.connect(&path).expect("connect");
     let folder = std::fs::metadata(dir.join("run")).expect("made");
     assert_eq!(folder.permissions().mode() & 0o777, 0o700);
+}
+
+#[test]
+fn a_directory_replaced_after_it_was_checked_is_not_fallen_for() {
+    isolated!({
+        let dir = TempDir::new();
+        let run = dir.join("run");
+        let mut options = Options::new();
+        options.directory(&run).replace_stale(true);
+        let name = Name::new("jobs").expect("a good name");
+        let place = options.path_of(&name).expect("checked");
+        let listener = options.bind(&place).expect("bind");
+        // Somebody takes the directory away, and serves a trap at its path.
+        std::fs::rename(&run, dir.join("moved")).expect("ours");
+        std::fs::create_dir(&run).expect("ours");
+        let trap = std::os::unix::net::UnixListener::bind(run.join("jobs")).expect("bind");
+        trap.set_nonblocking(true).expect("a flag");
+        let client = options.connect(&place).expect("the one beneath");
+        listener.try_accept().expect("it came here");
+        options
+            .connect_seqpacket(&place)
+            .expect_err("a stream is there");
+        assert!(trap.accept().is_err(), "nobody went to the trap");
+        drop(client);
+        let taken = options.bind(&place).expect_err("it lives");
+        assert_eq!(taken.kind(), ErrorKind::AlreadyExists);
+        drop(listener);
+        assert!(!dir.join("moved/jobs").exists(), "it removes its own");
+        assert!(!dir.join("moved/jobs.lock").exists());
+        assert!(run.join("jobs").exists(), "and nobody else's");
+        // The kernel binds by path alone: what then does not stand beneath is no success.
+        std::fs::remove_file(run.join("jobs")).expect("ours");
+        for outcome in [
+            options.bind(&place).map(drop),
+            options.bind_seqpacket(&place).map(drop),
+            options.bind_datagram(&place).map(drop),
+        ] {
+            assert_eq!(outcome.expect_err("elsewhere").kind(), ErrorKind::Denied);
+        }
+        assert_eq!(std::fs::read_dir(&run).expect("there").count(), 0);
+    });
 }
 
 #[test]

@@ -7,11 +7,16 @@ use rustix::fs::{CWD, FileType, Mode};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
+/// How many inputs `twelve_kinds_of_squats_are_wrong_types_and_stay_untouched` has.
+pub(crate) const SQUATS: usize = 12 * 9;
+
 /// Twelve kinds of squats, each at its name in `dir`.
 fn squats(dir: &TempDir) -> Vec<(&'static str, PathBuf)> {
     let at = |name: &str| dir.join(name);
     std::fs::write(at("file"), "precious").expect("a file");
     std::fs::write(at("empty file"), "").expect("a file");
+    let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    std::fs::set_permissions(at("empty file"), private).expect("ours");
     std::fs::create_dir(at("folder")).expect("a folder");
     std::fs::create_dir(at("full folder")).expect("a folder");
     std::fs::write(at("full folder/file"), "precious").expect("a file");
@@ -64,6 +69,7 @@ fn twelve_kinds_of_squats_are_wrong_types_and_stay_untouched() {
         let dir = TempDir::new();
         let replacing = Options::new().replace_stale(true).clone();
         let sender = ipc_uds::datagram().expect("a socket");
+        let mut inputs = 0;
         for (name, path) in squats(&dir) {
             let before = state(&path);
             let held = Snapshot::take();
@@ -83,10 +89,12 @@ fn twelve_kinds_of_squats_are_wrong_types_and_stay_untouched() {
             ] {
                 let error = outcome.expect_err(name);
                 assert_eq!(error.kind(), ErrorKind::WrongType, "{verb} {name}: {error}");
+                inputs += 1;
             }
             held.assert_unchanged();
             assert_eq!(state(&path), before, "{name}");
         }
+        assert_eq!(inputs, SQUATS);
         assert!(!dir.join("nowhere").exists(), "no link was followed");
         let device = ipc_uds::connect("/dev/null").expect_err("a device");
         assert_eq!(device.kind(), ErrorKind::WrongType);
@@ -102,7 +110,7 @@ fn a_squat_in_the_locks_place_is_refused_and_stays_untouched() {
             let path = dir.join("server");
             let lock = dir.join("server.lock");
             std::fs::rename(&squat, &lock).expect("ours");
-            // An ordinary file of ours with one name is what a killed owner leaves.
+            // A private file of ours with one name is what a killed owner leaves.
             let usable = ["empty file"].contains(&name);
             let before = state(&lock);
             let outcome = Options::new().replace_stale(true).bind(&path);

@@ -233,6 +233,14 @@ fn a_plain_message_costs_one_system_call_each_way() {
             assert_eq!(rx.recv(&mut bytes).expect("one call"), 1);
             from.send(b"x").expect("one call");
             assert_eq!(to.recv(&mut bytes).expect("one call"), 1);
+            // A repeat of the one call that is left would have sent twice, or taken twice.
+            for rest in [
+                right.try_recv(&mut bytes),
+                rx.try_recv(&mut bytes),
+                to.try_recv(&mut bytes),
+            ] {
+                assert_eq!(rest.expect_err("no repeat").kind(), ErrorKind::WouldBlock);
+            }
         }
     });
 }

@@ -1,0 +1,238 @@
+//! The goals that this workspace has set itself for its own crates, one line each, and whether a
+//! run has met them.
+//!
+//! A goal is a bound on a paired ratio `mechanism/scenario/size/vs/reference`. It is met when the
+//! whole 95 % interval of the ratio lies within the bound, so a noisy run misses goals that a quiet
+//! one meets. A default run measures the cells of all goals.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    results::{Found, Outcome, Placement, Ratio, State},
+    scenario::Scenario,
+};
+
+/// Fewer slices form no interval: 1 - 2 × 0.5^6 is the first above 0.95.
+const LEAST_SLICES: usize = 6;
+
+/// What a ratio must not exceed, or must reach.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Bound {
+    /// The upper end of the interval counts.
+    AtMost(f64),
+    /// The lower end of the interval counts.
+    AtLeast(f64),
+}
+
+/// One goal.
+#[derive(Clone, Copy, Debug)]
+pub struct Goal {
+    /// Goals of one number belong together.
+    pub number: u8,
+    /// The ratio that decides.
+    pub ratio: &'static str,
+    /// What it must be.
+    pub bound: Bound,
+    /// Where its pair runs; where the scenario usually does if `None`.
+    pub placement: Option<Placement>,
+    /// In which states of the machine it counts; in whichever was seen most if empty.
+    pub states: &'static [State],
+    /// The same ratio in another placement, shown beside it.
+    pub beside: Option<Placement>,
+}
+
+impl Goal {
+    const fn at_most(number: u8, ratio: &'static str, bound: f64) -> Goal {
+        Goal {
+            number,
+            ratio,
+            bound: Bound::AtMost(bound),
+            placement: None,
+            states: &[],
+            beside: None,
+        }
+    }
+
+    const fn at_least(number: u8, ratio: &'static str, bound: f64) -> Goal {
+        Goal {
+            bound: Bound::AtLeast(bound),
+            ..Goal::at_most(number, ratio, bound)
+        }
+    }
+
+    /// It counts in this placement.
+    const fn placed(self, placement: Placement) -> Goal {
+        Goal {
+            placement: Some(placement),
+            ..self
+        }
+    }
+
+    /// This placement is shown beside it.
+    const fn beside(self, placement: Placement) -> Goal {
+        Goal {
+            beside: Some(placement),
+            ..self
+        }
+    }
+
+    /// It counts in these states of the machine.
+    const fn only_in(self, states: &'static [State]) -> Goal {
+        Goal { states, ..self }
+    }
+}
+
+/// Both sides share a CPU.
+const ONE: &[State] = &[State::One];
+
+/// Every goal reached so far. A crate that reaches one adds its line.
+pub const GOALS: &[Goal] = &[
+    // 7: a wrapper costs next to nothing over the plain calls, on one core and in one thread.
+    Goal::at_most(7, "pipe/round-trip/64/vs/raw", 1.02).only_in(ONE),
+    Goal::at_most(7, "pipe/single-thread/64/vs/raw", 1.02).only_in(ONE),
+    Goal::at_most(7, "fifo/round-trip/64/vs/raw", 1.03).only_in(ONE),
+    Goal::at_most(7, "fifo/single-thread/64/vs/raw", 1.03).only_in(ONE),
+    Goal::at_most(7, "uds-stream/round-trip/64/vs/raw", 1.03).only_in(ONE),
+    Goal::at_most(7, "uds-stream/single-thread/64/vs/raw", 1.03).only_in(ONE),
+    Goal::at_most(7, "uds-datagram/round-trip/64/vs/raw", 1.03).only_in(ONE),
+    Goal::at_most(7, "uds-datagram/single-thread/64/vs/raw", 1.03).only_in(ONE),
+    Goal::at_most(7, "uds-seqpacket/round-trip/64/vs/raw", 1.03).only_in(ONE),
+    Goal::at_most(7, "uds-seqpacket/single-thread/64/vs/raw", 1.03).only_in(ONE),
+    Goal::at_most(7, "uds-framed/round-trip/64/vs/raw", 1.05).only_in(ONE),
+    Goal::at_most(7, "uds-framed/single-thread/64/vs/raw", 1.05).only_in(ONE),
+    Goal::at_most(7, "signal/round-trip/0/vs/raw", 1.02).only_in(ONE),
+    Goal::at_most(7, "signal/single-thread/0/vs/raw", 1.02).only_in(ONE),
+    Goal::at_most(7, "posix-mq/round-trip/64/vs/raw", 1.03).only_in(ONE),
+    Goal::at_most(7, "posix-mq/single-thread/64/vs/raw", 1.03).only_in(ONE),
+    Goal::at_most(7, "sysv-mq/round-trip/64/vs/raw", 1.03).only_in(ONE),
+    Goal::at_most(7, "sysv-mq/single-thread/64/vs/raw", 1.03).only_in(ONE),
+    Goal::at_most(7, "tcp/round-trip/64/vs/std", 1.03).only_in(ONE),
+    Goal::at_most(7, "tcp/single-thread/64/vs/std", 1.03).only_in(ONE),
+    Goal::at_most(7, "eventfd/single-thread/0/vs/raw", 1.03).only_in(ONE),
+    // 8: the automatic capacity of a pipe pays, where CPUs may sleep.
+    Goal::at_least(8, "pipe/one-way/65536/vs/default", 2.5)
+        .placed(Placement::OtherAsleep)
+        .beside(Placement::OtherAwake),
+    // 9: semaphores and locks.
+    Goal::at_most(9, "semaphore/single-thread/0/vs/raw", 1.03).only_in(ONE),
+    Goal::at_most(9, "permit/single-thread/0/vs/raw", 1.5).only_in(ONE),
+    Goal::at_most(9, "mutex/single-thread/0/vs/raw", 1.10).only_in(ONE),
+];
+
+/// A cell that a goal needs: mechanism, scenario, size, placement.
+pub type Need<'a> = (&'a str, Scenario, usize, Placement);
+
+impl Goal {
+    /// The cells it needs, that of the ratio beside it too.
+    pub fn cells(&self) -> Vec<Need<'static>> {
+        let Some((mechanism, scenario, size)) = parts(self.ratio) else {
+            return Vec::new();
+        };
+        let placement = self.placement.unwrap_or(scenario.placement());
+        std::iter::once(placement)
+            .chain(self.beside)
+            .map(|placement| (mechanism, scenario, size, placement))
+            .collect()
+    }
+
+    /// What the ratios of a run say about it.
+    pub fn judge(&self, ratios: &[Ratio]) -> Found {
+        let mut places = self.cells().into_iter().map(|(.., placement)| placement);
+        let find = |placement: Placement| {
+            let fits = |ratio: &&Ratio| {
+                let state = self.states.is_empty() || self.states.contains(&ratio.state);
+                ratio.name == self.ratio && ratio.placement == placement && state
+            };
+            ratios.iter().find(fits).cloned()
+        };
+        let placement = places.next().unwrap_or(Placement::SameCore);
+        let found = find(placement);
+        Found {
+            number: self.number,
+            ratio: self.ratio.to_owned(),
+            placement,
+            bound: self.bound,
+            outcome: outcome(self.bound, found.as_ref()),
+            found,
+            beside: places.next().and_then(find),
+        }
+    }
+}
+
+/// What a run says about every goal.
+pub fn judge(ratios: &[Ratio]) -> Vec<Found> {
+    GOALS.iter().map(|goal| goal.judge(ratios)).collect()
+}
+
+fn outcome(bound: Bound, found: Option<&Ratio>) -> Outcome {
+    let Some(ratio) = found.filter(|ratio| ratio.n >= LEAST_SLICES) else {
+        return Outcome::NotMeasured;
+    };
+    let met = match bound {
+        Bound::AtMost(most) => ratio.high <= most,
+        Bound::AtLeast(least) => ratio.low >= least,
+    };
+    if met { Outcome::Met } else { Outcome::Missed }
+}
+
+/// Mechanism, scenario and size of `mechanism/scenario/size/vs/reference`.
+fn parts(ratio: &str) -> Option<(&str, Scenario, usize)> {
+    let mut parts = ratio.split('/');
+    let (mechanism, scenario, size) = (parts.next()?, parts.next()?, parts.next()?);
+    Some((mechanism, Scenario::named(scenario)?, size.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mechanisms;
+
+    fn ratio(low: f64, high: f64, n: usize) -> Ratio {
+        Ratio {
+            name: "pipe/round-trip/64/vs/raw".to_owned(),
+            value: (low + high) / 2.0,
+            low,
+            high,
+            n,
+            state: State::One,
+            placement: Placement::SameCore,
+            higher_is_better: false,
+        }
+    }
+
+    #[test]
+    fn a_goal_is_met_by_the_whole_interval() {
+        let goal = GOALS[0];
+        assert_eq!(goal.judge(&[ratio(0.99, 1.01, 30)]).outcome, Outcome::Met);
+        assert_eq!(
+            goal.judge(&[ratio(0.99, 1.03, 30)]).outcome,
+            Outcome::Missed
+        );
+        assert_eq!(
+            goal.judge(&[ratio(0.99, 1.01, 5)]).outcome,
+            Outcome::NotMeasured
+        );
+        assert_eq!(goal.judge(&[]).outcome, Outcome::NotMeasured);
+    }
+
+    #[test]
+    fn every_goal_names_a_cell_that_exists() {
+        let families = mechanisms::all();
+        for goal in GOALS {
+            let cells = goal.cells();
+            assert!(!cells.is_empty(), "{}", goal.ratio);
+            let (mechanism, _, size, _) = cells[0];
+            let family = families.iter().find(|family| family.name == mechanism);
+            let family = family.unwrap_or_else(|| panic!("no mechanism {mechanism}"));
+            assert_eq!(family.payload, size > 0, "{}", goal.ratio);
+            let reference = goal.ratio.rsplit('/').next();
+            let named = |name| Some(name) == reference;
+            assert!(
+                family.makers.iter().any(|maker| named(maker.name)),
+                "{}",
+                goal.ratio
+            );
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! The verbs of the mechanisms, each awaited.
+
+use crate::Async;
+use crate::endpoint::shutting_down;
+use crate::sys::writable_once;
+use ipc_core::{
+    ErrorKind, Flush, Interest, Pollable, Result, TryAccept, TryRecv, TryRecvFds, TryRecvFrom,
+    TryRecvVec, TrySend, TrySendFds, TrySendFdsTo, TrySendTo, TryWait,
+};
+use std::os::fd::BorrowedFd;
+
+impl<T: Pollable + Send + Sync + 'static> Async<T> {
+    /// Connects, by whichever of the mechanism's own forms `connect` calls, and registers the
+    /// connection. The kernel has no event that says when a listener's backlog has room again, so
+    /// the call waits on a thread of the runtime's pool for calls that block.
+    ///
+    /// When the future is dropped, the call still ends, and what it has connected is closed; a
+    /// runtime that is shut down waits for it. So prefer a form with a time-out.
+    ///
+    /// ```
+    /// use ipc_async::Async;
+    /// # use std::time::Duration;
+    /// # let dir = std::env::temp_dir().join(format!("async-connect-{}", std::process::id()));
+    /// # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    /// # runtime.block_on(async {
+    /// # let path = dir.clone();
+    /// let listener = Async::new(ipc_uds::bind(&path)?)?;
+    /// let second = Duration::from_secs(1);
+    /// let client = Async::connect(move || ipc_uds::connect_timeout(&path, second)).await?;
+    /// client.send(b"hello").await?;
+    /// # listener.accept().await?;
+    /// # Ok::<(), ipc_async::Error>(()) }).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    /// What `connect` answers, or as [`new`](Async::new).
+    pub async fn connect(connect: impl FnOnce() -> Result<T> + Send + 'static) -> Result<Self> {
+        let called = tokio::task::spawn_blocking(connect).await;
+        let endpoint = called.map_err(|error| match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(cancelled) => shutting_down(std::io::Error::other(cancelled)),
+        })?;
+        Self::new(endpoint?)
+    }
+}
+
+impl<T: TryRecv + Send + Sync + 'static> Async<T> {
+    /// Receives into `buffer` and returns the length in bytes.
+    ///
+    /// # Errors
+    /// As the endpoint's `recv`.
+    pub async fn recv(&self, buffer: &mut [u8]) -> Result<usize> {
+        self.ready(Interest::Read, |endpoint| endpoint.try_recv(buffer))
+            .await
+    }
+}
+
+impl<T: TryWait + Send + Sync + 'static> Async<T> {
+    /// Waits for what happens next.
+    ///
+    /// # Errors
+    /// As the endpoint's `wait`.
+    pub async fn wait(&self) -> Result<T::Happened> {
+        self.ready(Interest::Read, TryWait::try_wait).await
+    }
+}
+
+impl<T: TryRecvVec + Send + Sync + 'static> Async<T> {
+    /// Receives one message of any length: `buffer` is replaced by it.
+    ///
+    /// # Errors
+    /// As the endpoint's `recv_vec`.
+    pub async fn recv_vec(&self, buffer: &mut Vec<u8>) -> Result<()> {
+        self.ready(Interest::Read, |endpoint| endpoint.try_recv_vec(buffer))
+            .await
+    }
+}
+
+impl<T: TryRecvFrom + Send + Sync + 'static> Async<T> {
+    /// Receives into `buffer`; returns the length in bytes, and where it came from.
+    ///
+    /// # Errors
+    /// As the endpoint's `recv_from`.
+    pub async fn recv_from(&self, buffer: &mut [u8]) -> Result<(usize, T::Address)> {
+        self.ready(Interest::Read, |endpoint| endpoint.try_recv_from(buffer))
+            .await
+    }
+}
+
+impl<T: TryRecvFds + Send + Sync + 'static> Async<T> {
+    /// Receives into `buffer`, and what came with it into `ancillary`; returns the length in
+    /// bytes.
+    ///
+    /// # Errors
+    /// As the endpoint's `recv_with_fds`.
+    pub async fn recv_with_fds(
+        &self,
+        buffer: &mut [u8],
+        ancillary: &mut T::Ancillary,
+    ) -> Result<usize> {
+        self.ready(Interest::Read, |endpoint| {
+            endpoint.try_recv_with_fds(buffer, ancillary)
+        })
+        .await
+    }
+}
+
+impl<T: TryAccept + Send + Sync + 'static> Async<T> {
+    /// Accepts a connection.
+    ///
+    /// # Errors
+    /// As the endpoint's `accept`.
+    pub async fn accept(&self) -> Result<T::Connection> {
+        self.ready(Interest::Read, TryAccept::try_accept).await
+    }
+}
+
+impl<T: TrySend + Flush + Send + Sync + 'static> Async<T> {
+    /// Sends `message`, whole. It is done when it has begun; see [`Async`].
+    ///
+    /// # Errors
+    /// As the endpoint's `send`.
+    pub async fn send(&self, message: &[u8]) -> Result<()> {
+        self.ready(Interest::Write, |endpoint| endpoint.try_send(message))
+            .await
+    }
+
+    /// Waits until everything that was sent is written.
+    ///
+    /// # Errors
+    /// As the endpoint's `flush`.
+    pub async fn flush(&self) -> Result<()> {
+        if !self.get_ref().owes() {
+            return Ok(());
+        }
+        self.ready(Interest::Write, Flush::try_flush).await
+    }
+}
+
+impl<T: TrySendFds + Send + Sync + 'static> Async<T> {
+    /// Sends `message`, whole, and `fds` with it. It is done when it has begun; see [`Async`].
+    ///
+    /// # Errors
+    /// As the endpoint's `send_with_fds`.
+    pub async fn send_with_fds(&self, message: &[u8], fds: &[BorrowedFd<'_>]) -> Result<()> {
+        self.ready(Interest::Write, |endpoint| {
+            endpoint.try_send_with_fds(message, fds)
+        })
+        .await
+    }
+}
+
+impl<T: TrySendTo + Send + Sync + 'static> Async<T> {
+    /// Sends `message` to `address`.
+    ///
+    /// # Errors
+    /// As the endpoint's `send_to`.
+    pub async fn send_to(&self, message: &[u8], address: &T::Address) -> Result<()> {
+        self.until_there_is_room_at(address, |endpoint| endpoint.try_send_to(message, address))
+            .await
+    }
+
+    /// Awaits room in two places: the endpoint's own buffer, which its descriptor shows, and the
+    /// receiver's queue, which it does not.
+    async fn until_there_is_room_at(
+        &self,
+        address: &T::Address,
+        mut attempt: impl FnMut(&T) -> Result<()>,
+    ) -> Result<()> {
+        loop {
+            match attempt(self.get_ref()) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                outcome => return outcome,
+            }
+            self.writable_anew().await?;
+            match self.get_ref().room_at(address)? {
+                Some(room) => writable_once(room).await?,
+                None => tokio::task::yield_now().await,
+            }
+        }
+    }
+}
+
+impl<T: TrySendFdsTo + Send + Sync + 'static> Async<T> {
+    /// Sends `message` and `fds` to `address`.
+    ///
+    /// # Errors
+    /// As the endpoint's `send_with_fds_to`.
+    pub async fn send_with_fds_to(
+        &self,
+        message: &[u8],
+        fds: &[BorrowedFd<'_>],
+        address: &T::Address,
+    ) -> Result<()> {
+        self.until_there_is_room_at(address, |endpoint| {
+            endpoint.try_send_with_fds_to(message, fds, address)
+        })
+        .await
+    }
+}
