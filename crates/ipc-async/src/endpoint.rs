@@ -1,7 +1,7 @@
 //! Any pollable endpoint, with `.await`.
 
 use crate::sys::Registration;
-use ipc_core::{Error, ErrorKind, Interest, Pollable, Result, Until};
+use ipc_core::{ByteSource, Error, ErrorKind, Interest, Pollable, Result, Until};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -123,6 +123,40 @@ impl<T: Pollable + Send + Sync + 'static> Async<T> {
         }
         drop(guard);
         watched.writable().await.map(drop).map_err(shutting_down)
+    }
+}
+
+impl<T: ByteSource + Send + Sync + 'static> Async<T> {
+    /// Reads at least one byte into `buffer`; `Ok(0)` is the end of the stream.
+    ///
+    /// One system call, where bytes are there and do not fill the buffer: a read that leaves room
+    /// has emptied the endpoint, so it is not tried again before the kernel says that more came.
+    /// Not for a Unix stream on which descriptors come, where the kernel also stops at those, and
+    /// not for TLS, which reads for itself: use [`recv`](Async::recv) there.
+    ///
+    /// # Errors
+    /// As the endpoint's [`read_until`](ByteSource::read_until).
+    pub async fn read(&self, buffer: &mut [u8]) -> Result<usize> {
+        let endpoint = self.get_ref();
+        loop {
+            if endpoint.has_buffered() || endpoint.arm(Interest::Read)? {
+                let attempt = |endpoint: &T| endpoint.read_until(&mut *buffer, Until::Now);
+                return self.ready(Interest::Read, attempt).await;
+            }
+            let watched = self.shared.registration.of(Interest::Read);
+            let mut guard = watched.readable().await.map_err(shutting_down)?;
+            match endpoint.read_until(buffer, Until::Now) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => guard.clear_ready(),
+                outcome => {
+                    // What came since the guard was made is not forgotten with it. An end stays.
+                    let emptied = matches!(outcome, Ok(length @ 1..) if length < buffer.len());
+                    if emptied && !guard.ready().is_read_closed() {
+                        guard.clear_ready();
+                    }
+                    return outcome;
+                }
+            }
+        }
     }
 }
 

@@ -25,3 +25,9 @@ pub use ipc_shm as shm;
 pub use ipc_signal as signal;
 #[cfg(feature = "uds")]
 pub use ipc_uds as uds;
+#[cfg(feature = "rpc")]
+pub use rpc_core as rpc;
+#[cfg(feature = "rpc")]
+pub use rpc_native;
+#[cfg(feature = "rpc")]
+pub use rpc_transport;

@@ -1,0 +1,132 @@
+//! A call and its reply without their types: what layers, bindings and transports pass along.
+
+use crate::descriptor::{MethodDescriptor, ServiceDescriptor};
+use crate::wire::{Message, Payload};
+use crate::{Code, Context, Metadata, Status};
+use futures_core::Stream;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+/// The reply that is on its way.
+pub type CallFuture = Pin<Box<dyn Future<Output = Result<Reply, Status>> + Send>>;
+
+/// Many messages on their way.
+pub type PayloadStream = Pin<Box<dyn Stream<Item = Result<Payload, Status>> + Send>>;
+
+/// What is sent: one message, or many.
+pub enum Body {
+    /// One.
+    One(Payload),
+    /// Many.
+    Many(PayloadStream),
+}
+
+impl Body {
+    /// The one message.
+    ///
+    /// # Errors
+    /// As [`Payload::take`]; [`Code::Internal`] where a stream came.
+    pub fn one<T: Message>(self) -> Result<T, Status> {
+        match self {
+            Self::One(payload) => payload.take(),
+            Self::Many(_) => Err(Status::new(
+                Code::Internal,
+                "a stream where one message belongs",
+            )),
+        }
+    }
+
+    /// The stream.
+    ///
+    /// # Errors
+    /// [`Code::Internal`] where one message came.
+    pub fn many(self) -> Result<PayloadStream, Status> {
+        match self {
+            Self::Many(stream) => Ok(stream),
+            Self::One(_) => Err(Status::new(
+                Code::Internal,
+                "one message where a stream belongs",
+            )),
+        }
+    }
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::One(payload) => f.debug_tuple("One").field(payload).finish(),
+            Self::Many(_) => f.write_str("Many(..)"),
+        }
+    }
+}
+
+/// A call: the method, what it carries, what is sent.
+#[derive(Debug)]
+pub struct Call {
+    /// What is called; every policy is keyed by it.
+    pub method: &'static MethodDescriptor,
+    /// Deadline, trace, identity, metadata.
+    pub context: Context,
+    /// The arguments.
+    pub body: Body,
+}
+
+/// A reply.
+#[derive(Debug)]
+pub struct Reply {
+    /// What travels beside the answer.
+    pub metadata: Metadata,
+    /// The answer.
+    pub body: Body,
+}
+
+impl Reply {
+    /// An answer of one message.
+    #[must_use]
+    pub const fn one(payload: Payload) -> Self {
+        Self {
+            metadata: Metadata::new(),
+            body: Body::One(payload),
+        }
+    }
+
+    /// An answer of many.
+    #[must_use]
+    pub const fn many(stream: PayloadStream) -> Self {
+        Self {
+            metadata: Metadata::new(),
+            body: Body::Many(stream),
+        }
+    }
+}
+
+/// Where calls go: a connection, a router in this process, or either with layers around it.
+///
+/// It takes `&self`, so that one channel serves many callers without a clone or a lock, and its
+/// future is a box, so that a layer which has nothing to do hands the inner one through and costs
+/// nothing. [`Tower`](crate::Tower) makes a `tower` service of it and back.
+pub trait Channel: Send + Sync + 'static {
+    /// Makes the call. Dropping the future cancels it.
+    fn call(&self, call: Call) -> CallFuture;
+}
+
+impl<C: Channel + ?Sized> Channel for Arc<C> {
+    fn call(&self, call: Call) -> CallFuture {
+        (**self).call(call)
+    }
+}
+
+/// A service that can be called without knowing its types: what the skeleton is.
+pub trait Dispatch: Send + Sync + 'static {
+    /// What it offers.
+    fn descriptor(&self) -> &'static ServiceDescriptor;
+    /// Runs a call of one of its methods. The arguments are decoded before this returns.
+    fn dispatch(&self, call: Call) -> CallFuture;
+}
+
+/// A reply that is here already.
+pub fn ready(outcome: Result<Reply, Status>) -> CallFuture {
+    Box::pin(std::future::ready(outcome))
+}

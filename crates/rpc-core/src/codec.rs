@@ -1,0 +1,79 @@
+//! From messages to bytes and back: what a binding brings, behind one object-safe trait.
+
+use crate::wire::Wire;
+use crate::{Code, Status};
+use bytes::BytesMut;
+
+/// Turns messages into bytes and back. A binding brings the one that its wire speaks; the
+/// contract, the stubs and the layers never see it.
+///
+/// A message shows a codec two faces ([`Wire`]): protobuf's, and serde's for text formats.
+pub trait Codec: Send + Sync {
+    /// Its name in a handshake and in messages to people.
+    fn name(&self) -> &'static str;
+
+    /// Appends the bytes of `message` to `out`.
+    ///
+    /// # Errors
+    /// [`Code::Internal`] for a message that the format cannot say.
+    fn encode(&self, message: &dyn Wire, out: &mut BytesMut) -> Result<(), Status>;
+
+    /// Reads `bytes` into `message`, which is a default value.
+    ///
+    /// # Errors
+    /// [`Code::InvalidArgument`] for bytes that are no such message.
+    fn decode(&self, bytes: &[u8], message: &mut dyn Wire) -> Result<(), Status>;
+}
+
+/// Protobuf's binary format.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Protobuf;
+
+impl Codec for Protobuf {
+    fn name(&self) -> &'static str {
+        "protobuf"
+    }
+    fn encode(&self, message: &dyn Wire, out: &mut BytesMut) -> Result<(), Status> {
+        message.append_protobuf(out);
+        Ok(())
+    }
+    fn decode(&self, bytes: &[u8], message: &mut dyn Wire) -> Result<(), Status> {
+        message.merge_protobuf(bytes)
+    }
+}
+
+/// JSON, as serde writes the message.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Json;
+
+impl Codec for Json {
+    fn name(&self) -> &'static str {
+        "json"
+    }
+    fn encode(&self, message: &dyn Wire, out: &mut BytesMut) -> Result<(), Status> {
+        struct Append<'a>(&'a mut BytesMut);
+        impl std::io::Write for Append<'_> {
+            fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+                self.0.extend_from_slice(bytes);
+                Ok(bytes.len())
+            }
+            fn flush(&mut self) -> std::io::Result<()> {
+                Ok(())
+            }
+        }
+        serde_json::to_writer(Append(out), message.as_serialize())
+            .map_err(|error| Status::new(Code::Internal, format!("encode as JSON: {error}")))
+    }
+    fn decode(&self, bytes: &[u8], message: &mut dyn Wire) -> Result<(), Status> {
+        let wrong = |error: &dyn std::fmt::Display| {
+            Status::new(Code::InvalidArgument, format!("decode as JSON: {error}"))
+        };
+        let mut reader = serde_json::Deserializer::from_slice(bytes);
+        message
+            .deserialize(&mut <dyn erased_serde::Deserializer<'_>>::erase(
+                &mut reader,
+            ))
+            .map_err(|error| wrong(&error))?;
+        reader.end().map_err(|error| wrong(&error))
+    }
+}

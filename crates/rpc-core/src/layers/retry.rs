@@ -1,0 +1,221 @@
+//! Calling again, as gRFC A6 has it, and only where that cannot run a method twice.
+
+use super::PerMethod;
+use crate::call::{Body, Call, CallFuture, Channel, Reply};
+use crate::timer::sleep_until;
+use crate::{Code, Status};
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tower_layer::Layer;
+
+/// A layer for clients that calls again when a call failed for a while.
+///
+/// A method that is not idempotent is called again only where it provably did not run. A call is
+/// committed, and never made again, once a stream of answers has begun or arguments are a stream.
+/// The server's push-back is heeded. A bucket of tokens, shared by all calls through the layer,
+/// keeps retries from feeding an overload: a failure takes one token, a success gives back a
+/// tenth, and in the lower half there are no retries.
+///
+/// ```
+/// use rpc_core::layers::Retry;
+/// let layer = Retry::new().attempts("*", 3);
+/// # let _ = layer;
+/// ```
+#[derive(Clone, Debug)]
+pub struct Retry {
+    attempts: PerMethod<u32>,
+    codes: Arc<[Code]>,
+    first_backoff: Duration,
+    max_backoff: Duration,
+    bucket: Arc<Bucket>,
+}
+
+#[derive(Debug)]
+struct Bucket {
+    max: f64,
+    ratio: f64,
+    tokens: Mutex<f64>,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Self {
+            attempts: PerMethod::default(),
+            codes: [Code::Unavailable].into(),
+            first_backoff: Duration::from_millis(10),
+            max_backoff: Duration::from_secs(1),
+            bucket: Arc::new(Bucket::new(10.0, 0.1)),
+        }
+    }
+}
+
+impl Retry {
+    /// How many attempts there are at most.
+    pub const MAX_ATTEMPTS: u32 = 5;
+
+    /// No retries yet: name the methods with [`attempts`](Retry::attempts).
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// At most so many attempts of `what`: `service/Method`, `service` or `*`; no more than
+    /// [`Retry::MAX_ATTEMPTS`].
+    #[must_use]
+    pub fn attempts(mut self, what: &str, attempts: u32) -> Self {
+        self.attempts
+            .set(what, attempts.clamp(1, Self::MAX_ATTEMPTS));
+        self
+    }
+
+    /// After which failures; `UNAVAILABLE` if this is not said.
+    #[must_use]
+    pub fn codes(mut self, codes: impl IntoIterator<Item = Code>) -> Self {
+        self.codes = codes.into_iter().collect();
+        self
+    }
+
+    /// How long to wait before the second attempt, and at most; each wait is random between
+    /// nothing and a limit that doubles.
+    #[must_use]
+    pub fn backoff(mut self, first: Duration, max: Duration) -> Self {
+        (self.first_backoff, self.max_backoff) = (first, max);
+        self
+    }
+
+    /// How many tokens the bucket holds, and what a success gives back.
+    #[must_use]
+    pub fn budget(mut self, tokens: u32, ratio: f64) -> Self {
+        self.bucket = Arc::new(Bucket::new(f64::from(tokens.clamp(1, 1000)), ratio));
+        self
+    }
+
+    /// How long to wait before another attempt; `None` where there is none.
+    fn next(&self, call: &Attempt, failure: &Status) -> Option<Duration> {
+        let push_back = failure.push_back_millis();
+        // Every failure of these codes takes a token, so that all of them are within the budget.
+        if !self.codes.contains(&failure.code()) || !self.bucket.failed() {
+            return None;
+        }
+        let safe = call.may_repeat || failure.did_not_run();
+        if !safe || call.number + 1 >= call.attempts {
+            return None;
+        }
+        if let Some(millis) = push_back {
+            return Some(Duration::from_millis(u64::from(millis)));
+        }
+        let limit = self.first_backoff.saturating_mul(1 << call.number.min(16));
+        Some(random_below(limit.min(self.max_backoff)))
+    }
+}
+
+impl Bucket {
+    fn new(max: f64, ratio: f64) -> Self {
+        Self {
+            max,
+            ratio: ratio.clamp(0.0, 1.0),
+            tokens: Mutex::new(max),
+        }
+    }
+
+    /// Takes a token; whether a retry is within the budget.
+    fn failed(&self) -> bool {
+        let mut tokens = self.tokens();
+        *tokens = (*tokens - 1.0).max(0.0);
+        *tokens > self.max / 2.0
+    }
+
+    fn succeeded(&self) {
+        let mut tokens = self.tokens();
+        *tokens = (*tokens + self.ratio).min(self.max);
+    }
+
+    fn tokens(&self) -> MutexGuard<'_, f64> {
+        self.tokens.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn random_below(limit: Duration) -> Duration {
+    let random = RandomState::new().hash_one(0u8);
+    #[allow(clippy::cast_precision_loss)]
+    let part = random as f64 / u64::MAX as f64;
+    limit.mul_f64(part)
+}
+
+struct Attempt {
+    number: u32,
+    attempts: u32,
+    may_repeat: bool,
+}
+
+impl<C: Clone> Layer<C> for Retry {
+    type Service = Retried<C>;
+    fn layer(&self, inner: C) -> Retried<C> {
+        Retried {
+            inner,
+            rule: self.clone(),
+        }
+    }
+}
+
+/// A channel that calls again; see [`Retry`].
+#[derive(Clone, Debug)]
+pub struct Retried<C> {
+    inner: C,
+    rule: Retry,
+}
+
+impl<C: Channel + Clone> Channel for Retried<C> {
+    fn call(&self, call: Call) -> CallFuture {
+        let attempts = self.rule.attempts.of(call.method).copied().unwrap_or(1);
+        let method = call.method;
+        let Body::One(message) = &call.body else {
+            return self.inner.call(call);
+        };
+        if attempts <= 1 {
+            return self.inner.call(call);
+        }
+        let (message, deadline) = (message.clone(), call.context.expires());
+        let context = call.context;
+        let attempt = move |number| {
+            let mut context = context.clone();
+            context.set_attempt(number);
+            let body = Body::One(message.clone());
+            Call {
+                method,
+                context,
+                body,
+            }
+        };
+        let this = self.clone();
+        Box::pin(async move {
+            let mut state = Attempt {
+                number: 0,
+                attempts,
+                may_repeat: method.idempotency.may_repeat(),
+            };
+            let mut outcome: Result<Reply, Status> = this.inner.call(attempt(0)).await;
+            loop {
+                let failure = match outcome {
+                    Ok(reply) => {
+                        this.rule.bucket.succeeded();
+                        return Ok(reply);
+                    }
+                    Err(failure) => failure,
+                };
+                let Some(wait) = this.rule.next(&state, &failure) else {
+                    return Err(failure);
+                };
+                let at = Instant::now() + wait;
+                // No time for another attempt: what is known now is the better answer.
+                if deadline.is_some_and(|deadline| at >= deadline) {
+                    return Err(failure);
+                }
+                sleep_until(at).await;
+                state.number += 1;
+                outcome = this.inner.call(attempt(state.number)).await;
+            }
+        })
+    }
+}

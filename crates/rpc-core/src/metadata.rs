@@ -1,0 +1,123 @@
+//! What travels beside a message: short named values, bounded.
+
+use crate::{Code, Status};
+use std::sync::Arc;
+
+/// Named values beside a message. Empty ones cost nothing; clones share.
+///
+/// ```
+/// let mut metadata = rpc_core::Metadata::new();
+/// metadata.insert("tenant", b"blue")?;
+/// assert_eq!(metadata.text("tenant"), Some("blue"));
+/// # Ok::<(), rpc_core::Status>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Metadata {
+    entries: Option<Arc<Vec<Entry>>>,
+    bytes: usize,
+}
+
+type Entry = (Box<str>, Box<[u8]>);
+
+impl Metadata {
+    /// How many bytes all names and values have together, at most.
+    pub const MAX_BYTES: usize = 16 * 1024;
+    /// How many entries there are at most.
+    pub const MAX_ENTRIES: usize = 100;
+    /// How many bytes a name has at most.
+    pub const MAX_NAME_BYTES: usize = 255;
+
+    /// No entries.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            entries: None,
+            bytes: 0,
+        }
+    }
+
+    /// Adds an entry; one name may have several.
+    ///
+    /// # Errors
+    /// [`Code::InvalidArgument`] for a name that is not lower-case letters, digits, `-`, `_`, `.`;
+    /// [`Code::ResourceExhausted`] beyond the limits.
+    pub fn insert(&mut self, name: &str, value: &[u8]) -> Result<(), Status> {
+        let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_.".contains(&b);
+        if name.is_empty() || name.len() > Self::MAX_NAME_BYTES || !name.bytes().all(plain) {
+            return Err(Status::new(
+                Code::InvalidArgument,
+                "a metadata name is 1 to 255 of: a-z 0-9 - _ .",
+            ));
+        }
+        let bytes = self.bytes + name.len() + value.len();
+        if bytes > Self::MAX_BYTES || self.len() >= Self::MAX_ENTRIES {
+            return Err(Status::new(
+                Code::ResourceExhausted,
+                "metadata is limited to 16 KiB in 100 entries",
+            ));
+        }
+        self.bytes = bytes;
+        let entries = Arc::make_mut(self.entries.get_or_insert_default());
+        entries.push((name.into(), value.into()));
+        Ok(())
+    }
+
+    /// The first value of this name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&[u8]> {
+        self.iter()
+            .find_map(|(entry, value)| (entry == name).then_some(value))
+    }
+
+    /// The first value of this name, where it is text.
+    #[must_use]
+    pub fn text(&self, name: &str) -> Option<&str> {
+        std::str::from_utf8(self.get(name)?).ok()
+    }
+
+    /// All entries, in the order they were added.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        let entries = self.entries.as_deref().map_or(&[][..], Vec::as_slice);
+        entries.iter().map(|(name, value)| (&**name, &**value))
+    }
+
+    /// How many entries there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.as_ref().map_or(0, |entries| entries.len())
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_hold_at_the_limit_and_one_above() {
+        let mut metadata = Metadata::new();
+        let value = vec![0; Metadata::MAX_BYTES - 1];
+        metadata.insert("n", &value).expect("exactly the limit");
+        let error = metadata.insert("n", b"").expect_err("one above");
+        assert_eq!(error.code(), Code::ResourceExhausted);
+        let mut many = Metadata::new();
+        for _ in 0..Metadata::MAX_ENTRIES {
+            many.insert("n", b"").expect("within");
+        }
+        assert!(many.insert("n", b"").is_err());
+    }
+
+    #[test]
+    fn strange_names_are_refused() {
+        let long = "n".repeat(256);
+        for name in ["", "A", "a b", "ä", "a\n", "a:b", &long] {
+            let error = Metadata::new().insert(name, b"").expect_err(name);
+            assert_eq!(error.code(), Code::InvalidArgument);
+        }
+    }
+}

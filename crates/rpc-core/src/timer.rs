@@ -1,0 +1,64 @@
+//! Waiting for an instant, on tokio or on the executor that needs no runtime.
+
+use crate::executor;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context as Task, Poll};
+use std::time::Instant;
+
+/// Ends at an instant. It is armed when it is first polled, so that what is done at once pays
+/// nothing for it.
+#[derive(Debug)]
+pub(crate) struct Timer {
+    at: Instant,
+    sleep: Option<Pin<Box<tokio::time::Sleep>>>,
+}
+
+impl Timer {
+    pub(crate) const fn at(at: Instant) -> Self {
+        Self { at, sleep: None }
+    }
+}
+
+impl Future for Timer {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, task: &mut Task<'_>) -> Poll<()> {
+        if Instant::now() >= self.at {
+            return Poll::Ready(());
+        }
+        if executor::wake_at(self.at) {
+            return Poll::Pending;
+        }
+        if tokio::runtime::Handle::try_current().is_err() {
+            // Neither: whoever polls us looks at the clock by itself.
+            return Poll::Pending;
+        }
+        let at = self.at;
+        let sleep = self
+            .sleep
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(at.into())));
+        sleep.as_mut().poll(task)
+    }
+}
+
+/// `work`, or nothing when `deadline` passes first.
+pub(crate) async fn until<F: Future>(deadline: Option<Instant>, work: F) -> Option<F::Output> {
+    let mut work = std::pin::pin!(work);
+    let Some(deadline) = deadline else {
+        return Some(work.await);
+    };
+    let mut timer = Timer::at(deadline);
+    std::future::poll_fn(move |task| {
+        if let Poll::Ready(output) = work.as_mut().poll(task) {
+            return Poll::Ready(Some(output));
+        }
+        Pin::new(&mut timer).poll(task).map(|()| None)
+    })
+    .await
+}
+
+/// Ends at `at`.
+pub(crate) async fn sleep_until(at: Instant) {
+    Timer::at(at).await;
+}

@@ -1,0 +1,132 @@
+//! A message without its type, and one that may be encoded already.
+
+use crate::codec::Codec;
+use crate::{Code, Status};
+use bytes::{Bytes, BytesMut};
+use std::any::Any;
+use std::sync::Arc;
+
+/// A message without its type, as codecs see it. Every prost message that serde knows is one.
+pub trait Wire: Any + Send + Sync {
+    /// Appends protobuf's bytes.
+    fn append_protobuf(&self, out: &mut BytesMut);
+
+    /// Reads protobuf's bytes.
+    ///
+    /// # Errors
+    /// [`Code::InvalidArgument`] for bytes that are no such message.
+    fn merge_protobuf(&mut self, bytes: &[u8]) -> Result<(), Status>;
+
+    /// As serde sees it, to be written.
+    fn as_serialize(&self) -> &dyn erased_serde::Serialize;
+
+    /// Reads what serde reads.
+    ///
+    /// # Errors
+    /// As the format says.
+    fn deserialize(
+        &mut self,
+        from: &mut dyn erased_serde::Deserializer<'_>,
+    ) -> Result<(), erased_serde::Error>;
+
+    /// The value itself, for a call that stays in this process.
+    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
+}
+
+/// A type that can travel: what arguments and answers are.
+pub trait Message: Wire + Default + Clone {}
+
+impl<T: Wire + Default + Clone> Message for T {}
+
+impl<T> Wire for T
+where
+    T: prost::Message + Default + Clone + serde::Serialize + serde::de::DeserializeOwned + 'static,
+{
+    fn append_protobuf(&self, out: &mut BytesMut) {
+        out.reserve(self.encoded_len());
+        self.encode_raw(out);
+    }
+    fn merge_protobuf(&mut self, bytes: &[u8]) -> Result<(), Status> {
+        prost::Message::merge(self, bytes)
+            .map_err(|error| Status::new(Code::InvalidArgument, error.to_string()))
+    }
+    fn as_serialize(&self) -> &dyn erased_serde::Serialize {
+        self
+    }
+    fn deserialize(
+        &mut self,
+        from: &mut dyn erased_serde::Deserializer<'_>,
+    ) -> Result<(), erased_serde::Error> {
+        *self = erased_serde::deserialize(from)?;
+        Ok(())
+    }
+    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
+        self
+    }
+}
+
+/// A message on its way: the value, or bytes and what reads them.
+#[derive(Clone)]
+pub enum Payload {
+    /// The value itself; only encoded where it leaves the process.
+    Value(Arc<dyn Wire>),
+    /// Bytes of a codec.
+    Encoded(&'static dyn Codec, Bytes),
+}
+
+impl Payload {
+    /// A value.
+    pub fn of(message: impl Wire) -> Self {
+        Self::Value(Arc::new(message))
+    }
+
+    /// The value, decoded where that is needed.
+    ///
+    /// # Errors
+    /// [`Code::InvalidArgument`] for bytes that are no `T`; [`Code::Internal`] for a value of
+    /// another type.
+    pub fn take<T: Message>(self) -> Result<T, Status> {
+        match self {
+            Self::Value(value) => match value.into_any().downcast::<T>() {
+                Ok(value) => Ok(Arc::unwrap_or_clone(value)),
+                Err(_) => Err(Status::new(
+                    Code::Internal,
+                    "the two sides in this process disagree about the message's type",
+                )),
+            },
+            Self::Encoded(codec, bytes) => {
+                let mut value = T::default();
+                codec.decode(&bytes, &mut value)?;
+                Ok(value)
+            }
+        }
+    }
+
+    /// Appends its bytes in `codec`'s format.
+    ///
+    /// # Errors
+    /// As [`Codec::encode`]; [`Code::Internal`] for bytes of another codec, whose type nobody
+    /// here knows.
+    pub fn append(&self, codec: &dyn Codec, out: &mut BytesMut) -> Result<(), Status> {
+        match self {
+            Self::Value(value) => codec.encode(&**value, out),
+            Self::Encoded(own, bytes) if own.name() == codec.name() => {
+                out.extend_from_slice(bytes);
+                Ok(())
+            }
+            Self::Encoded(own, _) => Err(Status::new(
+                Code::Internal,
+                format!("bytes of {} cannot become {}", own.name(), codec.name()),
+            )),
+        }
+    }
+}
+
+impl std::fmt::Debug for Payload {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Value(_) => f.write_str("Value(..)"),
+            Self::Encoded(codec, bytes) => write!(f, "{} ({} bytes)", codec.name(), bytes.len()),
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! What a call means: every kind of method, deadlines, panics, nested calls.
+
+use crate::shop::{Item, STOCK_SERVICE, Shop, StockClient, StockServer};
+use rpc_core::{Code, Context, Router, block_on, items};
+use std::sync::Arc;
+use std::time::Duration;
+
+fn shop() -> (Arc<Shop>, StockClient<Router>) {
+    let shop = Arc::new(Shop::default());
+    let router = Router::new().service(StockServer::new(Arc::clone(&shop)));
+    (shop, StockClient::new(router))
+}
+
+fn item(sku: &str, count: u32) -> Item {
+    let sku = sku.to_owned();
+    Item { sku, count }
+}
+
+#[test]
+fn every_kind_of_method_answers_without_a_runtime() {
+    let (shop, stock) = shop();
+    block_on(async {
+        let cx = Context::new();
+        assert_eq!(stock.put(&cx, item("a1", 2)).await, Ok(2));
+        assert_eq!(stock.get(&cx, "a1".into()).await, Ok(item("a1", 2)));
+        let missing = stock.get(&cx, "b".into()).await.expect_err("not there");
+        assert_eq!(missing.code(), Code::NotFound);
+        let many = stock.fill(&cx, items([item("a2", 1), item("b1", 1)])).await;
+        assert_eq!(many, Ok(2));
+        let mut list = stock.list(&cx, "a".into()).await.expect("a stream");
+        assert_eq!(list.next().await, Some(Ok(item("a1", 2))));
+        assert_eq!(list.next().await, Some(Ok(item("a2", 1))));
+        assert_eq!(list.next().await, None);
+        let names = items(["b1".to_owned(), "zz".to_owned()]);
+        let mut look = stock.look(&cx, names).await.expect("a stream");
+        assert_eq!(look.next().await, Some(Ok(item("b1", 1))));
+        let error = look.next().await.expect("an item").expect_err("not there");
+        assert_eq!(error.code(), Code::NotFound);
+        assert_eq!(look.next().await, None);
+        stock.note(&cx, "hello".into()).await.expect("sent");
+        let mut bad = stock.list(&cx, "bad".into()).await.expect("a stream");
+        let error = bad.next().await.expect("an item").expect_err("refused");
+        assert_eq!(error.code(), Code::InvalidArgument);
+    });
+    assert_eq!(*shop.notes.lock().expect("no panic"), ["hello"]);
+}
+
+#[test]
+fn a_handler_that_panics_answers_internal_and_the_next_call_works() {
+    let (_, stock) = shop();
+    block_on(async {
+        let cx = Context::new();
+        let error = stock.get(&cx, "panic".into()).await.expect_err("it panics");
+        assert_eq!(error.code(), Code::Internal);
+        assert_eq!(stock.put(&cx, item("a1", 2)).await, Ok(2));
+    });
+}
+
+#[test]
+fn a_deadline_ends_a_call_with_and_without_a_runtime() {
+    let (_, stock) = shop();
+    let call = async || {
+        let cx = Context::new().timeout(Duration::from_millis(5));
+        let outcome = stock.get(&cx, "never".into()).await;
+        assert_eq!(outcome.expect_err("never").code(), Code::DeadlineExceeded);
+        let late = stock.get(&cx, "a".into()).await.expect_err("too late");
+        assert!(late.did_not_run());
+    };
+    block_on(call());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build();
+    runtime.expect("a runtime").block_on(call());
+}
+
+#[test]
+fn the_descriptor_has_what_the_trait_says() {
+    let methods = STOCK_SERVICE.methods();
+    let names: Vec<_> = methods.iter().map(|method| method.name).collect();
+    assert_eq!(names, ["Get", "Put", "Fill", "List", "Look", "Note"]);
+    assert_eq!(methods[0].deadline, Some(Duration::from_secs(2)));
+    assert_eq!(methods[0].http, Some("GET /v1/items/{sku}"));
+    assert_eq!(methods[1].roles, ["clerk"]);
+    assert!(methods[0].idempotency.may_repeat() && !methods[1].idempotency.may_repeat());
+    assert_eq!(methods[0].doc, "Looks up one item.");
+    println!("{}", STOCK_SERVICE.contract().text());
+}

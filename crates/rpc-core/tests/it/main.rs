@@ -1,0 +1,6 @@
+//! The contract end to end, in one process.
+
+mod calls;
+mod contract;
+mod policies;
+mod shop;

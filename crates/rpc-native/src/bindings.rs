@@ -1,0 +1,103 @@
+//! What a client knows of the services that it has named on a connection.
+
+use crate::client_side::{ClientSide, Verdict};
+use crate::codecs::Format;
+use bytes::Bytes;
+use rpc_core::{Code, Comparison, Contract, MethodDescriptor, ServiceDescriptor, Status};
+use std::collections::HashMap;
+
+/// The services that were named, by name.
+#[derive(Debug, Default)]
+pub(crate) struct Bindings {
+    known: HashMap<&'static str, Binding>,
+}
+
+#[derive(Debug)]
+enum Binding {
+    /// Named with this number; the server has not answered.
+    Asked(u16, &'static ServiceDescriptor),
+    Good(u16),
+    Refused(Status),
+}
+
+impl Bindings {
+    /// The number under which calls of this service can be made; `None` until the server has
+    /// answered. The first question is asked here.
+    pub(crate) fn number(
+        &mut self,
+        machine: &mut ClientSide,
+        method: &'static MethodDescriptor,
+        format: Format,
+    ) -> Result<Option<u16>, Status> {
+        // Whoever waits for the word on a lost connection would wait for ever.
+        machine.usable()?;
+        match self.known.get(method.service) {
+            Some(Binding::Good(number)) => return Ok(Some(*number)),
+            Some(Binding::Asked(..)) => return Ok(None),
+            Some(Binding::Refused(status)) => return Err(status.clone()),
+            None => {}
+        }
+        let service = (method.descriptor)();
+        let fingerprint = service.contract().fingerprint();
+        let number = machine.bind(method.service, fingerprint, format.number());
+        let asked = Binding::Asked(number, service);
+        self.known.insert(method.service, asked);
+        Ok(None)
+    }
+
+    /// Takes the server's word. A server with another contract is asked again under its own
+    /// fingerprint, if the two understand each other.
+    pub(crate) fn bound(
+        &mut self,
+        machine: &mut ClientSide,
+        number: u16,
+        verdict: Verdict,
+        text: &Bytes,
+        format: Format,
+    ) {
+        let asked = self
+            .known
+            .iter_mut()
+            .find_map(|(name, binding)| match binding {
+                Binding::Asked(asked, service) if *asked == number => {
+                    Some((*name, *service, binding))
+                }
+                _ => None,
+            });
+        let Some((name, service, binding)) = asked else {
+            return;
+        };
+        let refused =
+            |code, text: String| Binding::Refused(Status::new(code, text).before_running());
+        *binding = match verdict {
+            Verdict::Good => Binding::Good(number),
+            Verdict::Unknown => refused(
+                Code::Unimplemented,
+                format!("the server has no service {name}"),
+            ),
+            Verdict::UnknownCodec => {
+                let text = format!("the server does not read {}", format.codec().name());
+                refused(Code::Unimplemented, text)
+            }
+            Verdict::OtherContract => {
+                let theirs = std::str::from_utf8(text).ok().and_then(Contract::parse);
+                match theirs {
+                    None => {
+                        let text = "the server's contract is unreadable".to_owned();
+                        refused(Code::FailedPrecondition, text)
+                    }
+                    Some(theirs) => match service.contract().compare(&theirs) {
+                        change @ Comparison::Incompatible(_) => {
+                            refused(Code::FailedPrecondition, format!("{name}: {change}"))
+                        }
+                        _ => {
+                            let fingerprint = theirs.fingerprint();
+                            let number = machine.bind(name, fingerprint, format.number());
+                            Binding::Asked(number, service)
+                        }
+                    },
+                }
+            }
+        };
+    }
+}

@@ -1,0 +1,316 @@
+//! The client without a runtime: the thread that calls writes, and reads its answer itself.
+
+use crate::bindings::Bindings;
+use crate::client::head;
+use crate::client_side::{ClientSide, Event};
+use crate::codecs::Format;
+use crate::named::within;
+use crate::options::Options;
+use bytes::{Buf, Bytes};
+use futures_core::Stream;
+use ipc_core::{ByteSink, ByteSource, ErrorKind, Until};
+use rpc_core::{
+    Body, Call, CallFuture, Channel, Code, Metadata, MethodDescriptor, MethodKind, Payload,
+    PayloadStream, Reply, Status, block_on, ready,
+};
+use rpc_transport::Wire;
+use std::collections::VecDeque;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context as Task, Poll};
+use std::time::Instant;
+
+/// A connection without a runtime, as a channel for stubs: a call is done when its future is
+/// made, so [`block_on`] gives its answer at once. Threads that share it take turns.
+///
+/// It has no stream in both directions at once, for which somebody must read while another
+/// writes.
+///
+/// ```no_run
+/// # fn f<C>(_: C) {}
+/// let connection = rpc_native::connect_blocking("unix:/run/shop.sock")?;
+/// # f(connection);
+/// # Ok::<(), rpc_native::Status>(())
+/// ```
+#[derive(Clone)]
+pub struct BlockingConnection {
+    inner: Arc<Mutex<Inner>>,
+    format: Format,
+}
+
+struct Inner {
+    wire: Wire,
+    machine: ClientSide,
+    bindings: Bindings,
+    buffer: Box<[u8]>,
+    slots: Vec<Slot>,
+}
+
+#[derive(Default)]
+struct Slot {
+    outcome: Option<Result<(Metadata, Bytes), Status>>,
+    items: VecDeque<Bytes>,
+}
+
+impl BlockingConnection {
+    pub(crate) fn greet(wire: Wire, options: &Options) -> Result<Self, Status> {
+        let mut inner = Inner {
+            wire,
+            machine: ClientSide::new(options.limits.clone(), Instant::now()),
+            bindings: Bindings::default(),
+            buffer: vec![0; 64 * 1024].into(),
+            slots: Vec::new(),
+        };
+        let until = Until::after(options.limits.handshake);
+        while inner.machine.link.theirs.is_none() {
+            inner
+                .turn(until, options.format)
+                .map_err(Status::before_running)?;
+        }
+        Ok(Self {
+            inner: Arc::new(Mutex::new(inner)),
+            format: options.format,
+        })
+    }
+
+    fn run(&self, call: Call) -> Result<Reply, Status> {
+        let (method, format) = (call.method, self.format);
+        if method.kind == MethodKind::Bidirectional {
+            let text = format!("{}: a blocking client has no stream both ways", method.name);
+            return Err(Status::new(Code::Unimplemented, text).before_running());
+        }
+        let until = call.context.expires().map_or(Until::Forever, Until::At);
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let number = inner.begin(&call, until, format)?;
+        if method.kind == MethodKind::Oneway {
+            inner.flush(until)?;
+            let empty = Payload::Encoded(format.codec(), Bytes::new());
+            return Ok(Reply::one(empty));
+        }
+        if method.kind == MethodKind::ServerStream {
+            inner.flush(until)?;
+            drop(inner);
+            return Ok(Reply::many(Box::pin(Answers {
+                connection: self.clone(),
+                call: number,
+                until,
+                over: false,
+            })));
+        }
+        let mut outcome = match call.body {
+            Body::Many(items) => inner.send_items(number, method, items, until, format),
+            Body::One(_) => Ok(()),
+        };
+        while outcome.is_ok() && inner.slots[number as usize - 1].outcome.is_none() {
+            outcome = inner.turn(until, format);
+        }
+        let answer = inner.slots[number as usize - 1].outcome.take();
+        inner.release(number);
+        let (metadata, bytes) = match (outcome, answer) {
+            (_, Some(answer)) => answer?,
+            (Err(status), None) => return Err(status),
+            (Ok(()), None) => return Err(Status::bare(Code::Internal)),
+        };
+        Ok(Reply {
+            metadata,
+            body: Body::One(Payload::Encoded(format.codec(), bytes)),
+        })
+    }
+}
+
+impl Channel for BlockingConnection {
+    fn call(&self, call: Call) -> CallFuture {
+        ready(self.run(call))
+    }
+}
+
+impl fmt::Debug for BlockingConnection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("BlockingConnection(..)")
+    }
+}
+
+impl Inner {
+    /// Begins a call; waits for the server's word on the service, and for credit.
+    fn begin(&mut self, call: &Call, until: Until, format: Format) -> Result<u32, Status> {
+        let method = call.method;
+        let message = match &call.body {
+            Body::One(message) => Some(message),
+            Body::Many(_) => None,
+        };
+        loop {
+            let number = self.bindings.number(&mut self.machine, method, format)?;
+            if let Some(binding) = number {
+                let head = head(binding, method, &call.context)?;
+                let oneway = method.kind == MethodKind::Oneway;
+                let begun = self.machine.call(&head, oneway, message.is_some(), |out| {
+                    let Some(message) = message else {
+                        return Ok(());
+                    };
+                    let before = out.len();
+                    message.append(format.codec(), out)?;
+                    within(method, out.len() - before)
+                })?;
+                if let Some(number) = begun {
+                    if number as usize > self.slots.len() {
+                        self.slots.push(Slot::default());
+                    }
+                    if let Some(index) = (number as usize).checked_sub(1) {
+                        self.slots[index] = Slot::default();
+                    }
+                    return Ok(number);
+                }
+            }
+            self.turn(until, format).map_err(Status::before_running)?;
+        }
+    }
+
+    fn send_items(
+        &mut self,
+        call: u32,
+        method: &'static MethodDescriptor,
+        mut items: PayloadStream,
+        until: Until,
+        format: Format,
+    ) -> Result<(), Status> {
+        while let Some(item) = block_on(rpc_core::next(&mut items)) {
+            let item = item?;
+            // A server that has returned wants no more.
+            while self.slots[call as usize - 1].outcome.is_none() {
+                let sent = self.machine.message(call, |out| {
+                    let before = out.len();
+                    item.append(format.codec(), out)?;
+                    within(method, out.len() - before)
+                })?;
+                if sent {
+                    self.flush(until)?;
+                    break;
+                }
+                self.turn(until, format)?;
+            }
+        }
+        self.machine.end(call);
+        Ok(())
+    }
+
+    /// Writes what is to be written, waits for what comes next, and takes it in.
+    fn turn(&mut self, until: Until, format: Format) -> Result<(), Status> {
+        self.flush(until)?;
+        let now = match self.wire.read_until(&mut self.buffer, until) {
+            Ok(0) => return Err(self.lost("the server has gone")),
+            Ok(length) => {
+                let now = Instant::now();
+                self.machine.link.receive(&self.buffer[..length], now);
+                now
+            }
+            Err(error) => return Err(self.failed(&error)),
+        };
+        loop {
+            match self.machine.next_event(now) {
+                Ok(None) => return Ok(()),
+                Ok(Some(Event::Returned(call, outcome))) => {
+                    self.slots[call as usize - 1].outcome = Some(outcome);
+                }
+                Ok(Some(Event::Message(call, item))) => {
+                    self.slots[call as usize - 1].items.push_back(item);
+                }
+                Ok(Some(Event::Bound(number, verdict, text))) => {
+                    self.bindings
+                        .bound(&mut self.machine, number, verdict, &text, format);
+                }
+                Ok(Some(_)) => {}
+                Err(status) => {
+                    let _ = self.flush(Until::Now);
+                    return Err(status);
+                }
+            }
+        }
+    }
+
+    fn flush(&mut self, until: Until) -> Result<(), Status> {
+        while !self.machine.link.output.is_empty() {
+            match self.wire.write_until(&[], &self.machine.link.output, until) {
+                Ok(written) => self.machine.link.output.advance(written),
+                Err(error) => return Err(self.failed(&error)),
+            }
+        }
+        // What a layer below has taken (TLS) goes out too.
+        let paid = self.wire.pay_until(until);
+        paid.map_err(|error| self.failed(&error))
+    }
+
+    fn release(&mut self, call: u32) {
+        let slot = &mut self.slots[call as usize - 1];
+        for item in std::mem::take(&mut slot.items) {
+            self.machine.consumed(call, item.len());
+        }
+        self.machine.release(call);
+        let _ = self.flush(Until::Now);
+    }
+
+    fn failed(&mut self, error: &ipc_core::Error) -> Status {
+        match error.kind() {
+            ErrorKind::TimedOut | ErrorKind::WouldBlock => Status::bare(Code::DeadlineExceeded),
+            _ => self.lost(&error.to_string()),
+        }
+    }
+
+    fn lost(&mut self, why: &str) -> Status {
+        let status = Status::new(Code::Unavailable, format!("the connection was lost: {why}"));
+        self.machine.link.lost(status.clone());
+        status
+    }
+}
+
+/// The items of a stream of answers.
+struct Answers {
+    connection: BlockingConnection,
+    call: u32,
+    until: Until,
+    over: bool,
+}
+
+impl Answers {
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        let inner = &self.connection.inner;
+        inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Stream for Answers {
+    type Item = Result<Payload, Status>;
+
+    fn poll_next(mut self: Pin<&mut Self>, _: &mut Task<'_>) -> Poll<Option<Self::Item>> {
+        if self.over {
+            return Poll::Ready(None);
+        }
+        let (call, until, format) = (self.call, self.until, self.connection.format);
+        let outcome = {
+            let mut inner = self.inner();
+            loop {
+                let slot = &mut inner.slots[call as usize - 1];
+                if let Some(item) = slot.items.pop_front() {
+                    inner.machine.consumed(call, item.len());
+                    let payload = Payload::Encoded(format.codec(), item);
+                    return Poll::Ready(Some(Ok(payload)));
+                }
+                if let Some(outcome) = slot.outcome.take() {
+                    break outcome.map(drop);
+                }
+                if let Err(status) = inner.turn(until, format) {
+                    break Err(status);
+                }
+            }
+        };
+        self.over = true;
+        Poll::Ready(outcome.err().map(Err))
+    }
+}
+
+impl Drop for Answers {
+    fn drop(&mut self) {
+        let call = self.call;
+        self.inner().release(call);
+    }
+}

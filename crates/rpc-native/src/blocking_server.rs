@@ -1,0 +1,299 @@
+//! The server without a runtime: the thread that reads a call runs it and answers it.
+
+use crate::codecs::Format;
+use crate::named::{Named, context, within};
+use crate::options::Options;
+use crate::server_side::{Event, Incoming, ServerSide};
+use bytes::{Buf, BytesMut};
+use ipc_core::{ByteSink, ByteSource, ErrorKind, Until};
+use rpc_core::{
+    Body, Call, Channel, Code, Metadata, MethodDescriptor, Payload, PayloadStream, Served, Status,
+    block_on,
+};
+use rpc_transport::{Listener, Wire};
+use std::collections::VecDeque;
+use std::fmt;
+use std::time::Instant;
+
+/// Where connections come in that threads of the caller serve.
+///
+/// ```no_run
+/// # let served = rpc_core::Server::new(rpc_core::Router::new()).served();
+/// let listener = rpc_native::Options::new().bind_blocking("unix:/run/shop.sock", served)?;
+/// loop {
+///     let session = listener.accept()?;
+///     std::thread::spawn(move || session.run());
+/// }
+/// # #[allow(unreachable_code)]
+/// # Ok::<(), rpc_native::Status>(())
+/// ```
+#[derive(Debug)]
+pub struct BlockingListener {
+    listener: Listener,
+    served: Served,
+    options: Options,
+}
+
+impl BlockingListener {
+    pub(crate) fn new(
+        listener: Listener,
+        served: Served,
+        options: Options,
+    ) -> Result<Self, Status> {
+        if let Some(method) = served.methods().find(|method| method.kind.client_streams()) {
+            let text = format!(
+                "{}/{}: a blocking server cannot take a stream of arguments",
+                method.service, method.name
+            );
+            return Err(Status::new(Code::Unimplemented, text));
+        }
+        Ok(Self {
+            listener,
+            served,
+            options,
+        })
+    }
+
+    /// Waits for a client.
+    ///
+    /// # Errors
+    /// As the transport says; the listener stays usable.
+    pub fn accept(&self) -> Result<BlockingSession, Status> {
+        let wire = self.listener.accept(Until::Forever)?;
+        Ok(BlockingSession::new(
+            wire,
+            self.served.clone(),
+            &self.options,
+        ))
+    }
+}
+
+/// A client that is to be served by one thread, one call after the other.
+///
+/// A cancelled call runs to its end, and its answer is dropped; deadlines hold while a handler
+/// waits.
+pub struct BlockingSession {
+    wire: Wire,
+    served: Served,
+    machine: ServerSide,
+    named: Named,
+    /// Calls that came while another ran.
+    waiting: VecDeque<Incoming>,
+    /// The call that streams, if its client has given it up.
+    cancelled: Option<u32>,
+    buffer: Box<[u8]>,
+    limits: crate::Limits,
+}
+
+impl BlockingSession {
+    pub(crate) fn new(wire: Wire, served: Served, options: &Options) -> Self {
+        Self {
+            wire,
+            served,
+            machine: ServerSide::new(options.limits.clone(), Instant::now()),
+            named: Named::default(),
+            waiting: VecDeque::new(),
+            cancelled: None,
+            buffer: vec![0; 64 * 1024].into(),
+            limits: options.limits.clone(),
+        }
+    }
+
+    /// Serves until the client goes.
+    ///
+    /// # Errors
+    /// [`Internal`](Code::Internal) where it broke the protocol's rules, and as the transport
+    /// says.
+    pub fn run(mut self) -> Result<(), Status> {
+        while self.serve_next()? {}
+        Ok(())
+    }
+
+    /// Waits for what comes next, and serves the calls in it; false when the client has gone.
+    ///
+    /// # Errors
+    /// As [`run`](BlockingSession::run).
+    pub fn serve_next(&mut self) -> Result<bool, Status> {
+        // The first time it is the greeting that goes out.
+        self.flush()?;
+        let goes_on = self.turn()?;
+        while let Some(incoming) = self.waiting.pop_front() {
+            self.serve(incoming)?;
+        }
+        self.flush()?;
+        Ok(goes_on)
+    }
+
+    /// Waits for what comes next and takes it in; false at the end.
+    fn turn(&mut self) -> Result<bool, Status> {
+        let until = match self.machine.link.wakes() {
+            None => Until::Forever,
+            Some(at) => Until::At(at),
+        };
+        match self.wire.read_until(&mut self.buffer, until) {
+            Ok(0) => return Ok(false),
+            Ok(length) => {
+                let now = Instant::now();
+                self.machine.link.receive(&self.buffer[..length], now);
+            }
+            Err(error) if error.kind() == ErrorKind::TimedOut => {
+                self.machine.link.tick(Instant::now());
+                self.flush()?;
+            }
+            Err(error) => return Err(Status::from(error)),
+        }
+        let now = Instant::now();
+        loop {
+            match self.machine.next_event(now) {
+                Ok(None) => return Ok(true),
+                Ok(Some(Event::Bind {
+                    binding,
+                    codec,
+                    fingerprint,
+                    name,
+                })) => {
+                    let word = (binding, codec, fingerprint, &name[..]);
+                    self.named.bind(&mut self.machine, &self.served, word);
+                }
+                Ok(Some(Event::Call(incoming))) => self.waiting.push_back(incoming),
+                Ok(Some(Event::Cancelled(call))) => self.give_up(call),
+                Ok(Some(_)) => {}
+                Err(status) => {
+                    let _ = self.flush();
+                    return Err(status);
+                }
+            }
+        }
+    }
+
+    /// A call that has not begun is over at once.
+    fn give_up(&mut self, call: u32) {
+        let before = self.waiting.len();
+        self.waiting.retain(|incoming| incoming.call != call);
+        match before == self.waiting.len() {
+            true => self.cancelled = Some(call),
+            false => self.fail(call, Status::bare(Code::Cancelled).before_running()),
+        }
+    }
+
+    fn serve(&mut self, incoming: Incoming) -> Result<(), Status> {
+        let (number, cost) = (incoming.call, incoming.cost);
+        self.cancelled = None;
+        let target = self.named.target(&incoming);
+        let message = incoming.message.unwrap_or_default();
+        let checked = target
+            .and_then(|(method, format)| within(method, message.len()).map(|()| (method, format)));
+        let (method, format) = match checked {
+            Ok(target) => target,
+            Err(status) => {
+                self.answered(number, cost, Err(status.before_running()));
+                return Ok(());
+            }
+        };
+        let call = Call {
+            method,
+            context: context(self.wire.peer(), &incoming.head, Instant::now()),
+            body: Body::One(Payload::Encoded(format.codec(), message)),
+        };
+        match block_on(self.served.call(call)) {
+            Ok(reply) => match reply.body {
+                Body::Many(items) => self.stream(number, method, format, items),
+                Body::One(payload) => {
+                    let give = |out: &mut BytesMut| {
+                        let before = out.len();
+                        payload.append(format.codec(), out)?;
+                        within(method, out.len() - before)
+                    };
+                    match number {
+                        0 => self.machine.oneway_done(cost),
+                        _ => self.machine.finish(number, &reply.metadata, Ok(give)),
+                    }
+                    Ok(())
+                }
+            },
+            Err(status) => {
+                self.answered(number, cost, Err(status));
+                Ok(())
+            }
+        }
+    }
+
+    /// Sends a stream of answers; takes in what comes while it waits for credit.
+    fn stream(
+        &mut self,
+        call: u32,
+        method: &'static MethodDescriptor,
+        format: Format,
+        mut items: PayloadStream,
+    ) -> Result<(), Status> {
+        while let Some(item) = block_on(rpc_core::next(&mut items)) {
+            let item = match item {
+                Ok(item) => item,
+                Err(status) => {
+                    self.fail(call, status);
+                    return Ok(());
+                }
+            };
+            loop {
+                let sent = self.machine.message(call, |out| {
+                    let before = out.len();
+                    item.append(format.codec(), out)?;
+                    within(method, out.len() - before)
+                });
+                self.flush()?;
+                match sent {
+                    Ok(true) => break,
+                    Ok(false) if !self.turn()? => {
+                        return Err(Status::new(Code::Unavailable, "the client has gone"));
+                    }
+                    Ok(false) if self.cancelled == Some(call) => {
+                        self.fail(call, Status::bare(Code::Cancelled));
+                        return Ok(());
+                    }
+                    Ok(false) => {}
+                    Err(status) => {
+                        self.fail(call, status);
+                        return Ok(());
+                    }
+                }
+            }
+        }
+        self.answered(call, 0, Ok(()));
+        Ok(())
+    }
+
+    fn fail(&mut self, call: u32, status: Status) {
+        self.answered(call, 0, Err(status));
+    }
+
+    fn answered(&mut self, call: u32, cost: u32, outcome: Result<(), Status>) {
+        match call {
+            0 => self.machine.oneway_done(cost),
+            _ => {
+                let nothing = |_: &mut BytesMut| Ok(());
+                let outcome = outcome.map(|()| nothing);
+                self.machine.finish(call, &Metadata::new(), outcome);
+            }
+        }
+    }
+
+    /// Writes what is to be written; a client that takes nothing for too long is left.
+    fn flush(&mut self) -> Result<(), Status> {
+        while !self.machine.link.output.is_empty() {
+            let until = Until::after(self.limits.frame);
+            let written = self.wire.write_until(&[], &self.machine.link.output, until);
+            self.machine.link.output.advance(written?);
+        }
+        // What a layer below has taken (TLS) goes out too.
+        let until = Until::after(self.limits.frame);
+        self.wire.pay_until(until).map_err(Status::from)
+    }
+}
+
+impl fmt::Debug for BlockingSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BlockingSession")
+            .field("peer", self.wire.peer())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,58 @@
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+mod answer;
+mod bindings;
+mod blocking_client;
+mod blocking_server;
+mod client;
+mod client_call;
+mod client_side;
+mod client_state;
+mod codecs;
+mod connection;
+mod frame;
+mod io;
+mod limits;
+mod link;
+#[cfg(test)]
+mod machine_tests;
+mod named;
+mod options;
+mod server;
+mod server_side;
+
+pub use crate::{
+    blocking_client::BlockingConnection,
+    blocking_server::{BlockingListener, BlockingSession},
+    client::Connection,
+    codecs::Format,
+    limits::Limits,
+    options::Options,
+    server::{Serving, Stopper},
+};
+pub use rpc_core::{Code, Status};
+
+/// Connects to the server at a string binding with the default options.
+///
+/// # Errors
+/// As [`Options::connect`].
+pub async fn connect(endpoint: &str) -> Result<Connection, Status> {
+    Options::new().connect(endpoint).await
+}
+
+/// A way into a server at a string binding, with the default options.
+///
+/// # Errors
+/// As [`Options::bind`].
+pub fn bind(endpoint: &str) -> Result<Serving, Status> {
+    Options::new().bind(endpoint)
+}
+
+/// Connects without a runtime, with the default options.
+///
+/// # Errors
+/// As [`Options::connect_blocking`].
+pub fn connect_blocking(endpoint: &str) -> Result<BlockingConnection, Status> {
+    Options::new().connect_blocking(endpoint)
+}

@@ -1,0 +1,373 @@
+//! The server's side of a connection as a state machine: no socket, no clock, no lock.
+
+use crate::client_side::{Verdict, send_message};
+use crate::frame::{self, CallHead, Frame, Kind, flag};
+use crate::limits::Limits;
+use crate::link::Link;
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use rpc_core::{Code, Metadata, Status};
+use std::time::Instant;
+
+/// What happened.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// The client names a service; [`ServerSide::bound`] answers.
+    Bind {
+        binding: u16,
+        codec: u8,
+        fingerprint: [u8; 16],
+        name: Bytes,
+    },
+    /// A call; [`ServerSide::finish`] ends it.
+    Call(Incoming),
+    /// One item of a stream of arguments.
+    Message(u32, Bytes),
+    /// No more items follow.
+    End(u32),
+    /// The client has given the call up.
+    Cancelled(u32),
+    /// What was waited for may be there: credit for this stream, or for all (0).
+    Credit(u32),
+}
+
+/// A call that came.
+#[derive(Debug)]
+pub(crate) struct Incoming {
+    /// Its number; 0 for a oneway call.
+    pub(crate) call: u32,
+    pub(crate) head: CallHead,
+    /// Its message, where it is not a stream of them.
+    pub(crate) message: Option<Bytes>,
+    /// What it counts against the connection's credit, to be given back when it is over.
+    pub(crate) cost: u32,
+}
+
+#[derive(Debug, Default)]
+struct Slot {
+    active: bool,
+    /// Whether the client may still send items.
+    receiving: bool,
+    send_credit: i64,
+    allowed: i64,
+    owed: u32,
+    cost: u32,
+}
+
+#[derive(Debug)]
+pub(crate) struct ServerSide {
+    pub(crate) link: Link,
+    slots: Vec<Slot>,
+    /// Calls and oneway calls that are not over.
+    pub(crate) under_way: u32,
+    oneways: u32,
+    /// Oneway calls that were dropped because too many run.
+    pub(crate) dropped_oneways: u64,
+}
+
+impl ServerSide {
+    pub(crate) fn new(limits: Limits, now: Instant) -> Self {
+        Self {
+            link: Link::new(limits, now),
+            slots: Vec::new(),
+            under_way: 0,
+            oneways: 0,
+            dropped_oneways: 0,
+        }
+    }
+
+    /// What the bytes that came say next; an error ends the connection.
+    pub(crate) fn next_event(&mut self, now: Instant) -> Result<Option<Event>, Status> {
+        loop {
+            let Some(frame) = self.link.next_frame(now)? else {
+                return Ok(None);
+            };
+            let event = match frame.kind {
+                Kind::Hello => None,
+                Kind::Bind => Some(self.bind_came(frame.payload)?),
+                Kind::Call => self.call_came(frame)?,
+                Kind::Message => self.message_came(frame)?,
+                Kind::End => self.end_came(frame.stream)?,
+                Kind::Cancel => self.cancel_came(frame.stream)?,
+                Kind::Credit => Some(self.credit_came(frame)?),
+                _ => return Err(self.link.violation("a client does not send this frame")),
+            };
+            if event.is_some() {
+                return Ok(event);
+            }
+        }
+    }
+
+    /// The word on a service; `text` is the contract where that is another one.
+    pub(crate) fn bound(&mut self, binding: u16, verdict: Verdict, text: &str) {
+        frame::begin(&mut self.link.output, Kind::Bound, 0, 0, |out| {
+            out.put_u16_le(binding);
+            out.put_u8(verdict as u8);
+            out.put_u8(0);
+            out.put_slice(text.as_bytes());
+        });
+    }
+
+    /// Ends a call with its answer, which `fill` appends.
+    pub(crate) fn finish(
+        &mut self,
+        call: u32,
+        metadata: &Metadata,
+        outcome: Result<impl FnOnce(&mut BytesMut) -> Result<(), Status>, Status>,
+    ) {
+        if self.free(call).is_none() || self.link.ended.is_some() {
+            return;
+        }
+        let max = self
+            .link
+            .theirs
+            .map_or(0, |theirs| theirs.max_message_bytes) as usize;
+        let at = self.link.output.len();
+        let failure = match outcome {
+            Ok(fill) => {
+                let flags = if metadata.is_empty() {
+                    0
+                } else {
+                    flag::METADATA
+                };
+                let (mut filled, mut bytes) = (Ok(()), 0);
+                frame::begin(&mut self.link.output, Kind::Return, flags, call, |out| {
+                    out.put_u8(Code::Ok as u8);
+                    if flags != 0 {
+                        frame::write_metadata(metadata, out);
+                    }
+                    let before = out.len();
+                    filled = fill(out);
+                    bytes = out.len() - before;
+                });
+                match filled {
+                    Ok(()) if bytes <= max => return,
+                    Ok(()) => crate::client_side::too_large(bytes, max as u32),
+                    Err(status) => status,
+                }
+            }
+            Err(status) => status,
+        };
+        self.link.output.truncate(at);
+        let flags = if failure.did_not_run() {
+            flag::NOT_RUN
+        } else {
+            0
+        };
+        frame::begin(&mut self.link.output, Kind::Return, flags, call, |out| {
+            // A failure is never told as success, whatever the handler put into it.
+            match failure.code() {
+                Code::Ok => frame::write_failure(&Status::bare(Code::Unknown), out),
+                _ => frame::write_failure(&failure, out),
+            }
+        });
+    }
+
+    /// A oneway call is over.
+    pub(crate) fn oneway_done(&mut self, cost: u32) {
+        self.oneways = self.oneways.saturating_sub(1);
+        self.under_way = self.under_way.saturating_sub(1);
+        self.link.consumed(cost);
+    }
+
+    /// Sends one item of a stream of answers; false where it has to wait for credit.
+    pub(crate) fn message(
+        &mut self,
+        call: u32,
+        fill: impl FnOnce(&mut BytesMut) -> Result<(), Status>,
+    ) -> Result<bool, Status> {
+        if let Some(status) = &self.link.ended {
+            return Err(status.clone());
+        }
+        let max = self
+            .link
+            .theirs
+            .map_or(0, |theirs| theirs.max_message_bytes);
+        let full = self.link.output.len() > self.link.limits.max_output_bytes;
+        let Some(slot) = slot(&mut self.slots, call).filter(|slot| slot.active) else {
+            return Err(Status::bare(Code::Cancelled));
+        };
+        if slot.send_credit <= 0 || self.link.send_credit <= 0 || full {
+            return Ok(false);
+        }
+        let sent = send_message(&mut self.link.output, call, max, fill)?;
+        slot.send_credit -= i64::from(sent);
+        self.link.send_credit -= i64::from(sent);
+        Ok(true)
+    }
+
+    /// An item that was received has been taken.
+    pub(crate) fn consumed(&mut self, call: u32, message_bytes: usize) {
+        let bytes = frame::cost(message_bytes);
+        let window = self.link.limits.stream_credit_bytes;
+        if let Some(slot) = slot(&mut self.slots, call).filter(|slot| slot.active) {
+            slot.owed = slot.owed.saturating_add(bytes);
+            if slot.owed >= window.div_ceil(2) && slot.receiving {
+                let owed = std::mem::take(&mut slot.owed);
+                slot.allowed += i64::from(owed);
+                self.link.write_credit(call, owed);
+            }
+        }
+        self.link.consumed(bytes);
+    }
+
+    /// Forgets a call that is over; `None` where there is none.
+    fn free(&mut self, call: u32) -> Option<()> {
+        let slot = slot(&mut self.slots, call).filter(|slot| slot.active)?;
+        let cost = std::mem::take(slot).cost;
+        self.under_way -= 1;
+        self.link.consumed(cost);
+        Some(())
+    }
+
+    fn bind_came(&mut self, mut payload: Bytes) -> Result<Event, Status> {
+        if payload.len() < 20 {
+            return Err(self.link.violation("a service's name is cut short"));
+        }
+        let (binding, codec) = (payload.get_u16_le(), payload.get_u8());
+        let length = usize::from(payload.get_u8());
+        let mut fingerprint = [0; 16];
+        payload.copy_to_slice(&mut fingerprint);
+        if payload.len() != length || binding == 0 || binding > self.link.limits.max_bindings {
+            return Err(self
+                .link
+                .violation("a service's name or number is out of bounds"));
+        }
+        Ok(Event::Bind {
+            binding,
+            codec,
+            fingerprint,
+            name: payload,
+        })
+    }
+
+    fn call_came(&mut self, frame: Frame) -> Result<Option<Event>, Status> {
+        let cost = frame.cost();
+        self.link.charge(cost)?;
+        let (call, flags, mut payload) = (frame.stream, frame.flags, frame.payload);
+        let head =
+            CallHead::read(flags, &mut payload).map_err(|wrong| self.link.violation(wrong))?;
+        let (oneway, end) = (flags & flag::ONEWAY != 0, flags & flag::END != 0);
+        if payload.len() > self.link.limits.max_message_bytes as usize {
+            return Err(self.link.violation("a message is longer than the limit"));
+        }
+        if oneway != (call == 0) || (oneway && !end) || (!end && !payload.is_empty()) {
+            return Err(self.link.violation("a call that contradicts itself"));
+        }
+        let incoming = Incoming {
+            call,
+            head,
+            message: end.then_some(payload),
+            cost,
+        };
+        if oneway {
+            if self.oneways >= self.link.limits.max_oneways || self.link.draining {
+                self.dropped_oneways += 1;
+                self.link.consumed(cost);
+                return Ok(None);
+            }
+            self.oneways += 1;
+            self.under_way += 1;
+            return Ok(Some(Event::Call(incoming)));
+        }
+        if call > self.link.limits.max_calls || call as usize > self.slots.len() + 1 {
+            return Err(self
+                .link
+                .violation("a call's number is beyond the next free one"));
+        }
+        if call as usize > self.slots.len() {
+            self.slots.push(Slot::default());
+        }
+        let send_credit = self.link.theirs.map_or(0, |theirs| theirs.stream_credit);
+        let allowed = self.link.limits.stream_credit_bytes;
+        let slot = &mut self.slots[call as usize - 1];
+        if slot.active {
+            return Err(self.link.violation("a call's number is in use"));
+        }
+        *slot = Slot {
+            active: true,
+            receiving: !end,
+            send_credit: i64::from(send_credit),
+            allowed: i64::from(allowed),
+            owed: 0,
+            cost,
+        };
+        self.under_way += 1;
+        if self.link.draining {
+            let refusal = Status::new(Code::Unavailable, "the server is ending").before_running();
+            self.finish(
+                call,
+                &Metadata::new(),
+                Err::<fn(&mut BytesMut) -> _, _>(refusal),
+            );
+            return Ok(None);
+        }
+        Ok(Some(Event::Call(incoming)))
+    }
+
+    /// The slot of a frame for a call: an error for a number that never was, `None` for a call
+    /// that was over when the frame was sent.
+    fn known(&mut self, call: u32) -> Result<Option<&mut Slot>, Status> {
+        if call == 0 || call as usize > self.slots.len() {
+            return Err(self.link.violation("a frame for a call that never was"));
+        }
+        Ok(slot(&mut self.slots, call).filter(|slot| slot.active))
+    }
+
+    fn message_came(&mut self, frame: Frame) -> Result<Option<Event>, Status> {
+        let cost = frame.cost();
+        self.link.charge(cost)?;
+        if frame.payload.len() > self.link.limits.max_message_bytes as usize {
+            return Err(self.link.violation("a message is longer than the limit"));
+        }
+        let Some(slot) = self.known(frame.stream)? else {
+            self.link.consumed(cost);
+            return Ok(None);
+        };
+        if !slot.receiving {
+            return Err(self.link.violation("an item after the last one"));
+        }
+        if slot.allowed <= 0 {
+            return Err(self.link.violation("the peer sent more than its credit"));
+        }
+        slot.allowed -= i64::from(cost);
+        Ok(Some(Event::Message(frame.stream, frame.payload)))
+    }
+
+    fn end_came(&mut self, call: u32) -> Result<Option<Event>, Status> {
+        let receiving = self.known(call)?;
+        match receiving.map(|slot| std::mem::take(&mut slot.receiving)) {
+            None => Ok(None),
+            Some(true) => Ok(Some(Event::End(call))),
+            Some(false) => Err(self.link.violation("a stream that ends twice")),
+        }
+    }
+
+    fn cancel_came(&mut self, call: u32) -> Result<Option<Event>, Status> {
+        match self.known(call)? {
+            None => Ok(None),
+            Some(slot) => {
+                slot.receiving = false;
+                Ok(Some(Event::Cancelled(call)))
+            }
+        }
+    }
+
+    fn credit_came(&mut self, frame: Frame) -> Result<Event, Status> {
+        let call = frame.stream;
+        if call > 0 {
+            let window = self.link.theirs.map_or(0, |theirs| theirs.stream_credit);
+            let credit = self.known(call)?.map(|slot| slot.send_credit);
+            if let Some(credit) = credit {
+                let credit = self.link.credited(&frame, credit, window)?;
+                if let Some(slot) = slot(&mut self.slots, call) {
+                    slot.send_credit = credit;
+                }
+            }
+        }
+        Ok(Event::Credit(call))
+    }
+}
+
+fn slot(slots: &mut [Slot], call: u32) -> Option<&mut Slot> {
+    slots.get_mut((call as usize).checked_sub(1)?)
+}

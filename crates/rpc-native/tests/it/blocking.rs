@@ -1,0 +1,88 @@
+//! The client and the server without a runtime, against each other and against the awaited ones.
+
+use crate::remote::{PATIENCE, Remote, SmallClient, item, router};
+use crate::shop::StockClient;
+use ipc_testkit::watchdog;
+use rpc_core::{Code, Context, Server, block_on, items};
+use rpc_native::{Format, Options};
+use std::time::Duration;
+
+#[test]
+fn every_pair_of_awaited_and_blocking_sides_understands_each_other() {
+    let _watchdog = watchdog(PATIENCE);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let runtime = runtime.expect("a runtime");
+    for role in ["server", "blocking-server"] {
+        let remote = Remote::start(role);
+        for format in [Format::Protobuf, Format::Json] {
+            let mut options = Options::new();
+            options.format(format);
+            let blocking = options.connect_blocking(&remote.endpoint).expect("connect");
+            block_on(talk(SmallClient::new(blocking)));
+            runtime.block_on(async {
+                let awaited = options.connect(&remote.endpoint).await.expect("connect");
+                talk(SmallClient::new(awaited)).await;
+            });
+        }
+    }
+}
+
+async fn talk(small: SmallClient<impl rpc_core::Channel>) {
+    let cx = Context::new();
+    assert_eq!(small.add(&cx, 2, u64::MAX).await, Ok(1));
+    // More than a window, so that credit flows.
+    let mut counted = small.count(&cx, 20_000).await.expect("a stream");
+    for number in 0..20_000 {
+        assert_eq!(counted.next().await, Some(Ok(number)));
+    }
+    assert_eq!(counted.next().await, None);
+    small.note(&cx, "hello".into()).await.expect("sent");
+    let short = Context::new().timeout(Duration::from_millis(20));
+    let late = small.never(&short).await.expect_err("never");
+    assert_eq!(late.code(), Code::DeadlineExceeded);
+    // A stream that is dropped in the middle leaves the connection usable.
+    let mut dropped = small.count(&cx, 1_000_000).await.expect("a stream");
+    assert_eq!(dropped.next().await, Some(Ok(0)));
+    drop(dropped);
+    assert_eq!(small.add(&cx, 1, 1).await, Ok(2));
+}
+
+#[test]
+fn a_blocking_client_sends_a_stream_and_refuses_one_both_ways() {
+    let _watchdog = watchdog(PATIENCE);
+    let remote = Remote::start("server");
+    let connection = rpc_native::connect_blocking(&remote.endpoint).expect("connect");
+    let stock = StockClient::new(connection);
+    block_on(async {
+        let cx = Context::new();
+        let many = (0..20_000).map(|_| item("a", 1));
+        assert_eq!(stock.fill(&cx, items(many)).await, Ok(20_000));
+        assert_eq!(stock.get(&cx, "a".into()).await, Ok(item("a", 20_000)));
+        let names = items(["a".to_owned()]);
+        let mut look = stock.look(&cx, names).await;
+        let refused = match &mut look {
+            Ok(stream) => stream.next().await.expect("an item").expect_err("refused"),
+            Err(status) => status.clone(),
+        };
+        assert_eq!(refused.code(), Code::Unimplemented);
+        assert!(refused.message().contains("Look"), "{refused}");
+    });
+}
+
+#[test]
+fn a_blocking_server_refuses_what_it_cannot_carry_by_name() {
+    let served = Server::new(router()).served();
+    let refused = Options::new().bind_blocking("unix:/nowhere/at/all", served.clone());
+    assert!(refused.is_err());
+    let directory = ipc_testkit::TempDir::new();
+    let endpoint = format!("unix:{}", directory.join("socket").display());
+    let refused = Options::new().bind_blocking(&endpoint, served);
+    let refused = refused.expect_err("streams of arguments");
+    assert_eq!(refused.code(), Code::Unimplemented);
+    assert!(
+        refused.message().contains("inventory.v1.Stock/Fill"),
+        "{refused}"
+    );
+}

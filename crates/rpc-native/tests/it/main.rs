@@ -1,0 +1,16 @@
+//! Calls over real connections, between real processes.
+
+mod blocking;
+mod calls;
+mod endings;
+mod foreign;
+mod hostile;
+mod remote;
+mod resets;
+mod shop;
+mod verified;
+
+ipc_testkit::roles! {
+    "server" => remote::serve,
+    "blocking-server" => remote::serve_blocking,
+}

@@ -1,0 +1,118 @@
+//! Servers in processes of their own.
+
+use crate::shop::{Item, Shop, StockClient, StockServer};
+use ipc_testkit::{Child, Role, Stage, TempDir};
+use rpc_core::export::Stream;
+use rpc_core::{Context, Router, Server, Status, service};
+use rpc_native::{Connection, Format, Options};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A guard against hanging, never a claim about speed.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What a server that does one thing at a time can carry.
+#[service(name = "inventory.v1.Small")]
+pub(crate) trait Small {
+    async fn add(&self, cx: &Context, a: u64, b: u64) -> Result<u64, Status>;
+    async fn count(
+        &self,
+        cx: &Context,
+        to: u64,
+    ) -> Result<impl Stream<Item = Result<u64, Status>>, Status>;
+    #[rpc(oneway)]
+    async fn note(&self, cx: &Context, text: String);
+    async fn never(&self, cx: &Context) -> Result<(), Status>;
+}
+
+pub(crate) struct Counter;
+
+impl Small for Counter {
+    async fn add(&self, _: &Context, a: u64, b: u64) -> Result<u64, Status> {
+        Ok(a.wrapping_add(b))
+    }
+    async fn count(
+        &self,
+        _: &Context,
+        to: u64,
+    ) -> Result<impl Stream<Item = Result<u64, Status>>, Status> {
+        Ok(rpc_core::items((0..to).map(Ok)))
+    }
+    async fn note(&self, _: &Context, _text: String) {}
+    async fn never(&self, _: &Context) -> Result<(), Status> {
+        std::future::pending().await
+    }
+}
+
+pub(crate) fn router() -> Router {
+    Router::new()
+        .service(StockServer::new(Arc::new(Shop::default())))
+        .service(SmallServer::new(Counter))
+}
+
+/// A server: the argument is its string binding.
+pub(crate) fn serve(mut stage: Stage) {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let ready = stage.descriptor();
+    runtime.block_on(async {
+        let serving = rpc_native::bind(stage.argument(0)).expect("bind");
+        let server = Server::new(router()).with(serving).expect("it carries all");
+        // Its end is the word that it listens.
+        drop(ready);
+        server.run().await.expect("it serves until it is killed");
+    });
+}
+
+/// A server without a runtime.
+pub(crate) fn serve_blocking(mut stage: Stage) {
+    let ready = stage.descriptor();
+    let served = Server::new(Router::new().service(SmallServer::new(Counter))).served();
+    let listener = Options::new().bind_blocking(stage.argument(0), served);
+    let listener = listener.expect("bind");
+    drop(ready);
+    loop {
+        let session = listener.accept().expect("a client");
+        std::thread::spawn(move || session.run());
+    }
+}
+
+/// A server in another process, and where it is.
+pub(crate) struct Remote {
+    pub(crate) server: Child,
+    pub(crate) endpoint: String,
+    _directory: TempDir,
+}
+
+impl Remote {
+    pub(crate) fn start(role: &str) -> Self {
+        let directory = TempDir::new();
+        let endpoint = format!("unix:{}", directory.join("socket").display());
+        let (told, tell) = ipc_uds::pair().expect("a pair");
+        let server = Role::new(role)
+            .argument(&endpoint)
+            .descriptor(&tell)
+            .spawn();
+        drop(tell);
+        let end = told.recv(&mut [0; 1]).expect_err("it listens");
+        assert_eq!(end.kind(), ipc_core::ErrorKind::Closed);
+        Self {
+            server,
+            endpoint,
+            _directory: directory,
+        }
+    }
+
+    pub(crate) async fn connect(&self, format: Format) -> StockClient<Connection> {
+        let connection = Options::new().format(format).connect(&self.endpoint).await;
+        StockClient::new(connection.expect("it listens"))
+    }
+}
+
+pub(crate) fn item(sku: &str, count: u32) -> Item {
+    let sku = sku.to_owned();
+    Item { sku, count }
+}

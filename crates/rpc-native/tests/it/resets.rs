@@ -1,0 +1,98 @@
+//! Connections that are lost at any moment: nothing runs twice, and what may be repeated arrives.
+
+use crate::remote::{PATIENCE, item};
+use crate::shop::{Shop, StockClient, StockServer};
+use ipc_testkit::watchdog;
+use rpc_core::layers::Retry;
+use rpc_core::{Code, Context, Router, Server};
+use rpc_native::Options;
+use rpc_transport::{Pool, Wire};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::task::AbortHandle;
+use tower_layer::Layer;
+
+const CALLERS: usize = 16;
+const CALLS: usize = 500;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn resets_run_nothing_twice_and_lose_hardly_anything() {
+    let _watchdog = watchdog(PATIENCE);
+    let shop = Arc::new(Shop::default());
+    let router = Router::new().service(StockServer::new(Arc::clone(&shop)));
+    let served = Server::new(router).served();
+    // What serves each connection, to be ended in the middle of whatever it does.
+    let serving: Arc<Mutex<Vec<AbortHandle>>> = Arc::default();
+    let tasks = Arc::clone(&serving);
+    let pool = Pool::new(4, move || {
+        let (served, tasks) = (served.clone(), Arc::clone(&tasks));
+        async move {
+            let (client, server) = Wire::pair().map_err(rpc_core::Status::from)?;
+            let task = tokio::spawn(Options::new().serve(server, served)).abort_handle();
+            tasks.lock().expect("no panic").push(task);
+            Options::new().over(client).await
+        }
+    });
+    let retry = Retry::new()
+        .attempts("*", 5)
+        .backoff(Duration::from_micros(100), Duration::from_millis(1))
+        .budget(1000, 1.0);
+    let stock = StockClient::new(retry.layer(pool));
+    stock
+        .put(&Context::new(), item("there", 1))
+        .await
+        .expect("no resets yet");
+    let chaos = tokio::spawn(async move {
+        let mut resets = 0_u32;
+        loop {
+            for _ in 0..20 {
+                tokio::task::yield_now().await;
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            let task = serving.lock().expect("no panic").pop();
+            if let Some(task) = task {
+                task.abort();
+                resets += 1;
+                RESETS.store(resets, std::sync::atomic::Ordering::Relaxed);
+            }
+        }
+    });
+    let callers: Vec<_> = (0..CALLERS)
+        .map(|caller| {
+            let stock = stock.clone();
+            tokio::spawn(async move {
+                let (mut lost, mut wrong) = (0, 0);
+                for call in 0..CALLS {
+                    let cx = Context::new();
+                    let sku = format!("{caller}-{call}");
+                    match stock.put(&cx, item(&sku, 1)).await {
+                        Ok(1) => {}
+                        Ok(_) => wrong += 1,
+                        Err(status) => assert_eq!(status.code(), Code::Unavailable),
+                    }
+                    lost += usize::from(stock.get(&cx, "there".into()).await.is_err());
+                }
+                (lost, wrong)
+            })
+        })
+        .collect();
+    let (mut lost, mut wrong) = (0, 0);
+    for caller in callers {
+        let (l, w) = caller.await.expect("no panic");
+        (lost, wrong) = (lost + l, wrong + w);
+    }
+    chaos.abort();
+    let shelves = shop.shelves.lock().expect("no panic");
+    let twice = shelves.values().filter(|count| **count > 1).count();
+    let calls = CALLERS * CALLS;
+    let resets = RESETS.load(std::sync::atomic::Ordering::Relaxed);
+    println!("{calls} calls of each kind, {resets} resets: {twice} twice, {lost} lost");
+    assert_eq!((twice, wrong), (0, 0));
+    assert!(resets > 0, "nothing was reset");
+    assert!(
+        lost * 1000 <= calls,
+        "{lost} of {calls} idempotent calls failed"
+    );
+}
+
+static RESETS: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);

@@ -1,0 +1,103 @@
+//! Calls over TLS in which both sides prove who they are.
+
+use crate::remote::{Counter, PATIENCE, SmallClient, SmallServer};
+use ipc_net::tls;
+use ipc_testkit::watchdog;
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, SanType};
+use rpc_core::layers::{Authenticate, Authorize};
+use rpc_core::{Code, Context, Peer, Principal, Router, Server, block_on};
+use rpc_native::Options;
+use rpc_transport::Wire;
+
+fn issue(authority: &Issuer<'_, KeyPair>, name: SanType) -> (String, String) {
+    let mut params = CertificateParams::default();
+    params.subject_alt_names = vec![name];
+    let key = KeyPair::generate().expect("a key");
+    let certificate = params.signed_by(&key, authority).expect("signed");
+    (certificate.pem(), key.serialize_pem())
+}
+
+/// A client's and a server's end of TLS over a socket, both verified.
+fn verified() -> (Wire, Wire) {
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let key = KeyPair::generate().expect("a key");
+    let root = params.self_signed(&key).expect("signed").pem();
+    let authority = Issuer::new(params, key);
+    let name = SanType::DnsName("shop.example".try_into().expect("a name"));
+    let (chain, key) = issue(&authority, name);
+    let mut options = tls::Options::new();
+    options.certificate(chain, key).trust(&root).admit(|_| true);
+    let server = options.server().expect("a server");
+    let name = SanType::URI("spiffe://example/clerk".try_into().expect("a URI"));
+    let (chain, key) = issue(&authority, name);
+    let mut options = tls::Options::new();
+    options.certificate(chain, key).trust(&root);
+    let client = options.client().expect("a client");
+    let (near, far) = ipc_uds::pair().expect("a pair");
+    let far = server.begin(far).expect("a session");
+    let near = client.begin("shop.example", near).expect("a session");
+    std::thread::scope(|scope| {
+        let greeted = scope.spawn(|| far.handshake());
+        near.handshake().expect("the server proves itself");
+        let greeted = greeted.join().expect("no panic");
+        greeted.expect("the client proves itself");
+    });
+    (proven(near), proven(far))
+}
+
+/// The stream with the names that its peer has proven.
+fn proven(stream: tls::Stream<ipc_uds::Stream>) -> Wire {
+    let identity = stream.identity().expect("it was verified");
+    let names = [identity.dns_names(), identity.uris()].concat();
+    Wire::new(stream, Peer::Tls(names.into()))
+}
+
+fn server() -> rpc_core::Served {
+    let authenticate = Authenticate::by(|peer, _| match peer {
+        Peer::Tls(names) => Some(Principal::new(names.first()?.clone(), ["clerk"])),
+        _ => None,
+    });
+    let router = Router::new().service(SmallServer::new(Counter));
+    let authorize = Authorize::new().allow("inventory.v1.Small/Add", ["clerk"]);
+    let authorize = authorize.allow("inventory.v1.Small/Count", ["clerk"]);
+    Server::new(router)
+        .layer(authorize)
+        .layer(authenticate)
+        .served()
+}
+
+async fn talk(small: SmallClient<impl rpc_core::Channel>) {
+    let cx = Context::new();
+    assert_eq!(small.add(&cx, 2, 3).await, Ok(5));
+    let mut counted = small.count(&cx, 30_000).await.expect("a stream");
+    for number in 0..30_000 {
+        assert_eq!(counted.next().await, Some(Ok(number)));
+    }
+    assert_eq!(counted.next().await, None);
+    let denied = small.never(&cx).await.expect_err("nobody may");
+    assert_eq!(denied.code(), Code::PermissionDenied);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn calls_over_tls_are_of_whom_the_certificate_names() {
+    let _watchdog = watchdog(PATIENCE);
+    let (near, far) = verified();
+    tokio::spawn(Options::new().serve(far, server()));
+    talk(SmallClient::new(
+        Options::new().over(near).await.expect("greeted"),
+    ))
+    .await;
+}
+
+#[test]
+fn blocking_calls_over_tls_too() {
+    let _watchdog = watchdog(PATIENCE);
+    let (near, far) = verified();
+    let session = Options::new().session(far, server());
+    let serving = std::thread::spawn(move || session.run());
+    let connection = Options::new().over_blocking(near).expect("greeted");
+    block_on(talk(SmallClient::new(connection)));
+    // The end of TLS without a word is told apart from a stream that was cut off.
+    let _ = serving.join().expect("no panic");
+}

@@ -1,0 +1,97 @@
+//! Where a server is, as a string binding: `unix:/run/shop.sock`.
+
+use ipc_core::{Error, ErrorKind, Result};
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+/// Where a server is.
+///
+/// ```
+/// use rpc_transport::Endpoint;
+/// let endpoint: Endpoint = "rpc+unix:/run/shop.sock".parse()?;
+/// assert_eq!(endpoint, Endpoint::unix("/run/shop.sock"));
+/// assert_eq!(endpoint.to_string(), "unix:/run/shop.sock");
+/// # Ok::<(), rpc_transport::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Endpoint {
+    /// A Unix socket at a path.
+    Unix(PathBuf),
+    /// TCP, at `host:port`.
+    Tcp(String),
+}
+
+impl Endpoint {
+    /// A Unix socket at `path`.
+    #[must_use]
+    pub fn unix(path: impl AsRef<Path>) -> Self {
+        Self::Unix(path.as_ref().to_owned())
+    }
+}
+
+impl FromStr for Endpoint {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let refuse = |hint: &'static str| {
+            Err(Error::new("parse", ErrorKind::InvalidInput)
+                .on(text)
+                .hint(hint))
+        };
+        let Some((scheme, rest)) = text.split_once(':') else {
+            return refuse("a string binding is `transport:address`, as unix:/run/x.sock");
+        };
+        // The protocol before the plus is the binding's business.
+        let transport = scheme
+            .rsplit_once('+')
+            .map_or(scheme, |(_, transport)| transport);
+        match transport {
+            "unix" if rest.is_empty() => refuse("a path is missing"),
+            "unix" => Ok(Self::unix(rest)),
+            "tcp" => match rest.rsplit_once(':') {
+                Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok() => {
+                    Ok(Self::Tcp(rest.to_owned()))
+                }
+                _ => refuse("TCP is `tcp:host:port`"),
+            },
+            _ => refuse("transports here: unix, tcp"),
+        }
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+            Self::Tcp(address) => write!(f, "tcp:{address}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_binding_is_refused_with_what_to_write() {
+        for text in [
+            "",
+            "unix",
+            "unix:",
+            "tcp:",
+            "tcp:host",
+            "tcp::80",
+            "tcp:h:70000",
+            "x:y",
+        ] {
+            let error = text.parse::<Endpoint>().expect_err(text);
+            assert_eq!(error.kind(), ErrorKind::InvalidInput, "{text}");
+        }
+        for text in ["unix:/run/x y", "tcp:[::1]:80", "tcp:localhost:0"] {
+            let endpoint: Endpoint = text.parse().expect(text);
+            assert_eq!(endpoint.to_string(), text);
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! Where connections come in, whichever transport brings them.
+
+use crate::endpoint::Endpoint;
+use crate::wire::Wire;
+use ipc_core::{Error, ErrorKind, Interest, Pollable, Result, TryAccept, Until};
+use std::os::fd::BorrowedFd;
+
+/// Where connections come in.
+///
+/// A Unix socket lets in our own user alone; for others make an [`ipc_uds::Listener`] with their
+/// policy and convert it.
+#[derive(Debug)]
+pub struct Listener {
+    kind: Kind,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Unix(Box<ipc_uds::Listener>),
+    Tcp(ipc_net::Listener),
+}
+
+impl Listener {
+    /// The endpoint that it listens at, with the port that the system chose.
+    ///
+    /// # Errors
+    /// As getsockname(2); [`Unsupported`](ErrorKind::Unsupported) for a socket without a path.
+    pub fn endpoint(&self) -> Result<Endpoint> {
+        match &self.kind {
+            Kind::Tcp(listener) => Ok(Endpoint::Tcp(listener.address()?.to_string())),
+            Kind::Unix(listener) => match listener.address()?.as_path() {
+                Some(path) => Ok(Endpoint::unix(path)),
+                None => Err(Error::new("endpoint", ErrorKind::Unsupported)
+                    .hint("a string binding names a path")),
+            },
+        }
+    }
+
+    /// Accepts a connection, waiting until `until`.
+    ///
+    /// # Errors
+    /// As the transport says; the listener stays usable.
+    pub fn accept(&self, until: Until) -> Result<Wire> {
+        match &self.kind {
+            Kind::Unix(listener) => Wire::unix(match until {
+                Until::Now => listener.try_accept(),
+                Until::Forever => listener.accept(),
+                Until::At(deadline) => listener.accept_deadline(deadline),
+            }?),
+            Kind::Tcp(listener) => Wire::tcp(match until {
+                Until::Now => listener.try_accept(),
+                Until::Forever => listener.accept(),
+                Until::At(deadline) => listener.accept_deadline(deadline),
+            }?),
+        }
+    }
+}
+
+impl From<ipc_net::Listener> for Listener {
+    fn from(listener: ipc_net::Listener) -> Self {
+        Self {
+            kind: Kind::Tcp(listener),
+        }
+    }
+}
+
+impl From<ipc_uds::Listener> for Listener {
+    fn from(listener: ipc_uds::Listener) -> Self {
+        Self {
+            kind: Kind::Unix(Box::new(listener)),
+        }
+    }
+}
+
+impl Pollable for Listener {
+    fn descriptor(&self, interest: Interest) -> BorrowedFd<'_> {
+        match &self.kind {
+            Kind::Unix(listener) => listener.descriptor(interest),
+            Kind::Tcp(listener) => listener.descriptor(interest),
+        }
+    }
+    fn wait_ready(&self, interests: &[Interest], until: Until) -> Result<()> {
+        match &self.kind {
+            Kind::Unix(listener) => listener.wait_ready(interests, until),
+            Kind::Tcp(listener) => listener.wait_ready(interests, until),
+        }
+    }
+}
+
+impl TryAccept for Listener {
+    type Connection = Wire;
+    fn try_accept(&self) -> Result<Wire> {
+        self.accept(Until::Now)
+    }
+}

@@ -1,0 +1,139 @@
+//! A connected byte stream of any transport, and what it proves of the peer.
+
+use ipc_core::{ByteSink, ByteSource, Debt, Duplex, Interest, Pollable, Result, Until};
+use rpc_core::Peer;
+use std::fmt;
+use std::os::fd::BorrowedFd;
+
+/// A connected byte stream, whichever transport made it.
+///
+/// ```
+/// let (left, right) = rpc_transport::Wire::pair()?;
+/// use ipc_core::{ByteSink, ByteSource, Until};
+/// left.write_until(&[], b"ping", Until::Forever)?;
+/// assert_eq!(right.read_until(&mut [0; 16], Until::Forever)?, 4);
+/// # Ok::<(), rpc_transport::Error>(())
+/// ```
+pub struct Wire {
+    stream: Box<dyn Duplex + Send + Sync>,
+    peer: Peer,
+    plain: bool,
+}
+
+impl Wire {
+    /// Any stream, and what is proven of who is at its other end: TLS, say, after its handshake,
+    /// and the names in the peer's certificate.
+    pub fn new(stream: impl Duplex + Send + Sync + 'static, peer: Peer) -> Self {
+        Self {
+            stream: Box::new(stream),
+            peer,
+            plain: false,
+        }
+    }
+
+    /// A stream of the kernel's own, without anything between.
+    fn plain(stream: impl Duplex + Send + Sync + 'static, peer: Peer) -> Self {
+        Self {
+            plain: true,
+            ..Self::new(stream, peer)
+        }
+    }
+
+    /// Two ends that are connected, over a Unix socket without a name.
+    ///
+    /// # Errors
+    /// As [`ipc_uds::pair`].
+    pub fn pair() -> Result<(Self, Self)> {
+        let (left, right) = ipc_uds::pair()?;
+        Ok((Self::unix(left)?, Self::unix(right)?))
+    }
+
+    /// Two ends that are connected, over two pipes, whose peer nobody proves.
+    ///
+    /// # Errors
+    /// As [`ipc_pipe::duplex`].
+    pub fn pipe_pair() -> Result<(Self, Self)> {
+        let (left, right) = ipc_pipe::duplex()?;
+        Ok((
+            Self::plain(left, Peer::Unknown),
+            Self::plain(right, Peer::Unknown),
+        ))
+    }
+
+    /// A Unix stream, with the peer that the kernel names.
+    ///
+    /// # Errors
+    /// Where the kernel does not say who it is: nobody is let in unnamed.
+    pub fn unix(stream: ipc_uds::Stream) -> Result<Self> {
+        let peer = Peer::Unix(stream.credentials()?);
+        Ok(Self::plain(stream, peer))
+    }
+
+    /// A TCP stream, whose peer's address proves nobody.
+    ///
+    /// # Errors
+    /// As [`peer_address`](ipc_net::Stream::peer_address).
+    pub fn tcp(stream: ipc_net::Stream) -> Result<Self> {
+        let peer = Peer::Tcp(stream.peer_address()?);
+        Ok(Self::plain(stream, peer))
+    }
+
+    /// Whether a read that leaves room in its buffer has emptied the kernel's: an event loop then
+    /// need not try again. A stream that reads for itself, as TLS does, may leave some there.
+    #[must_use]
+    pub const fn short_reads_empty_it(&self) -> bool {
+        self.plain
+    }
+
+    /// What the transport proves of the peer.
+    #[must_use]
+    pub const fn peer(&self) -> &Peer {
+        &self.peer
+    }
+}
+
+impl Pollable for Wire {
+    fn descriptor(&self, interest: Interest) -> BorrowedFd<'_> {
+        self.stream.descriptor(interest)
+    }
+    fn wait_ready(&self, interests: &[Interest], until: Until) -> Result<()> {
+        self.stream.wait_ready(interests, until)
+    }
+    fn arm(&self, interest: Interest) -> Result<bool> {
+        self.stream.arm(interest)
+    }
+    fn has_buffered(&self) -> bool {
+        self.stream.has_buffered()
+    }
+    fn owes(&self) -> bool {
+        self.stream.owes()
+    }
+}
+
+impl ByteSource for Wire {
+    #[inline]
+    fn read_until(&self, buffer: &mut [u8], until: Until) -> Result<usize> {
+        self.stream.read_until(buffer, until)
+    }
+}
+
+impl ByteSink for Wire {
+    #[inline]
+    fn write_until(&self, head: &[u8], body: &[u8], until: Until) -> Result<usize> {
+        self.stream.write_until(head, body, until)
+    }
+    fn debt(&self) -> &Debt {
+        self.stream.debt()
+    }
+    fn pay_until(&self, until: Until) -> Result<()> {
+        self.stream.pay_until(until)
+    }
+}
+
+impl fmt::Debug for Wire {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Wire")
+            .field("peer", &self.peer)
+            .finish_non_exhaustive()
+    }
+}
