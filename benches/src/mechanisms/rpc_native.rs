@@ -6,6 +6,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use rpc_core::{Context, Router, Server, Status, block_on, service};
@@ -80,10 +81,16 @@ fn failed(status: Status) -> io::Error {
     io::Error::other(status)
 }
 
+/// The two sides of a pair run when it is their turn: others' slices are no slow greeting.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// Messages of the sweep are larger than the default limit.
 fn options() -> Options {
     let mut limits = rpc_native::Limits::new();
-    limits.max_message_bytes(rpc_native::Limits::MAX_MESSAGE_BYTES);
+    limits
+        .max_message_bytes(rpc_native::Limits::MAX_MESSAGE_BYTES)
+        .handshake_timeout(PATIENCE)
+        .frame_timeout(PATIENCE);
     Options::new().limits(limits).clone()
 }
 

@@ -12,6 +12,7 @@ use rustix::fs::inotify::WatchFlags;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -27,6 +28,8 @@ pub struct Reader {
     id: u64,
     wake: Wake,
     turn: Mutex<Turn>,
+    /// The last look found nothing: whatever comes after it shows at the descriptor.
+    drained: AtomicBool,
 }
 
 /// Where the reader is.
@@ -75,6 +78,7 @@ impl Reader {
             id,
             wake,
             turn: Mutex::new(turn),
+            drained: AtomicBool::new(false),
         })
     }
 
@@ -137,6 +141,7 @@ impl Reader {
     }
 
     fn take<R>(&self, until: Until, mut give: impl FnMut(&[u8]) -> Result<R>) -> Result<R> {
+        self.drained.store(false, Ordering::Relaxed);
         loop {
             if let Some(outcome) = self.next(&mut give)? {
                 return Ok(outcome);
@@ -152,6 +157,7 @@ impl Reader {
                     .hint("the log was removed, and all of it was read"));
             }
             if until == Until::Now {
+                self.drained.store(true, Ordering::Relaxed);
                 return Err(until.over("recv"));
             }
             self.wake.wait("recv", until)?;
@@ -163,7 +169,12 @@ impl Reader {
         let mut turn = lock(&self.turn);
         let advanced = self.advance(&mut turn);
         advanced.map_err(|error| failed("wait", &self.name, &error))?;
-        Ok(turn.scan.position() < turn.durable)
+        // What is missing from the end has been told: only if it comes back is there more.
+        let there = !turn.missing_told || {
+            let length = self.file.len();
+            length.map_err(|error| failed("wait", &self.name, &error))? >= turn.durable
+        };
+        Ok(turn.scan.position() < turn.durable && there)
     }
 
     /// The next record, if it is there and durable.
@@ -281,8 +292,7 @@ impl Pollable for Reader {
         Ok(())
     }
     fn arm(&self, _interest: Interest) -> Result<bool> {
-        // A look, which takes what shows and so lets the next change show anew.
-        Ok(true)
+        Ok(!self.drained.load(Ordering::Relaxed))
     }
 }
 

@@ -60,6 +60,8 @@ pub struct Spool {
     max_bytes: usize,
     wake: Wake,
     polled: bool,
+    /// The last look found nothing: whatever comes after it shows at the descriptor.
+    drained: AtomicBool,
     /// Making a delivery durable has failed.
     over: AtomicBool,
 }
@@ -106,6 +108,7 @@ impl Spool {
             max_bytes,
             wake,
             polled: polled.is_some(),
+            drained: AtomicBool::new(false),
             over: AtomicBool::new(false),
         };
         spool.raise_sequence()?;
@@ -168,6 +171,7 @@ impl Spool {
     }
 
     fn claim_until(&self, until: Until) -> Result<Claim> {
+        self.drained.store(false, Ordering::Relaxed);
         loop {
             if let Some(claim) = self.look()? {
                 return Ok(claim);
@@ -183,6 +187,7 @@ impl Spool {
                 self.wake.again_in(AFTER_CLOSE)?;
             }
             if until == Until::Now {
+                self.drained.store(true, Ordering::Relaxed);
                 return Err(until.over("claim"));
             }
             self.wake.wait("claim", until)?;
@@ -308,8 +313,7 @@ impl Pollable for Spool {
         Ok(())
     }
     fn arm(&self, _interest: Interest) -> Result<bool> {
-        // A look, which takes what shows and so lets the next change show anew.
-        Ok(true)
+        Ok(!self.drained.load(Ordering::Relaxed))
     }
 }
 
