@@ -167,14 +167,12 @@ fn connect_awaited(side: Side, meet: &Meet, _: &Shape) -> io::Result<Box<dyn End
         .enable_all()
         .build()?;
     Ok(match side {
-        Side::Client => {
-            let connection = runtime.block_on(options().over(wire)).map_err(failed)?;
-            Box::new(AwaitedCaller {
-                echo: EchoClient::new(connection),
-                runtime,
-                answer: Vec::new(),
-            })
-        }
+        Side::Client => Box::new(AwaitedCaller {
+            echo: None,
+            wire: Some(wire),
+            runtime,
+            answer: Vec::new(),
+        }),
         Side::Server => {
             let back = Back::default();
             let called = Arc::clone(&back.called);
@@ -186,15 +184,22 @@ fn connect_awaited(side: Side, meet: &Meet, _: &Shape) -> io::Result<Box<dyn End
 }
 
 struct AwaitedCaller {
-    echo: EchoClient<Connection>,
+    echo: Option<EchoClient<Connection>>,
+    /// Until the first call: the server's runtime runs, and greets, only while it receives.
+    wire: Option<Wire>,
     runtime: Runtime,
     answer: Vec<u8>,
 }
 
 impl Endpoint for AwaitedCaller {
     fn send(&mut self, message: &[u8]) -> io::Result<()> {
+        if let Some(wire) = self.wire.take() {
+            let connection = self.runtime.block_on(options().over(wire));
+            self.echo = Some(EchoClient::new(connection.map_err(failed)?));
+        }
+        let echo = self.echo.as_ref().ok_or(io::ErrorKind::NotConnected)?;
         let cx = Context::background();
-        let call = self.echo.echo(&cx, message.to_vec());
+        let call = echo.echo(&cx, message.to_vec());
         self.answer = self.runtime.block_on(call).map_err(failed)?;
         Ok(())
     }
