@@ -25,8 +25,9 @@ use crate::workspace::{Package, Workspace};
 #[command(after_help = "\
 --confined needs root to take away: it runs the same binaries as user --uid without groups and \
 without new privileges, in a mount namespace with a 64 MiB /dev/shm and no /dev/mqueue, and with \
-ptrace, process_vm_* and perf_event_open denied by a seccomp filter. Doctests (which need the \
-toolchain's files) and xtask's own tests (which need the source tree) are left out then.
+ptrace, process_vm_* and perf_event_open denied by a seccomp filter. Doctests and macro crates \
+(which need the toolchain's files) and xtask's own tests (which need the source tree) are left \
+out then.
 
 A test that hangs is killed after --timeout seconds, and counts as failed. Interrupting the \
 command kills what it started.")]
@@ -91,7 +92,10 @@ pub(crate) fn run(args: &Args) -> Outcome {
             .collect::<Outcome<_>>()?,
     };
     if args.confined {
-        packages.retain(|package| package.name != "xtask");
+        leave_out_what_needs_a_developer(&mut packages);
+    }
+    if packages.is_empty() {
+        return Err("nothing is left to test".into());
     }
     let built = targets::build(&packages)?;
     let confinement = args
@@ -122,6 +126,19 @@ pub(crate) fn run(args: &Args) -> Outcome {
         }
     }
     tally.finish()
+}
+
+/// Confinement hides the toolchain and the source tree; says what cannot be tested without them.
+fn leave_out_what_needs_a_developer(packages: &mut Vec<&Package>) {
+    packages.retain(|package| {
+        let need = match package {
+            package if package.name == "xtask" => "the source tree",
+            package if package.is_macro => "the compiler",
+            _ => return true,
+        };
+        println!("{}: left out, since its tests need {need}", package.name);
+        false
+    });
 }
 
 /// The doctests of every library; none in confinement, where rustdoc cannot work.

@@ -30,6 +30,8 @@ pub(crate) struct Package {
     pub(crate) publishable: bool,
     /// Whether it has a library that doctests can run on.
     pub(crate) has_library: bool,
+    /// Whether it is a macro crate: a part of the compiler, which its tests load or start.
+    pub(crate) is_macro: bool,
     /// Names of its features, `default` left out.
     pub(crate) features: Vec<String>,
     pub(crate) dependencies: Vec<Dependency>,
@@ -105,16 +107,17 @@ impl Package {
     fn from_metadata(value: &Value) -> Self {
         let manifest = PathBuf::from(string(&value["manifest_path"]));
         let features = value["features"].as_object();
-        let kinds = array(&value["targets"])
-            .iter()
-            .flat_map(|target| array(&target["kind"]));
+        let targets = array(&value["targets"]).iter();
+        let kinds: Vec<&Value> = targets.flat_map(|target| array(&target["kind"])).collect();
+        let has = |kind: &str| kinds.iter().any(|found| *found == kind);
         Self {
             name: string(&value["name"]),
             version: string(&value["version"]),
             dir: manifest.parent().unwrap_or(Path::new(".")).to_owned(),
             // `publish = false` is an empty list of registries; null is "any".
             publishable: value["publish"].is_null(),
-            has_library: kinds.into_iter().any(|kind| kind == "lib"),
+            has_library: has("lib"),
+            is_macro: has("proc-macro"),
             features: features
                 .map(|table| {
                     table
