@@ -5,7 +5,7 @@ use crate::scene::{
     self, Kind, LIMIT, barrier, beside, condvar, event, image, mutex, once, restore, rw_lock,
     semaphore, within_limit,
 };
-use ipc_sem::{ErrorKind, Mutex, Region, Result};
+use ipc_sem::{ErrorKind, Guard, Mutex, Recovery, Region, Result};
 use ipc_testkit::crash::{Forked, Lab, Tally};
 use ipc_testkit::shared_words;
 use std::sync::atomic::AtomicU64;
@@ -41,19 +41,21 @@ fn lock(region: &Region) -> Box<dyn FnMut(u64) -> Result<()> + '_> {
 fn change(mutex: &Mutex<scene::Pair>) -> Result<()> {
     let mut guard = match mutex.lock() {
         Ok(guard) => guard,
-        Err(error) if error.kind() == ErrorKind::PeerDied => {
-            let mut recovery = mutex.recover()?;
-            if recovery.damage().is_some() {
-                *recovery = [recovery[0]; 2];
-            }
-            recovery.repaired()
-        }
+        Err(error) if error.kind() == ErrorKind::PeerDied => repair(mutex.recover()?),
         Err(error) => return Err(error),
     };
     guard[0] += 1;
     guard[1] += 1;
     assert_eq!(guard[0], guard[1], "a whole change");
     Ok(())
+}
+
+/// What the dead one changed by half is as it was before, or as it would have been.
+fn repair(mut recovery: Recovery<'_, scene::Pair>) -> Guard<'_, scene::Pair> {
+    if recovery.damage().is_some() {
+        *recovery = [recovery[0]; 2];
+    }
+    recovery.repaired()
 }
 
 fn acquire(region: &Region) -> Box<dyn FnMut(u64) -> Result<()> + '_> {
@@ -98,7 +100,7 @@ fn pass_a_token(region: &Region) -> Box<dyn FnMut(u64) -> Result<()> + '_> {
     let (condvar, mutex) = (condvar(region), beside(region));
     Box::new(move |_| {
         let locked = || match mutex.lock() {
-            Err(error) if error.kind() == ErrorKind::PeerDied => Ok(mutex.recover()?.repaired()),
+            Err(error) if error.kind() == ErrorKind::PeerDied => mutex.recover().map(repair),
             locked => locked,
         };
         let mut guard = locked()?;
