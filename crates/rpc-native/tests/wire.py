@@ -8,22 +8,22 @@ import sys
 
 HELLO, BIND, BOUND, CALL, MESSAGE, END, RETURN, CANCEL, CREDIT, PING, PONG, DRAIN, CLOSE = range(1, 14)
 DEADLINE, TRACE, METADATA, LAST, ONEWAY, NOT_RUN = 1, 2, 4, 8, 16, 32
-CONTRACT = """field google.protobuf.UInt64Value 1 = singular uint64 value
-field inventory.v1.SmallAddRequest 1 = singular uint64 a
-field inventory.v1.SmallAddRequest 2 = singular uint64 b
-field inventory.v1.SmallCountRequest 1 = singular uint64 to
-field inventory.v1.SmallNoteRequest 1 = singular string text
+CONTRACT = """field calculator.v1.CalculatorAddRequest 1 = singular uint64 a
+field calculator.v1.CalculatorAddRequest 2 = singular uint64 b
+field calculator.v1.CalculatorCountRequest 1 = singular uint64 to
+field calculator.v1.CalculatorNoteRequest 1 = singular string text
+field google.protobuf.UInt64Value 1 = singular uint64 value
+message calculator.v1.CalculatorAddRequest
+message calculator.v1.CalculatorCountRequest
+message calculator.v1.CalculatorNeverRequest
+message calculator.v1.CalculatorNoteRequest
 message google.protobuf.Empty
 message google.protobuf.UInt64Value
-message inventory.v1.SmallAddRequest
-message inventory.v1.SmallCountRequest
-message inventory.v1.SmallNeverRequest
-message inventory.v1.SmallNoteRequest
-method Add = unary inventory.v1.SmallAddRequest -> google.protobuf.UInt64Value
-method Count = server-stream inventory.v1.SmallCountRequest -> google.protobuf.UInt64Value
-method Never = unary inventory.v1.SmallNeverRequest -> google.protobuf.Empty
-method Note = oneway inventory.v1.SmallNoteRequest -> google.protobuf.Empty
-service inventory.v1.Small
+method Add = unary calculator.v1.CalculatorAddRequest -> google.protobuf.UInt64Value
+method Count = server-stream calculator.v1.CalculatorCountRequest -> google.protobuf.UInt64Value
+method Never = unary calculator.v1.CalculatorNeverRequest -> google.protobuf.Empty
+method Note = oneway calculator.v1.CalculatorNoteRequest -> google.protobuf.Empty
+service calculator.v1.Calculator
 """
 FINGERPRINT = hashlib.sha256(CONTRACT.encode()).digest()[:16]
 WINDOW = 1 << 18
@@ -45,6 +45,7 @@ class Wire:
         self.send(HELLO, 0, 0, b"IPCR" + struct.pack("<HHIIII", 1, 0, 128, 4 << 20, WINDOW, 4 << 20))
         kind, _, _, payload = self.recv()
         assert kind == HELLO and payload[:4] == b"IPCR" and payload[4] == 1
+        self.their_stream_credit, self.their_connection_credit = struct.unpack("<II", payload[16:24])
 
     def send(self, kind, flags, call, payload=b""):
         self.stream.sendall(struct.pack("<IBBHI", len(payload), kind, flags, 0, call) + payload)
@@ -84,10 +85,10 @@ def client(path):
     wire = Wire(stream)
     wire.send(BIND, 0, 0, struct.pack("<HBB", 9, 2, 7) + FINGERPRINT + b"no.Such")
     assert wire.recv()[3][2] == 1, "no such service"
-    wire.send(BIND, 0, 0, struct.pack("<HBB", 2, 2, 18) + bytes(16) + b"inventory.v1.Small")
+    wire.send(BIND, 0, 0, struct.pack("<HBB", 2, 2, 24) + bytes(16) + b"calculator.v1.Calculator")
     payload = wire.recv()[3]
     assert payload[2] == 2 and payload[4:].decode() == CONTRACT, "another contract, and its text"
-    wire.send(BIND, 0, 0, struct.pack("<HBB", 1, 2, 18) + FINGERPRINT + b"inventory.v1.Small")
+    wire.send(BIND, 0, 0, struct.pack("<HBB", 1, 2, 24) + FINGERPRINT + b"calculator.v1.Calculator")
     kind, _, _, payload = wire.recv()
     assert (kind, payload[:3]) == (BOUND, b"\1\0\0")
 
@@ -134,35 +135,77 @@ def client(path):
     assert (count, payload[0]) == (30_000, 0)
 
 
+class Server:
+    """Answers one client; while a stream waits for credit, the other calls go on."""
+
+    NAMES = {method(name): name for name in ("Add", "Count", "Note", "Never")}
+
+    def __init__(self, wire):
+        self.wire = wire
+        # By call; 0 is the connection.
+        self.credit = {0: wire.their_connection_credit}
+        self.given_up = set()
+
+    def turn(self):
+        kind, flags, call, payload = self.wire.recv()
+        if kind == BIND:
+            good = payload[4:20] == FINGERPRINT and payload[2] == 2
+            text = b"" if good else CONTRACT.encode()
+            self.wire.send(BOUND, 0, 0, payload[:2] + bytes([0 if good else 2, 0]) + text)
+        elif kind == CREDIT:
+            if call in self.credit:
+                self.credit[call] += struct.unpack("<I", payload)[0]
+        elif kind == CANCEL:
+            if call in self.credit:
+                self.given_up.add(call)
+            else:
+                self.cancelled(call)
+        elif kind == CALL:
+            self.call(flags, call, payload)
+
+    def cancelled(self, call):
+        self.wire.send(RETURN, 0, call, b"\1" + struct.pack("<IHB", 0xFFFFFFFF, 0, 0))
+
+    def call(self, flags, call, payload):
+        name = self.NAMES[struct.unpack("<I", payload[4:8])[0]]
+        at = 8 + (8 if flags & DEADLINE else 0) + (25 if flags & TRACE else 0)
+        assert not flags & METADATA
+        arguments = json.loads(payload[at:])
+        if name == "Add":
+            total = (arguments["a"] + arguments["b"]) & ((1 << 64) - 1)
+            self.wire.send(RETURN, 0, call, b"\0" + str(total).encode())
+        elif name == "Count":
+            self.count(call, arguments["to"])
+
+    def count(self, call, to):
+        self.credit[call] = self.wire.their_stream_credit
+        for number in range(to):
+            payload = str(number).encode()
+            while call not in self.given_up and min(self.credit[call], self.credit[0]) <= 0:
+                self.turn()
+            if call in self.given_up:
+                break
+            self.credit[call] -= 12 + len(payload)
+            self.credit[0] -= 12 + len(payload)
+            self.wire.send(MESSAGE, 0, call, payload)
+        del self.credit[call]
+        if call in self.given_up:
+            self.given_up.remove(call)
+            self.cancelled(call)
+        else:
+            self.wire.send(RETURN, 0, call, b"\0")
+
+
 def server(path):
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(path)
     listener.listen()
     print("listening", flush=True)
     stream, _ = listener.accept()
-    wire = Wire(stream)
-    names = {method(name): name for name in ("Add", "Count", "Note", "Never")}
+    server = Server(Wire(stream))
     try:
         while True:
-            kind, flags, call, payload = wire.recv()
-            if kind == BIND:
-                good = payload[4:20] == FINGERPRINT and payload[2] == 2
-                text = b"" if good else CONTRACT.encode()
-                wire.send(BOUND, 0, 0, payload[:2] + bytes([0 if good else 2, 0]) + text)
-            elif kind == CANCEL:
-                wire.send(RETURN, 0, call, b"\1" + struct.pack("<IHB", 0xFFFFFFFF, 0, 0))
-            elif kind == CALL:
-                name = names[struct.unpack("<I", payload[4:8])[0]]
-                at = 8 + (8 if flags & DEADLINE else 0) + (25 if flags & TRACE else 0)
-                assert not flags & METADATA
-                arguments = json.loads(payload[at:])
-                if name == "Add":
-                    total = (arguments["a"] + arguments["b"]) & ((1 << 64) - 1)
-                    wire.send(RETURN, 0, call, b"\0" + str(total).encode())
-                elif name == "Count":
-                    for number in range(min(arguments["to"], 1_000)):
-                        wire.send(MESSAGE, 0, call, str(number).encode())
-                    wire.send(RETURN, 0, call, b"\0")
+            server.turn()
     except EOFError:
         pass
 

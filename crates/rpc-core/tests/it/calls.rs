@@ -1,7 +1,9 @@
 //! What a call means: every kind of method, deadlines, panics, nested calls.
 
-use crate::shop::{Item, STOCK_SERVICE, Shop, StockClient, StockServer};
-use rpc_core::{Code, Context, Router, block_on, items};
+use rpc_core::{Code, Context, Router, block_on};
+use rpc_testkit::calculator::{Adder, CalculatorServer};
+use rpc_testkit::inventory::{STOCK_SERVICE, Shop, StockClient, StockServer, item};
+use rpc_testkit::table;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,36 +13,15 @@ fn shop() -> (Arc<Shop>, StockClient<Router>) {
     (shop, StockClient::new(router))
 }
 
-fn item(sku: &str, count: u32) -> Item {
-    let sku = sku.to_owned();
-    Item { sku, count }
-}
-
 #[test]
 fn every_kind_of_method_answers_without_a_runtime() {
-    let (shop, stock) = shop();
+    let shop = Arc::new(Shop::default());
+    let router = Router::new()
+        .service(StockServer::new(Arc::clone(&shop)))
+        .service(CalculatorServer::new(Adder));
     block_on(async {
-        let cx = Context::new();
-        assert_eq!(stock.put(&cx, item("a1", 2)).await, Ok(2));
-        assert_eq!(stock.get(&cx, "a1".into()).await, Ok(item("a1", 2)));
-        let missing = stock.get(&cx, "b".into()).await.expect_err("not there");
-        assert_eq!(missing.code(), Code::NotFound);
-        let many = stock.fill(&cx, items([item("a2", 1), item("b1", 1)])).await;
-        assert_eq!(many, Ok(2));
-        let mut list = stock.list(&cx, "a".into()).await.expect("a stream");
-        assert_eq!(list.next().await, Some(Ok(item("a1", 2))));
-        assert_eq!(list.next().await, Some(Ok(item("a2", 1))));
-        assert_eq!(list.next().await, None);
-        let names = items(["b1".to_owned(), "zz".to_owned()]);
-        let mut look = stock.look(&cx, names).await.expect("a stream");
-        assert_eq!(look.next().await, Some(Ok(item("b1", 1))));
-        let error = look.next().await.expect("an item").expect_err("not there");
-        assert_eq!(error.code(), Code::NotFound);
-        assert_eq!(look.next().await, None);
-        stock.note(&cx, "hello".into()).await.expect("sent");
-        let mut bad = stock.list(&cx, "bad".into()).await.expect("a stream");
-        let error = bad.next().await.expect("an item").expect_err("refused");
-        assert_eq!(error.code(), Code::InvalidArgument);
+        table::of_the_inventory(router.clone(), "a").await;
+        table::of_the_calculator(router).await;
     });
     assert_eq!(*shop.notes.lock().expect("no panic"), ["hello"]);
 }

@@ -1,8 +1,8 @@
 //! What a contract becomes: a fingerprint, a diff, `.proto` text, a descriptor set.
 
-use crate::shop::STOCK_SERVICE;
 use prost::Message;
 use rpc_core::{Comparison, Context, Contract, Describe, Status, service};
+use rpc_testkit::inventory::STOCK_SERVICE;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 

@@ -3,4 +3,3 @@
 mod calls;
 mod contract;
 mod policies;
-mod shop;

@@ -1,6 +1,5 @@
 //! Policies around calls: who may, how often, how many at once, and when to call again.
 
-use crate::shop::{Item, Shop, StockClient, StockServer};
 use rpc_core::layers::{
     Authenticate, Authorize, Concurrency, Deadlines, Rate, Retry, Spans, Statistics,
 };
@@ -8,6 +7,7 @@ use rpc_core::{
     Call, CallFuture, Channel, Code, Context, Payload, Principal, Reply, Router, Status, Tower,
     TraceContext, block_on, ready,
 };
+use rpc_testkit::inventory::{Item, Shop, StockClient, StockServer};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tower_layer::Layer;
@@ -270,7 +270,7 @@ fn a_server_tells_what_it_offers_and_what_was_counted() {
     let services = block_on(introspection.services(&cx)).expect("told");
     assert_eq!(services.names, ["inventory.v1.Stock"]);
     let told = block_on(introspection.describe(&cx, "inventory.v1.Stock".into())).expect("told");
-    assert_eq!(told.proto, crate::shop::STOCK_SERVICE.proto());
+    assert_eq!(told.proto, rpc_testkit::inventory::STOCK_SERVICE.proto());
     let missing = block_on(introspection.describe(&cx, "x".into())).expect_err("unknown");
     assert_eq!(missing.code(), Code::NotFound);
     let counts = block_on(introspection.counts(&cx)).expect("told").methods;

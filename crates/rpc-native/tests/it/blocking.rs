@@ -1,11 +1,11 @@
 //! The client and the server without a runtime, against each other and against the awaited ones.
 
-use crate::remote::{PATIENCE, Remote, SmallClient, item, router};
-use crate::shop::StockClient;
+use crate::remote::{PATIENCE, Remote, router};
 use ipc_testkit::watchdog;
 use rpc_core::{Code, Context, Server, block_on, items};
 use rpc_native::{Format, Options};
-use std::time::Duration;
+use rpc_testkit::inventory::{StockClient, item};
+use rpc_testkit::table;
 
 #[test]
 fn every_pair_of_awaited_and_blocking_sides_understands_each_other() {
@@ -20,33 +20,13 @@ fn every_pair_of_awaited_and_blocking_sides_understands_each_other() {
             let mut options = Options::new();
             options.format(format);
             let blocking = options.connect_blocking(&remote.endpoint).expect("connect");
-            block_on(talk(SmallClient::new(blocking)));
+            block_on(table::of_the_calculator(blocking));
             runtime.block_on(async {
                 let awaited = options.connect(&remote.endpoint).await.expect("connect");
-                talk(SmallClient::new(awaited)).await;
+                table::of_the_calculator(awaited).await;
             });
         }
     }
-}
-
-async fn talk(small: SmallClient<impl rpc_core::Channel>) {
-    let cx = Context::new();
-    assert_eq!(small.add(&cx, 2, u64::MAX).await, Ok(1));
-    // More than a window, so that credit flows.
-    let mut counted = small.count(&cx, 20_000).await.expect("a stream");
-    for number in 0..20_000 {
-        assert_eq!(counted.next().await, Some(Ok(number)));
-    }
-    assert_eq!(counted.next().await, None);
-    small.note(&cx, "hello".into()).await.expect("sent");
-    let short = Context::new().timeout(Duration::from_millis(20));
-    let late = small.never(&short).await.expect_err("never");
-    assert_eq!(late.code(), Code::DeadlineExceeded);
-    // A stream that is dropped in the middle leaves the connection usable.
-    let mut dropped = small.count(&cx, 1_000_000).await.expect("a stream");
-    assert_eq!(dropped.next().await, Some(Ok(0)));
-    drop(dropped);
-    assert_eq!(small.add(&cx, 1, 1).await, Ok(2));
 }
 
 #[test]

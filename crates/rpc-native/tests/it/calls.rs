@@ -1,45 +1,18 @@
 //! Every kind of call between two processes, and what a client sees when the server dies.
 
-use crate::remote::{PATIENCE, Remote, item};
+use crate::remote::{PATIENCE, Remote};
 use ipc_testkit::watchdog;
-use rpc_core::{Code, Context, items};
+use rpc_core::{Code, Context};
 use rpc_native::Format;
-use std::time::Duration;
+use rpc_testkit::inventory::item;
+use rpc_testkit::table;
 
 #[tokio::test]
 async fn every_kind_of_call_reaches_another_process_in_every_format() {
     let _watchdog = watchdog(PATIENCE);
     let remote = Remote::start("server");
     for (format, prefix) in [(Format::Protobuf, "p"), (Format::Json, "j")] {
-        let stock = remote.connect(format).await;
-        let cx = Context::new();
-        let [one, two, three] = [1, 2, 3].map(|n| format!("{prefix}{n}"));
-        assert_eq!(stock.put(&cx, item(&one, 2)).await, Ok(2));
-        assert_eq!(stock.get(&cx, one.clone()).await, Ok(item(&one, 2)));
-        let missing = stock.get(&cx, "none".into()).await.expect_err("not there");
-        assert_eq!(missing.code(), Code::NotFound);
-        assert_eq!(missing.message(), "no item `none`");
-        let many = stock
-            .fill(&cx, items([item(&two, 1), item(&three, 1)]))
-            .await;
-        assert_eq!(many, Ok(2));
-        let mut list = stock.list(&cx, prefix.into()).await.expect("a stream");
-        for (name, count) in [(&one, 2), (&two, 1), (&three, 1)] {
-            assert_eq!(list.next().await, Some(Ok(item(name, count))));
-        }
-        assert_eq!(list.next().await, None);
-        let names = items([two.clone(), "none".to_owned()]);
-        let mut look = stock.look(&cx, names).await.expect("a stream");
-        assert_eq!(look.next().await, Some(Ok(item(&two, 1))));
-        let error = look.next().await.expect("an item").expect_err("not there");
-        assert_eq!(error.code(), Code::NotFound);
-        stock.note(&cx, "hello".into()).await.expect("sent");
-        let error = stock.get(&cx, "panic".into()).await.expect_err("it panics");
-        assert_eq!(error.code(), Code::Internal);
-        let short = Context::new().timeout(Duration::from_millis(20));
-        let error = stock.get(&short, "never".into()).await.expect_err("never");
-        assert_eq!(error.code(), Code::DeadlineExceeded);
-        assert_eq!(stock.get(&cx, one.clone()).await, Ok(item(&one, 2)));
+        table::of_the_inventory(remote.connection(format).await, prefix).await;
     }
 }
 

@@ -1,10 +1,10 @@
 //! How calls and connections end: cancelled, drained, unsent, of another contract.
 
-use crate::remote::{PATIENCE, item, router};
-use crate::shop::StockClient;
+use crate::remote::{PATIENCE, router};
 use ipc_testkit::{TempDir, watchdog};
 use rpc_core::{Call, CallFuture, Channel, Code, Context, Router, Server, Status, service};
 use rpc_native::Options;
+use rpc_testkit::inventory::{StockClient, item};
 use rpc_transport::Wire;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -175,7 +175,7 @@ async fn an_orderly_end_finishes_what_runs_and_refuses_what_comes() {
 async fn another_contract_is_refused_with_what_differs_and_a_compatible_one_works() {
     mod newer {
         use super::{Context, Status, service};
-        use crate::shop::Item;
+        use rpc_testkit::inventory::Item;
         #[service(name = "inventory.v1.Stock")]
         pub(super) trait Stock {
             async fn get(&self, cx: &Context, sku: u64) -> Result<Item, Status>;

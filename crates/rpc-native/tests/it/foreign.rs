@@ -1,12 +1,12 @@
 //! A client and a server in Python, written from the wire document alone, talk to ours.
 
-use crate::remote::{PATIENCE, Remote, SmallClient};
+use crate::remote::{PATIENCE, Remote};
 use ipc_testkit::{TempDir, skip, watchdog};
-use rpc_core::{Code, Context, block_on};
+use rpc_core::block_on;
 use rpc_native::{Format, Options};
+use rpc_testkit::table;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 fn script() -> Command {
     let mut command = Command::new("python3");
@@ -58,21 +58,6 @@ fn a_server_written_from_the_document_alone_passes_the_cases() {
     let endpoint = format!("unix:{}", path.display());
     let mut options = Options::new();
     let connection = options.format(Format::Json).connect_blocking(&endpoint);
-    let small = SmallClient::new(connection.expect("it listens"));
-    block_on(async {
-        let cx = Context::new();
-        assert_eq!(small.add(&cx, 2, u64::MAX).await, Ok(1));
-        small.note(&cx, "hello".into()).await.expect("sent");
-        let mut counted = small.count(&cx, 1_000).await.expect("a stream");
-        for number in 0..1_000 {
-            assert_eq!(counted.next().await, Some(Ok(number)));
-        }
-        assert_eq!(counted.next().await, None);
-        let short = Context::new().timeout(Duration::from_millis(20));
-        let late = small.never(&short).await.expect_err("never");
-        assert_eq!(late.code(), Code::DeadlineExceeded);
-        assert_eq!(small.add(&cx, 3, 4).await, Ok(7));
-    });
-    drop(small);
+    block_on(table::of_the_calculator(connection.expect("it listens")));
     assert!(server.wait().expect("our own").success());
 }

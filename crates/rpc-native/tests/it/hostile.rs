@@ -1,9 +1,10 @@
 //! A server whose clients send garbage, dawdle, or flood serves the others.
 
-use crate::remote::{PATIENCE, Remote, item};
+use crate::remote::{PATIENCE, Remote};
 use ipc_testkit::watchdog;
 use rpc_core::Context;
 use rpc_native::Format;
+use rpc_testkit::inventory::item;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 

@@ -7,7 +7,6 @@ mod foreign;
 mod hostile;
 mod remote;
 mod resets;
-mod shop;
 mod verified;
 
 ipc_testkit::roles! {

@@ -1,53 +1,20 @@
 //! Servers in processes of their own.
 
-use crate::shop::{Item, Shop, StockClient, StockServer};
 use ipc_testkit::{Child, Role, Stage, TempDir};
-use rpc_core::export::Stream;
-use rpc_core::{Context, Router, Server, Status, service};
+use rpc_core::{Router, Server};
 use rpc_native::{Connection, Format, Options};
+use rpc_testkit::calculator::{Adder, CalculatorServer};
+use rpc_testkit::inventory::{Shop, StockClient, StockServer};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// A guard against hanging, never a claim about speed.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What a server that does one thing at a time can carry.
-#[service(name = "inventory.v1.Small")]
-pub(crate) trait Small {
-    async fn add(&self, cx: &Context, a: u64, b: u64) -> Result<u64, Status>;
-    async fn count(
-        &self,
-        cx: &Context,
-        to: u64,
-    ) -> Result<impl Stream<Item = Result<u64, Status>>, Status>;
-    #[rpc(oneway)]
-    async fn note(&self, cx: &Context, text: String);
-    async fn never(&self, cx: &Context) -> Result<(), Status>;
-}
-
-pub(crate) struct Counter;
-
-impl Small for Counter {
-    async fn add(&self, _: &Context, a: u64, b: u64) -> Result<u64, Status> {
-        Ok(a.wrapping_add(b))
-    }
-    async fn count(
-        &self,
-        _: &Context,
-        to: u64,
-    ) -> Result<impl Stream<Item = Result<u64, Status>>, Status> {
-        Ok(rpc_core::items((0..to).map(Ok)))
-    }
-    async fn note(&self, _: &Context, _text: String) {}
-    async fn never(&self, _: &Context) -> Result<(), Status> {
-        std::future::pending().await
-    }
-}
-
 pub(crate) fn router() -> Router {
     Router::new()
         .service(StockServer::new(Arc::new(Shop::default())))
-        .service(SmallServer::new(Counter))
+        .service(CalculatorServer::new(Adder))
 }
 
 /// A server: the argument is its string binding.
@@ -70,7 +37,7 @@ pub(crate) fn serve(mut stage: Stage) {
 /// A server without a runtime.
 pub(crate) fn serve_blocking(mut stage: Stage) {
     let ready = stage.descriptor();
-    let served = Server::new(Router::new().service(SmallServer::new(Counter))).served();
+    let served = Server::new(Router::new().service(CalculatorServer::new(Adder))).served();
     let listener = Options::new().bind_blocking(stage.argument(0), served);
     let listener = listener.expect("bind");
     drop(ready);
@@ -106,13 +73,12 @@ impl Remote {
         }
     }
 
-    pub(crate) async fn connect(&self, format: Format) -> StockClient<Connection> {
+    pub(crate) async fn connection(&self, format: Format) -> Connection {
         let connection = Options::new().format(format).connect(&self.endpoint).await;
-        StockClient::new(connection.expect("it listens"))
+        connection.expect("it listens")
     }
-}
 
-pub(crate) fn item(sku: &str, count: u32) -> Item {
-    let sku = sku.to_owned();
-    Item { sku, count }
+    pub(crate) async fn connect(&self, format: Format) -> StockClient<Connection> {
+        StockClient::new(self.connection(format).await)
+    }
 }

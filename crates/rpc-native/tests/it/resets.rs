@@ -1,11 +1,11 @@
 //! Connections that are lost at any moment: nothing runs twice, and what may be repeated arrives.
 
-use crate::remote::{PATIENCE, item};
-use crate::shop::{Shop, StockClient, StockServer};
+use crate::remote::PATIENCE;
 use ipc_testkit::watchdog;
 use rpc_core::layers::Retry;
 use rpc_core::{Code, Context, Router, Server};
 use rpc_native::Options;
+use rpc_testkit::inventory::{Shop, StockClient, StockServer, item};
 use rpc_transport::{Pool, Wire};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -1,12 +1,13 @@
 //! Calls over TLS in which both sides prove who they are.
 
-use crate::remote::{Counter, PATIENCE, SmallClient, SmallServer};
+use crate::remote::PATIENCE;
 use ipc_net::tls;
 use ipc_testkit::watchdog;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, SanType};
 use rpc_core::layers::{Authenticate, Authorize};
 use rpc_core::{Code, Context, Peer, Principal, Router, Server, block_on};
 use rpc_native::Options;
+use rpc_testkit::calculator::{Adder, CalculatorClient, CalculatorServer};
 use rpc_transport::Wire;
 
 fn issue(authority: &Issuer<'_, KeyPair>, name: SanType) -> (String, String) {
@@ -58,16 +59,16 @@ fn server() -> rpc_core::Served {
         Peer::Tls(names) => Some(Principal::new(names.first()?.clone(), ["clerk"])),
         _ => None,
     });
-    let router = Router::new().service(SmallServer::new(Counter));
-    let authorize = Authorize::new().allow("inventory.v1.Small/Add", ["clerk"]);
-    let authorize = authorize.allow("inventory.v1.Small/Count", ["clerk"]);
+    let router = Router::new().service(CalculatorServer::new(Adder));
+    let authorize = Authorize::new().allow("calculator.v1.Calculator/Add", ["clerk"]);
+    let authorize = authorize.allow("calculator.v1.Calculator/Count", ["clerk"]);
     Server::new(router)
         .layer(authorize)
         .layer(authenticate)
         .served()
 }
 
-async fn talk(small: SmallClient<impl rpc_core::Channel>) {
+async fn talk(small: CalculatorClient<impl rpc_core::Channel>) {
     let cx = Context::new();
     assert_eq!(small.add(&cx, 2, 3).await, Ok(5));
     let mut counted = small.count(&cx, 30_000).await.expect("a stream");
@@ -84,7 +85,7 @@ async fn calls_over_tls_are_of_whom_the_certificate_names() {
     let _watchdog = watchdog(PATIENCE);
     let (near, far) = verified();
     tokio::spawn(Options::new().serve(far, server()));
-    talk(SmallClient::new(
+    talk(CalculatorClient::new(
         Options::new().over(near).await.expect("greeted"),
     ))
     .await;
@@ -97,7 +98,7 @@ fn blocking_calls_over_tls_too() {
     let session = Options::new().session(far, server());
     let serving = std::thread::spawn(move || session.run());
     let connection = Options::new().over_blocking(near).expect("greeted");
-    block_on(talk(SmallClient::new(connection)));
+    block_on(talk(CalculatorClient::new(connection)));
     // The end of TLS without a word is told apart from a stream that was cut off.
     let _ = serving.join().expect("no panic");
 }

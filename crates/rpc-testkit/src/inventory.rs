@@ -1,4 +1,4 @@
-//! The inventory that these tests call.
+//! The inventory: a service with a method of every kind.
 
 use futures_util::StreamExt;
 use rpc_core::export::Stream;
@@ -9,10 +9,11 @@ use std::sync::{Arc, Mutex};
 
 /// An item on a shelf.
 #[derive(Clone, PartialEq, prost::Message, Describe, Serialize, Deserialize)]
-pub(crate) struct Item {
+pub struct Item {
     /// What it is called.
     #[prost(string, tag = 1)]
     pub sku: String,
+    /// How many there are.
     #[prost(uint32, tag = 2)]
     pub count: u32,
 }
@@ -46,9 +47,19 @@ pub trait Stock {
     async fn note(&self, cx: &Context, text: String);
 }
 
+/// So many of that.
+#[must_use]
+pub fn item(sku: &str, count: u32) -> Item {
+    let sku = sku.to_owned();
+    Item { sku, count }
+}
+
+/// A shop, empty at first.
 #[derive(Debug, Default)]
-pub(crate) struct Shop {
+pub struct Shop {
+    /// How many there are of each.
     pub shelves: Mutex<BTreeMap<String, u32>>,
+    /// What was written into the log.
     pub notes: Mutex<Vec<String>>,
 }
 
