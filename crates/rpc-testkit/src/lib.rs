@@ -1,5 +1,5 @@
-//! What the RPC crates are tried with: two services, and one table of cases over them.
 #![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
 
 pub mod calculator;
 pub mod inventory;
