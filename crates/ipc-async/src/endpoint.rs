@@ -4,6 +4,7 @@ use crate::sys::Registration;
 use ipc_core::{ByteSource, Error, ErrorKind, Interest, Pollable, Result, Until};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context as Task, Poll, ready};
 
 /// An endpoint of any mechanism, registered with the tokio runtime in which it is made: its verbs
 /// with `.await`.
@@ -91,6 +92,25 @@ impl<T: Pollable + Send + Sync + 'static> Async<T> {
         outcome
     }
 
+    /// [`ready`](Async::ready) without a future, for those who write poll functions: `attempt` is
+    /// called now where the endpoint may be ready, and `task` is woken when it may be. For each
+    /// interest the last task that asked is woken, and no other.
+    ///
+    /// # Errors
+    /// What `attempt` answers.
+    pub fn poll_ready<R>(
+        &self,
+        task: &mut Task<'_>,
+        interest: Interest,
+        mut attempt: impl FnMut(&T) -> Result<R>,
+    ) -> Poll<Result<R>> {
+        let outcome = self.shared.poll_ready(task, interest, &mut attempt);
+        if outcome.is_ready() {
+            self.pay_in_background();
+        }
+        outcome
+    }
+
     /// Sees to it that what is owed is written though nobody awaits it.
     fn pay_in_background(&self) {
         if !self.get_ref().owes() || self.shared.paying.swap(true, Ordering::AcqRel) {
@@ -160,7 +180,71 @@ impl<T: ByteSource + Send + Sync + 'static> Async<T> {
     }
 }
 
+impl<T: ByteSource + Send + Sync + 'static> Async<T> {
+    /// [`read`](Async::read) without a future, and with what it says on whom it is for.
+    ///
+    /// # Errors
+    /// As [`read`](Async::read).
+    pub fn poll_read(&self, task: &mut Task<'_>, buffer: &mut [u8]) -> Poll<Result<usize>> {
+        let endpoint = self.get_ref();
+        loop {
+            if endpoint.has_buffered() || endpoint.arm(Interest::Read)? {
+                let attempt = |endpoint: &T| endpoint.read_until(&mut *buffer, Until::Now);
+                return self.poll_ready(task, Interest::Read, attempt);
+            }
+            let watched = self.shared.registration.of(Interest::Read);
+            let mut guard = ready!(watched.poll_read_ready(task)).map_err(shutting_down)?;
+            match endpoint.read_until(buffer, Until::Now) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => guard.clear_ready(),
+                outcome => {
+                    let emptied = matches!(outcome, Ok(length @ 1..) if length < buffer.len());
+                    if emptied && !guard.ready().is_read_closed() {
+                        guard.clear_ready();
+                    }
+                    return Poll::Ready(outcome);
+                }
+            }
+        }
+    }
+}
+
 impl<T: Pollable + Send + Sync + 'static> Shared<T> {
+    fn poll_ready<R>(
+        self: &Arc<Self>,
+        task: &mut Task<'_>,
+        interest: Interest,
+        attempt: &mut impl FnMut(&T) -> Result<R>,
+    ) -> Poll<Result<R>> {
+        let endpoint = self.registration.endpoint();
+        let watched = self.registration.of(interest);
+        loop {
+            let buffered = interest == Interest::Read && endpoint.has_buffered();
+            if buffered || endpoint.arm(interest)? {
+                match attempt(endpoint) {
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                    outcome => return Poll::Ready(outcome),
+                }
+                if endpoint.arm(interest)? {
+                    let (shared, waker) = (Arc::clone(self), task.waker().clone());
+                    tokio::spawn(async move {
+                        shared.settle(interest).await;
+                        waker.wake();
+                    });
+                    return Poll::Pending;
+                }
+            }
+            let ready = match interest {
+                Interest::Read => watched.poll_read_ready(task),
+                Interest::Write => watched.poll_write_ready(task),
+            };
+            let mut guard = ready!(ready).map_err(shutting_down)?;
+            match attempt(endpoint) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => guard.clear_ready(),
+                outcome => return Poll::Ready(outcome),
+            }
+        }
+    }
+
     async fn ready<R>(
         self: &Arc<Self>,
         interest: Interest,
