@@ -1,0 +1,4 @@
+//! Calls by gRPC over real connections.
+
+mod calls;
+mod shop;
