@@ -5,15 +5,20 @@ mod answer;
 mod client;
 mod compression;
 mod framing;
+#[cfg(feature = "tonic")]
+mod generated;
 mod messages;
 mod metadata;
 mod options;
 mod outgoing;
+mod replies;
 mod server;
 mod service;
 mod status;
 mod timeout;
 
+#[cfg(feature = "tonic")]
+pub use crate::generated::Generated;
 pub use crate::{
     answer::Answer, client::Connection, compression::Encoding, options::Options, server::Serving,
     service::GrpcService,

@@ -7,20 +7,57 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use rpc_core::{PayloadStream, Status};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context as Task, Poll};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context as Task, Poll, Waker};
 
-/// Why the own messages ended too early: the caller hears that, not what the reset stream says.
-pub(crate) type Failed = Arc<Failure>;
+/// What a call and the messages that it sends tell each other.
+pub(crate) type Link = Arc<Shared>;
 
 #[derive(Debug, Default)]
-pub(crate) struct Failure(Mutex<Option<Status>>);
+pub(crate) struct Shared(Mutex<State>);
 
-impl Failure {
+#[derive(Debug, Default)]
+struct State {
+    /// Why the own messages ended too early: the caller hears that, not what the reset stream says.
+    failure: Option<Status>,
+    /// Nobody waits for the answer any more.
+    cancelled: bool,
+    sender: Option<Waker>,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// What went wrong here, or else what came of it.
-    pub(crate) fn or(&self, status: Status) -> Status {
-        let own = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        own.unwrap_or(status)
+    pub(crate) fn failure_or(&self, status: Status) -> Status {
+        self.lock().failure.take().unwrap_or(status)
+    }
+
+    /// Whether the call is cancelled; if not, who sends is woken when it is.
+    fn is_cancelled(&self, task: &Task<'_>) -> bool {
+        let mut state = self.lock();
+        match &mut state.sender {
+            Some(waker) => waker.clone_from(task.waker()),
+            None => state.sender = Some(task.waker().clone()),
+        }
+        state.cancelled
+    }
+}
+
+/// A call that is under way: dropped, it ends the messages that are still sent for it. Without
+/// that a stream is reset only when both of its directions are dropped.
+pub(crate) struct Caller(pub(crate) Link);
+
+impl Drop for Caller {
+    fn drop(&mut self) {
+        let mut state = self.0.lock();
+        state.cancelled = true;
+        if let Some(sender) = state.sender.take() {
+            drop(state);
+            sender.wake();
+        }
     }
 }
 
@@ -32,7 +69,7 @@ enum Kind {
     Many {
         items: PayloadStream,
         pieces: Pieces,
-        failed: Failed,
+        link: Link,
     },
 }
 
@@ -41,16 +78,11 @@ impl Outgoing {
         Self(Kind::One(Some(message)))
     }
 
-    pub(crate) fn many(
-        items: PayloadStream,
-        encoding: Encoding,
-        limit: usize,
-        failed: Failed,
-    ) -> Self {
+    pub(crate) fn many(items: PayloadStream, encoding: Encoding, limit: usize, link: Link) -> Self {
         Self(Kind::Many {
             items,
             pieces: Pieces::new(encoding, limit),
-            failed,
+            link,
         })
     }
 }
@@ -68,16 +100,21 @@ impl Body for Outgoing {
             Kind::Many {
                 items,
                 pieces,
-                failed,
-            } => pieces.poll(items, task).map(|piece| match piece {
-                Ok(piece) => Some(Ok(Frame::data(piece))),
-                Err(Ok(())) => None,
-                Err(Err(status)) => {
-                    let mut slot = failed.0.lock().unwrap_or_else(PoisonError::into_inner);
-                    *slot = Some(status.clone());
-                    Some(Err(status.into()))
+                link,
+            } => {
+                if link.is_cancelled(task) {
+                    let cancel = h2::Error::from(h2::Reason::CANCEL);
+                    return Poll::Ready(Some(Err(cancel.into())));
                 }
-            }),
+                pieces.poll(items, task).map(|piece| match piece {
+                    Ok(piece) => Some(Ok(Frame::data(piece))),
+                    Err(Ok(())) => None,
+                    Err(Err(status)) => {
+                        link.lock().failure = Some(status.clone());
+                        Some(Err(status.into()))
+                    }
+                })
+            }
         }
     }
 

@@ -98,6 +98,7 @@ impl GrpcService {
         let method = method(&shared.served, parts.uri.path()).map_err(Status::before_running)?;
         let context = metadata::inbound(&parts.headers, &shared.peer);
         let context = context.map_err(Status::before_running)?;
+        context.check().map_err(Status::before_running)?;
         let encoding = Encoding::of_messages(&parts.headers).map_err(Status::before_running)?;
         let limit = shared.limit(method);
         let mut messages = Messages::new(body, Cutter::new(encoding, limit, BytesMut::new()));

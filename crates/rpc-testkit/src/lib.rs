@@ -2,5 +2,9 @@
 #![forbid(unsafe_code)]
 
 pub mod calculator;
+#[cfg(feature = "tonic")]
+pub mod generated;
+#[cfg(feature = "tonic")]
+pub mod generated_shop;
 pub mod inventory;
 pub mod table;

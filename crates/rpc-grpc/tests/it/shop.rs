@@ -1,7 +1,7 @@
 //! A shop served by gRPC, for the tests.
 
 use ipc_testkit::TempDir;
-use rpc_core::{Router, Server, Status};
+use rpc_core::{Channel, Router, Server, Status};
 use rpc_grpc::{Connection, Options};
 use rpc_testkit::calculator::{Adder, CalculatorServer};
 use rpc_testkit::inventory::{Shop, StockServer};
@@ -41,7 +41,7 @@ impl Served {
     /// Over a Unix socket.
     pub(crate) fn unix(options: Options) -> Self {
         let dir = TempDir::new();
-        let endpoint = format!("unix:{}", dir.path().join("grpc.sock").display());
+        let endpoint = format!("unix:{}", dir.join("grpc.sock").display());
         Self::at(&endpoint, options, dir)
     }
 
@@ -50,8 +50,31 @@ impl Served {
         Self::at("tcp:127.0.0.1:0", options, TempDir::new())
     }
 
+    /// Over a Unix socket, with these services.
+    pub(crate) fn router(router: Router, options: Options) -> Self {
+        Self::server(Server::new(router), options)
+    }
+
+    /// Over a Unix socket, with these services and the layers around them.
+    pub(crate) fn server<S: Channel>(server: Server<S>, options: Options) -> Self {
+        let dir = TempDir::new();
+        let endpoint = format!("unix:{}", dir.join("grpc.sock").display());
+        Self::of(server, Arc::default(), &endpoint, options, dir)
+    }
+
     fn at(endpoint: &str, options: Options, dir: TempDir) -> Self {
         let shop = Arc::new(Shop::default());
+        let server = Server::new(router(&shop));
+        Self::of(server, shop, endpoint, options, dir)
+    }
+
+    fn of<S: Channel>(
+        server: Server<S>,
+        shop: Arc<Shop>,
+        endpoint: &str,
+        options: Options,
+        dir: TempDir,
+    ) -> Self {
         let serving = options.bind(endpoint).expect("a free endpoint");
         let endpoint = serving.endpoint().expect("an endpoint");
         let endpoint = match endpoint {
@@ -59,7 +82,6 @@ impl Served {
             other => other.to_string(),
         };
         let stopper = serving.stopper();
-        let server = Server::new(router(&shop));
         let server = server.with(serving).expect("all kinds are carried");
         Self {
             endpoint,
