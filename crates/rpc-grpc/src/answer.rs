@@ -25,6 +25,9 @@ enum Kind {
     One(Option<Bytes>),
     Trailers(Option<HeaderMap>),
     Many(Many),
+    /// What was translated for a browser.
+    #[cfg(feature = "web")]
+    Web(tonic::body::Body),
 }
 
 impl Answer {
@@ -40,6 +43,12 @@ impl Answer {
         let mut response = Response::new(Self(Kind::Empty));
         *response.status_mut() = code;
         response
+    }
+
+    /// What was translated for a browser.
+    #[cfg(feature = "web")]
+    pub(crate) const fn web(body: tonic::body::Body) -> Self {
+        Self(Kind::Web(body))
     }
 
     /// One message, and success.
@@ -143,6 +152,11 @@ impl Body for Answer {
                 *kind = Kind::Empty;
                 Poll::Ready(trailers)
             }
+            #[cfg(feature = "web")]
+            Kind::Web(body) => {
+                let frame = Pin::new(body).poll_frame(task);
+                frame.map(|frame| frame.map(|frame| frame.map_err(BoxError::from)))
+            }
             Kind::Many(many) => many.poll(task).map(|next| {
                 Some(Ok(match next {
                     Ok(message) => Frame::data(message),
@@ -156,7 +170,12 @@ impl Body for Answer {
     }
 
     fn is_end_stream(&self) -> bool {
-        matches!(self.0, Kind::Empty)
+        match &self.0 {
+            Kind::Empty => true,
+            #[cfg(feature = "web")]
+            Kind::Web(body) => body.is_end_stream(),
+            _ => false,
+        }
     }
 
     fn size_hint(&self) -> SizeHint {

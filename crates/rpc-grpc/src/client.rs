@@ -1,6 +1,7 @@
 //! The client: many calls over one connection.
 
 use crate::compression::Encoding;
+use crate::credentials::CallCredentials;
 use crate::framing;
 use crate::options::Options;
 use crate::outgoing::{Caller, Link, Outgoing};
@@ -30,6 +31,7 @@ struct Shared {
     authority: Authority,
     encoding: Encoding,
     max_message_bytes: usize,
+    credentials: Option<CallCredentials>,
 }
 
 impl Connection {
@@ -38,8 +40,12 @@ impl Connection {
             let text = format!("the authority {:?}: {error}", options.authority);
             Status::new(Code::InvalidArgument, text).before_running()
         })?;
+        if let Some(credentials) = &options.credentials {
+            credentials.suit(wire.peer())?;
+        }
         Ok(Self {
             shared: Arc::new(Shared {
+                credentials: options.credentials.clone(),
                 sender: rpc_http::connect(wire, &options.limits).await?,
                 room: Arc::new(Semaphore::new(options.max_calls)),
                 authority,
@@ -70,6 +76,10 @@ impl Shared {
         let room = Arc::clone(&self.room).acquire_owned().await;
         let room = room.map_err(|_| Status::bare(Code::Unavailable).before_running())?;
         let mut request = self.request(method, body)?;
+        if let Some(credentials) = &self.credentials {
+            let granted = credentials.of(method).await?;
+            metadata::write(&granted, request.headers_mut())?;
+        }
         metadata::outbound(&context, request.headers_mut())?;
         let answered = self.sender.clone().try_send_request(request).await;
         let response = answered.map_err(|mut unsent| match unsent.take_message() {

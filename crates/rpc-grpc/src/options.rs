@@ -2,6 +2,7 @@
 
 use crate::client::Connection;
 use crate::compression::Encoding;
+use crate::credentials::CallCredentials;
 use crate::server::Serving;
 use crate::service::GrpcService;
 use rpc_core::{Served, Status};
@@ -29,6 +30,7 @@ pub struct Options {
     pub(crate) max_oneways: usize,
     pub(crate) encoding: Encoding,
     pub(crate) authority: String,
+    pub(crate) credentials: Option<CallCredentials>,
     pub(crate) max_connections: usize,
     pub(crate) max_connections_per_user: usize,
 }
@@ -45,6 +47,7 @@ impl Default for Options {
             max_oneways: 50,
             encoding: Encoding::Identity,
             authority: "localhost".to_owned(),
+            credentials: None,
             max_connections: 4096,
             max_connections_per_user: 256,
         }
@@ -114,6 +117,12 @@ impl Options {
     /// The name by which a client calls the server (`:authority`); `localhost` by default.
     pub fn authority(&mut self, name: &str) -> &mut Self {
         name.clone_into(&mut self.authority);
+        self
+    }
+
+    /// What each call of a client carries to say for whom it is made.
+    pub fn credentials(&mut self, credentials: CallCredentials) -> &mut Self {
+        self.credentials = Some(credentials);
         self
     }
 

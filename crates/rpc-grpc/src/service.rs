@@ -68,7 +68,7 @@ impl GrpcService {
         content.is_some_and(|content| content.as_bytes().starts_with(b"application/grpc"))
     }
 
-    async fn answer<B>(self, request: Request<B>) -> Response<Answer>
+    pub(crate) async fn answer<B>(self, request: Request<B>) -> Response<Answer>
     where
         B: HttpBody<Data = Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
@@ -191,16 +191,15 @@ fn no_call(parts: &Parts) -> Option<StatusCode> {
     if parts.method != Method::POST {
         return Some(StatusCode::METHOD_NOT_ALLOWED);
     }
-    if parts.version != Version::HTTP_2 {
-        return Some(StatusCode::HTTP_VERSION_NOT_SUPPORTED);
-    }
     let content = parts.headers.get("content-type");
     let rest = content.and_then(|content| content.as_bytes().strip_prefix(b"application/grpc"));
-    match rest {
-        Some(b"" | b"+proto" | [b';', ..]) => None,
-        Some(rest) if rest.starts_with(b"+proto;") => None,
-        _ => Some(StatusCode::UNSUPPORTED_MEDIA_TYPE),
+    let ours = rest.is_some_and(|rest| {
+        matches!(rest, b"" | b"+proto" | [b';', ..]) || rest.starts_with(b"+proto;")
+    });
+    if !ours {
+        return Some(StatusCode::UNSUPPORTED_MEDIA_TYPE);
     }
+    (parts.version != Version::HTTP_2).then_some(StatusCode::HTTP_VERSION_NOT_SUPPORTED)
 }
 
 fn method(served: &Served, path: &str) -> Result<&'static MethodDescriptor, Status> {
@@ -219,13 +218,18 @@ fn method(served: &Served, path: &str) -> Result<&'static MethodDescriptor, Stat
 impl<B> Service<Request<B>> for GrpcService
 where
     B: HttpBody<Data = Bytes> + Send + 'static,
-    B::Error: Into<BoxError>,
+    B::Error: Into<BoxError> + std::fmt::Display,
 {
     type Response = Response<Answer>;
     type Error = Infallible;
     type Future = Answering;
 
     fn call(&self, request: Request<B>) -> Answering {
+        #[cfg(feature = "web")]
+        if crate::web::claims(&request) {
+            let answer = crate::web::answer(self.clone(), request);
+            return Box::pin(async move { Ok(answer.await) });
+        }
         let answer = self.clone().answer(request);
         Box::pin(async move { Ok(answer.await) })
     }

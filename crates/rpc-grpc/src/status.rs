@@ -84,9 +84,10 @@ pub(crate) fn read(trailers: &HeaderMap) -> Option<Result<(), Status>> {
     for detail in details.into_iter().flat_map(|detailed| detailed.details) {
         status = status.detail(detail.type_url, detail.value);
     }
-    let push_back = trailers.get(PUSH_BACK).and_then(|text| text.to_str().ok());
-    if let Some(millis) = push_back.and_then(|text| text.parse().ok()) {
-        status = status.retry_after_millis(millis);
+    if let Some(text) = trailers.get(PUSH_BACK) {
+        // What is negative, or no number, asks for no further attempt: not in this life.
+        let millis = text.to_str().ok().and_then(|text| text.parse().ok());
+        status = status.retry_after_millis(millis.unwrap_or(u32::MAX));
     }
     if trailers.contains_key(NOT_RUN) {
         status = status.before_running();

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod acceptor;
+mod balance;
 mod endpoint;
 mod listener;
 mod options;
@@ -12,6 +13,7 @@ mod wire;
 
 pub use crate::{
     acceptor::{Acceptor, Stopped, Stopper},
+    balance::{Backend, Balanced, Pick},
     endpoint::Endpoint,
     listener::Listener,
     options::Options,

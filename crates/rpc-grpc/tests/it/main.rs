@@ -1,6 +1,8 @@
 //! Calls by gRPC over real connections.
 
+mod beside;
 mod calls;
+mod compressed;
 mod generated;
 mod hostile;
 mod meaning;
