@@ -67,6 +67,12 @@ impl Backend {
         self.state.sick.store(!healthy, Ordering::Release);
     }
 
+    /// Whether it is well, by what was last said.
+    #[must_use]
+    pub fn is_healthy(&self) -> bool {
+        !self.state.sick.load(Ordering::Acquire)
+    }
+
     /// How many calls it has under way.
     #[must_use]
     pub fn running(&self) -> usize {
@@ -75,7 +81,7 @@ impl Backend {
 
     fn is_in(&self, now: u64) -> bool {
         let state = &*self.state;
-        !state.sick.load(Ordering::Acquire) && state.out_until.load(Ordering::Acquire) <= now
+        self.is_healthy() && state.out_until.load(Ordering::Acquire) <= now
     }
 
     fn ended(&self, failed: bool, now: u64) {

@@ -2,6 +2,7 @@
 //! that do.
 
 use crate::raw;
+use crate::remote::Remote;
 use crate::shop::{PATIENCE, Served, plain};
 use ipc_testkit::watchdog;
 use rpc_core::Context;
@@ -67,5 +68,65 @@ async fn every_lie_of_a_request_has_its_status() {
     assert_eq!(answered.status, http::StatusCode::METHOD_NOT_ALLOWED);
     let stock = StockClient::new(served.connect().await);
     assert_eq!(stock.put(&Context::new(), item("a", 1)).await, Ok(1));
+    served.stop().await;
+}
+
+/// How much memory a process holds, in KiB.
+fn resident_kib(process: u32) -> usize {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).expect("it lives");
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("VmRSS:"))
+        .expect("a line");
+    line.split_whitespace()
+        .nth(1)
+        .and_then(|number| number.parse().ok())
+        .expect("a number")
+}
+
+#[tokio::test]
+async fn lengths_that_lie_cost_no_memory() {
+    let _watchdog = watchdog(PATIENCE);
+    let remote = Remote::start("well");
+    let lies = [
+        &[0, 0, 63, 255, 255, 1][..],
+        &[0, 255, 255, 255, 255, 1],
+        &[0, 64, 0, 0, 0],
+    ];
+    let lie = async |sender: &mut hyper::client::conn::http2::SendRequest<_>, times| {
+        for time in 0..times {
+            let request = raw::request(GET, &[], lies[time % 3]);
+            let answered = raw::send(sender, request).await.expect("an answer");
+            assert!(
+                matches!(answered.grpc_status(), Some(8 | 13)),
+                "{answered:?}"
+            );
+        }
+    };
+    let mut sender = raw::sender(&remote.endpoint).await;
+    lie(&mut sender, 2_000).await;
+    let before = resident_kib(remote.server.id());
+    lie(&mut sender, 10_000).await;
+    let after = resident_kib(remote.server.id());
+    assert!(after < before + 1024, "{before} KiB became {after} KiB");
+}
+
+#[tokio::test]
+async fn nesting_without_end_is_refused() {
+    let _watchdog = watchdog(PATIENCE);
+    let served = Served::unix(plain());
+    let mut sender = raw::sender(&served.endpoint).await;
+    for depth in [101_u32, 1_000_000] {
+        // Groups in groups, of a field that nobody knows.
+        let mut body = vec![0];
+        body.extend(depth.to_be_bytes());
+        body.extend(std::iter::repeat_n(0x1b, depth as usize));
+        let answered = raw::send(&mut sender, raw::request(GET, &[], &body)).await;
+        assert_eq!(
+            answered.expect("an answer").grpc_status(),
+            Some(3),
+            "{depth}"
+        );
+    }
     served.stop().await;
 }

@@ -2,11 +2,19 @@
 
 mod beside;
 mod calls;
+mod clients;
 mod compressed;
+mod floods;
 mod generated;
 mod hostile;
 mod meaning;
 mod raw;
+mod remote;
 mod shop;
 mod spy;
 mod tonic_peer;
+
+ipc_testkit::roles! {
+    "server" => remote::serve,
+    "starved" => floods::serve_starved,
+}
