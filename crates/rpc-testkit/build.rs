@@ -7,8 +7,7 @@ fn main() {
         let files = protox::compile(["proto/inventory.proto"], ["proto"]).expect("it compiles");
         let folder = std::env::var_os("OUT_DIR").expect("cargo sets it");
         let set = std::path::Path::new(&folder).join("inventory.bin");
-        let bytes = tonic_prost_build::FileDescriptorSet::from(files.clone());
-        std::fs::write(set, encode(&bytes)).expect("a writable folder");
+        std::fs::write(set, encode(&files)).expect("a writable folder");
         tonic_prost_build::compile_fds(files).expect("it is generated");
     }
 }

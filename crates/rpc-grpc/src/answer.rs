@@ -188,6 +188,6 @@ impl Body for Answer {
 
 fn ended(outcome: Result<(), Status>) -> HeaderMap {
     let mut trailers = HeaderMap::with_capacity(2);
-    status::write(outcome.as_ref().map(|()| ()), &mut trailers);
+    status::write(outcome.as_ref().copied(), &mut trailers);
     trailers
 }

@@ -15,7 +15,8 @@ use std::time::{Duration, Instant};
 /// ```no_run
 /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
 /// use rpc_grpc::Options;
-/// let connection = Options::new().max_message_bytes(16 << 20).connect("unix:/run/shop.sock").await?;
+/// let mut options = Options::new();
+/// let connection = options.max_message_bytes(16 << 20).connect("unix:/run/shop.sock").await?;
 /// # let _ = connection;
 /// # Ok::<(), rpc_grpc::Status>(()) }).unwrap();
 /// ```

@@ -81,12 +81,15 @@ fn flood(endpoint: &str, flood: impl Fn(u32) -> Vec<u8>) -> (Vec<u8>, u32) {
     (reader.join().expect("no panic"), sent)
 }
 
+/// What is sent as the n-th of a flood.
+type Frames = fn(u32) -> Vec<u8>;
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_flood_of_frames_is_cut_and_the_others_are_served() {
     let _watchdog = watchdog(PATIENCE);
     let remote = Remote::start("well");
     let stock = StockClient::new(remote.connect().await);
-    let floods: [(&str, fn(u32) -> Vec<u8>); 9] = [
+    let floods: [(&str, Frames); 9] = [
         ("PING", |_| frame(6, 0, 0, &[0; 8])),
         ("SETTINGS", |_| frame(4, 0, 0, &[])),
         ("PRIORITY", |_| frame(2, 0, 1, &[0, 0, 0, 3, 1])),
@@ -317,12 +320,12 @@ async fn a_client_ends_its_calls_when_a_server_floods_or_talks_nonsense() {
             .get(&Context::new(), "a".into())
             .await
             .expect_err(name);
-        // What is no HTTP/2 is the server's fault, in the words of the specification.
-        let code = match name {
-            "garbage" => Code::Internal,
-            _ => Code::Unavailable,
-        };
-        assert_eq!(failed.code(), code, "{name}: {failed}");
+        // What is no HTTP/2 is the server's fault, if it is seen before the end of the connection.
+        let garbage = name == "garbage" && failed.code() == Code::Internal;
+        assert!(
+            garbage || failed.code() == Code::Unavailable,
+            "{name}: {failed}"
+        );
         let sure = name == "a reset";
         assert_eq!(failed.did_not_run(), sure, "{name}: {failed}");
         server.join().expect("no panic");

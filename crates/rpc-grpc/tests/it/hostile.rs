@@ -10,14 +10,16 @@ use rpc_testkit::inventory::{StockClient, item};
 
 const GET: &str = "/inventory.v1.Stock/Get";
 
+/// What is asked, with what headers and body, and the status of the answer.
+type Lie<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a [u8], u8);
+
 #[tokio::test]
 async fn every_lie_of_a_request_has_its_status() {
     let _watchdog = watchdog(PATIENCE);
     let served = Served::unix(plain());
     let mut sender = raw::sender(&served.endpoint).await;
     let good = &[0, 0, 0, 0, 3, 10, 1, b'x'][..];
-    // What is asked, with what, and the status of the answer.
-    let cases: &[(&str, &[(&str, &str)], &[u8], u8)] = &[
+    let cases: &[Lie<'_>] = &[
         (GET, &[], good, 5),
         ("/inventory.v1.Stock/Nothing", &[], good, 12),
         ("/inventory.v1.Nothing/Get", &[], good, 12),
