@@ -114,7 +114,7 @@ impl Encoding {
     /// What was compressed, if it has at most `limit` bytes.
     pub(crate) fn decompress(self, bytes: &Bytes, limit: usize) -> Result<Bytes, Status> {
         match self {
-            Self::Identity => Ok(bytes.clone()),
+            Self::Identity => Ok(bytes.slice(..bytes.len().min(limit))),
             #[cfg(feature = "gzip")]
             Self::Gzip => read_at_most(flate2::read::MultiGzDecoder::new(&bytes[..]), limit),
             #[cfg(feature = "zstd")]

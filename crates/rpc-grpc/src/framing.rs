@@ -82,7 +82,7 @@ impl Cutter {
         let length = u32::from_be_bytes(*length) as usize;
         let compressed = match (flag, self.encoding) {
             (0, _) => false,
-            (1, Encoding::Identity) => {
+            (1, encoding) if encoding == Encoding::Identity => {
                 let text = "a message is marked as compressed, and no encoding was named";
                 return Err(Status::new(Code::Internal, text));
             }

@@ -3,7 +3,7 @@
 use crate::shop::{PATIENCE, Served, plain};
 use ipc_testkit::watchdog;
 use rpc_core::layers::{Authenticate, Authorize};
-use rpc_core::{Code, Comparison, Context, Router, Server, ServiceDescriptor};
+use rpc_core::{Code, Comparison, Context, Peer, Principal, Router, Server, ServiceDescriptor};
 use rpc_grpc::Generated;
 use rpc_testkit::generated::{FILE_DESCRIPTOR_SET, stock_server::StockServer};
 use rpc_testkit::generated_shop::GeneratedShop;
@@ -52,8 +52,9 @@ async fn a_generated_service_stands_behind_the_policies() {
     let _watchdog = watchdog(PATIENCE);
     let server = Server::new(router())
         .layer(Authorize::new().allow("inventory.v1.Stock/Get", ["reader"]))
-        .layer(Authenticate::unix_users(|_| {
-            Some(vec!["reader".to_owned()])
+        .layer(Authenticate::by(|peer, _| match peer {
+            Peer::Unix(_) => Some(Principal::new("somebody of this host", ["reader"])),
+            _ => None,
         }));
     let served = Served::server(server, plain());
     let stock = StockClient::new(served.connect().await);
