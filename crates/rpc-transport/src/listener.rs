@@ -18,6 +18,12 @@ pub struct Listener {
 enum Kind {
     Unix(Box<ipc_uds::Listener>),
     Tcp(ipc_net::Listener),
+    #[cfg(feature = "tls")]
+    Tls {
+        listener: Box<ipc_net::tls::Listener>,
+        /// Clients prove who they are, too.
+        mutual: bool,
+    },
 }
 
 impl Listener {
@@ -28,6 +34,14 @@ impl Listener {
     pub fn endpoint(&self) -> Result<Endpoint> {
         match &self.kind {
             Kind::Tcp(listener) => Ok(Endpoint::Tcp(listener.address()?.to_string())),
+            #[cfg(feature = "tls")]
+            Kind::Tls { listener, mutual } => {
+                let address = listener.address()?.to_string();
+                Ok(match mutual {
+                    true => Endpoint::Mtls(address),
+                    false => Endpoint::Tls(address),
+                })
+            }
             Kind::Unix(listener) => match listener.address()?.as_path() {
                 Some(path) => Ok(Endpoint::unix(path)),
                 None => Err(Error::new("endpoint", ErrorKind::Unsupported)
@@ -36,7 +50,16 @@ impl Listener {
         }
     }
 
-    /// Accepts a connection, waiting until `until`.
+    #[cfg(feature = "tls")]
+    pub(crate) fn tls(listener: ipc_net::tls::Listener, mutual: bool) -> Self {
+        let listener = Box::new(listener);
+        Self {
+            kind: Kind::Tls { listener, mutual },
+        }
+    }
+
+    /// Accepts a connection, waiting until `until`. It waits for no
+    /// [handshake](Wire::handshake): a client that is slow at it holds up nobody else.
     ///
     /// # Errors
     /// As the transport says; the listener stays usable.
@@ -48,6 +71,12 @@ impl Listener {
                 Until::At(deadline) => listener.accept_deadline(deadline),
             }?),
             Kind::Tcp(listener) => Wire::tcp(match until {
+                Until::Now => listener.try_accept(),
+                Until::Forever => listener.accept(),
+                Until::At(deadline) => listener.accept_deadline(deadline),
+            }?),
+            #[cfg(feature = "tls")]
+            Kind::Tls { listener, .. } => Wire::tls(match until {
                 Until::Now => listener.try_accept(),
                 Until::Forever => listener.accept(),
                 Until::At(deadline) => listener.accept_deadline(deadline),
@@ -77,12 +106,16 @@ impl Pollable for Listener {
         match &self.kind {
             Kind::Unix(listener) => listener.descriptor(interest),
             Kind::Tcp(listener) => listener.descriptor(interest),
+            #[cfg(feature = "tls")]
+            Kind::Tls { listener, .. } => listener.descriptor(interest),
         }
     }
     fn wait_ready(&self, interests: &[Interest], until: Until) -> Result<()> {
         match &self.kind {
             Kind::Unix(listener) => listener.wait_ready(interests, until),
             Kind::Tcp(listener) => listener.wait_ready(interests, until),
+            #[cfg(feature = "tls")]
+            Kind::Tls { listener, .. } => listener.wait_ready(interests, until),
         }
     }
 }
