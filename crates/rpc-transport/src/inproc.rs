@@ -229,14 +229,18 @@ impl Drop for Oneway {
 }
 
 /// The types of both sides: one definition, mostly. Where two were compiled in, they are compared
-/// as two programs compare theirs, and values go over as bytes; returns whether they do.
+/// as two programs compare theirs, and values go over as bytes; returns whether they do. What is
+/// called is a method of the server's own table, by which its policies decide.
 fn agree(served: &Served, call: &mut Call) -> Result<bool, Status> {
     let (service, ours) = (call.method.service, (call.method.descriptor)());
     let Some(theirs) = served.find(service) else {
         let text = format!("the server has no service {service}");
         return Err(Status::new(Code::Unimplemented, text));
     };
-    if std::ptr::eq(ours, theirs) {
+    let index = usize::from(call.method.index);
+    if std::ptr::eq(ours, theirs)
+        && (theirs.methods().get(index)).is_some_and(|method| std::ptr::eq(method, call.method))
+    {
         return Ok(false);
     }
     if let change @ Comparison::Incompatible(_) = ours.contract().compare(theirs.contract()) {

@@ -1,7 +1,9 @@
 //! Calls over real connections, between real processes.
 
+mod authority;
 mod blocking;
 mod calls;
+mod chain;
 mod endings;
 mod foreign;
 mod hostile;
@@ -14,6 +16,8 @@ mod verified;
 ipc_testkit::roles! {
     "server" => remote::serve,
     "blocking-server" => remote::serve_blocking,
+    "chain-middle" => chain::middle,
+    "chain-last" => chain::last,
     "transport-server" => transports::serve,
     "blocking-transport-server" => transports::serve_blocking,
 }

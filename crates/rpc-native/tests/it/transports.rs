@@ -134,7 +134,7 @@ pub(crate) fn serve_blocking(mut stage: Stage) {
     }
 }
 
-fn tell(to: OwnedFd, text: &str) {
+pub(crate) fn tell(to: OwnedFd, text: &str) {
     use std::io::Write;
     std::fs::File::from(to)
         .write_all(text.as_bytes())
@@ -147,7 +147,7 @@ fn piped(receiver: OwnedFd, sender: OwnedFd) -> Wire {
 
 /// A server in another process, over any transport that leads there.
 pub(crate) struct There {
-    pub(crate) child: Child,
+    _child: Child,
     /// Its string binding.
     pub(crate) endpoint: String,
     pub(crate) pipes: Option<Wire>,
@@ -168,7 +168,7 @@ impl There {
             let (ours, theirs) = ipc_pipe::duplex().expect("pipes");
             let (sender, receiver) = theirs.split();
             return Self {
-                child: role.descriptor(&receiver).descriptor(&sender).spawn(),
+                _child: role.descriptor(&receiver).descriptor(&sender).spawn(),
                 endpoint: String::new(),
                 pipes: Some(Wire::pipe(ours)),
                 _directory: directory,
@@ -179,7 +179,7 @@ impl There {
         drop(tell);
         let endpoint = std::io::read_to_string(told).expect("its place");
         Self {
-            child,
+            _child: child,
             endpoint,
             pipes: None,
             _directory: directory,
