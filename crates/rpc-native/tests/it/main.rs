@@ -8,6 +8,8 @@ mod endings;
 mod foreign;
 mod hostile;
 mod identities;
+mod network;
+mod network_faults;
 mod remote;
 mod resets;
 mod transports;

@@ -40,13 +40,18 @@ impl Transport {
 
     /// Where a server over it listens, if it listens.
     pub(crate) fn place(self, directory: &Path) -> String {
+        self.place_at("127.0.0.1:0", directory)
+    }
+
+    /// The same at an address of the network.
+    pub(crate) fn place_at(self, address: &str, directory: &Path) -> String {
         match self {
             Self::Inproc => format!("inproc:{}", directory.display()),
             Self::Pipe => "a pair of pipes has no place".into(),
             Self::Unix => format!("unix:{}/socket", directory.display()),
-            Self::Tcp => "tcp:127.0.0.1:0".into(),
-            Self::Tls => "tls:127.0.0.1:0".into(),
-            Self::Mtls => "mtls:127.0.0.1:0".into(),
+            Self::Tcp => format!("tcp:{address}"),
+            Self::Tls => format!("tls:{address}"),
+            Self::Mtls => format!("mtls:{address}"),
         }
     }
 
@@ -82,8 +87,8 @@ pub(crate) fn insecure() -> rpc_transport::Options {
     options
 }
 
-/// A server over any transport: argument 0 names it, 1 is the directory of the identities. It
-/// tells its string binding through its last descriptor; those before are its pipes.
+/// A server over any transport: argument 0 names it, 1 is the directory of the identities, 2
+/// the address in a network. It tells its string binding through its last descriptor; those before are its pipes.
 pub(crate) fn serve(mut stage: Stage) {
     let transport = Transport::from_name(stage.argument(0));
     let directory = stage.argument(1).to_owned();
@@ -99,7 +104,8 @@ pub(crate) fn serve(mut stage: Stage) {
             let served = Server::new(router()).served();
             return options.serve(wire, served).await.expect("served");
         }
-        let serving = options.bind(&transport.place(Path::new(&directory)));
+        let place = transport.place_at(stage.argument(2), Path::new(&directory));
+        let serving = options.bind(&place);
         let serving = serving.expect("bind");
         tell(
             stage.descriptor(),
@@ -163,7 +169,8 @@ impl There {
         }
         let role = Role::new(role)
             .argument(format!("{transport:?}"))
-            .argument(directory.path().display());
+            .argument(directory.path().display())
+            .argument("127.0.0.1:0");
         if transport == Transport::Pipe {
             let (ours, theirs) = ipc_pipe::duplex().expect("pipes");
             let (sender, receiver) = theirs.split();

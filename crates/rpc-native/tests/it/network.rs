@@ -1,0 +1,179 @@
+//! Two network namespaces that a test makes, and the wire between them, which it carries packet
+//! by packet: late, with losses, or not at all.
+
+use ipc_testkit::{Child, Role, packet_interface};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use std::collections::VecDeque;
+use std::os::fd::OwnedFd;
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// The address of the servers' side.
+pub(crate) const THERE: &str = "10.91.0.2";
+const HERE: &str = "10.91.0.1";
+const DEVICE: &str = "wire0";
+
+/// What the wire does with packets.
+#[derive(Debug, Default)]
+pub(crate) struct Wire {
+    delay_micros: AtomicU64,
+    /// How many of a thousand packets are lost.
+    loss: AtomicU32,
+    cut: AtomicBool,
+    pub(crate) carried: AtomicU64,
+    pub(crate) lost: AtomicU64,
+    end: AtomicBool,
+}
+
+impl Wire {
+    /// Each packet arrives this much later, in each direction.
+    pub(crate) fn delay(&self, delay: Duration) {
+        let micros = u64::try_from(delay.as_micros()).expect("short");
+        self.delay_micros.store(micros, Ordering::Relaxed);
+    }
+
+    /// So many of a thousand packets are lost, in each direction.
+    pub(crate) fn lose(&self, of_a_thousand: u32) {
+        self.loss.store(of_a_thousand, Ordering::Relaxed);
+    }
+
+    /// Nothing arrives any more, and nobody is told.
+    pub(crate) fn cut(&self) {
+        self.cut.store(true, Ordering::Relaxed);
+    }
+
+    /// Packets arrive again.
+    pub(crate) fn heal(&self) {
+        self.cut.store(false, Ordering::Relaxed);
+    }
+
+    /// Carries packets between both ends until the end.
+    fn carry(&self, ends: [&OwnedFd; 2]) {
+        let mut late: [VecDeque<(Instant, Vec<u8>)>; 2] = Default::default();
+        let (mut seed, mut buffer) = (0x2545_f491_4f6c_dd1d_u64, vec![0; 65_536]);
+        while !self.end.load(Ordering::Relaxed) {
+            // Short enough that the end is seen, and that a packet is not much too late.
+            let next = late.iter().filter_map(|queue| Some(queue.front()?.0)).min();
+            let tick = Duration::from_millis(20);
+            let wait = next.map_or(tick, |at| {
+                tick.min(at.saturating_duration_since(Instant::now()))
+            });
+            let wait = Timespec::try_from(wait).expect("short");
+            let mut fds = ends.map(|end| PollFd::new(end, PollFlags::IN));
+            let _ = poll(&mut fds, Some(&wait));
+            for from in [0, 1] {
+                while let Ok(length) = rustix::io::read(ends[from], &mut buffer) {
+                    seed ^= seed << 13;
+                    seed ^= seed >> 7;
+                    seed ^= seed << 17;
+                    let loses = seed % 1000 < u64::from(self.loss.load(Ordering::Relaxed));
+                    if loses || self.cut.load(Ordering::Relaxed) {
+                        self.lost.fetch_add(1, Ordering::Relaxed);
+                        continue;
+                    }
+                    let delay = Duration::from_micros(self.delay_micros.load(Ordering::Relaxed));
+                    late[from].push_back((Instant::now() + delay, buffer[..length].to_vec()));
+                }
+                let now = Instant::now();
+                while let Some((_, packet)) = late[from].pop_front_if(|(at, _)| *at <= now) {
+                    // An interface that is down takes nothing.
+                    let _ = rustix::io::write(ends[1 - from], &packet);
+                    self.carried.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+        }
+    }
+}
+
+/// A namespace in which servers run, and this thread's own.
+pub(crate) struct Network {
+    pub(crate) wire: Arc<Wire>,
+    servers: Option<mpsc::Sender<(Role, mpsc::Sender<Child>)>>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Network {
+    /// Takes this thread, and those it will start, into one new namespace, and makes another for
+    /// servers.
+    ///
+    /// # Errors
+    /// Why this host, or this user, cannot.
+    pub(crate) fn enter() -> Result<Self, String> {
+        let wire = Arc::<Wire>::default();
+        let (spawn, spawned) = mpsc::channel::<(Role, mpsc::Sender<Child>)>();
+        let (told, end) = mpsc::channel();
+        // A child that a thread starts is in the namespace of that thread.
+        let servers = std::thread::spawn(move || {
+            let made = namespace(THERE);
+            let failed = made.is_err();
+            told.send(made).expect("somebody asked");
+            if failed {
+                return;
+            }
+            while let Ok((role, answer)) = spawned.recv() {
+                answer.send(role.spawn()).expect("somebody asked");
+            }
+        });
+        let mut network = Self {
+            wire: Arc::clone(&wire),
+            servers: Some(spawn),
+            threads: vec![servers],
+        };
+        let theirs = end.recv().expect("the thread answers")?;
+        let ours = namespace(HERE)?;
+        let carrier = std::thread::spawn(move || wire.carry([&ours, &theirs]));
+        network.threads.push(carrier);
+        Ok(network)
+    }
+
+    /// Starts a role in the servers' namespace.
+    pub(crate) fn spawn(&self, role: Role) -> Child {
+        let (answer, child) = mpsc::channel();
+        let servers = self.servers.as_ref().expect("until it is dropped");
+        servers.send((role, answer)).expect("the thread lives");
+        child.recv().expect("it is started")
+    }
+}
+
+impl Drop for Network {
+    fn drop(&mut self) {
+        self.wire.end.store(true, Ordering::Relaxed);
+        self.servers = None;
+        for thread in self.threads.drain(..) {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Gives this thread a network of its own with one interface, and the packets of that.
+fn namespace(address: &str) -> Result<OwnedFd, String> {
+    nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET)
+        .map_err(|error| format!("no network namespace: {error}"))?;
+    let packets = packet_interface(DEVICE).map_err(|error| format!("no /dev/net/tun: {error}"))?;
+    for arguments in [
+        "link set lo up",
+        &format!("address add {address}/24 dev {DEVICE}"),
+        &format!("link set {DEVICE} up"),
+    ] {
+        run("ip", arguments)?;
+    }
+    Ok(packets)
+}
+
+/// Runs a command of the host in this thread's namespace.
+pub(crate) fn run(program: &str, arguments: &str) -> Result<(), String> {
+    let output = Command::new(program)
+        .args(arguments.split(' '))
+        .output()
+        .map_err(|error| format!("no command `{program}`: {error}"))?;
+    match output.status.success() {
+        true => Ok(()),
+        false => {
+            let said = String::from_utf8_lossy(&output.stderr);
+            Err(format!("`{program} {arguments}`: {}", said.trim()))
+        }
+    }
+}
