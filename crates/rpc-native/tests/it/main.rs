@@ -9,6 +9,7 @@ mod foreign;
 mod hostile;
 mod identities;
 mod network;
+mod network_devices;
 mod network_faults;
 mod remote;
 mod resets;

@@ -14,7 +14,8 @@ use std::time::{Duration, Instant};
 /// The address of the servers' side.
 pub(crate) const THERE: &str = "10.91.0.2";
 const HERE: &str = "10.91.0.1";
-const DEVICE: &str = "wire0";
+/// The one device of either side, beside its loopback.
+pub(crate) const DEVICE: &str = "wire0";
 
 /// What the wire does with packets.
 #[derive(Debug, Default)]
@@ -88,10 +89,13 @@ impl Wire {
     }
 }
 
+/// What the thread in the servers' namespace is to do.
+type Work = Box<dyn FnOnce() + Send>;
+
 /// A namespace in which servers run, and this thread's own.
 pub(crate) struct Network {
     pub(crate) wire: Arc<Wire>,
-    servers: Option<mpsc::Sender<(Role, mpsc::Sender<Child>)>>,
+    servers: Option<mpsc::Sender<Work>>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -102,39 +106,58 @@ impl Network {
     /// # Errors
     /// Why this host, or this user, cannot.
     pub(crate) fn enter() -> Result<Self, String> {
-        let wire = Arc::<Wire>::default();
-        let (spawn, spawned) = mpsc::channel::<(Role, mpsc::Sender<Child>)>();
-        let (told, end) = mpsc::channel();
-        // A child that a thread starts is in the namespace of that thread.
-        let servers = std::thread::spawn(move || {
-            let made = namespace(THERE);
-            let failed = made.is_err();
-            told.send(made).expect("somebody asked");
-            if failed {
-                return;
-            }
-            while let Ok((role, answer)) = spawned.recv() {
-                answer.send(role.spawn()).expect("somebody asked");
-            }
-        });
-        let mut network = Self {
-            wire: Arc::clone(&wire),
-            servers: Some(spawn),
-            threads: vec![servers],
-        };
-        let theirs = end.recv().expect("the thread answers")?;
-        let ours = namespace(HERE)?;
+        let mut network = Self::apart()?;
+        let theirs = network.there(|| packets(THERE))?;
+        let ours = packets(HERE)?;
+        let wire = Arc::clone(&network.wire);
         let carrier = std::thread::spawn(move || wire.carry([&ours, &theirs]));
         network.threads.push(carrier);
         Ok(network)
     }
 
+    /// The same with a pair of the kernel's own devices between both sides, [`DEVICE`] each.
+    ///
+    /// # Errors
+    /// As [`enter`](Network::enter).
+    pub(crate) fn enter_devices() -> Result<Self, String> {
+        let network = Self::apart()?;
+        let thread = network.there(|| rustix::thread::gettid().as_raw_nonzero());
+        run(
+            "ip",
+            &format!("link add {DEVICE} type veth peer name {DEVICE} netns {thread}"),
+        )?;
+        network.there(|| address(THERE))?;
+        address(HERE)?;
+        Ok(network)
+    }
+
+    /// Two namespaces, and nothing between them.
+    fn apart() -> Result<Self, String> {
+        let (servers, work) = mpsc::channel::<Work>();
+        // A child that a thread starts is in the namespace of that thread.
+        let there = std::thread::spawn(move || work.iter().for_each(|work| work()));
+        let network = Self {
+            wire: Arc::default(),
+            servers: Some(servers),
+            threads: vec![there],
+        };
+        network.there(namespace)?;
+        namespace()?;
+        Ok(network)
+    }
+
     /// Starts a role in the servers' namespace.
     pub(crate) fn spawn(&self, role: Role) -> Child {
-        let (answer, child) = mpsc::channel();
+        self.there(move || role.spawn())
+    }
+
+    /// Does something in the servers' namespace.
+    fn there<R: Send + 'static>(&self, work: impl FnOnce() -> R + Send + 'static) -> R {
+        let (answer, answered) = mpsc::channel();
+        let work = move || answer.send(work()).expect("somebody waits");
         let servers = self.servers.as_ref().expect("until it is dropped");
-        servers.send((role, answer)).expect("the thread lives");
-        child.recv().expect("it is started")
+        servers.send(Box::new(work)).expect("the thread lives");
+        answered.recv().expect("it is done")
     }
 }
 
@@ -148,19 +171,24 @@ impl Drop for Network {
     }
 }
 
-/// Gives this thread a network of its own with one interface, and the packets of that.
-fn namespace(address: &str) -> Result<OwnedFd, String> {
+/// Gives this thread a network of its own.
+fn namespace() -> Result<(), String> {
     nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET)
         .map_err(|error| format!("no network namespace: {error}"))?;
+    run("ip", "link set lo up")
+}
+
+/// A device with this address whose packets are ours to carry.
+fn packets(of: &str) -> Result<OwnedFd, String> {
     let packets = packet_interface(DEVICE).map_err(|error| format!("no /dev/net/tun: {error}"))?;
-    for arguments in [
-        "link set lo up",
-        &format!("address add {address}/24 dev {DEVICE}"),
-        &format!("link set {DEVICE} up"),
-    ] {
-        run("ip", arguments)?;
-    }
+    address(of)?;
     Ok(packets)
+}
+
+/// Gives the device its address.
+fn address(of: &str) -> Result<(), String> {
+    run("ip", &format!("address add {of}/24 dev {DEVICE}"))?;
+    run("ip", &format!("link set {DEVICE} up"))
 }
 
 /// Runs a command of the host in this thread's namespace.

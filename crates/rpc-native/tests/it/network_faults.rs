@@ -17,24 +17,23 @@ use std::time::{Duration, Instant};
 use tower_layer::Layer;
 
 /// Both sides, and a server on the other.
-struct Scene {
+pub(crate) struct Scene {
     network: Network,
-    identities: Identities,
+    pub(crate) identities: Identities,
     server: Child,
-    endpoint: String,
+    pub(crate) endpoint: String,
 }
 
 impl Scene {
-    fn start(transport: Transport) -> Result<Self, String> {
-        let network = Network::enter()?;
+    fn start(network: Network, transport: Transport) -> Self {
         let identities = Identities::new();
         let (server, endpoint) = Self::serve(&network, transport, &identities);
-        Ok(Self {
+        Self {
             network,
             identities,
             server,
             endpoint,
-        })
+        }
     }
 
     fn serve(network: &Network, transport: Transport, identities: &Identities) -> (Child, String) {
@@ -56,8 +55,20 @@ fn between<F>(transport: Transport, body: F) -> Result<(), String>
 where
     F: AsyncFnOnce(Scene) + Send + 'static,
 {
+    within(Network::enter, transport, body)
+}
+
+/// As [`between`], in the network that `enter` makes.
+pub(crate) fn within<F>(
+    enter: fn() -> Result<Network, String>,
+    transport: Transport,
+    body: F,
+) -> Result<(), String>
+where
+    F: AsyncFnOnce(Scene) + Send + 'static,
+{
     let thread = std::thread::spawn(move || {
-        let scene = Scene::start(transport)?;
+        let scene = Scene::start(enter()?, transport);
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build();
