@@ -93,15 +93,15 @@ impl Served {
     pub(crate) async fn run(self, mut stopped: watch::Receiver<bool>) {
         let shared = &self.shared;
         shared.io.flush(&mut shared.io.lock(), true);
-        let tasks = [
-            tokio::spawn(io::write(Arc::clone(&shared.io))).abort_handle(),
-            tokio::spawn(io::keep_time(Arc::clone(&shared.io))).abort_handle(),
-        ];
-        let _tasks = Tasks(tasks);
+        let writing = tokio::spawn(io::write(Arc::clone(&shared.io)));
+        // It is over when the client has dawdled, which may say nothing for ever.
+        let mut timing = tokio::spawn(io::keep_time(Arc::clone(&shared.io)));
+        let _tasks = Tasks([writing.abort_handle(), timing.abort_handle()]);
         let reading = read(Arc::clone(shared));
         tokio::pin!(reading);
         tokio::select! {
             () = &mut reading => return,
+            _ = &mut timing => return,
             _ = stopped.wait_for(|stop| *stop) => {}
         }
         {
@@ -111,6 +111,7 @@ impl Served {
         }
         tokio::select! {
             () = &mut reading => return,
+            _ = &mut timing => return,
             () = shared.idle() => {}
             () = tokio::time::sleep(shared.drain) => {}
         }
