@@ -5,6 +5,7 @@ mod blocking;
 mod calls;
 mod chain;
 mod endings;
+mod floods;
 mod foreign;
 mod hostile;
 mod identities;
@@ -13,6 +14,7 @@ mod network_devices;
 mod network_faults;
 mod remote;
 mod resets;
+mod restarts;
 mod transports;
 mod verified;
 
@@ -21,6 +23,8 @@ ipc_testkit::roles! {
     "blocking-server" => remote::serve_blocking,
     "chain-middle" => chain::middle,
     "chain-last" => chain::last,
+    "guarded-server" => floods::serve,
+    "flood" => floods::flood,
     "transport-server" => transports::serve,
     "blocking-transport-server" => transports::serve_blocking,
 }

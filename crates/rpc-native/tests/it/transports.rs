@@ -153,7 +153,7 @@ fn piped(receiver: OwnedFd, sender: OwnedFd) -> Wire {
 
 /// A server in another process, over any transport that leads there.
 pub(crate) struct There {
-    _child: Child,
+    pub(crate) child: Child,
     /// Its string binding.
     pub(crate) endpoint: String,
     pub(crate) pipes: Option<Wire>,
@@ -162,6 +162,16 @@ pub(crate) struct There {
 
 impl There {
     pub(crate) fn start(role: &str, transport: Transport, identities: &Identities) -> Self {
+        Self::start_with(role, transport, identities, &[])
+    }
+
+    /// The same, with more arguments for the role.
+    pub(crate) fn start_with(
+        role: &str,
+        transport: Transport,
+        identities: &Identities,
+        further: &[&str],
+    ) -> Self {
         let directory = TempDir::new();
         for name in ["root.pem", "server.pem", "server.key"] {
             let from = identities.path().join(name);
@@ -171,11 +181,12 @@ impl There {
             .argument(format!("{transport:?}"))
             .argument(directory.path().display())
             .argument("127.0.0.1:0");
+        let role = further.iter().fold(role, |role, more| role.argument(more));
         if transport == Transport::Pipe {
             let (ours, theirs) = ipc_pipe::duplex().expect("pipes");
             let (sender, receiver) = theirs.split();
             return Self {
-                _child: role.descriptor(&receiver).descriptor(&sender).spawn(),
+                child: role.descriptor(&receiver).descriptor(&sender).spawn(),
                 endpoint: String::new(),
                 pipes: Some(Wire::pipe(ours)),
                 _directory: directory,
@@ -186,7 +197,7 @@ impl There {
         drop(tell);
         let endpoint = std::io::read_to_string(told).expect("its place");
         Self {
-            _child: child,
+            child,
             endpoint,
             pipes: None,
             _directory: directory,
