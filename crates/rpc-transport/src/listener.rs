@@ -4,6 +4,7 @@ use crate::endpoint::Endpoint;
 use crate::wire::Wire;
 use ipc_core::{Error, ErrorKind, Interest, Pollable, Result, TryAccept, Until};
 use std::os::fd::BorrowedFd;
+use std::time::Instant;
 
 /// Where connections come in.
 ///
@@ -61,26 +62,40 @@ impl Listener {
     /// Accepts a connection, waiting until `until`. It waits for no
     /// [handshake](Wire::handshake): a client that is slow at it holds up nobody else.
     ///
+    /// A client that is gone again before it was accepted, or whom the kernel does not name, is
+    /// passed over: it is no failure of the listener.
+    ///
     /// # Errors
     /// As the transport says; the listener stays usable.
     pub fn accept(&self, until: Until) -> Result<Wire> {
-        match &self.kind {
-            Kind::Unix(listener) => Wire::unix(match until {
-                Until::Now => listener.try_accept(),
-                Until::Forever => listener.accept(),
-                Until::At(deadline) => listener.accept_deadline(deadline),
-            }?),
-            Kind::Tcp(listener) => Wire::tcp(match until {
-                Until::Now => listener.try_accept(),
-                Until::Forever => listener.accept(),
-                Until::At(deadline) => listener.accept_deadline(deadline),
-            }?),
-            #[cfg(feature = "tls")]
-            Kind::Tls { listener, .. } => Wire::tls(match until {
-                Until::Now => listener.try_accept(),
-                Until::Forever => listener.accept(),
-                Until::At(deadline) => listener.accept_deadline(deadline),
-            }?),
+        loop {
+            let wire = match &self.kind {
+                Kind::Unix(listener) => Wire::unix(match until {
+                    Until::Now => listener.try_accept(),
+                    Until::Forever => listener.accept(),
+                    Until::At(deadline) => listener.accept_deadline(deadline),
+                }?),
+                Kind::Tcp(listener) => Wire::tcp(match until {
+                    Until::Now => listener.try_accept(),
+                    Until::Forever => listener.accept(),
+                    Until::At(deadline) => listener.accept_deadline(deadline),
+                }?),
+                #[cfg(feature = "tls")]
+                Kind::Tls { listener, .. } => Wire::tls(match until {
+                    Until::Now => listener.try_accept(),
+                    Until::Forever => listener.accept(),
+                    Until::At(deadline) => listener.accept_deadline(deadline),
+                }?),
+            };
+            match wire {
+                Ok(wire) => return Ok(wire),
+                // A flood of them does not hold the caller beyond its deadline. A try goes on to
+                // the next: readiness that was told once would be lost.
+                Err(_) if matches!(until, Until::At(deadline) if deadline <= Instant::now()) => {
+                    return Err(until.over("accept"));
+                }
+                Err(_) => {}
+            }
         }
     }
 }

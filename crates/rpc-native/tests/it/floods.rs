@@ -213,6 +213,26 @@ async fn a_server_without_descriptors_waits_without_spinning_and_recovers() {
     }
 }
 
+#[tokio::test]
+async fn clients_that_reset_before_they_are_accepted_hold_up_nobody() {
+    let _watchdog = watchdog(PATIENCE);
+    let identities = Identities::new();
+    for transport in [Transport::Tcp, Transport::Mtls] {
+        let there = There::start("transport-server", transport, &identities);
+        let options = transport.client(&identities, "clerk");
+        let connection = options.connect(&there.endpoint).await.expect("the first");
+        for _ in 0..500 {
+            let Raw::Tcp(reset) = Raw::connect(&there.endpoint).expect("room") else {
+                unreachable!("it is TCP");
+            };
+            let at_once = Some(Duration::ZERO);
+            rustix::net::sockopt::set_socket_linger(&reset, at_once).expect("a socket");
+        }
+        call(&connection).await;
+        call(&options.connect(&there.endpoint).await.expect("a way in")).await;
+    }
+}
+
 /// What a process has used of a processor, in hundredths of a second.
 fn cpu_ticks(pid: u32) -> u64 {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("our child");
