@@ -12,6 +12,8 @@ mod client_side;
 mod client_state;
 mod codecs;
 mod connection;
+#[cfg(test)]
+mod ending_tests;
 mod frame;
 mod handshake;
 mod io;

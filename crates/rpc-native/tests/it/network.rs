@@ -79,7 +79,9 @@ impl Wire {
                     late[from].push_back((Instant::now() + delay, buffer[..length].to_vec()));
                 }
                 let now = Instant::now();
-                while let Some((_, packet)) = late[from].pop_front_if(|(at, _)| *at <= now) {
+                while late[from].front().is_some_and(|(at, _)| *at <= now)
+                    && let Some((_, packet)) = late[from].pop_front()
+                {
                     // An interface that is down takes nothing.
                     let _ = rustix::io::write(ends[1 - from], &packet);
                     self.carried.fetch_add(1, Ordering::Relaxed);

@@ -88,7 +88,8 @@ pub(crate) fn insecure() -> rpc_transport::Options {
 }
 
 /// A server over any transport: argument 0 names it, 1 is the directory of the identities, 2
-/// the address in a network. It tells its string binding through its last descriptor; those before are its pipes.
+/// the address in a network. It tells its string binding through its last descriptor; those
+/// before are its pipes.
 pub(crate) fn serve(mut stage: Stage) {
     let transport = Transport::from_name(stage.argument(0));
     let directory = stage.argument(1).to_owned();
