@@ -25,9 +25,11 @@ struct Passing(HopClient<Connection>);
 
 impl Hop for Passing {
     async fn ask(&self, cx: &Context) -> Result<String, Status> {
+        // What is left is looked at before the next hop takes its time of it.
+        let own = seen(cx)?;
         // No word of deadline, trace or identity: they are inherited.
         let further = self.0.ask(&Context::new()).await?;
-        Ok(format!("{}\n{further}", seen(cx)?))
+        Ok(format!("{own}\n{further}"))
     }
     async fn wait(&self, _: &Context) -> Result<(), Status> {
         self.0.wait(&Context::new()).await
