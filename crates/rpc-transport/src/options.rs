@@ -86,7 +86,7 @@ impl Options {
     /// [`insecure_plain_text`](Options::insecure_plain_text);
     /// [`AlreadyExists`](ErrorKind::AlreadyExists) where another server lives;
     /// [`InvalidInput`](ErrorKind::InvalidInput) for TLS without a certificate, and for mutual
-    /// TLS without [`trust`](Options::trust); [`Unsupported`](ErrorKind::Unsupported) for TLS
+    /// TLS without roots to trust; [`Unsupported`](ErrorKind::Unsupported) for TLS
     /// without the feature `tls`, and for `inproc:`, over which no bytes go (see
     /// [`inproc`](crate::inproc)); else as the transport says.
     pub fn bind(&self, endpoint: &Endpoint) -> Result<Listener> {

@@ -143,7 +143,12 @@ async fn a_thousand_clients_that_say_hardly_anything_are_cut_and_hinder_nobody()
             .collect();
         let slow = silent.split_off(MANY / 2);
         let over = Arc::new(AtomicBool::new(false));
-        let dribbling = dribble(slow, Arc::clone(&over));
+        let greeting: &[u8] = match transport {
+            // A handshake that is half open: a ClientHello of 512 bytes, as far as it comes.
+            Transport::Mtls => &[22, 3, 1, 2, 0, 1, 0, 1, 252, 3, 3],
+            _ => b"\x18\0\0\0\x01\0\0\0\0\0\0\0IPCR",
+        };
+        let dribbling = dribble(slow, greeting, Arc::clone(&over));
         let cutting = std::thread::spawn(move || silent.iter_mut().for_each(Raw::until_cut));
         let mut calls = 0_u32;
         while !cutting.is_finished() {
@@ -158,10 +163,14 @@ async fn a_thousand_clients_that_say_hardly_anything_are_cut_and_hinder_nobody()
     }
 }
 
-/// One byte a second on each connection until it is cut, all of them in the end.
-fn dribble(mut slow: Vec<Raw>, over: Arc<AtomicBool>) -> std::thread::JoinHandle<()> {
+/// A byte now and then on each connection until it is cut, all of them in the end.
+fn dribble(
+    mut slow: Vec<Raw>,
+    greeting: &'static [u8],
+    over: Arc<AtomicBool>,
+) -> std::thread::JoinHandle<()> {
     std::thread::spawn(move || {
-        for byte in b"IPCR\x01\0\0\0".iter().cycle() {
+        for byte in greeting {
             slow.retain_mut(|raw| raw.write(*byte).is_ok());
             if over.load(Ordering::Relaxed) {
                 break;
