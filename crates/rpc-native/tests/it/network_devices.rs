@@ -18,10 +18,7 @@ fn a_device_that_goes_down_and_up_ends_calls_in_time_and_carries_them_again() {
         Network::enter_devices,
         Transport::Mtls,
         async |scene: Scene| {
-            let options = Transport::Mtls
-                .client(&scene.identities, "clerk")
-                .connect_timeout(Duration::from_millis(300))
-                .clone();
+            let options = Transport::Mtls.client(&scene.identities, "clerk");
             let (place, connecting) = (scene.endpoint.clone(), options.clone());
             let channel = Reconnecting::new(move || {
                 let (options, place) = (connecting.clone(), place.clone());
