@@ -244,6 +244,32 @@ fn a_silent_death_is_seen_by_keep_alive_and_calls_go_on_once_it_heals() {
 }
 
 #[test]
+fn a_server_lets_go_of_a_client_that_has_vanished() {
+    let _watchdog = watchdog(PATIENCE);
+    let made = between(Transport::Tcp, async |scene: Scene| {
+        let pid = scene.server.id();
+        let open = || {
+            std::fs::read_dir(format!("/proc/{pid}/fd"))
+                .expect("our child")
+                .count()
+        };
+        let before = open();
+        let options = Transport::Tcp.client(&scene.identities, "");
+        let connection = options.connect(&scene.endpoint).await.expect("connect");
+        let stock = StockClient::new(connection);
+        assert_eq!(stock.put(&Context::new(), item("a", 1)).await, Ok(1));
+        assert!(open() > before);
+        scene.network.wire.cut();
+        while open() > before {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    });
+    if let Err(reason) = made {
+        skip!("{reason}");
+    }
+}
+
+#[test]
 fn a_killed_server_of_another_namespace_is_reconnected_to_when_it_is_back() {
     let _watchdog = watchdog(PATIENCE);
     let made = between(Transport::Mtls, async |mut scene: Scene| {

@@ -5,12 +5,13 @@ use crate::identities::{Identities, side};
 use crate::remote::{PATIENCE, router};
 use ipc_testkit::{Child, Role, Stage, TempDir, watchdog};
 use rpc_core::{Code, Router, Server, Status, block_on};
-use rpc_native::{BlockingConnection, Connection, Format, Options};
+use rpc_native::{BlockingConnection, Connection, Format, Limits, Options};
 use rpc_testkit::calculator::{Adder, CalculatorServer};
 use rpc_testkit::table;
 use rpc_transport::Wire;
 use std::os::fd::OwnedFd;
 use std::path::Path;
+use std::time::Duration;
 
 /// The transports of the table.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -93,7 +94,13 @@ pub(crate) fn insecure() -> rpc_transport::Options {
 pub(crate) fn serve(mut stage: Stage) {
     let transport = Transport::from_name(stage.argument(0));
     let directory = stage.argument(1).to_owned();
-    let options = transport.server(Path::new(&directory));
+    let mut options = transport.server(Path::new(&directory));
+    // A client that is only an address away may die without a word.
+    let limits = Limits::new()
+        .keep_alive(Some(Limits::MIN_KEEP_ALIVE))
+        .keep_alive_answer(Duration::from_secs(1))
+        .clone();
+    options.limits(limits);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
