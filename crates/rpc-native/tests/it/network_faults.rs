@@ -193,7 +193,7 @@ fn a_silent_death_is_seen_by_keep_alive_and_calls_go_on_once_it_heals() {
         let options = Transport::Mtls
             .client(&scene.identities, "clerk")
             .limits(limits)
-            .connect_timeout(Duration::from_secs(3))
+            .connect_timeout(Duration::from_secs(2))
             .clone();
         let (place, connecting) = (scene.endpoint.clone(), options.clone());
         let channel = Reconnecting::new(move || {
