@@ -99,10 +99,10 @@ pub struct MethodDescriptor {
 }
 
 /// The service that a method belongs to.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Owner(OwnerKind);
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 enum OwnerKind {
     Made(fn() -> &'static ServiceDescriptor),
     /// A service whose methods are read before it.

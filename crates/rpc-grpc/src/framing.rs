@@ -80,18 +80,15 @@ impl Cutter {
             return Ok(None);
         };
         let length = u32::from_be_bytes(*length) as usize;
-        let compressed = match (flag, self.encoding) {
-            (0, _) => false,
-            (1, encoding) if encoding == Encoding::Identity => {
-                let text = "a message is marked as compressed, and no encoding was named";
-                return Err(Status::new(Code::Internal, text));
-            }
-            (1, _) => true,
-            (flag, _) => {
-                let text = format!("a message has the flag {flag}, which nobody knows");
-                return Err(Status::new(Code::Internal, text));
-            }
-        };
+        if *flag > 1 {
+            let text = format!("a message has the flag {flag}, which nobody knows");
+            return Err(Status::new(Code::Internal, text));
+        }
+        let compressed = *flag == 1;
+        if compressed && self.encoding == Encoding::Identity {
+            let text = "a message is marked as compressed, and no encoding was named";
+            return Err(Status::new(Code::Internal, text));
+        }
         if length > self.limit {
             let text = format!(
                 "a message of {length} bytes is above the limit {}",

@@ -143,7 +143,8 @@ impl Options {
         let endpoint: Endpoint = endpoint.parse().map_err(Status::from)?;
         let now = Instant::now();
         let deadline = now.checked_add(self.connect_timeout).unwrap_or(now);
-        let wire = self.transport.connect_async(&endpoint, deadline).await;
+        let transport = self.speaking(&[b"h2"]);
+        let wire = transport.connect_async(&endpoint, deadline).await;
         // Nothing was sent, so nothing can have run.
         let wire = wire.map_err(|error| Status::from(error).before_running())?;
         self.over(wire).await
@@ -155,6 +156,8 @@ impl Options {
     /// [`Unavailable`](rpc_core::Code::Unavailable) where the peer is gone;
     /// [`InvalidArgument`](rpc_core::Code::InvalidArgument) for an authority that is none.
     pub async fn over(&self, wire: Wire) -> Result<Connection, Status> {
+        let wire = wire.proven(self.connect_timeout).await;
+        let wire = wire.map_err(|error| Status::from(error).before_running())?;
         Connection::greet(wire, self).await
     }
 
@@ -163,6 +166,10 @@ impl Options {
     /// # Errors
     /// [`Internal`](rpc_core::Code::Internal) where the stream cannot be awaited.
     pub async fn serve(&self, wire: Wire, served: Served) -> Result<(), Status> {
+        let wire = wire
+            .proven(self.limits.greeting())
+            .await
+            .map_err(Status::from)?;
         let service = GrpcService::new(served, self, wire.peer().clone());
         let served = rpc_http::serve(wire, &self.limits, service, Stopped::never()).await;
         served.map_err(Status::from)
@@ -174,7 +181,8 @@ impl Options {
     /// As the transport says.
     pub fn bind(&self, endpoint: &str) -> Result<Serving, Status> {
         let endpoint: Endpoint = endpoint.parse().map_err(Status::from)?;
-        let listener = self.transport.bind(&endpoint).map_err(Status::from)?;
+        let transport = self.speaking(&[b"h2", b"http/1.1"]);
+        let listener = transport.bind(&endpoint).map_err(Status::from)?;
         Ok(self.listen(listener))
     }
 
@@ -182,5 +190,22 @@ impl Options {
     #[must_use]
     pub fn listen(&self, listener: Listener) -> Serving {
         Serving::new(listener, self.clone())
+    }
+
+    /// The transport, on which these protocols are spoken.
+    #[cfg_attr(not(feature = "tls"), allow(clippy::unused_self))]
+    fn speaking(&self, protocols: &[&[u8]]) -> rpc_transport::Options {
+        let transport = self.transport.clone();
+        #[cfg(feature = "tls")]
+        let transport = {
+            let mut transport = transport;
+            transport.tls(|tls| {
+                tls.protocols(protocols);
+            });
+            transport
+        };
+        #[cfg(not(feature = "tls"))]
+        let _ = protocols;
+        transport
     }
 }

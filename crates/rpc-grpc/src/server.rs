@@ -3,7 +3,7 @@
 use crate::options::Options;
 use crate::service::GrpcService;
 use rpc_core::{Binding, MethodDescriptor, Served, Status};
-use rpc_transport::{Acceptor, Endpoint, Listener, Seats, Stopper};
+use rpc_transport::{Acceptor, Endpoint, Listener, Seats, Stopped, Stopper, Wire};
 use std::future::Future;
 use std::pin::Pin;
 
@@ -39,16 +39,25 @@ impl Serving {
 
     async fn run(self, served: Served) -> Result<(), Status> {
         let Self { acceptor, options } = self;
-        let serve = |wire: rpc_transport::Wire, stopped| {
-            let service = GrpcService::new(served.clone(), &options, wire.peer().clone());
-            let limits = options.limits.clone();
-            async move {
-                if let Err(error) = rpc_http::serve(wire, &limits, service, stopped).await {
-                    tracing::warn!(%error, "a connection could not be served");
-                }
-            }
-        };
+        let serve = |wire, stopped| serve(wire, stopped, served.clone(), options.clone());
         acceptor.run(serve).await.map_err(Status::from)
+    }
+}
+
+async fn serve(wire: Wire, mut stopped: Stopped, served: Served, options: Options) {
+    let wire = tokio::select! {
+        proven = wire.proven(options.limits.greeting()) => proven,
+        () = stopped.wait() => return,
+    };
+    let served = match wire {
+        Ok(wire) => {
+            let service = GrpcService::new(served, &options, wire.peer().clone());
+            rpc_http::serve(wire, &options.limits, service, stopped).await
+        }
+        Err(error) => Err(error),
+    };
+    if let Err(error) = served {
+        tracing::debug!(%error, "a connection could not be served");
     }
 }
 

@@ -52,6 +52,12 @@ impl Limits {
         Self::default()
     }
 
+    /// How long a new connection may take until it has spoken its greeting.
+    #[must_use]
+    pub const fn greeting(&self) -> Duration {
+        self.greeting
+    }
+
     /// How many requests of a connection may be under way; further ones wait at the client.
     pub fn max_streams(&mut self, streams: u32) -> &mut Self {
         self.max_streams = streams.max(1);

@@ -5,12 +5,15 @@ mod answer;
 mod bindings;
 mod blocking_client;
 mod blocking_server;
+mod channels;
 mod client;
 mod client_call;
 mod client_side;
 mod client_state;
 mod codecs;
 mod connection;
+#[cfg(test)]
+mod ending_tests;
 mod frame;
 mod io;
 mod limits;
@@ -23,15 +26,15 @@ mod server;
 mod server_side;
 
 pub use crate::{
-    blocking_client::BlockingConnection,
     blocking_server::{BlockingListener, BlockingSession},
-    client::Connection,
+    channels::{BlockingConnection, Connection},
     codecs::Format,
     limits::Limits,
     options::Options,
-    server::{Serving, Stopper},
+    server::Serving,
 };
 pub use rpc_core::{Code, Status};
+pub use rpc_transport::Stopper;
 
 /// Connects to the server at a string binding with the default options.
 ///

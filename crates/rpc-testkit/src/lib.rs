@@ -6,5 +6,7 @@ pub mod calculator;
 pub mod generated;
 #[cfg(feature = "tonic")]
 pub mod generated_shop;
+#[cfg(feature = "identities")]
+pub mod identities;
 pub mod inventory;
 pub mod table;

@@ -17,7 +17,7 @@ const REST: Duration = Duration::from_millis(50);
 pub struct Acceptor {
     listener: Listener,
     seats: Seats,
-    stop: watch::Sender<bool>,
+    stopper: Stopper,
 }
 
 /// Ends a way into a server in order: no new connections, and each one that is there is told.
@@ -26,7 +26,29 @@ pub struct Stopper {
     stop: watch::Sender<bool>,
 }
 
+impl Default for Stopper {
+    fn default() -> Self {
+        Self {
+            stop: watch::Sender::new(false),
+        }
+    }
+}
+
 impl Stopper {
+    /// What ends nothing yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// What learns of it.
+    #[must_use]
+    pub fn stopped(&self) -> Stopped {
+        Stopped {
+            stop: self.stop.subscribe(),
+        }
+    }
+
     /// Ends it.
     pub fn stop(&self) {
         self.stop.send_replace(true);
@@ -43,9 +65,7 @@ impl Stopped {
     /// One that never comes.
     #[must_use]
     pub fn never() -> Self {
-        Self {
-            stop: watch::Sender::new(false).subscribe(),
-        }
+        Stopper::new().stopped()
     }
 
     /// Waits for it.
@@ -64,16 +84,14 @@ impl Acceptor {
         Self {
             listener,
             seats,
-            stop: watch::Sender::new(false),
+            stopper: Stopper::new(),
         }
     }
 
     /// What ends it in order.
     #[must_use]
     pub fn stopper(&self) -> Stopper {
-        Stopper {
-            stop: self.stop.clone(),
-        }
+        self.stopper.clone()
     }
 
     /// Where it listens, with the port that the system chose.
@@ -95,13 +113,13 @@ impl Acceptor {
         Fut: Future<Output = ()> + Send + 'static,
     {
         let listener = Async::new(self.listener)?;
-        let mut stopped = self.stop.subscribe();
+        let mut stopped = self.stopper.stopped();
         let mut connections = tokio::task::JoinSet::new();
         loop {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
                 Some(_) = connections.join_next(), if !connections.is_empty() => continue,
-                _ = stopped.wait_for(|stop| *stop) => break,
+                () = stopped.wait() => break,
             };
             match accepted {
                 Ok(wire) => {
@@ -109,8 +127,7 @@ impl Acceptor {
                         tracing::warn!(peer = ?wire.peer(), "refused: too many connections");
                         continue;
                     };
-                    let stop = self.stop.subscribe();
-                    let served = serve(wire, Stopped { stop });
+                    let served = serve(wire, self.stopper.stopped());
                     connections.spawn(async move {
                         let _seat = seat;
                         served.await;

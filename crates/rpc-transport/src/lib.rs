@@ -4,6 +4,10 @@
 mod acceptor;
 mod balance;
 mod endpoint;
+mod handshake;
+#[cfg(feature = "tls")]
+mod identities;
+pub mod inproc;
 mod listener;
 mod options;
 mod pool;

@@ -196,8 +196,9 @@ fn http1(path: &str, content: &str, accept: &str, body: &[u8]) -> (String, Vec<u
          content-type: {content}\r\naccept: {accept}\r\ncontent-length: {}\r\n\r\n",
         body.len()
     );
-    stream.write_all(head.as_bytes()).expect("room");
-    stream.write_all(body).expect("room");
+    // At once: the server may answer, and close, before it has seen the body.
+    let all = [head.as_bytes(), body].concat();
+    stream.write_all(&all).expect("room");
     let mut came = Vec::new();
     stream.read_to_end(&mut came).expect("an answer");
     let end = came

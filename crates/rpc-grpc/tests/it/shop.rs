@@ -62,6 +62,11 @@ impl Served {
         Self::of(server, Arc::default(), &endpoint, options, dir)
     }
 
+    /// At this endpoint.
+    pub(crate) fn listen<S: Channel>(server: Server<S>, endpoint: &str, options: Options) -> Self {
+        Self::of(server, Arc::default(), endpoint, options, TempDir::new())
+    }
+
     fn at(endpoint: &str, options: Options, dir: TempDir) -> Self {
         let shop = Arc::new(Shop::default());
         let server = Server::new(router(&shop));
