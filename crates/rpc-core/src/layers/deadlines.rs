@@ -53,12 +53,17 @@ pub struct Bounded<C> {
 }
 
 impl<C: Channel> Channel for Bounded<C> {
+    #[inline]
     fn call(&self, mut call: Call) -> CallFuture {
-        if let Some(limit) = self.limits.of(call.method)
-            && let Some(deadline) = Instant::now().checked_add(*limit)
-        {
-            call.context.set_deadline(deadline);
+        if let Some(limit) = self.limits.of(call.method) {
+            shorten(&mut call, *limit);
         }
         self.inner.call(call)
+    }
+}
+
+fn shorten(call: &mut Call, limit: Duration) {
+    if let Some(deadline) = Instant::now().checked_add(limit) {
+        call.context.set_deadline(deadline);
     }
 }

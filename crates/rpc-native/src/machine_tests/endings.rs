@@ -93,3 +93,22 @@ fn the_clock_ends_what_dawdles_and_asks_what_is_silent() {
     client.link.tick(now + every * 3);
     assert!(client.link.ended.is_some(), "it does not answer");
 }
+
+#[test]
+fn an_idle_connection_asks_for_no_clock() {
+    let (mut client, mut server, now) = greeted();
+    assert_eq!((client.link.wakes(), server.link.wakes()), (None, None));
+    let message = |out: &mut BytesMut| {
+        out.put_slice(b"hello");
+        Ok(())
+    };
+    let call = client.call(&head(), false, true, message);
+    let call = call.expect("usable").expect("a number");
+    to_server(&mut client, &mut server, now);
+    server.finish(call, &Metadata::new(), Ok(message));
+    to_client(&mut server, &mut client, now);
+    client.release(call);
+    assert_eq!((client.link.wakes(), server.link.wakes()), (None, None));
+    // Nor do they have anything to say to each other.
+    assert!(client.link.output.is_empty() && server.link.output.is_empty());
+}
