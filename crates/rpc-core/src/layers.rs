@@ -32,7 +32,8 @@ use crate::descriptor::{MethodDescriptor, method_id};
 pub(crate) struct PerMethod<T> {
     /// Sorted by the method's number.
     methods: Vec<MethodRule<T>>,
-    /// A bit for each of them, by which most others are told apart at a glance.
+    /// A bit for each method of which something is said, so that the others are told apart at a
+    /// glance; all bits where something is said of a service, or of everything.
     seen: u64,
     services: Vec<(String, T)>,
     all: Option<T>,
@@ -60,6 +61,7 @@ impl<T> Default for PerMethod<T> {
 impl<T> PerMethod<T> {
     pub(crate) fn set(&mut self, what: &str, rule: T) {
         if what == "*" {
+            self.seen = u64::MAX;
             self.all = Some(rule);
         } else if let Some((service, name)) = what.split_once('/') {
             let same = |rule: &MethodRule<T>| rule.service == service && rule.name == name;
@@ -76,6 +78,7 @@ impl<T> PerMethod<T> {
             self.methods.insert(at, rule);
             self.seen |= 1 << (id % 64);
         } else {
+            self.seen = u64::MAX;
             self.services.retain(|(service, _)| service != what);
             self.services.push((what.to_owned(), rule));
         }
@@ -83,10 +86,10 @@ impl<T> PerMethod<T> {
 
     #[inline]
     pub(crate) fn of(&self, method: &MethodDescriptor) -> Option<&T> {
-        if self.seen & (1 << (method.id % 64)) == 0 && self.services.is_empty() {
-            return self.all.as_ref();
+        match self.seen & (1 << (method.id % 64)) {
+            0 => None,
+            _ => self.search(method),
         }
-        self.search(method)
     }
 
     fn search(&self, method: &MethodDescriptor) -> Option<&T> {

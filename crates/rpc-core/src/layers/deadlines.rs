@@ -54,16 +54,19 @@ pub struct Bounded<C> {
 
 impl<C: Channel> Channel for Bounded<C> {
     #[inline]
-    fn call(&self, mut call: Call) -> CallFuture {
-        if let Some(limit) = self.limits.of(call.method) {
-            shorten(&mut call, *limit);
+    fn call(&self, call: Call) -> CallFuture {
+        match self.limits.of(call.method) {
+            None => self.inner.call(call),
+            Some(limit) => self.shortened(*limit, call),
         }
-        self.inner.call(call)
     }
 }
 
-fn shorten(call: &mut Call, limit: Duration) {
-    if let Some(deadline) = Instant::now().checked_add(limit) {
-        call.context.set_deadline(deadline);
+impl<C: Channel> Bounded<C> {
+    fn shortened(&self, limit: Duration, mut call: Call) -> CallFuture {
+        if let Some(deadline) = Instant::now().checked_add(limit) {
+            call.context.set_deadline(deadline);
+        }
+        self.inner.call(call)
     }
 }
