@@ -80,6 +80,8 @@ pub struct Group {
     pub makers: Vec<Maker>,
     /// From the family.
     pub sweep: Option<fn(u32)>,
+    /// Our crate does it in several ways, which ratios then name.
+    pub has_several_of_ours: bool,
     /// Measured for the sake of a goal, where a default run would leave it out.
     pub of_goal: bool,
 }
@@ -134,7 +136,7 @@ impl Plan {
         for family in floors.into_iter().chain(mechanisms) {
             plan.add_family(selection, family, cpus);
             if !selection.full && !selection.is_narrowed() {
-                plan.add_goals(family, cpus);
+                plan.add_goals(selection, family, cpus);
             }
         }
         plan
@@ -176,9 +178,11 @@ impl Plan {
     }
 
     /// The cells that the goals of a family need and a default run would leave out.
-    fn add_goals(&mut self, family: &Family, cpus: &Cpus) {
+    fn add_goals(&mut self, selection: &Selection, family: &Family, cpus: &Cpus) {
+        let wanted = |maker: &&Maker| selection.peers || maker.kind != MakerKind::Peer;
         let present: Vec<Maker> = (family.makers.iter())
-            .filter(|maker| maker.kind != MakerKind::Peer && (maker.probe)().is_ok())
+            .filter(wanted)
+            .filter(|maker| (maker.probe)().is_ok())
             .cloned()
             .collect();
         for (mechanism, scenario, size, placement) in goals::GOALS.iter().flat_map(Goal::cells) {
@@ -211,6 +215,7 @@ impl Plan {
             placement,
             makers: Vec::new(),
             sweep: family.sweep,
+            has_several_of_ours: family.of_ours() > 1,
             of_goal: false,
         };
         if family.role == Role::Mechanism
@@ -250,7 +255,8 @@ impl Plan {
         for scenario in Scenario::ALL {
             let too_large =
                 scenario == Scenario::SingleThread && family.payload && size > SINGLE_THREAD_MAX;
-            if !measured.contains(&scenario) && !too_large {
+            let foreign = scenario.is_of_calls() && !family.makes_calls();
+            if !measured.contains(&scenario) && !too_large && !foreign {
                 let name = format!("{}/{}/{size}", family.name, scenario.name());
                 self.leave_out(name, "left to --full or a narrowed run".to_owned());
             }

@@ -88,6 +88,13 @@ impl Stream {
     }
 }
 
+impl From<(Sender, Receiver)> for Stream {
+    /// Joins two ends, in a child those of its standard output and input.
+    fn from((sender, receiver): (Sender, Receiver)) -> Self {
+        Self::new(receiver, sender)
+    }
+}
+
 impl ByteSource for Stream {
     #[inline]
     fn read_until(&self, buffer: &mut [u8], until: Until) -> Result<usize> {

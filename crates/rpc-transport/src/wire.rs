@@ -54,10 +54,13 @@ impl Wire {
     /// As [`ipc_pipe::duplex`].
     pub fn pipe_pair() -> Result<(Self, Self)> {
         let (left, right) = ipc_pipe::duplex()?;
-        Ok((
-            Self::plain(left, Peer::Unknown),
-            Self::plain(right, Peer::Unknown),
-        ))
+        Ok((Self::pipe(left), Self::pipe(right)))
+    }
+
+    /// One end of two pipes, such as a child's standard input and output, whose peer nobody proves.
+    #[must_use]
+    pub fn pipe(stream: ipc_pipe::Stream) -> Self {
+        Self::plain(stream, Peer::Unknown)
     }
 
     /// A Unix stream, with the peer that the kernel names.
