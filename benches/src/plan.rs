@@ -161,11 +161,21 @@ impl Plan {
         if present.is_empty() {
             return;
         }
-        let sizes = if family.payload {
+        let mut sizes = if family.payload {
             selection.sizes()
         } else {
             vec![0]
         };
+        if family.payload && family.makes_calls() {
+            // A null call is one, too.
+            if selection.full && selection.sizes.is_empty() {
+                sizes.insert(0, 0);
+            }
+        } else if family.payload && sizes.contains(&0) {
+            sizes.retain(|size| *size > 0);
+            let why = "only a call can be without bytes".to_owned();
+            self.leave_out(format!("{}/0", family.name), why);
+        }
         for size in sizes {
             for scenario in scenarios(selection, family, size) {
                 for placement in placements(selection, scenario) {

@@ -22,6 +22,9 @@ impl Kit for Raw {
 
     fn fits(shape: &Shape) -> Result<(), String> {
         calls_only(shape)?;
+        if shape.size == 0 {
+            return Err("no bytes are no message".to_owned());
+        }
         let under_way = shape.scenario.under_way() as usize;
         let booked = under_way * (shape.size + BOOKED);
         if under_way > 1 && (booked > FITS || under_way * shape.size > PIPE_BYTES) {
