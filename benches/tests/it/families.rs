@@ -14,6 +14,7 @@ use ipc_bench::{
     orchestrate::Orchestrator,
     placement::Cpus,
     plan::{Plan, Selection},
+    scenario::Scenario,
 };
 
 use crate::binary;
@@ -42,7 +43,13 @@ fn plan_of(mechanism: &str, sizes: &[usize]) -> Plan {
 /// Measures every cell of a family for a moment; says why where this host has none of it.
 fn exercise(mechanism: &str) -> Result<(), String> {
     let mut orchestrator = orchestrator();
-    let plan = plan_of(mechanism, &[64, 100_000]);
+    // What all connections have in common is seen over one of them.
+    let sizes: &[usize] = match mechanism {
+        "rpc-native-tcp" | "rpc-native-pipe" => &[64],
+        "rpc-native" => &[0, 64, 100_000],
+        _ => &[64, 100_000],
+    };
+    let plan = plan_of(mechanism, sizes);
     if plan.groups.is_empty() {
         let mut why: Vec<_> = plan.unmeasured.iter().map(|gap| gap.why.as_str()).collect();
         why.dedup();
@@ -98,6 +105,7 @@ optional! {
     system_v_semaphores_work: "sysv-sem",
     tcp_works: "tcp",
     udp_works: "udp",
+    calls_over_tcp_work: "rpc-native-tcp",
     two_cpus_share_a_cache_line: "cache-line",
 }
 
@@ -150,6 +158,34 @@ fn system_calls_are_counted_exactly() {
             _ => None,
         };
         assert_eq!(calls, expected, "{scenario}");
+    }
+}
+
+#[test]
+fn the_system_calls_of_every_thread_of_a_server_count() {
+    let mut orchestrator = orchestrator();
+    let mut plan = plan_of("rpc-native", &[64]);
+    plan.groups
+        .retain(|group| group.shape.scenario == Scenario::RoundTrip);
+    let group = &plan.groups[0];
+    let makers = group.makers.iter().cloned();
+    let mut lanes: Vec<Lane> = makers.map(|maker| Lane::new(0, maker)).collect();
+    let allowance = Allowance {
+        time: Duration::from_millis(30),
+        slice_max: Duration::from_millis(1),
+        fresh_pairs: 1,
+        count_calls: true,
+    };
+    orchestrator
+        .measure(group, &mut lanes, allowance)
+        .expect("nobody interrupts");
+    if let Some(denied) = orchestrator.unmeasured.first() {
+        ipc_testkit::skip!("{}: {}", denied.what, denied.why);
+    }
+    for lane in lanes {
+        // A call is sent, received, answered, and the answer received, whoever does it.
+        let calls = lane.system_calls.expect("nothing forbids to count");
+        assert!(calls >= 4.0, "{}: {calls}", lane.maker.name);
     }
 }
 
