@@ -339,3 +339,16 @@ fn rank(scenario: &str) -> usize {
         .position(|name| *name == scenario)
         .unwrap_or(ORDER.len())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_scenario_has_a_title_and_a_place() {
+        for scenario in Scenario::ALL {
+            assert_ne!(scenario_title(scenario.name()), scenario.name());
+            assert!(rank(scenario.name()) < Scenario::ALL.len());
+        }
+    }
+}
