@@ -85,11 +85,11 @@ fn exercise(mechanism: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// One test for each family that a host may lack, so that each skip is counted by itself; the
-/// others share the rest.
-macro_rules! optional {
+/// One test for each family that a host may lack, so that each skip is counted by itself, and for
+/// those that take long; the others share the rest.
+macro_rules! alone {
     ($($test:ident: $family:literal,)*) => {
-        const OPTIONAL: &[&str] = &[$($family),*];
+        const ALONE: &[&str] = &[$($family),*];
 
         $(#[test]
         fn $test() {
@@ -100,13 +100,15 @@ macro_rules! optional {
     };
 }
 
-optional! {
+alone! {
     posix_queues_work: "posix-mq",
     system_v_queues_work: "sysv-mq",
     system_v_semaphores_work: "sysv-sem",
     tcp_works: "tcp",
     udp_works: "udp",
     calls_over_tcp_work: "rpc-native-tcp",
+    calls_over_unix_sockets_work: "rpc-native",
+    calls_over_pipes_work: "rpc-native-pipe",
     two_cpus_share_a_cache_line: "cache-line",
 }
 
@@ -114,7 +116,7 @@ optional! {
 fn every_other_family_works() {
     // A few at a time, each by a thread of its own: workers die with the thread that started them.
     let mut families = mechanisms::all();
-    families.retain(|family| !OPTIONAL.contains(&family.name));
+    families.retain(|family| !ALONE.contains(&family.name));
     let next = AtomicUsize::new(0);
     thread::scope(|scope| {
         for _ in 0..2 {
