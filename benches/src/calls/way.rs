@@ -32,10 +32,7 @@ impl Socket {
         Ok(match self {
             Socket::Unix(socket) => Wire::unix(OwnedFd::from(socket).into())?,
             Socket::Tcp(socket) => Wire::tcp(OwnedFd::from(socket).into())?,
-            Socket::Pipe(tx, rx) => {
-                let ends = (ipc_pipe::Sender::from(tx), ipc_pipe::Receiver::from(rx));
-                Wire::pipe(ends.into())
-            }
+            Socket::Pipe(tx, rx) => Wire::pipe(ipc_pipe::Stream::join(tx.into(), rx.into())),
         })
     }
 

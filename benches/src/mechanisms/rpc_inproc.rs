@@ -2,11 +2,14 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    io,
+    future, io,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
-use rpc_core::{Context, Router, Served, Server, Status, block_on, service};
+use rpc_core::{Channel, Context, Router, Served, Server, Status, block_on, service};
+use rpc_transport::inproc;
+use tokio::runtime::Runtime;
 
 use crate::{
     abilities::Abilities,
@@ -30,8 +33,9 @@ pub fn family() -> Family {
         payload: true,
         takes_whole: true,
         makers: vec![
-            here(Maker::raw(|side, meet, _| connect(side, meet, false))),
-            here(Maker::ours("rpc-core", |side, meet, _| connect(side, meet, true))),
+            here(Maker::raw(|side, meet, _| connect(side, meet, By::Queue))),
+            here(Maker::ours("direct", |side, meet, _| connect(side, meet, By::Served))),
+            here(Maker::ours("named", |side, meet, _| connect(side, meet, By::Name))),
         ],
         sweep: None,
     }
@@ -69,34 +73,79 @@ impl Here for Queue {
     }
 }
 
+/// How a message gets to the other end.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum By {
+    /// By no call at all.
+    Queue,
+    /// By a stub over the server itself.
+    Served,
+    /// By a stub over the `inproc` transport, which finds the server by its name.
+    Name,
+}
+
 /// What a server has made for the client of its pair, which is in the same process.
 static MADE: Mutex<BTreeMap<u32, Vec<Queue>>> = Mutex::new(BTreeMap::new());
 
-fn connect(side: Side, meet: &Meet, called: bool) -> io::Result<Box<dyn Endpoint>> {
+fn connect(side: Side, meet: &Meet, by: By) -> io::Result<Box<dyn Endpoint>> {
     let made = || MADE.lock().unwrap_or_else(PoisonError::into_inner);
-    let queue = match side {
+    let place = format!("bench-{}", meet.tag());
+    match side {
         Side::Server => {
             let queue = Queue::default();
+            let runtime = match by {
+                By::Name => Some(serve(&place, queue.clone())?),
+                By::Queue | By::Served => None,
+            };
             made().entry(meet.tag()).or_default().push(queue.clone());
             meet.send(b"made")?;
-            queue
+            Ok(Box::new(End {
+                echo: None,
+                queue,
+                _runtime: runtime,
+            }))
         }
         Side::Client => {
             meet.recv()?;
             let queue = made().get_mut(&meet.tag()).and_then(Vec::pop);
-            queue.ok_or(io::ErrorKind::NotFound)?
+            let queue = queue.ok_or(io::ErrorKind::NotFound)?;
+            let echo: Option<Arc<dyn Channel>> = match by {
+                By::Queue => None,
+                By::Served => Some(Arc::new(served(queue.clone()))),
+                By::Name => Some(Arc::new(inproc::connect(&place)?)),
+            };
+            Ok(Box::new(End {
+                echo: echo.map(HereClient::new),
+                queue,
+                _runtime: None,
+            }))
         }
-    };
-    let echo = called.then(|| {
-        let router = Router::new().service(HereServer::new(queue.clone()));
-        HereClient::new(Server::new(router).served())
+    }
+}
+
+fn served(queue: Queue) -> Served {
+    Server::new(Router::new().service(HereServer::new(queue))).served()
+}
+
+/// A server under a name, open before this returns.
+fn serve(place: &str, queue: Queue) -> io::Result<Runtime> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let entrance = inproc::bind(place)?;
+    let serving = entrance.serve(served(queue), future::pending::<()>(), Duration::ZERO);
+    runtime.block_on(async {
+        tokio::spawn(serving);
+        tokio::task::yield_now().await;
     });
-    Ok(Box::new(End { echo, queue }))
+    Ok(runtime)
 }
 
 struct End {
-    echo: Option<HereClient<Served>>,
+    echo: Option<HereClient<Arc<dyn Channel>>>,
     queue: Queue,
+    /// What the server stands on.
+    _runtime: Option<Runtime>,
 }
 
 impl Endpoint for End {

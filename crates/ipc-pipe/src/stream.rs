@@ -26,7 +26,10 @@ pub struct Stream {
 }
 
 impl Stream {
-    pub(crate) fn new(receiver: Receiver, sender: Sender) -> Self {
+    /// A stream of the ends of two pipes, such as a child was given: what
+    /// [`split`](Stream::split) takes apart.
+    #[must_use]
+    pub const fn join(sender: Sender, receiver: Receiver) -> Self {
         Self { receiver, sender }
     }
 
@@ -85,13 +88,6 @@ impl Stream {
 
     fn flush_until(&self, until: Until) -> Result<()> {
         self.debt().flush(self, until)
-    }
-}
-
-impl From<(Sender, Receiver)> for Stream {
-    /// Joins two ends, in a child those of its standard output and input.
-    fn from((sender, receiver): (Sender, Receiver)) -> Self {
-        Self::new(receiver, sender)
     }
 }
 

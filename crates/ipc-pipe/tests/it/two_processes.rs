@@ -95,16 +95,3 @@ fn a_child_filters_what_it_is_sent() {
     let output = child.wait_with_output().expect("it ends");
     assert_eq!(output.stdout, b"apple\npear\n");
 }
-
-#[test]
-fn the_ends_that_split_has_parted_join_again() {
-    let _watchdog = watchdog(PATIENCE);
-    let (left, right) = ipc_pipe::duplex().expect("two pipes");
-    let right = ipc_pipe::Stream::from(right.split());
-    left.send(b"ping").expect("room");
-    let mut bytes = [0; 4];
-    assert_eq!(right.recv(&mut bytes).expect("a message"), 4);
-    right.send(&bytes).expect("room");
-    assert_eq!(left.recv(&mut bytes).expect("an echo"), 4);
-    assert_eq!(&bytes, b"ping");
-}
