@@ -25,8 +25,7 @@ use tower_layer::Layer;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Retry {
-    attempts: PerMethod<u32>,
-    policies: PerMethod<RetryPolicy>,
+    rules: PerMethod<Rule>,
     all: RetryPolicy,
     bucket: Arc<Bucket>,
 }
@@ -44,6 +43,24 @@ pub struct RetryPolicy {
     pub max_backoff: Duration,
     /// What the limit grows by with each attempt.
     pub multiplier: f64,
+}
+
+/// What is said of a method.
+#[derive(Clone, Debug)]
+enum Rule {
+    /// How often, and else as for all.
+    Attempts(u32),
+    Policy(RetryPolicy),
+}
+
+impl Rule {
+    /// Whether the method is ever called again.
+    const fn repeats(&self) -> bool {
+        match self {
+            Self::Attempts(attempts) => *attempts > 1,
+            Self::Policy(policy) => policy.attempts > 1,
+        }
+    }
 }
 
 impl Default for RetryPolicy {
@@ -68,8 +85,7 @@ struct Bucket {
 impl Default for Retry {
     fn default() -> Self {
         Self {
-            attempts: PerMethod::default(),
-            policies: PerMethod::default(),
+            rules: PerMethod::default(),
             all: RetryPolicy::default(),
             bucket: Arc::new(Bucket::new(10.0, 0.1)),
         }
@@ -90,8 +106,8 @@ impl Retry {
     /// [`Retry::MAX_ATTEMPTS`].
     #[must_use]
     pub fn attempts(mut self, what: &str, attempts: u32) -> Self {
-        self.attempts
-            .set(what, attempts.clamp(1, Self::MAX_ATTEMPTS));
+        let attempts = attempts.clamp(1, Self::MAX_ATTEMPTS);
+        self.rules.set(what, Rule::Attempts(attempts));
         self
     }
 
@@ -99,7 +115,7 @@ impl Retry {
     /// said for all methods.
     #[must_use]
     pub fn policy(mut self, what: &str, policy: RetryPolicy) -> Self {
-        self.policies.set(what, policy);
+        self.rules.set(what, Rule::Policy(policy));
         self
     }
 
@@ -126,25 +142,16 @@ impl Retry {
     }
 
     fn of(&self, method: &MethodDescriptor) -> RetryPolicy {
-        let attempts = self.attempts.of(method).copied();
-        let mut policy = match self.policies.of(method) {
-            Some(policy) => policy.clone(),
-            None => RetryPolicy {
-                attempts: attempts.unwrap_or(1),
+        let mut policy = match self.rules.of(method) {
+            Some(Rule::Policy(policy)) => policy.clone(),
+            Some(Rule::Attempts(attempts)) => RetryPolicy {
+                attempts: *attempts,
                 ..self.all.clone()
             },
+            None => self.all.clone(),
         };
         policy.attempts = policy.attempts.min(Self::MAX_ATTEMPTS);
         policy
-    }
-
-    /// Whether a method is ever called again.
-    fn repeats(&self, method: &MethodDescriptor) -> bool {
-        let attempts = match self.policies.of(method) {
-            Some(policy) => policy.attempts,
-            None => self.attempts.of(method).copied().unwrap_or(1),
-        };
-        attempts > 1
     }
 
     /// How long to wait before another attempt; `None` where there is none.
@@ -228,14 +235,23 @@ pub struct Retried<C> {
 }
 
 impl<C: Channel + Clone> Channel for Retried<C> {
+    #[inline]
     fn call(&self, call: Call) -> CallFuture {
+        match self.rule.rules.of(call.method) {
+            Some(rule) if rule.repeats() && matches!(call.body, Body::One(_)) => {
+                self.repeatedly(call)
+            }
+            _ => self.inner.call(call),
+        }
+    }
+}
+
+impl<C: Channel + Clone> Retried<C> {
+    fn repeatedly(&self, call: Call) -> CallFuture {
         let method = call.method;
         let Body::One(message) = &call.body else {
             return self.inner.call(call);
         };
-        if !self.rule.repeats(method) {
-            return self.inner.call(call);
-        }
         let (message, deadline) = (message.clone(), call.context.expires());
         let context = call.context;
         let attempt = move |number| {
