@@ -1,6 +1,5 @@
 //! The body of a server's response: messages, then how the call ended.
 
-use crate::compression::Encoding;
 use crate::framing::Pieces;
 use crate::messages::BoxError;
 use crate::status;
@@ -10,7 +9,7 @@ use http_body::{Body, Frame, SizeHint};
 use rpc_core::{Code, PayloadStream, Status};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context as Task, Poll};
+use std::task::{Context as Task, Poll, ready};
 use std::time::Instant;
 use tokio::task::AbortHandle;
 
@@ -22,7 +21,7 @@ pub struct Answer(Kind);
 enum Kind {
     /// The head says all.
     Empty,
-    One(Option<Bytes>),
+    One(Option<Bytes>, HeaderMap),
     Trailers(Option<HeaderMap>),
     Many(Many),
     /// What was translated for a browser.
@@ -52,22 +51,23 @@ impl Answer {
     }
 
     /// One message, and success.
-    pub(crate) fn one(message: Bytes) -> Response<Self> {
-        head(Kind::One(Some(message)))
+    pub(crate) fn one(message: Bytes, trailers: HeaderMap) -> Response<Self> {
+        head(Kind::One(Some(message), trailers))
     }
 
     /// Many messages, until `deadline` at the latest.
     pub(crate) fn many(
         items: PayloadStream,
-        encoding: Encoding,
-        limit: usize,
+        pieces: Pieces,
+        trailers: HeaderMap,
         deadline: Option<Instant>,
     ) -> Response<Self> {
         let items = Arc::new(Items(Mutex::new(Some(items))));
         head(Kind::Many(Many {
             watch: deadline.map(|deadline| watch(Arc::clone(&items), deadline)),
             items,
-            pieces: Pieces::new(encoding, limit),
+            pieces,
+            trailers,
         }))
     }
 }
@@ -103,6 +103,7 @@ struct Many {
     items: Arc<Items>,
     watch: Option<AbortHandle>,
     pieces: Pieces,
+    trailers: HeaderMap,
 }
 
 impl Many {
@@ -140,9 +141,10 @@ impl Body for Answer {
         let kind = &mut self.0;
         match kind {
             Kind::Empty => Poll::Ready(None),
-            Kind::One(message) => {
+            Kind::One(message, trailers) => {
                 let message = message.take().unwrap_or_default();
-                *kind = Kind::Trailers(Some(ended(Ok(()))));
+                let trailers = std::mem::take(trailers);
+                *kind = Kind::Trailers(Some(ended(Ok(()), trailers)));
                 Poll::Ready(Some(Ok(Frame::data(message))))
             }
             Kind::Trailers(trailers) => {
@@ -157,15 +159,17 @@ impl Body for Answer {
                 let frame = Pin::new(body).poll_frame(task);
                 frame.map(|frame| frame.map(|frame| frame.map_err(BoxError::from)))
             }
-            Kind::Many(many) => many.poll(task).map(|next| {
-                Some(Ok(match next {
+            Kind::Many(many) => {
+                let frame = match ready!(many.poll(task)) {
                     Ok(message) => Frame::data(message),
                     Err(outcome) => {
+                        let trailers = std::mem::take(&mut many.trailers);
                         *kind = Kind::Empty;
-                        Frame::trailers(ended(outcome))
+                        Frame::trailers(ended(outcome, trailers))
                     }
-                }))
-            }),
+                };
+                Poll::Ready(Some(Ok(frame)))
+            }
         }
     }
 
@@ -186,8 +190,7 @@ impl Body for Answer {
     }
 }
 
-fn ended(outcome: Result<(), Status>) -> HeaderMap {
-    let mut trailers = HeaderMap::with_capacity(2);
+fn ended(outcome: Result<(), Status>, mut trailers: HeaderMap) -> HeaderMap {
     status::write(outcome.as_ref().copied(), &mut trailers);
     trailers
 }

@@ -20,7 +20,23 @@ pub(crate) const NOT_RUN: &str = "rpc-did-not-run";
 
 /// Writes entries as headers.
 pub(crate) fn write(metadata: &Metadata, headers: &mut HeaderMap) -> Result<(), Status> {
-    for (name, value) in metadata.iter() {
+    write_entries(metadata.iter(), headers)
+}
+
+/// Writes those entries that belong before an answer, or after it.
+pub(crate) fn write_place(
+    metadata: &Metadata,
+    trailing: bool,
+    headers: &mut HeaderMap,
+) -> Result<(), Status> {
+    write_entries(metadata.of_place(trailing), headers)
+}
+
+fn write_entries<'a>(
+    entries: impl Iterator<Item = (&'a str, &'a [u8])>,
+    headers: &mut HeaderMap,
+) -> Result<(), Status> {
+    for (name, value) in entries {
         let refuse = |why: &str| {
             let text = format!("metadata `{name}` {why}");
             Err(Status::new(Code::InvalidArgument, text).before_running())
@@ -49,6 +65,21 @@ pub(crate) fn write(metadata: &Metadata, headers: &mut HeaderMap) -> Result<(), 
 /// Reads entries from headers; what is the protocol's own is left out.
 pub(crate) fn read(headers: &HeaderMap) -> Result<Metadata, Status> {
     let mut metadata = Metadata::new();
+    read_each(headers, |name, value| metadata.insert(name, value))?;
+    Ok(metadata)
+}
+
+/// Adds what came after an answer.
+pub(crate) fn read_trailing(metadata: &mut Metadata, trailers: &HeaderMap) -> Result<(), Status> {
+    read_each(trailers, |name, value| {
+        metadata.insert_trailing(name, value)
+    })
+}
+
+fn read_each(
+    headers: &HeaderMap,
+    mut take: impl FnMut(&str, &[u8]) -> Result<(), Status>,
+) -> Result<(), Status> {
     for (name, value) in headers {
         let name = name.as_str();
         // HTTP allows more in a name than gRPC; what is none of gRPC's is not for a handler.
@@ -57,7 +88,7 @@ pub(crate) fn read(headers: &HeaderMap) -> Result<Metadata, Status> {
             continue;
         }
         if !name.ends_with("-bin") {
-            metadata.insert(name, value.as_bytes())?;
+            take(name, value.as_bytes())?;
             continue;
         }
         // Several values may have been joined on the way.
@@ -65,10 +96,10 @@ pub(crate) fn read(headers: &HeaderMap) -> Result<Metadata, Status> {
             let bytes = BASE64.decode(part.trim_ascii()).map_err(|_| {
                 Status::new(Code::Internal, format!("metadata `{name}` is no base64"))
             })?;
-            metadata.insert(name, &bytes)?;
+            take(name, &bytes)?;
         }
     }
-    Ok(metadata)
+    Ok(())
 }
 
 /// What a handler learns of a call beside its message.

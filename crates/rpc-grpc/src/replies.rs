@@ -44,7 +44,7 @@ where
     let encoding =
         encoding.map_err(|status| Status::new(Code::Internal, status.message().to_owned()))?;
     let mut messages = Messages::new(body, Cutter::new(encoding, limit, BytesMut::new()));
-    let metadata = metadata::read(&parts.headers)?;
+    let mut metadata = metadata::read(&parts.headers)?;
     let head_only = parts.headers.contains_key("grpc-status");
     if method.kind.server_streams() {
         let answers = Answers {
@@ -56,6 +56,9 @@ where
         return Ok(Reply { metadata, body });
     }
     let message = only(method, &mut messages, head_only).await?;
+    if let Some(trailers) = messages.trailers() {
+        metadata::read_trailing(&mut metadata, trailers)?;
+    }
     let body = Body::One(Payload::Encoded(&Protobuf, message));
     Ok(Reply { metadata, body })
 }

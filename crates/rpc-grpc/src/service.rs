@@ -2,13 +2,13 @@
 
 use crate::answer::Answer;
 use crate::compression::Encoding;
-use crate::framing::{self, Cutter};
+use crate::framing::{self, Cutter, Pieces};
 use crate::messages::{BoxError, Items, Messages};
 use crate::metadata;
 use crate::options::Options;
 use bytes::{Bytes, BytesMut};
 use http::request::Parts;
-use http::{Method, Request, Response, StatusCode, Version};
+use http::{HeaderMap, Method, Request, Response, StatusCode, Version};
 use http_body::Body as HttpBody;
 use hyper::service::Service;
 use rpc_core::{
@@ -119,19 +119,21 @@ impl GrpcService {
         if method.kind == MethodKind::Oneway {
             self.begin(call);
             let nothing = Payload::Encoded(&Protobuf, Bytes::new());
-            return Ok(Answer::one(framing::frame(
-                &nothing,
-                Encoding::Identity,
-                0,
-            )?));
+            let nothing = framing::frame(&nothing, Encoding::Identity, 0)?;
+            return Ok(Answer::one(nothing, HeaderMap::new()));
         }
         let Reply { metadata, body } = shared.served.call(call).await?;
+        let mut trailers = HeaderMap::new();
+        metadata::write_place(&metadata, true, &mut trailers)?;
         let mut response = match body {
-            Body::One(payload) => Answer::one(framing::frame(&payload, encoding, limit)?),
-            Body::Many(items) => Answer::many(items, encoding, limit, deadline),
+            Body::One(payload) => Answer::one(framing::frame(&payload, encoding, limit)?, trailers),
+            Body::Many(items) => {
+                let pieces = Pieces::new(encoding, limit);
+                Answer::many(items, pieces, trailers, deadline)
+            }
         };
         encoding.tell(response.headers_mut());
-        metadata::write(&metadata, response.headers_mut())?;
+        metadata::write_place(&metadata, false, response.headers_mut())?;
         Ok(response)
     }
 

@@ -8,5 +8,6 @@ pub mod generated;
 pub mod generated_shop;
 #[cfg(feature = "identities")]
 pub mod identities;
+pub mod interop;
 pub mod inventory;
 pub mod table;

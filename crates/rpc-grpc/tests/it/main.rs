@@ -7,6 +7,7 @@ mod compressed;
 mod floods;
 mod generated;
 mod hostile;
+mod interop;
 mod meaning;
 mod raw;
 mod remote;
