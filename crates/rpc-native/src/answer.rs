@@ -151,6 +151,7 @@ pub(crate) async fn stream(
 /// The items of a stream of arguments.
 pub(crate) struct Items {
     pub(crate) shared: Arc<Shared>,
+    pub(crate) method: &'static MethodDescriptor,
     pub(crate) call: u32,
     pub(crate) generation: u64,
     pub(crate) format: Format,
@@ -169,6 +170,9 @@ impl Stream for Items {
         if let Some(item) = running.items.pop_front() {
             state.machine.consumed(self.call, item.len());
             self.shared.io.flush(state, false);
+            if let Err(status) = within(self.method, item.len()) {
+                return Poll::Ready(Some(Err(status)));
+            }
             let payload = Payload::Encoded(self.format.codec(), item);
             return Poll::Ready(Some(Ok(payload)));
         }

@@ -192,7 +192,7 @@ impl BlockingSession {
         };
         let call = Call {
             method,
-            context: context(self.wire.peer(), &incoming.head, Instant::now()),
+            context: context(self.wire.peer(), &incoming.head, incoming.came),
             body: Body::One(Payload::Encoded(format.codec(), message)),
         };
         match block_on(self.served.call(call)) {

@@ -221,7 +221,10 @@ impl Shared {
             Event::Call(incoming) => self.begin(incoming, now),
             Event::Message(call, item) => {
                 let mut state = self.io.lock();
-                if let Some(running) = state.running(call) {
+                if !state.machine.runs(call) {
+                    // It has ended since the machine spoke: nobody will take the item.
+                    state.machine.consumed(call, item.len());
+                } else if let Some(running) = state.running(call) {
                     running.items.push_back(item);
                     wake(&mut running.receiver);
                 }
@@ -282,7 +285,7 @@ impl Shared {
                 }
                 Body::One(Payload::Encoded(format.codec(), message))
             }
-            None => Body::Many(self.items(number, answer.generation, format)),
+            None => Body::Many(self.items(method, &answer)),
         };
         let context = context(&self.peer, &incoming.head, now);
         let call = Call {
@@ -332,12 +335,17 @@ impl Shared {
         }
     }
 
-    fn items(self: &Arc<Self>, call: u32, generation: u64, format: Format) -> PayloadStream {
+    fn items(
+        self: &Arc<Self>,
+        method: &'static MethodDescriptor,
+        answer: &Answer,
+    ) -> PayloadStream {
         Box::pin(Items {
             shared: Arc::clone(self),
-            call,
-            generation,
-            format,
+            method,
+            call: answer.call,
+            generation: answer.generation,
+            format: answer.format,
         })
     }
 }

@@ -12,6 +12,11 @@ mod client_state;
 mod codecs;
 mod connection;
 mod frame;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
+#[cfg(test)]
+mod fuzzing_tests;
 mod io;
 mod limits;
 mod link;

@@ -5,6 +5,7 @@ mod calls;
 mod endings;
 mod foreign;
 mod hostile;
+mod panics;
 mod remote;
 mod resets;
 mod verified;
