@@ -5,7 +5,7 @@ use ipc_testkit::watchdog;
 use rpc_core::{Channel, Code, Context, Status, block_on, items};
 use rpc_native::Format;
 use rpc_testkit::calculator::CalculatorClient;
-use rpc_testkit::inventory::{StockClient, item};
+use rpc_testkit::inventory::item;
 use std::fmt::Debug;
 
 fn internal<T: Debug>(outcome: Result<T, Status>) {
