@@ -3,6 +3,7 @@
 mod blocking;
 mod calls;
 mod endings;
+mod false_servers;
 mod foreign;
 mod hostile;
 mod lies;
