@@ -10,7 +10,6 @@ mod lies;
 mod panics;
 mod raw;
 mod remote;
-mod resets;
 mod verified;
 
 ipc_testkit::roles! {
