@@ -71,7 +71,10 @@ impl Answer {
         outcome: Result<impl FnOnce(&mut BytesMut) -> Result<(), Status>, Status>,
     ) {
         match self.oneway_cost {
-            Some(cost) => state.machine.oneway_done(cost),
+            Some(cost) => {
+                state.oneways.retain(|(number, _)| *number != self.generation);
+                state.machine.oneway_done(cost);
+            }
             None => {
                 let ours = |running: &&mut Running| running.generation == self.generation;
                 let Some(running) = state.running(self.call).filter(ours) else {

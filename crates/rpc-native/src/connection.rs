@@ -39,6 +39,9 @@ pub(crate) struct State {
     pub(crate) machine: ServerSide,
     pub(crate) named: Named,
     pub(crate) calls: Vec<Running>,
+    /// Oneway calls that run, which have no number: the limit bounds them.
+    pub(crate) oneways: Vec<(u64, Option<AbortHandle>)>,
+    last_oneway: u64,
     pub(crate) outlet: Outlet,
     /// The reader takes in what came, and sends for all when it is through.
     pub(crate) reading: bool,
@@ -71,6 +74,8 @@ impl Served {
             machine: ServerSide::new(limits, Instant::now()),
             named: Named::default(),
             calls: Vec::new(),
+            oneways: Vec::new(),
+            last_oneway: 0,
             outlet: Outlet::default(),
             reading: false,
             room: None,
@@ -330,6 +335,12 @@ impl Shared {
         {
             // A connection that ended meanwhile has not seen this task.
             _ if cancelled => rest.abort(),
+            _ if call == 0 => {
+                let mut own = state.oneways.iter_mut();
+                if let Some((_, task)) = own.find(|(number, _)| *number == generation) {
+                    *task = Some(rest.abort_handle());
+                }
+            }
             Some(running) => running.task = Some(rest.abort_handle()),
             None => {}
         }
@@ -360,7 +371,9 @@ impl State {
             self.calls.resize_with(call as usize, Running::default);
         }
         let Some(running) = self.running(call) else {
-            return 0;
+            self.last_oneway += 1;
+            self.oneways.push((self.last_oneway, None));
+            return self.last_oneway;
         };
         let generation = running.generation + 1;
         *running = Running {
@@ -389,6 +402,9 @@ impl Side for State {
 
     fn lost(&mut self, status: &Status) {
         self.machine.link.lost(status.clone());
+        for (_, task) in self.oneways.drain(..) {
+            task.inspect(AbortHandle::abort);
+        }
         for running in &mut self.calls {
             if let Some(task) = running.task.take() {
                 task.abort();

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tower_layer::Layer;
 
 /// What takes longer hangs.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Counts the calls that run in what it is laid around.
 #[derive(Clone, Default)]
