@@ -6,6 +6,7 @@ mod endings;
 mod false_servers;
 mod foreign;
 mod hostile;
+mod lengths;
 mod lies;
 mod panics;
 mod raw;

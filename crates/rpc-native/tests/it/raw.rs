@@ -126,6 +126,12 @@ impl Raw {
         }
     }
 
+    /// Ends the own direction, and reads to the end.
+    pub(crate) fn end(mut self) {
+        let _ = self.stream.close_write();
+        while self.next().is_some() {}
+    }
+
     /// The next frame; `None` at the end.
     pub(crate) fn next(&mut self) -> Option<Came> {
         loop {
