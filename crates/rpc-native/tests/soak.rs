@@ -1,7 +1,9 @@
-//! The soak of rpc-native: sequences of calls from the contract, resets, storms and spam.
+//! The soak of rpc-native: sequences of calls from the contract, resets, replays, storms and spam.
 
 #[path = "soak/counted.rs"]
 mod counted;
+#[path = "soak/replay.rs"]
+mod replay;
 #[path = "soak/resets.rs"]
 mod resets;
 #[path = "soak/sequences.rs"]
@@ -17,6 +19,7 @@ fn main() -> ExitCode {
         &[],
         &[
             ("sequences", sequences::of_the_contract),
+            ("replay", replay::of_captured_calls),
             ("resets", resets::run_nothing_twice),
             ("storm", storms::of_deadlines),
             ("spam", storms::of_oneway_calls),
