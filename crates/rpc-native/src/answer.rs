@@ -72,7 +72,9 @@ impl Answer {
     ) {
         match self.oneway_cost {
             Some(cost) => {
-                state.oneways.retain(|(number, _)| *number != self.generation);
+                state
+                    .oneways
+                    .retain(|(number, _)| *number != self.generation);
                 state.machine.oneway_done(cost);
             }
             None => {

@@ -54,9 +54,7 @@ impl Kind {
     /// The flags that it may have: what another one would mean nobody here knows.
     pub(crate) const fn flags(self) -> u8 {
         match self {
-            Self::Call => {
-                flag::DEADLINE | flag::TRACE | flag::METADATA | flag::END | flag::ONEWAY
-            }
+            Self::Call => flag::DEADLINE | flag::TRACE | flag::METADATA | flag::END | flag::ONEWAY,
             Self::Return => flag::METADATA | flag::NOT_RUN,
             _ => 0,
         }

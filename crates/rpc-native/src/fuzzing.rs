@@ -206,7 +206,10 @@ pub fn decode(data: &[u8]) {
     {
         let text = contract.text();
         let again = Contract::parse(&text).expect("our own text");
-        assert_eq!((again.text(), again.fingerprint()), (text, contract.fingerprint()));
+        assert_eq!(
+            (again.text(), again.fingerprint()),
+            (text, contract.fingerprint())
+        );
         let _ = contract.compare(&again).to_string();
     }
 }

@@ -98,10 +98,26 @@ struct Side {
 }
 
 const SIDES: [Side; 4] = [
-    Side { what: "a blocking client", awaited: false, serves: false },
-    Side { what: "an awaited client", awaited: true, serves: false },
-    Side { what: "a blocking server", awaited: false, serves: true },
-    Side { what: "an awaited server", awaited: true, serves: true },
+    Side {
+        what: "a blocking client",
+        awaited: false,
+        serves: false,
+    },
+    Side {
+        what: "an awaited client",
+        awaited: true,
+        serves: false,
+    },
+    Side {
+        what: "a blocking server",
+        awaited: false,
+        serves: true,
+    },
+    Side {
+        what: "an awaited server",
+        awaited: true,
+        serves: true,
+    },
 ];
 
 fn main() -> ExitCode {
@@ -142,7 +158,9 @@ fn sweep(
     };
     let (quiet, answered) = trial(side, board, directory, none)?;
     if !answered || quiet.status != 0 || !quiet.leaked.is_empty() {
-        tally.fail(format!("without any fault: {quiet:?}, answered: {answered}"));
+        tally.fail(format!(
+            "without any fault: {quiet:?}, answered: {answered}"
+        ));
     }
     let kinds = 2 * ERRORS.len() as u64;
     let triples = quiet.calls * kinds;
@@ -193,7 +211,11 @@ fn trial(
     board.answered.store(0, Ordering::SeqCst);
     let path = directory.join("socket");
     let endpoint = format!("unix:{}", path.display());
-    let time = if is_invisible(side, fault) { LONG } else { SHORT };
+    let time = if is_invisible(side, fault) {
+        LONG
+    } else {
+        SHORT
+    };
     let may_fail = |number, argument| may_fail(side, fault, number, argument);
     let serve = |awaited| server(board, &endpoint, awaited);
     let ask = |awaited| client(board, &endpoint, awaited, time);
@@ -213,7 +235,11 @@ fn trial(
         server.kill();
         swept
     }?;
-    for name in std::fs::read_dir(directory.join("")).into_iter().flatten().flatten() {
+    for name in std::fs::read_dir(directory.join(""))
+        .into_iter()
+        .flatten()
+        .flatten()
+    {
         let _ = std::fs::remove_file(name.path());
     }
     Ok((swept, board.answered.load(Ordering::SeqCst) == 1))
@@ -224,35 +250,49 @@ fn judged(swept: &Swept, fault: Fault, side: Side, answered: bool) -> Result<(),
     let silent = answered || !repeated || !is_invisible(side, fault);
     let wrong = match swept {
         Swept { hung: true, .. } => "it hangs".to_owned(),
-        Swept { status: 0, leaked, .. } if !leaked.is_empty() => format!("it leaks {leaked:?}"),
+        Swept {
+            status: 0, leaked, ..
+        } if !leaked.is_empty() => format!("it leaks {leaked:?}"),
         Swept { status: 0, .. } if silent => return Ok(()),
         Swept { status: 0, .. } => "the caller sees it".to_owned(),
         Swept { status, .. } => format!("it ended with {status}"),
     };
-    Err(format!("{fault:?}, system call {:?}: {wrong}", swept.failed))
+    Err(format!(
+        "{fault:?}, system call {:?}: {wrong}",
+        swept.failed
+    ))
 }
 
 fn options() -> Options {
     let mut limits = Limits::new();
     // A side that waits for the other's first word, or for the rest of a frame, has less time
     // than a run.
-    limits.handshake_timeout(Duration::from_secs(2)).frame_timeout(Duration::from_secs(2));
+    limits
+        .handshake_timeout(Duration::from_secs(2))
+        .frame_timeout(Duration::from_secs(2));
     let mut options = Options::new();
-    options.limits(limits).connect_timeout(Duration::from_secs(2)).clone()
+    options
+        .limits(limits)
+        .connect_timeout(Duration::from_secs(2))
+        .clone()
 }
 
 fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_current_thread().enable_all().build()
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
 }
 
 /// Serves one client, and ends with it.
 fn server(board: &Board, endpoint: &str, awaited: bool) {
     let served = Server::new(Router::new().service(CalculatorServer::new(Adder))).served();
     let outcome = match awaited {
-        false => options().bind_blocking(endpoint, served).and_then(|listener| {
-            board.listening.store(1, Ordering::SeqCst);
-            listener.accept().and_then(rpc_native::BlockingSession::run)
-        }),
+        false => options()
+            .bind_blocking(endpoint, served)
+            .and_then(|listener| {
+                board.listening.store(1, Ordering::SeqCst);
+                listener.accept().and_then(rpc_native::BlockingSession::run)
+            }),
         true => runtime().map_err(failed).and_then(|runtime| {
             runtime.block_on(async {
                 let serving = options().bind(endpoint)?;
@@ -265,12 +305,16 @@ fn server(board: &Board, endpoint: &str, awaited: bool) {
                     tokio::time::sleep(Duration::from_millis(1)).await;
                 }
                 stopper.stop();
-                server.await.map_err(|error| Status::new(Code::Internal, error.to_string()))?
+                server
+                    .await
+                    .map_err(|error| Status::new(Code::Internal, error.to_string()))?
             })
         }),
     };
     if outcome.is_err() {
-        let _ = board.listening.compare_exchange(0, 2, Ordering::SeqCst, Ordering::SeqCst);
+        let _ = board
+            .listening
+            .compare_exchange(0, 2, Ordering::SeqCst, Ordering::SeqCst);
     }
 }
 

@@ -2,6 +2,8 @@
 
 #[path = "soak/counted.rs"]
 mod counted;
+#[path = "soak/plans.rs"]
+mod plans;
 #[path = "soak/replay.rs"]
 mod replay;
 #[path = "soak/resets.rs"]

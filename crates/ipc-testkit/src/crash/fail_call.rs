@@ -80,12 +80,11 @@ pub fn fail_at_call(
                 now.retain(|number, target| before.get(number) != Some(target));
                 swept.leaked = now.into_values().collect();
             }
-            WaitStatus::PtraceSyscall(_) if !is_entry(pid)? => {
-                if std::mem::take(&mut failing) {
-                    registers::answer(pid, fault.errno)?;
-                }
+            // It is done, and nothing was: it gets its answer.
+            WaitStatus::PtraceSyscall(_) if std::mem::take(&mut failing) => {
+                registers::answer(pid, fault.errno)?;
             }
-            WaitStatus::PtraceSyscall(_) if stops == 1 => {
+            WaitStatus::PtraceSyscall(_) if stops == 1 && is_entry(pid)? => {
                 let (number, argument) = registers::call(pid)?;
                 let may_fail = may_fail(number, argument);
                 swept.calls += u64::from(may_fail);

@@ -55,11 +55,18 @@ fn compiled(service: &ServiceDescriptor, directory: &Path) {
 
     let set = directory.join("set");
     std::fs::write(&set, ours).expect("a file");
-    let output = python().args(["-c", POOL]).arg(&set).output().expect("it was there");
+    let output = python()
+        .args(["-c", POOL])
+        .arg(&set)
+        .output()
+        .expect("it was there");
     succeeded(&output);
     let methods = service.methods().iter().map(|method| method.name);
     let line: Vec<&str> = std::iter::once(service.name()).chain(methods).collect();
-    assert_eq!(String::from_utf8_lossy(&output.stdout).trim_end(), line.join(" "));
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout).trim_end(),
+        line.join(" ")
+    );
 }
 
 #[test]

@@ -46,7 +46,9 @@ fn groups(depth: usize) -> Vec<u8> {
 }
 
 fn json(depth: usize, open: &str, close: &str) -> Vec<u8> {
-    [open.repeat(depth), close.repeat(depth)].concat().into_bytes()
+    [open.repeat(depth), close.repeat(depth)]
+        .concat()
+        .into_bytes()
 }
 
 fn refused(what: &str, depth: usize, codec: &'static dyn Codec, bytes: Vec<u8>) {
@@ -55,7 +57,11 @@ fn refused(what: &str, depth: usize, codec: &'static dyn Codec, bytes: Vec<u8>) 
     let error = tree.expect_err(what);
     let took = start.elapsed();
     println!("{what}, {depth} deep: {length} bytes refused in {took:.1?}");
-    assert_eq!(error.code(), Code::InvalidArgument, "{what}, {depth} deep: {error}");
+    assert_eq!(
+        error.code(),
+        Code::InvalidArgument,
+        "{what}, {depth} deep: {error}"
+    );
 }
 
 #[test]
@@ -66,13 +72,22 @@ fn what_is_nested_too_deep_is_refused_and_overflows_no_stack() {
             refused("branches", depth, &Protobuf, branches(depth));
             refused("groups", depth, &Protobuf, groups(depth));
             refused("lists", depth, &Json, json(depth, "[", "]"));
-            refused("objects", depth, &Json, json(depth, r#"{"branches":["#, "]}"));
+            refused(
+                "objects",
+                depth,
+                &Json,
+                json(depth, r#"{"branches":["#, "]}"),
+            );
             refused("open lists", depth, &Json, json(depth, "[", ""));
             let unknown = [br#"{"other":"#, &json(depth, "[", "")[..], b"}"].concat();
             refused("lists of an unknown name", depth, &Json, unknown);
         }
     };
-    small.spawn(work).expect("a thread").join().expect("no panic");
+    small
+        .spawn(work)
+        .expect("a thread")
+        .join()
+        .expect("no panic");
 }
 
 #[test]
@@ -80,7 +95,10 @@ fn what_is_nested_within_reason_is_read() {
     for (codec, bytes) in [
         (&Protobuf as &'static dyn Codec, branches(60)),
         (&Protobuf, groups(60)),
-        (&Json, [json(60, r#"{"branches":["#, ""), json(60, "]}", "")].concat()),
+        (
+            &Json,
+            [json(60, r#"{"branches":["#, ""), json(60, "]}", "")].concat(),
+        ),
     ] {
         let tree = Payload::Encoded(codec, Bytes::from(bytes)).take::<Tree>();
         assert!(tree.is_ok(), "{}: {tree:?}", codec.name());

@@ -21,7 +21,8 @@ struct Failing {
 impl Channel for Failing {
     fn call(&self, call: Call) -> CallFuture {
         self.asked.fetch_add(1, Ordering::Relaxed);
-        self.highest.fetch_max(call.context.attempt(), Ordering::Relaxed);
+        self.highest
+            .fetch_max(call.context.attempt(), Ordering::Relaxed);
         ready(Err(Status::bare(Code::Unavailable)))
     }
 }
@@ -53,6 +54,12 @@ fn retries_add_at_most_a_tenth_to_what_is_offered_to_a_dead_backend() {
     let attempts = backend.asked.load(Ordering::Relaxed);
     println!("{offered} calls of {CLIENTS} clients: {attempts} attempts");
     assert!(attempts >= offered);
-    assert!(u64::from(attempts) * 10 <= u64::from(offered) * 11, "{attempts}");
-    assert!(backend.highest.load(Ordering::Relaxed) < 3, "three attempts a call");
+    assert!(
+        u64::from(attempts) * 10 <= u64::from(offered) * 11,
+        "{attempts}"
+    );
+    assert!(
+        backend.highest.load(Ordering::Relaxed) < 3,
+        "three attempts a call"
+    );
 }

@@ -301,7 +301,9 @@ impl World {
         for _ in 0..3 {
             self.deliver_to_server(usize::MAX);
             let running: Vec<u32> = self.runs.keys().copied().collect();
-            running.iter().for_each(|call| self.server_returns(*call, 0));
+            running
+                .iter()
+                .for_each(|call| self.server_returns(*call, 0));
             while !self.oneways.is_empty() {
                 self.oneway_ends();
             }

@@ -8,8 +8,11 @@ use rpc_core::{Channel, Code, Context, Status, block_on};
 use rpc_native::Options;
 use rpc_testkit::inventory::StockClient;
 
+/// Its name, the bytes, and what the client says of them.
+type Lie = (&'static str, fn(u32) -> Vec<u8>, &'static str);
+
 /// What a server answers to the first call instead of what it should, and what its client says.
-const LIES: &[(&str, fn(u32) -> Vec<u8>, &str)] = &[
+const LIES: &[Lie] = &[
     (
         "a return of a call that is not under way",
         |n| frame(RETURN, 0, 2 + n, b"\0"),
@@ -20,16 +23,56 @@ const LIES: &[(&str, fn(u32) -> Vec<u8>, &str)] = &[
         |n| frame(MESSAGE, 0, 2 + n, b"x"),
         "an item of a call that is not under way",
     ),
-    ("an empty return", |_| frame(RETURN, 0, 1, b""), "a return is cut short"),
-    ("a failure cut short", |n| frame(RETURN, 0, 1, &vec![5; 1 + n as usize % 6]), "a failure is cut short"),
-    ("frames of a client", |_| frame(CALL, 8, 1, &[0; 8]), "a server does not send this frame"),
-    ("a word that nobody asked for", |n| frame(BOUND, 0, 0, &[1, n as u8, 0, 0]), "a word on a service that nobody asked for"),
-    ("a word cut short", |_| frame(BOUND, 0, 0, &[1, 0]), "a word on a service is cut short"),
-    ("credit for nothing", |n| frame(CREDIT, 0, 1, &(1 + n).to_le_bytes()), "a credit for what was never sent"),
-    ("a second greeting", |_| hello(), "a connection begins with one greeting"),
-    ("a flag that a return has not", |n| frame(RETURN, 64 | n as u8, 1, b"\0"), "a frame with a flag that its kind has not"),
-    ("four gigabytes", |_| [[0xff; 4].as_slice(), &[RETURN, 0, 0, 0, 1, 0, 0, 0]].concat(), "a frame is longer than the limit"),
-    ("its end", |n| frame(CLOSE, 0, 0, &[n as u8, b'b', b'y', b'e']), "the peer closed: bye"),
+    (
+        "an empty return",
+        |_| frame(RETURN, 0, 1, b""),
+        "a return is cut short",
+    ),
+    (
+        "a failure cut short",
+        |n| frame(RETURN, 0, 1, &vec![5; 1 + n as usize % 6]),
+        "a failure is cut short",
+    ),
+    (
+        "frames of a client",
+        |_| frame(CALL, 8, 1, &[0; 8]),
+        "a server does not send this frame",
+    ),
+    (
+        "a word that nobody asked for",
+        |n| frame(BOUND, 0, 0, &[1, n as u8, 0, 0]),
+        "a word on a service that nobody asked for",
+    ),
+    (
+        "a word cut short",
+        |_| frame(BOUND, 0, 0, &[1, 0]),
+        "a word on a service is cut short",
+    ),
+    (
+        "credit for nothing",
+        |n| frame(CREDIT, 0, 1, &(1 + n).to_le_bytes()),
+        "a credit for what was never sent",
+    ),
+    (
+        "a second greeting",
+        |_| hello(),
+        "a connection begins with one greeting",
+    ),
+    (
+        "a flag that a return has not",
+        |n| frame(RETURN, 64 | n as u8, 1, b"\0"),
+        "a frame with a flag that its kind has not",
+    ),
+    (
+        "four gigabytes",
+        |_| [[0xff; 4].as_slice(), &[RETURN, 0, 0, 0, 1, 0, 0, 0]].concat(),
+        "a frame is longer than the limit",
+    ),
+    (
+        "its end",
+        |n| frame(CLOSE, 0, 0, &[n as u8, b'b', b'y', b'e']),
+        "the peer closed: bye",
+    ),
 ];
 
 /// Greets, takes the name of the service for known, and lies at the first call.
@@ -37,7 +80,12 @@ fn lie(mut raw: Raw, what: &[u8]) {
     raw.send(&hello());
     while let Some(came) = raw.next() {
         match came.kind {
-            2 => raw.send(&frame(BOUND, 0, 0, &[came.payload[0], came.payload[1], 0, 0])),
+            2 => raw.send(&frame(
+                BOUND,
+                0,
+                0,
+                &[came.payload[0], came.payload[1], 0, 0],
+            )),
             CALL => raw.send(what),
             _ => {}
         }
@@ -47,7 +95,10 @@ fn lie(mut raw: Raw, what: &[u8]) {
 async fn ask(stock: &StockClient<impl Channel>, reason: &str) {
     let cx = Context::new();
     let first = stock.get(&cx, "x".into()).await.expect_err("a lie");
-    assert!(first.message().contains(reason), "{first} instead of {reason}");
+    assert!(
+        first.message().contains(reason),
+        "{first} instead of {reason}"
+    );
     assert!(!first.did_not_run(), "it may have run");
     let again: Status = stock.get(&cx, "x".into()).await.expect_err("it has ended");
     assert_eq!(again.code(), Code::Unavailable);
@@ -57,7 +108,9 @@ async fn ask(stock: &StockClient<impl Channel>, reason: &str) {
 #[test]
 fn a_lie_ends_the_call_and_the_connection() {
     let _watchdog = watchdog(PATIENCE);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
     let runtime = runtime.expect("a runtime");
     for (name, make, reason) in LIES {
         for round in 0..20 {
@@ -108,7 +161,10 @@ fn a_server_that_denies_its_own_contract_is_asked_twice() {
     let stock = StockClient::new(connection);
     let refused = block_on(stock.get(&Context::new(), "x".into())).expect_err("no contract");
     assert_eq!(refused.code(), Code::FailedPrecondition);
-    assert_eq!(refused.message(), "the server denies the contract that it told");
+    assert_eq!(
+        refused.message(),
+        "the server denies the contract that it told"
+    );
     drop(stock);
     assert_eq!(server.join().expect("no panic"), 2);
 }

@@ -30,7 +30,12 @@ fn lie(number: u32) -> Vec<u8> {
             bytes.extend([7; 10]);
         }
         2 => {
-            bytes.extend(call(1, "Get", LAST | METADATA, &[&[0xff, 0xff, 7, 7, 7, 7, 7, 7, 7, 7]]));
+            bytes.extend(call(
+                1,
+                "Get",
+                LAST | METADATA,
+                &[&[0xff, 0xff, 7, 7, 7, 7, 7, 7, 7, 7]],
+            ));
         }
         // A string of 2^63 bytes, and one of 4 GiB.
         3 => {
@@ -40,10 +45,20 @@ fn lie(number: u32) -> Vec<u8> {
         }
         4 => {
             bytes.extend(bind(1, 1, &STOCK_SERVICE));
-            bytes.extend(call(1, "Put", LAST, &[&[0x0a, 0xff, 0xff, 0xff, 0xff, 0x0f, b'a']]));
+            bytes.extend(call(
+                1,
+                "Put",
+                LAST,
+                &[&[0x0a, 0xff, 0xff, 0xff, 0xff, 0x0f, b'a']],
+            ));
         }
         // A service's name.
-        _ => bytes.extend(frame(2, 0, 0, &[&[1, 0, 1, 255][..], &[0; 16], b"ten bytes!"].concat())),
+        _ => bytes.extend(frame(
+            2,
+            0,
+            0,
+            &[&[1, 0, 1, 255][..], &[0; 16], b"ten bytes!"].concat(),
+        )),
     }
     bytes
 }

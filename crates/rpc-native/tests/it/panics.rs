@@ -25,12 +25,19 @@ async fn each_kind_of_method_may_panic_on_an_awaited_server() {
     for round in 1..=20 {
         internal(stock.get(&cx, bad()).await);
         internal(stock.put(&cx, item("panic", 1)).await);
-        internal(stock.fill(&cx, items([item("a", 0), item("panic", 1)])).await);
+        internal(
+            stock
+                .fill(&cx, items([item("a", 0), item("panic", 1)]))
+                .await,
+        );
         let mut list = stock.list(&cx, bad()).await.expect("a stream");
         internal(list.next().await.expect("an item"));
         let mut look = stock.look(&cx, items(["a".into(), bad()])).await;
         let look = look.as_mut().expect("a stream");
-        assert_eq!(look.next().await.expect("an item").map(|item| item.sku), Ok("a".into()));
+        assert_eq!(
+            look.next().await.expect("an item").map(|item| item.sku),
+            Ok("a".into())
+        );
         internal(look.next().await.expect("an item"));
         stock.note(&cx, bad()).await.expect("nothing is answered");
         assert_eq!(stock.put(&cx, item("b", 1)).await, Ok(round), "it lives");
@@ -43,7 +50,10 @@ async fn calculate(small: &CalculatorClient<impl Channel>) {
     let mut counted = small.count(&cx, u64::MAX).await.expect("a stream");
     internal(counted.next().await.expect("an item"));
     drop(counted);
-    small.note(&cx, "panic".into()).await.expect("nothing is answered");
+    small
+        .note(&cx, "panic".into())
+        .await
+        .expect("nothing is answered");
     assert_eq!(small.add(&cx, 2, 3).await, Ok(5), "it lives");
 }
 

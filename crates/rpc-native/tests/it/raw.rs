@@ -46,7 +46,12 @@ pub(crate) fn hello_of(version: u16) -> Vec<u8> {
 
 /// Names a service, by its own contract and in protobuf, unless it is changed afterwards.
 pub(crate) fn bind(number: u16, codec: u8, service: &ServiceDescriptor) -> Vec<u8> {
-    bind_as(number, codec, service.name(), service.contract().fingerprint())
+    bind_as(
+        number,
+        codec,
+        service.name(),
+        service.contract().fingerprint(),
+    )
 }
 
 pub(crate) fn bind_as(number: u16, codec: u8, name: &str, fingerprint: [u8; 16]) -> Vec<u8> {
@@ -84,7 +89,10 @@ pub(crate) fn metadata(values: &[Vec<u8>]) -> Vec<u8> {
         entries.extend(u16::try_from(value.len()).expect("short").to_le_bytes());
         entries.extend(value);
     }
-    let mut all = u16::try_from(entries.len()).expect("short").to_le_bytes().to_vec();
+    let mut all = u16::try_from(entries.len())
+        .expect("short")
+        .to_le_bytes()
+        .to_vec();
     all.extend(entries);
     all
 }
@@ -160,7 +168,10 @@ impl Raw {
     pub(crate) fn next_of_a_call(&mut self) -> Option<Came> {
         loop {
             match self.next()? {
-                Came { kind: 1 | BOUND | CREDIT, .. } => {}
+                Came {
+                    kind: 1 | BOUND | CREDIT,
+                    ..
+                } => {}
                 came => return Some(came),
             }
         }

@@ -67,7 +67,9 @@ impl Channel for Counted {
 /// A runtime of one thread, or of several.
 pub(crate) fn runtime(threads: usize) -> tokio::runtime::Runtime {
     let runtime = match threads {
-        1 => tokio::runtime::Builder::new_current_thread().enable_all().build(),
+        1 => tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build(),
         _ => tokio::runtime::Builder::new_multi_thread()
             .worker_threads(threads)
             .enable_all()

@@ -30,11 +30,14 @@ fn sides() -> Sides {
     let authority = Issuer::new(params, key);
     let options = || {
         let mut params = CertificateParams::default();
-        params.subject_alt_names = vec![SanType::DnsName("shop.example".try_into().expect("a name"))];
+        params.subject_alt_names =
+            vec![SanType::DnsName("shop.example".try_into().expect("a name"))];
         let key = KeyPair::generate().expect("a key");
         let certificate = params.signed_by(&key, &authority).expect("signed");
         let mut options = tls::Options::new();
-        options.certificate(certificate.pem(), key.serialize_pem()).trust(&root);
+        options
+            .certificate(certificate.pem(), key.serialize_pem())
+            .trust(&root);
         options
     };
     Sides {
@@ -109,7 +112,12 @@ impl Sides {
     }
 
     fn counted(&self, sku: &str) -> Option<u32> {
-        self.shop.shelves.lock().expect("no panic").get(sku).copied()
+        self.shop
+            .shelves
+            .lock()
+            .expect("no panic")
+            .get(sku)
+            .copied()
     }
 }
 
@@ -132,7 +140,11 @@ pub(crate) fn of_captured_calls(lab: &mut Lab) {
             let (near, far) = ipc_uds::pair().expect("a pair");
             send(&near, &captured);
             near.close_write().expect("it is open");
-            sides.serve(far).err().map(drop).ok_or("accepted on another connection".to_owned())
+            sides
+                .serve(far)
+                .err()
+                .map(drop)
+                .ok_or("accepted on another connection".to_owned())
         };
         let once = sides.counted("once") == Some(1);
         tally.trial(outcome.and(once.then_some(()).ok_or("it ran twice".to_owned())));

@@ -93,7 +93,11 @@ async fn resets(lab: &mut Lab, calls: u64) {
     let mut twice = Tally::new("R", "calls that are not idempotent, run twice");
     let ran = shelves.iter().filter(|(sku, _)| *sku != "there");
     for (sku, count) in ran {
-        twice.trial((*count == 1).then_some(()).ok_or(format!("{sku} ran {count} times")));
+        twice.trial(
+            (*count == 1)
+                .then_some(())
+                .ok_or(format!("{sku} ran {count} times")),
+        );
     }
     if wrong > 0 || resets == 0 {
         twice.fail(format!("{wrong} wrong answers, {resets} resets"));

@@ -6,17 +6,17 @@
 //! given up leaves its names in doubt, and they are used no more.
 
 use crate::counted::{Counter, PATIENCE, runtime};
+use crate::plans::{Plan, Random, body, plan};
 use bytes::{Bytes, BytesMut};
-use futures_util::stream;
 use ipc_testkit::crash::Lab;
 use ipc_testkit::{soak, watchdog};
 use rpc_core::{
-    Body, Call, Channel, Code, Context, FieldKind, MethodDescriptor, MethodKind, Payload, Protobuf,
-    Router, Scalar, Server, ServiceDescriptor, Shape, Status,
+    Body, Call, Channel, Code, Context, MethodDescriptor, MethodKind, Payload, Protobuf, Router,
+    Server, ServiceDescriptor, Status,
 };
 use rpc_native::{Connection, Limits, Options};
 use rpc_testkit::calculator::{Adder, CALCULATOR_SERVICE, CalculatorServer};
-use rpc_testkit::inventory::{STOCK_SERVICE, Shop, StockServer};
+use rpc_testkit::inventory::{Shop, StockServer};
 use rpc_transport::Wire;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -26,9 +26,6 @@ use tokio::task::{JoinSet, yield_now};
 const A_TURN: u64 = 10;
 /// Small, so that sequences reach them.
 const NUMBERS: u32 = 4;
-/// What both services never answer.
-const HANGS: &str = "never";
-
 /// Sequences over each kind of stream, on one thread, where a seed repeats all of it, and on two.
 pub(crate) fn of_the_contract(lab: &mut Lab) {
     let _watchdog = watchdog(Duration::from_secs(24 * 3600));
@@ -49,20 +46,6 @@ pub(crate) fn of_the_contract(lab: &mut Lab) {
     }
 }
 
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) % bound
-    }
-    fn one_in(&mut self, many: u64) -> bool {
-        self.below(many) == 0
-    }
-}
-
 /// The services, served and as a twin.
 struct World {
     shops: [Arc<Shop>; 2],
@@ -75,7 +58,9 @@ impl World {
         let shops = [Arc::<Shop>::default(), Arc::default()];
         let [served, twin] = [&shops[0], &shops[1]].map(|shop| {
             let stock = StockServer::new(Arc::clone(shop));
-            Router::new().service(stock).service(CalculatorServer::new(Adder))
+            Router::new()
+                .service(stock)
+                .service(CalculatorServer::new(Adder))
         });
         Self {
             shops,
@@ -99,9 +84,14 @@ async fn turn(
         .max_oneways(4);
     let options = Options::new().limits(limits).clone();
     let (near, far) = pair().map_err(|error| error.to_string())?;
-    let served = Server::new(world.served.clone()).layer(counter.clone()).served();
+    let served = Server::new(world.served.clone())
+        .layer(counter.clone())
+        .served();
     let serving = tokio::spawn(options.clone().serve(far, served));
-    let connection = options.over(near).await.map_err(|status| status.to_string())?;
+    let connection = options
+        .over(near)
+        .await
+        .map_err(|status| status.to_string())?;
     let mut names = Names::default();
     for number in 0..A_TURN {
         let cut = number + 1 == A_TURN && random.one_in(2);
@@ -172,22 +162,6 @@ struct Names {
     next: u64,
 }
 
-/// A call as it is to be made.
-struct Plan {
-    method: &'static MethodDescriptor,
-    messages: Vec<Bytes>,
-    names: u64,
-    /// Its strings are a name that all calls share: the twin would hang too.
-    hangs: bool,
-    timeout: Option<Duration>,
-    /// After so many turns of the runtime nobody wants it any more.
-    patience: Option<u64>,
-    /// Turns of the runtime between two items.
-    pause: u64,
-    /// How many answers are taken.
-    takes: usize,
-}
-
 /// How a call ended.
 enum Ended {
     /// As its answers, or its failure, say.
@@ -235,95 +209,6 @@ fn sequence<'a>(
         }
         Ok(())
     }
-}
-
-fn plan(random: &mut Random, names: u64) -> Plan {
-    let service: &ServiceDescriptor = match random.below(3) {
-        0 => &CALCULATOR_SERVICE,
-        _ => &STOCK_SERVICE,
-    };
-    let method = &service.methods()[random.below(service.methods().len() as u64) as usize];
-    // A oneway call cannot be given up: it would run as long as the connection.
-    let may_hang = method.kind != MethodKind::Oneway;
-    let hangs = method.name == "Never" || (may_hang && random.one_in(12));
-    let many = match method.kind.client_streams() {
-        true => random.below(20),
-        false => 1,
-    };
-    let word = match hangs {
-        true => HANGS,
-        false => "",
-    };
-    let messages = (0..many).map(|_| message(random, service, method.input, names, word));
-    let messages = messages.collect();
-    let limited = hangs || random.one_in(4);
-    let by_time = random.one_in(2);
-    Plan {
-        method,
-        messages,
-        names,
-        hangs,
-        timeout: (limited && by_time).then(|| Duration::from_micros(random.below(1_000))),
-        patience: (limited && !by_time).then(|| random.below(30)),
-        pause: random.below(3),
-        takes: match random.one_in(6) {
-            true => random.below(5) as usize,
-            false => usize::MAX,
-        },
-    }
-}
-
-/// A message of a type, of which only the names of its strings are chosen with care.
-fn message(
-    random: &mut Random,
-    service: &ServiceDescriptor,
-    name: &str,
-    names: u64,
-    word: &str,
-) -> Bytes {
-    let (types, mut out) = (service.types(), Vec::new());
-    let Some(Shape::Message(fields)) = types.get(name).map(|found| &found.shape) else {
-        return Bytes::new();
-    };
-    for field in fields {
-        let key = u8::try_from(field.number << 3).expect("small numbers");
-        match &field.kind {
-            FieldKind::Scalar(Scalar::String) => {
-                let text = match word {
-                    "" => format!("{names}-{}", random.below(3)),
-                    word => word.to_owned(),
-                };
-                out.extend([key | 2, u8::try_from(text.len()).expect("short")]);
-                out.extend(text.as_bytes());
-            }
-            FieldKind::Scalar(_) => {
-                let number = random.below(300) as u16;
-                out.extend([key, (number & 127) as u8 | 128, (number >> 7) as u8]);
-            }
-            FieldKind::Message(inner) => {
-                let inner = message(random, service, inner, names, word);
-                out.extend([key | 2, u8::try_from(inner.len()).expect("short")]);
-                out.extend(inner);
-            }
-            other => unimplemented!("no contract here has {other:?}"),
-        }
-    }
-    out.into()
-}
-
-fn body(plan: &Plan) -> Body {
-    let mut payloads = plan.messages.clone().into_iter();
-    let mut next = move || Some(Payload::Encoded(&Protobuf, payloads.next()?));
-    if !plan.method.kind.client_streams() {
-        return Body::One(next().expect("one message"));
-    }
-    let pause = plan.pause;
-    Body::Many(Box::pin(stream::unfold(next, move |mut next| async move {
-        for _ in 0..pause {
-            yield_now().await;
-        }
-        Some((Ok(next()?), next))
-    })))
 }
 
 async fn make(connection: Connection, plan: Plan) -> (Plan, Ended) {
@@ -396,7 +281,9 @@ async fn outcome(channel: &impl Channel, call: Call, takes: usize) -> Ended {
 
 fn encoded(payload: &Payload) -> Bytes {
     let mut out = BytesMut::new();
-    payload.append(&Protobuf, &mut out).expect("protobuf, or a value");
+    payload
+        .append(&Protobuf, &mut out)
+        .expect("protobuf, or a value");
     out.freeze()
 }
 

@@ -50,7 +50,9 @@ pub(crate) fn of_deadlines(lab: &mut Lab) {
             .collect();
         for caller in callers {
             let outcomes = caller.await.expect("no panic");
-            outcomes.into_iter().for_each(|outcome| tally.trial(outcome));
+            outcomes
+                .into_iter()
+                .for_each(|outcome| tally.trial(outcome));
         }
         let since = Instant::now();
         if let Err(left) = counter.until(0).await {
@@ -69,7 +71,9 @@ pub(crate) fn of_deadlines(lab: &mut Lab) {
         if let Err(fewer) = counter.until(NUMBERS).await {
             tally.fail(format!("numbers are lost: {fewer}"));
         }
-        tally.note(format!("handlers gone {gone:.0?} after the last, {NUMBERS} numbers free"));
+        tally.note(format!(
+            "handlers gone {gone:.0?} after the last, {NUMBERS} numbers free"
+        ));
         all.iter().for_each(JoinHandle::abort);
         drop((stock, connection, all));
         serving.await.expect("no panic");
@@ -80,7 +84,11 @@ pub(crate) fn of_deadlines(lab: &mut Lab) {
     lab.enter(tally);
 }
 
-async fn storm(stock: &StockClient<Connection>, calls: u64, caller: u64) -> Vec<Result<(), String>> {
+async fn storm(
+    stock: &StockClient<Connection>,
+    calls: u64,
+    caller: u64,
+) -> Vec<Result<(), String>> {
     let mut outcomes = Vec::new();
     for call in 0..calls {
         let cx = Context::new().timeout(Duration::from_millis(1));
