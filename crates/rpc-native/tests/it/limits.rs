@@ -4,8 +4,8 @@
 use crate::raw::{DEADLINE, END, LAST, MESSAGE, RETURN, Raw, Serving, bind, call, frame, hello};
 use crate::remote::PATIENCE;
 use ipc_testkit::watchdog;
-use rpc_core::{Code, Context, Router, Server, Status, Streaming, block_on, service};
-use rpc_native::Options;
+use rpc_core::{Code, Context, Router, Server, Status, Streaming, block_on, items, service};
+use rpc_native::{Limits, Options};
 use rpc_testkit::calculator::{Adder, CALCULATOR_SERVICE, CalculatorServer};
 use rpc_transport::Wire;
 use std::sync::Arc;
@@ -15,6 +15,8 @@ trait Strict {
     /// Counts what comes.
     #[rpc(max_message_bytes = 10)]
     async fn fill(&self, cx: &Context, words: Streaming<String>) -> Result<u64, Status>;
+    /// Is done before its items have come.
+    async fn hasty(&self, cx: &Context, words: Streaming<String>) -> Result<u64, Status>;
     /// Never ends.
     #[rpc(oneway)]
     async fn hold(&self, cx: &Context);
@@ -32,6 +34,11 @@ impl Strict for Held {
             many += 1;
         }
         Ok(many)
+    }
+
+    async fn hasty(&self, _: &Context, _words: Streaming<String>) -> Result<u64, Status> {
+        tokio::task::yield_now().await;
+        Ok(7)
     }
 
     async fn hold(&self, _: &Context) {
@@ -117,4 +124,22 @@ fn a_call_whose_time_is_over_does_not_run() {
     let late = Context::new().deadline(std::time::Instant::now());
     let status = block_on(small.add(&late, 1, 2)).expect_err("too late");
     assert!(status.code() == Code::DeadlineExceeded && status.did_not_run());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn items_that_cross_the_end_of_their_call_give_their_credit_back() {
+    let _watchdog = watchdog(PATIENCE);
+    let mut limits = Limits::new();
+    limits.connection_credit_bytes(150).stream_credit_bytes(2_000);
+    let options = Options::new().limits(limits).clone();
+    let served = Server::new(Router::new().service(StrictServer::new(Held::default()))).served();
+    let (client, server) = Wire::pair().expect("a pair");
+    let serving = tokio::spawn(options.clone().serve(server, served));
+    let strict = StrictClient::new(options.over(client).await.expect("greeted"));
+    for _ in 0..3_000 {
+        let words = items((0..20).map(|_| "x".to_owned()));
+        assert_eq!(strict.hasty(&Context::new(), words).await, Ok(7));
+    }
+    drop(strict);
+    serving.await.expect("no panic").expect("served");
 }
