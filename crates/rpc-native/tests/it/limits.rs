@@ -130,7 +130,9 @@ fn a_call_whose_time_is_over_does_not_run() {
 async fn items_that_cross_the_end_of_their_call_give_their_credit_back() {
     let _watchdog = watchdog(PATIENCE);
     let mut limits = Limits::new();
-    limits.connection_credit_bytes(150).stream_credit_bytes(2_000);
+    limits
+        .connection_credit_bytes(150)
+        .stream_credit_bytes(2_000);
     let options = Options::new().limits(limits).clone();
     let served = Server::new(Router::new().service(StrictServer::new(Held::default()))).served();
     let (client, server) = Wire::pair().expect("a pair");
