@@ -21,10 +21,11 @@ fn succeeded(output: &Output) {
 /// Reads a set of descriptors in a pool of its own, and names the methods of its services.
 const POOL: &str = "
 import sys
-from google.protobuf import descriptor_pb2, descriptor_pool, empty_pb2
+from google.protobuf import descriptor_pb2, descriptor_pool, empty_pb2, wrappers_pb2
 files = descriptor_pb2.FileDescriptorSet.FromString(open(sys.argv[1], 'rb').read())
 pool = descriptor_pool.DescriptorPool()
-pool.AddSerializedFile(empty_pb2.DESCRIPTOR.serialized_pb)
+for own in (empty_pb2, wrappers_pb2):
+    pool.AddSerializedFile(own.DESCRIPTOR.serialized_pb)
 for file in files.file:
     pool.Add(file)
 for file in files.file:
