@@ -10,7 +10,7 @@ use rpc_core::{
     Body, Call, Channel, Code, Metadata, MethodDescriptor, Payload, PayloadStream, Served, Status,
     block_on,
 };
-use rpc_transport::{Listener, Wire};
+use rpc_transport::{Endpoint, Listener, Wire};
 use std::collections::VecDeque;
 use std::fmt;
 use std::time::Instant;
@@ -54,6 +54,14 @@ impl BlockingListener {
         })
     }
 
+    /// Where it listens, with the port that the system chose.
+    ///
+    /// # Errors
+    /// As [`Listener::endpoint`].
+    pub fn endpoint(&self) -> Result<Endpoint, Status> {
+        self.listener.endpoint().map_err(Status::from)
+    }
+
     /// Waits for a client.
     ///
     /// # Errors
@@ -74,6 +82,8 @@ impl BlockingListener {
 /// waits.
 pub struct BlockingSession {
     wire: Wire,
+    /// The transport's own handshake is made.
+    proven: bool,
     served: Served,
     machine: ServerSide,
     named: Named,
@@ -89,6 +99,7 @@ impl BlockingSession {
     pub(crate) fn new(wire: Wire, served: Served, options: &Options) -> Self {
         Self {
             wire,
+            proven: false,
             served,
             machine: ServerSide::new(options.limits.clone(), Instant::now()),
             named: Named::default(),
@@ -114,6 +125,10 @@ impl BlockingSession {
     /// # Errors
     /// As [`run`](BlockingSession::run).
     pub fn serve_next(&mut self) -> Result<bool, Status> {
+        if !self.proven {
+            self.wire.handshake(Until::after(self.limits.handshake))?;
+            self.proven = true;
+        }
         // The first time it is the greeting that goes out.
         self.flush()?;
         let goes_on = self.turn()?;

@@ -8,6 +8,7 @@ use crate::link::Link;
 use crate::named::{Named, context, within};
 use crate::server_side::{Event, Incoming, ServerSide};
 use bytes::Bytes;
+use ipc_core::{Interest, Until};
 use rpc_core::{
     Body, Call, CallFuture, Channel, Code, MethodDescriptor, Payload, PayloadStream, Peer, Reply,
     Status,
@@ -20,6 +21,9 @@ use std::task::{Context as Task, Poll, Waker};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
+
+/// How long a client has to take what it is owed when the server ends.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// A connection that is served.
 pub(crate) struct Served {
@@ -94,15 +98,15 @@ impl Served {
     pub(crate) async fn run(self, mut stopped: watch::Receiver<bool>) {
         let shared = &self.shared;
         shared.io.flush(&mut shared.io.lock(), true);
-        let tasks = [
-            tokio::spawn(io::write(Arc::clone(&shared.io))).abort_handle(),
-            tokio::spawn(io::keep_time(Arc::clone(&shared.io))).abort_handle(),
-        ];
-        let _tasks = Tasks(tasks);
+        let writing = tokio::spawn(io::write(Arc::clone(&shared.io)));
+        // It is over when the client has dawdled, which may say nothing for ever.
+        let mut timing = tokio::spawn(io::keep_time(Arc::clone(&shared.io)));
+        let _tasks = Tasks([writing.abort_handle(), timing.abort_handle()]);
         let reading = read(Arc::clone(shared));
         tokio::pin!(reading);
         tokio::select! {
             () = &mut reading => return,
+            _ = &mut timing => return,
             _ = stopped.wait_for(|stop| *stop) => {}
         }
         {
@@ -112,14 +116,26 @@ impl Served {
         }
         tokio::select! {
             () = &mut reading => return,
+            _ = &mut timing => return,
             () = shared.idle() => {}
             () = tokio::time::sleep(shared.drain) => {}
         }
-        let mut state = shared.io.lock();
         let end = Status::new(Code::Unavailable, "the server is ending");
-        state.machine.link.end(end.clone());
-        shared.io.write_now(&mut state);
-        state.lost(&end);
+        {
+            let mut state = shared.io.lock();
+            // What had no time to finish is told so: a call without a return did not run.
+            state.machine.finish_all(&end);
+            state.machine.link.end_in_order();
+        }
+        // Answers that wait for room in the socket are answers that a client waits for.
+        let written = shared.io.wire.ready(Interest::Write, |_| {
+            match shared.io.write_now(&mut shared.io.lock()) {
+                true => Ok(()),
+                false => Err(Until::Now.over("write")),
+            }
+        });
+        let _ = tokio::time::timeout(LAST_WORDS, written).await;
+        shared.io.lock().lost(&end);
     }
 }
 

@@ -5,18 +5,22 @@ mod answer;
 mod bindings;
 mod blocking_client;
 mod blocking_server;
+mod channels;
 mod client;
 mod client_call;
 mod client_side;
 mod client_state;
 mod codecs;
 mod connection;
+#[cfg(test)]
+mod ending_tests;
 mod frame;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;
 #[cfg(test)]
 mod fuzzing_tests;
+mod handshake;
 mod io;
 mod limits;
 mod link;
@@ -28,9 +32,8 @@ mod server;
 mod server_side;
 
 pub use crate::{
-    blocking_client::BlockingConnection,
     blocking_server::{BlockingListener, BlockingSession},
-    client::Connection,
+    channels::{BlockingConnection, Connection},
     codecs::Format,
     limits::Limits,
     options::Options,

@@ -8,7 +8,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use rpc_core::{Code, Metadata, Status, TraceContext};
 use std::time::{Duration, Instant};
 
-type Fill = fn(&mut BytesMut) -> Result<(), Status>;
+pub(crate) type Fill = fn(&mut BytesMut) -> Result<(), Status>;
 
 fn small() -> Limits {
     let mut limits = Limits::new();
@@ -21,7 +21,7 @@ fn small() -> Limits {
 }
 
 /// Both sides, greeted.
-fn greeted() -> (ClientSide, ServerSide, Instant) {
+pub(crate) fn greeted() -> (ClientSide, ServerSide, Instant) {
     let now = Instant::now();
     let mut client = ClientSide::new(small(), now);
     let mut server = ServerSide::new(small(), now);
@@ -31,7 +31,7 @@ fn greeted() -> (ClientSide, ServerSide, Instant) {
     (client, server, now)
 }
 
-fn to_server(
+pub(crate) fn to_server(
     client: &mut ClientSide,
     server: &mut ServerSide,
     now: Instant,
@@ -67,7 +67,7 @@ fn client_events(client: &mut ClientSide, now: Instant) -> Result<Vec<client_sid
     Ok(events)
 }
 
-fn head() -> CallHead {
+pub(crate) fn head() -> CallHead {
     let mut metadata = Metadata::new();
     metadata.insert("tenant", b"blue").expect("short");
     CallHead {

@@ -1,10 +1,12 @@
 //! The awaited server: connections come in, calls go to the handlers.
 
 use crate::connection::Served;
+use crate::handshake::proven;
 use crate::options::Options;
 use ipc_async::Async;
 use rpc_core::{Binding, MethodDescriptor, Peer, Status};
-use rpc_transport::{Listener, Wire};
+use rpc_transport::inproc::Entrance;
+use rpc_transport::{Endpoint, Listener, Wire};
 use std::collections::HashMap;
 use std::future::Future;
 use std::net::IpAddr;
@@ -20,9 +22,16 @@ const REST: Duration = Duration::from_millis(50);
 /// A way into a server, for [`Server::with`](rpc_core::Server::with).
 #[derive(Debug)]
 pub struct Serving {
-    listener: Listener,
+    way: Way,
     options: Options,
     stop: watch::Sender<bool>,
+}
+
+#[derive(Debug)]
+enum Way {
+    Listener(Listener),
+    /// Callers of this process.
+    Inproc(Entrance),
 }
 
 /// Ends a way into a server in order: no new connections and calls, what runs is finished.
@@ -40,8 +49,16 @@ impl Stopper {
 
 impl Serving {
     pub(crate) fn new(listener: Listener, options: Options) -> Self {
+        Self::by(Way::Listener(listener), options)
+    }
+
+    pub(crate) fn inproc(entrance: Entrance, options: Options) -> Self {
+        Self::by(Way::Inproc(entrance), options)
+    }
+
+    fn by(way: Way, options: Options) -> Self {
         Self {
-            listener,
+            way,
             options,
             stop: watch::Sender::new(false),
         }
@@ -59,12 +76,27 @@ impl Serving {
     ///
     /// # Errors
     /// As [`Listener::endpoint`].
-    pub fn endpoint(&self) -> Result<rpc_transport::Endpoint, Status> {
-        self.listener.endpoint().map_err(Status::from)
+    pub fn endpoint(&self) -> Result<Endpoint, Status> {
+        match &self.way {
+            Way::Listener(listener) => listener.endpoint().map_err(Status::from),
+            Way::Inproc(entrance) => Ok(Endpoint::Inproc(entrance.name().to_owned())),
+        }
     }
 
     async fn run(self, served: rpc_core::Served) -> Result<(), Status> {
-        let listener = Async::new(self.listener).map_err(Status::from)?;
+        let listener = match self.way {
+            Way::Listener(listener) => Async::new(listener).map_err(Status::from)?,
+            Way::Inproc(entrance) => {
+                let mut stopped = self.stop.subscribe();
+                let stopped = async {
+                    let _ = stopped.wait_for(|stop| *stop).await;
+                };
+                entrance
+                    .serve(served, stopped, self.options.limits.drain)
+                    .await;
+                return Ok(());
+            }
+        };
         let seats = Arc::new(Seats {
             options: self.options.clone(),
             taken: Mutex::default(),
@@ -109,9 +141,14 @@ async fn serve(
     limits: crate::Limits,
     stopped: watch::Receiver<bool>,
 ) {
-    match Served::new(wire, served, limits) {
+    let mut ending = stopped.clone();
+    let wire = tokio::select! {
+        proven = proven(wire, limits.handshake) => proven,
+        _ = ending.wait_for(|stop| *stop) => return,
+    };
+    match wire.and_then(|wire| Served::new(wire, served, limits)) {
         Ok(connection) => connection.run(stopped).await,
-        Err(error) => tracing::warn!(%error, "a connection could not be served"),
+        Err(error) => tracing::debug!(%error, "a connection could not be served"),
     }
 }
 

@@ -167,6 +167,14 @@ impl ServerSide {
         });
     }
 
+    /// Ends all calls that run: the server has no more time for them.
+    pub(crate) fn finish_all(&mut self, status: &Status) {
+        for call in 1..=u32::try_from(self.slots.len()).unwrap_or(u32::MAX) {
+            let failed = Err::<fn(&mut BytesMut) -> _, _>(status.clone());
+            self.finish(call, &Metadata::new(), failed);
+        }
+    }
+
     /// A oneway call is over.
     pub(crate) fn oneway_done(&mut self, cost: u32) {
         self.oneways = self.oneways.saturating_sub(1);

@@ -2,6 +2,9 @@
 #![forbid(unsafe_code)]
 
 mod endpoint;
+#[cfg(feature = "tls")]
+mod identities;
+pub mod inproc;
 mod listener;
 mod options;
 mod pool;

@@ -70,7 +70,7 @@ const LIES: &[Lie] = &[
     ),
     (
         "its end",
-        |n| frame(CLOSE, 0, 0, &[n as u8, b'b', b'y', b'e']),
+        |n| frame(CLOSE, 0, 0, &[1 + n as u8, b'b', b'y', b'e']),
         "the peer closed: bye",
     ),
 ];
