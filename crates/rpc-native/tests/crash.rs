@@ -165,9 +165,9 @@ fn sweep(
     let kinds = 2 * ERRORS.len() as u64;
     let triples = quiet.calls * kinds;
     let (mut next, mut answers, mut failed) = (lab.below(triples), 0, BTreeSet::new());
+    let stride = stride(triples);
     for _ in 0..wanted {
-        // A prime: it comes to all of them before it comes to one again.
-        next = (next + 7_919) % triples;
+        next = (next + stride) % triples;
         let fault = Fault {
             call: 1 + next / kinds,
             errno: ERRORS[(next % kinds / 2) as usize],
@@ -182,6 +182,19 @@ fn sweep(
         "of {triples}; {} kinds of call failed, {answers} runs went on as if nothing had",
         failed.len()
     ))
+}
+
+/// A step that spreads the first few evenly, and comes to all before it comes to one again.
+fn stride(all: u64) -> u64 {
+    let common = |mut a: u64, mut b: u64| {
+        while b > 0 {
+            (a, b) = (b, a % b);
+        }
+        a
+    };
+    let golden = all * 618 / 1_000;
+    let spread = (golden.max(1)..).find(|step| common(*step, all) == 1);
+    spread.expect("one above the number itself, at the latest")
 }
 
 /// What is interrupted is repeated without a word; so is "again", but by an event loop, which
@@ -327,7 +340,21 @@ fn client(board: &Board, endpoint: &str, awaited: bool, time: Duration) {
     while board.listening.load(Ordering::SeqCst) == 0 {
         std::thread::yield_now();
     }
-    let outcome = match awaited {
+    let outcome = ask(board, endpoint, awaited, time);
+    let answered = if outcome.is_ok() { 1 } else { 2 };
+    board.answered.store(answered, Ordering::SeqCst);
+    // A server that has left one client waits for the next, as it should: here it is, and it goes
+    // away for good where nobody listens or answers any more.
+    let mut left = BURST;
+    let mut next = outcome;
+    while left > 0 && next.is_err_and(|status| status.code() != Code::DeadlineExceeded) {
+        left -= 1;
+        next = ask(board, endpoint, awaited, SHORT);
+    }
+}
+
+fn ask(board: &Board, endpoint: &str, awaited: bool, time: Duration) -> Result<(), Status> {
+    match awaited {
         _ if board.listening.load(Ordering::SeqCst) == 2 => Err(Status::bare(Code::Unavailable)),
         false => options()
             .connect_blocking(endpoint)
@@ -335,9 +362,7 @@ fn client(board: &Board, endpoint: &str, awaited: bool, time: Duration) {
         true => runtime().map_err(failed).and_then(|runtime| {
             runtime.block_on(async { calls(options().connect(endpoint).await?, time).await })
         }),
-    };
-    let answered = if outcome.is_ok() { 1 } else { 2 };
-    board.answered.store(answered, Ordering::SeqCst);
+    }
 }
 
 async fn calls(channel: impl Channel, time: Duration) -> Result<(), Status> {
