@@ -1,6 +1,6 @@
 //! Any pollable endpoint, with `.await`.
 
-use crate::sys::Registration;
+use crate::sys::{Registration, writable_once};
 use ipc_core::{ByteSource, Error, ErrorKind, Interest, Pollable, Result, Until};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -113,7 +113,9 @@ impl<T: Pollable + Send + Sync + 'static> Async<T> {
 
     /// Forgets a readiness that the endpoint has lost since, and waits for the next.
     pub(crate) async fn writable_anew(&self) -> Result<()> {
-        let watched = self.shared.registration.of(Interest::Write);
+        let Some(watched) = self.shared.registration.of(Interest::Write) else {
+            return self.shared.room().await;
+        };
         let mut guard = watched.writable().await.map_err(shutting_down)?;
         // Only what was seen before this look is forgotten: what came since is kept.
         let now = self.get_ref().wait_ready(&[Interest::Write], Until::Now);
@@ -143,7 +145,7 @@ impl<T: ByteSource + Send + Sync + 'static> Async<T> {
                 let attempt = |endpoint: &T| endpoint.read_until(&mut *buffer, Until::Now);
                 return self.ready(Interest::Read, attempt).await;
             }
-            let watched = self.shared.registration.of(Interest::Read);
+            let watched = self.shared.registration.reading();
             let mut guard = watched.readable().await.map_err(shutting_down)?;
             match endpoint.read_until(buffer, Until::Now) {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => guard.clear_ready(),
@@ -182,6 +184,14 @@ impl<T: Pollable + Send + Sync + 'static> Shared<T> {
                     continue;
                 }
             }
+            let Some(watched) = watched else {
+                tokio::task::coop::consume_budget().await;
+                match attempt(endpoint) {
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => self.room().await?,
+                    outcome => return outcome,
+                }
+                continue;
+            };
             let ready = match interest {
                 Interest::Read => watched.readable().await,
                 Interest::Write => watched.writable().await,
@@ -197,6 +207,20 @@ impl<T: Pollable + Send + Sync + 'static> Shared<T> {
 }
 
 impl<T: Pollable + Send + Sync + 'static> Shared<T> {
+    /// Waits for room by a registration of this wait's own, which begins with what the kernel
+    /// says now, so that none is missed.
+    async fn room(self: &Arc<Self>) -> Result<()> {
+        let endpoint = self.registration.endpoint();
+        match endpoint.descriptor(Interest::Write).try_clone_to_owned() {
+            Ok(descriptor) => writable_once(descriptor).await,
+            // There are no descriptors left.
+            Err(_) => {
+                self.settle(Interest::Write).await;
+                Ok(())
+            }
+        }
+    }
+
     /// No readiness will tell of what the endpoint waits for. Where it can go on at once, the
     /// other tasks have their turn; where it is undecided for a moment, as a watched peer's end
     /// is, a thread of the runtime's pool waits for the endpoint itself to say.

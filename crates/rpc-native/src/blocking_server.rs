@@ -259,6 +259,7 @@ impl BlockingSession {
                     item.append(format.codec(), out)?;
                     within(method, out.len() - before)
                 });
+                // At once: what makes the next item may block this thread for long.
                 self.flush()?;
                 match sent {
                     Ok(true) => break,

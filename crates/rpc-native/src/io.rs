@@ -32,6 +32,8 @@ pub(crate) struct Outlet {
     timer: Option<Waker>,
     /// When the timer will look.
     timer_at: Option<Instant>,
+    /// The timer knows that the peer has greeted.
+    greeted: bool,
 }
 
 pub(crate) struct Io<S> {
@@ -112,13 +114,15 @@ impl<S: Side> Io<S> {
         self.wire.ready(Interest::Read, attempt).await
     }
 
-    /// Wakes the timer, if it would look too late.
+    /// Wakes the timer, if it would look too late, or for nothing once the peer has greeted. What
+    /// else it was armed for it forgets when it looks: disarming it for each frame would cost more.
     pub(crate) fn look_at_clock(state: &mut S) {
         let wakes = state.link().wakes();
+        let greeted = state.link().theirs.is_some();
         let outlet = state.outlet();
-        if let Some(at) = wakes
-            && outlet.timer_at.is_none_or(|armed| at < armed)
-        {
+        let late = wakes.is_some_and(|at| outlet.timer_at.is_none_or(|armed| at < armed));
+        if late || greeted != outlet.greeted {
+            outlet.greeted = greeted;
             wake(&mut outlet.timer);
         }
     }
@@ -175,6 +179,8 @@ pub(crate) async fn keep_time<S: Side>(io: Arc<Io<S>>) {
             remember(&mut outlet.timer, task);
             outlet.timer_at = wakes;
             let Some(at) = wakes else {
+                // Not to be woken for nothing.
+                sleep = None;
                 return Poll::Pending;
             };
             let next = sleep.insert(Box::pin(tokio::time::sleep_until(at.into())));

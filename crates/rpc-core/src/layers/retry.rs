@@ -167,15 +167,22 @@ pub struct Retried<C> {
 }
 
 impl<C: Channel + Clone> Channel for Retried<C> {
+    #[inline]
     fn call(&self, call: Call) -> CallFuture {
+        match self.rule.attempts.of(call.method) {
+            Some(2..) if matches!(call.body, Body::One(_)) => self.repeatedly(call),
+            _ => self.inner.call(call),
+        }
+    }
+}
+
+impl<C: Channel + Clone> Retried<C> {
+    fn repeatedly(&self, call: Call) -> CallFuture {
         let attempts = self.rule.attempts.of(call.method).copied().unwrap_or(1);
         let method = call.method;
         let Body::One(message) = &call.body else {
             return self.inner.call(call);
         };
-        if attempts <= 1 {
-            return self.inner.call(call);
-        }
         let (message, deadline) = (message.clone(), call.context.expires());
         let context = call.context;
         let attempt = move |number| {
