@@ -20,6 +20,9 @@ where
     F: FnOnce(Context, A) -> Fut,
     Fut: Future<Output = Result<R, Status>> + Send + 'static,
 {
+    if let Err(late) = call.context.check() {
+        return ready(Err(late.before_running()));
+    }
     let arguments = match call.body.one() {
         Ok(arguments) => arguments,
         Err(status) => return ready(Err(status.before_running())),
@@ -53,6 +56,9 @@ where
     F: FnOnce(Context, Streaming<A>) -> Fut,
     Fut: Future<Output = Result<R, Status>> + Send + 'static,
 {
+    if let Err(late) = call.context.check() {
+        return ready(Err(late.before_running()));
+    }
     let items = match call.body.many() {
         Ok(items) => Streaming::new(items, call.context.expires()),
         Err(status) => return ready(Err(status.before_running())),
@@ -70,6 +76,9 @@ where
     F: FnOnce(Context, A, Out<R>) -> Fut,
     Fut: Future<Output = Result<(), Status>> + Send + 'static,
 {
+    if let Err(late) = call.context.check() {
+        return ready(Err(late.before_running()));
+    }
     let arguments = match call.body.one() {
         Ok(arguments) => arguments,
         Err(status) => return ready(Err(status.before_running())),
@@ -87,6 +96,9 @@ where
     F: FnOnce(Context, Streaming<A>, Out<R>) -> Fut,
     Fut: Future<Output = Result<(), Status>> + Send + 'static,
 {
+    if let Err(late) = call.context.check() {
+        return ready(Err(late.before_running()));
+    }
     let items = match call.body.many() {
         Ok(items) => Streaming::new(items, call.context.expires()),
         Err(status) => return ready(Err(status.before_running())),

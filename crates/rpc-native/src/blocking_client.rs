@@ -212,6 +212,7 @@ impl Inner {
                 Ok(Some(_)) => {}
                 Err(status) => {
                     let _ = self.flush(Until::Now);
+                    self.wire.shut_down();
                     return Err(status);
                 }
             }

@@ -195,10 +195,14 @@ impl BlockingSession {
         let (number, cost) = (incoming.call, incoming.cost);
         self.cancelled = None;
         let target = self.named.target(&incoming);
-        let message = incoming.message.unwrap_or_default();
-        let checked = target
-            .and_then(|(method, format)| within(method, message.len()).map(|()| (method, format)));
-        let (method, format) = match checked {
+        let checked = target.and_then(|(method, format)| {
+            let Some(message) = incoming.message else {
+                let text = format!("{}: a blocking server takes no stream", method.name);
+                return Err(Status::new(Code::Unimplemented, text));
+            };
+            within(method, message.len()).map(|()| (method, format, message))
+        });
+        let (method, format, message) = match checked {
             Ok(target) => target,
             Err(status) => {
                 self.answered(number, cost, Err(status.before_running()));
@@ -207,7 +211,7 @@ impl BlockingSession {
         };
         let call = Call {
             method,
-            context: context(self.wire.peer(), &incoming.head, Instant::now()),
+            context: context(self.wire.peer(), &incoming.head, incoming.came),
             body: Body::One(Payload::Encoded(format.codec(), message)),
         };
         match block_on(self.served.call(call)) {

@@ -295,6 +295,8 @@ async fn read(shared: Arc<Shared>) {
         }
         if state.machine.link.ended.is_some() {
             shared.io.write_now(state);
+            // The peer need not wait until nobody holds the connection any more.
+            shared.io.wire.get_ref().shut_down();
             shared.numbers.close();
             return;
         }

@@ -42,6 +42,9 @@ pub(crate) struct State {
     pub(crate) machine: ServerSide,
     pub(crate) named: Named,
     pub(crate) calls: Vec<Running>,
+    /// Oneway calls that run, which have no number: the limit bounds them.
+    pub(crate) oneways: Vec<(u64, Option<AbortHandle>)>,
+    last_oneway: u64,
     pub(crate) outlet: Outlet,
     /// The reader takes in what came, and sends for all when it is through.
     pub(crate) reading: bool,
@@ -74,6 +77,8 @@ impl Served {
             machine: ServerSide::new(limits, Instant::now()),
             named: Named::default(),
             calls: Vec::new(),
+            oneways: Vec::new(),
+            last_oneway: 0,
             outlet: Outlet::default(),
             reading: false,
             room: None,
@@ -236,7 +241,10 @@ impl Shared {
             Event::Call(incoming) => self.begin(incoming, now),
             Event::Message(call, item) => {
                 let mut state = self.io.lock();
-                if let Some(running) = state.running(call) {
+                if !state.machine.runs(call) {
+                    // It has ended since the machine spoke: nobody will take the item.
+                    state.machine.consumed(call, item.len());
+                } else if let Some(running) = state.running(call) {
                     running.items.push_back(item);
                     wake(&mut running.receiver);
                 }
@@ -297,7 +305,7 @@ impl Shared {
                 }
                 Body::One(Payload::Encoded(format.codec(), message))
             }
-            None => Body::Many(self.items(number, answer.generation, format)),
+            None => Body::Many(self.items(method, &answer)),
         };
         let context = context(&self.peer, &incoming.head, now);
         let call = Call {
@@ -342,17 +350,28 @@ impl Shared {
         {
             // A connection that ended meanwhile has not seen this task.
             _ if cancelled => rest.abort(),
+            _ if call == 0 => {
+                let mut own = state.oneways.iter_mut();
+                if let Some((_, task)) = own.find(|(number, _)| *number == generation) {
+                    *task = Some(rest.abort_handle());
+                }
+            }
             Some(running) => running.task = Some(rest.abort_handle()),
             None => {}
         }
     }
 
-    fn items(self: &Arc<Self>, call: u32, generation: u64, format: Format) -> PayloadStream {
+    fn items(
+        self: &Arc<Self>,
+        method: &'static MethodDescriptor,
+        answer: &Answer,
+    ) -> PayloadStream {
         Box::pin(Items {
             shared: Arc::clone(self),
-            call,
-            generation,
-            format,
+            method,
+            call: answer.call,
+            generation: answer.generation,
+            format: answer.format,
         })
     }
 }
@@ -367,7 +386,9 @@ impl State {
             self.calls.resize_with(call as usize, Running::default);
         }
         let Some(running) = self.running(call) else {
-            return 0;
+            self.last_oneway += 1;
+            self.oneways.push((self.last_oneway, None));
+            return self.last_oneway;
         };
         let generation = running.generation + 1;
         *running = Running {
@@ -396,6 +417,9 @@ impl Side for State {
 
     fn lost(&mut self, status: &Status) {
         self.machine.link.lost(status.clone());
+        for (_, task) in self.oneways.drain(..) {
+            task.inspect(AbortHandle::abort);
+        }
         for running in &mut self.calls {
             if let Some(task) = running.task.take() {
                 task.abort();

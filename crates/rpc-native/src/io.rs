@@ -4,7 +4,7 @@ use crate::link::Link;
 use bytes::Buf;
 use ipc_async::Async;
 use ipc_core::{ByteSink, ByteSource, ErrorKind, Interest, Until};
-use rpc_core::Status;
+use rpc_core::{Code, Status};
 use rpc_transport::Wire;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -69,14 +69,17 @@ impl<S: Side> Io<S> {
 
     /// Writes what fits; true when nothing is left.
     pub(crate) fn write_now(&self, state: &mut S) -> bool {
-        let output = &mut state.link().output;
-        while !output.is_empty() {
+        loop {
+            let output = &mut state.link().output;
+            if output.is_empty() {
+                break;
+            }
             match self.wire.get_ref().write_until(&[], output, Until::Now) {
                 Ok(written) => output.advance(written),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return false,
-                Err(_) => {
-                    // The reader sees the end, after what the peer still had to say.
+                Err(error) => {
                     output.clear();
+                    self.cannot_write(state, &error);
                     return true;
                 }
             }
@@ -86,6 +89,20 @@ impl<S: Side> Io<S> {
             Err(error) => error.kind() != ErrorKind::WouldBlock,
             Ok(()) => true,
         }
+    }
+
+    /// What was to be said is lost, and with it the order of frames.
+    fn cannot_write(&self, state: &mut S, error: &ipc_core::Error) {
+        match error.kind() {
+            // The reader sees the end, after what the peer still had to say.
+            ErrorKind::Closed | ErrorKind::PeerDied => {}
+            _ => {
+                let text = format!("the connection takes no more: {error}");
+                state.lost(&Status::new(Code::Unavailable, text));
+            }
+        }
+        // So both readers see an end, ours and the peer's, where only this write has failed.
+        self.wire.get_ref().shut_down();
     }
 
     /// Reads what there is, at least one byte; `Ok(0)` at the end.

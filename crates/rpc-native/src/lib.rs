@@ -15,6 +15,11 @@ mod connection;
 #[cfg(test)]
 mod ending_tests;
 mod frame;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
+#[cfg(test)]
+mod fuzzing_tests;
 mod io;
 mod limits;
 mod link;

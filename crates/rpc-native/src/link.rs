@@ -146,6 +146,9 @@ impl Link {
         let Some(kind) = Kind::from_number(kind).filter(|_| zero == 0) else {
             return Err(self.violation("a frame of no known kind"));
         };
+        if flags & !kind.flags() != 0 {
+            return Err(self.violation("a frame with a flag that its kind has not"));
+        }
         if self.input.len() < HEADER_BYTES + length {
             self.partial_since.get_or_insert(now);
             return Ok(None);
@@ -269,6 +272,12 @@ impl Link {
         }
         self.lost(status.clone());
         status
+    }
+
+    /// What may still be sent, what the peer may still send, and what it was not told of.
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub(crate) fn balance(&self) -> (i64, i64, i64) {
+        (self.send_credit, self.allowed, i64::from(self.owed))
     }
 
     pub(crate) fn drain(&mut self) {

@@ -169,6 +169,14 @@ impl Wire {
         self.plain
     }
 
+    /// Ends both directions of a socket, also for whoever waits on it now. Pipes have no such
+    /// thing: they end when they are dropped.
+    pub fn shut_down(&self) {
+        let socket = self.descriptor(Interest::Write);
+        // A pipe says that it is no socket, and one that has ended says so: both are no news.
+        let _ = rustix::net::shutdown(socket, rustix::net::Shutdown::Both);
+    }
+
     /// What the transport proves of the peer.
     #[must_use]
     pub const fn peer(&self) -> &Peer {
