@@ -115,6 +115,9 @@ where
     F: FnOnce(Call) -> Fut,
     Fut: Future<Output = Result<Reply, Status>> + Send + 'static,
 {
+    if let Err(late) = call.context.check() {
+        return ready(Err(late.before_running()));
+    }
     let mut bounds = Bounds::of(&call.context);
     let after = Bounds::of(&call.context);
     let answer = run(call);
