@@ -132,3 +132,49 @@ async fn nesting_without_end_is_refused() {
     }
     served.stop().await;
 }
+
+/// A number after another, the same in each run.
+fn next(seed: &mut u64) -> usize {
+    *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+    usize::try_from(*seed >> 33).expect("31 bits")
+}
+
+#[tokio::test]
+async fn two_thousand_generated_lies_are_answered() {
+    let _watchdog = watchdog(PATIENCE);
+    let served = Served::unix(plain());
+    let mut sender = raw::sender(&served.endpoint).await;
+    let names = [
+        "grpc-timeout",
+        "key-bin",
+        "grpc-encoding",
+        "traceparent",
+        "tenant",
+    ];
+    let letters = b"0123456789HMSmunAPz=,%-+ gip";
+    let mut seed = 20_061_121;
+    for number in 0..2_000 {
+        let (kind, length) = (next(&mut seed) % names.len(), next(&mut seed) % 14);
+        let text = (0..length).map(|_| char::from(letters[next(&mut seed) % letters.len()]));
+        let text: String = text.collect();
+        // A good message, of which one byte is another, or which is cut or followed by more.
+        let mut body = vec![0, 0, 0, 0, 3, 10, 1, b'x'];
+        match next(&mut seed) % 4 {
+            0 => {}
+            1 => body.truncate(next(&mut seed) % 8),
+            2 => body.extend(std::iter::repeat_n(7, next(&mut seed) % 9)),
+            _ => body[next(&mut seed) % 8] = next(&mut seed).to_le_bytes()[0],
+        }
+        let request = raw::request(GET, &[(names[kind], text.trim())], &body);
+        let answered = raw::send(&mut sender, request).await;
+        let answered = answered.unwrap_or_else(|error| panic!("{number}: {error}"));
+        // What was understood is missing, or late; all else is named. Nothing else can come of it.
+        let named = matches!(answered.grpc_status(), Some(3 | 4 | 5 | 8 | 12 | 13));
+        assert!(
+            named,
+            "{number}: {}: {text:?}, {body:?}: {answered:?}",
+            names[kind]
+        );
+    }
+    served.stop().await;
+}
