@@ -8,6 +8,7 @@ mod authenticate;
 mod authorize;
 mod concurrency;
 mod deadlines;
+mod hedge;
 mod rate;
 mod retry;
 mod spans;
@@ -17,8 +18,9 @@ pub use authenticate::{Authenticate, Authenticated};
 pub use authorize::{Authorize, Authorized};
 pub use concurrency::{Concurrency, Limited};
 pub use deadlines::{Bounded, Deadlines};
+pub use hedge::{Hedge, Hedged};
 pub use rate::{Rate, RateLimited};
-pub use retry::{Retried, Retry};
+pub use retry::{Retried, Retry, RetryPolicy};
 pub use spans::{Spanned, Spans};
 pub use statistics::{Counted, MethodStatistics, Statistics};
 

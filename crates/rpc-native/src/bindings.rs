@@ -39,7 +39,7 @@ impl Bindings {
             Some(Binding::Refused(status)) => return Err(status.clone()),
             None => {}
         }
-        let service = (method.descriptor)();
+        let service = method.descriptor.get();
         let fingerprint = service.contract().fingerprint();
         let number = machine.bind(method.service, fingerprint, format.number());
         let asked = Binding::Asked(number, service);

@@ -13,13 +13,12 @@ use rpc_core::{
     Body, Call, CallFuture, Channel, Code, MethodDescriptor, Payload, PayloadStream, Peer, Reply,
     Status,
 };
-use rpc_transport::Wire;
+use rpc_transport::{Stopped, Wire};
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context as Task, Poll, Waker};
 use std::time::{Duration, Instant};
-use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
 /// How long a client has to take what it is owed when the server ends.
@@ -95,7 +94,7 @@ impl Served {
     }
 
     /// Serves until the client goes, or until what runs is finished after `stopped`.
-    pub(crate) async fn run(self, mut stopped: watch::Receiver<bool>) {
+    pub(crate) async fn run(self, mut stopped: Stopped) {
         let shared = &self.shared;
         shared.io.flush(&mut shared.io.lock(), true);
         let writing = tokio::spawn(io::write(Arc::clone(&shared.io)));
@@ -107,7 +106,7 @@ impl Served {
         tokio::select! {
             () = &mut reading => return,
             _ = &mut timing => return,
-            _ = stopped.wait_for(|stop| *stop) => {}
+            () = stopped.wait() => {}
         }
         {
             let mut state = shared.io.lock();

@@ -20,7 +20,6 @@ mod frame;
 pub mod fuzzing;
 #[cfg(test)]
 mod fuzzing_tests;
-mod handshake;
 mod io;
 mod limits;
 mod link;
@@ -37,9 +36,10 @@ pub use crate::{
     codecs::Format,
     limits::Limits,
     options::Options,
-    server::{Serving, Stopper},
+    server::Serving,
 };
 pub use rpc_core::{Code, Status};
+pub use rpc_transport::Stopper;
 
 /// Connects to the server at a string binding with the default options.
 ///

@@ -6,14 +6,12 @@ use crate::channels::{BlockingConnection, Connection};
 use crate::client::Wired;
 use crate::codecs::Format;
 use crate::connection;
-use crate::handshake::proven;
 use crate::limits::Limits;
 use crate::server::Serving;
 use ipc_core::Until;
 use rpc_core::{Code, Served, Status};
-use rpc_transport::{Endpoint, Listener, Wire, inproc};
+use rpc_transport::{Endpoint, Listener, Stopped, Wire, inproc};
 use std::time::{Duration, Instant};
-use tokio::sync::watch;
 
 /// How connections and servers are made.
 ///
@@ -106,7 +104,7 @@ impl Options {
     /// # Errors
     /// [`Unavailable`](rpc_core::Code::Unavailable) where the peer is gone or does not greet.
     pub async fn over(&self, wire: Wire) -> Result<Connection, Status> {
-        let wire = proven(wire, self.limits.handshake).await.map_err(unsent)?;
+        let wire = wire.proven(self.limits.handshake).await.map_err(unsent)?;
         Ok(Wired::greet(wire, self).await?.into())
     }
 
@@ -161,10 +159,9 @@ impl Options {
     /// [`Internal`](rpc_core::Code::Internal) where the stream cannot be awaited.
     pub async fn serve(self, wire: Wire, served: Served) -> Result<(), Status> {
         let limits = self.limits.clone();
-        let wire = proven(wire, limits.handshake).await.map_err(Status::from)?;
+        let wire = wire.proven(limits.handshake).await.map_err(Status::from)?;
         let connection = connection::Served::new(wire, served, limits).map_err(Status::from)?;
-        let never = watch::Sender::new(false);
-        connection.run(never.subscribe()).await;
+        connection.run(Stopped::never()).await;
         Ok(())
     }
 

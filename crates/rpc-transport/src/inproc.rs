@@ -232,7 +232,7 @@ impl Drop for Oneway {
 /// as two programs compare theirs, and values go over as bytes; returns whether they do. What is
 /// called is a method of the server's own table, by which its policies decide.
 fn agree(served: &Served, call: &mut Call) -> Result<bool, Status> {
-    let (service, ours) = (call.method.service, (call.method.descriptor)());
+    let (service, ours) = (call.method.service, call.method.descriptor.get());
     let Some(theirs) = served.find(service) else {
         let text = format!("the server has no service {service}");
         return Err(Status::new(Code::Unimplemented, text));

@@ -9,7 +9,6 @@ mod false_servers;
 mod floods;
 mod foreign;
 mod hostile;
-mod identities;
 mod lengths;
 mod lie_cases;
 mod lies;
@@ -23,6 +22,8 @@ mod remote;
 mod restarts;
 mod transports;
 mod verified;
+
+use rpc_testkit::identities;
 
 ipc_testkit::roles! {
     "server" => remote::serve,

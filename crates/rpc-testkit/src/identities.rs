@@ -5,17 +5,24 @@ use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, SanType}
 use std::path::Path;
 
 /// The DNS name of every server here.
-pub(crate) const SERVER: &str = "shop.example";
+pub const SERVER: &str = "shop.example";
 /// The URI of the client that is known.
-pub(crate) const CLERK: &str = "spiffe://example/clerk";
+pub const CLERK: &str = "spiffe://example/clerk";
 
 /// A root of trust, and what it has signed, as files that other processes can read.
-pub(crate) struct Identities {
+#[derive(Debug)]
+pub struct Identities {
     directory: TempDir,
 }
 
 impl Identities {
-    pub(crate) fn new() -> Self {
+    /// Makes them.
+    ///
+    /// # Panics
+    /// Where there is no room for them.
+    #[allow(clippy::new_without_default)]
+    #[must_use]
+    pub fn new() -> Self {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().expect("a key");
@@ -32,12 +39,14 @@ impl Identities {
     }
 
     /// Where the files are, for a role.
-    pub(crate) fn path(&self) -> &Path {
+    #[must_use]
+    pub fn path(&self) -> &Path {
         self.directory.path()
     }
 
     /// Options of a client that shows the certificate of `name`.
-    pub(crate) fn client(&self, name: Option<&str>) -> rpc_transport::Options {
+    #[must_use]
+    pub fn client(&self, name: Option<&str>) -> rpc_transport::Options {
         side(self.path(), name, true)
     }
 
@@ -57,7 +66,11 @@ impl Identities {
 
 /// Options of a side that shows the certificate of `name` in `directory` and, if so, trusts the
 /// root there.
-pub(crate) fn side(directory: &Path, name: Option<&str>, trusts: bool) -> rpc_transport::Options {
+///
+/// # Panics
+/// Where a file is not there.
+#[must_use]
+pub fn side(directory: &Path, name: Option<&str>, trusts: bool) -> rpc_transport::Options {
     let read = |name: &str| std::fs::read(directory.join(name)).expect("a file of the test");
     let mut options = rpc_transport::Options::new();
     options.server_name(SERVER);
@@ -71,10 +84,20 @@ pub(crate) fn side(directory: &Path, name: Option<&str>, trusts: bool) -> rpc_tr
     options
 }
 
-pub(crate) fn dns(name: &str) -> SanType {
+/// A DNS name, for a certificate.
+///
+/// # Panics
+/// For what is none.
+#[must_use]
+pub fn dns(name: &str) -> SanType {
     SanType::DnsName(name.try_into().expect("a name"))
 }
 
-pub(crate) fn uri(text: &str) -> SanType {
+/// A URI, for a certificate.
+///
+/// # Panics
+/// For what is none.
+#[must_use]
+pub fn uri(text: &str) -> SanType {
     SanType::URI(text.try_into().expect("a URI"))
 }
