@@ -1,0 +1,262 @@
+//! What both ends of a channel do alike: say that they sleep, sleep, and wake each other.
+//!
+//! Who sleeps says so first, and then looks once more; who sends commits first, and then looks
+//! whether the other sleeps. Between the two of each side stands a full barrier, or one of both
+//! would be missed. A side that sends much and never finds the other asleep gives its own
+//! barriers up: it says that it is *asymmetric*, and who wants to sleep then asks the kernel for
+//! a barrier on every processor (membarrier(2)), which costs much, but seldom comes.
+
+use crate::bell::{Bell, Rope, Woken};
+use crate::layout::{AT_ASYMMETRIC, AT_CLOSED, AT_CPU, AT_PARKED};
+use crate::spin::{Budget, Spin};
+use ipc_core::{Error, ErrorKind, Result, Until};
+use ipc_shm::Region;
+use rustix::thread::{MembarrierCommand, membarrier, sched_getcpu};
+use std::cell::Cell;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
+use std::sync::atomic::{AtomicU32, AtomicU64, fence};
+
+/// Messages in a row that found the other side awake before barriers are given up.
+const AWAKE_BEFORE_ASYMMETRIC: u32 = 64;
+/// Looks between two at the other side's end.
+const LOOKS_PER_END: u32 = 1 << 16;
+
+/// One side's connection to the other.
+#[derive(Debug)]
+pub(crate) struct Link {
+    pub(crate) own: Region,
+    pub(crate) theirs: Region,
+    rope: Rope,
+    bell: Bell,
+    budget: Budget,
+    /// The number of our sleep; odd while we sleep.
+    parked: Cell<u64>,
+    /// The number of their sleep from which we woke them last.
+    rung: Cell<u64>,
+    /// Messages since they were last asleep; from a number on, without barriers.
+    awake: Cell<u32>,
+    can_be_asymmetric: bool,
+    /// Tries that found nothing, modulo 256.
+    tries: Cell<u8>,
+}
+
+impl Link {
+    pub(crate) fn new(
+        own: Region,
+        theirs: Region,
+        rope: Rope,
+        bell: Bell,
+        spin: Spin,
+    ) -> Result<Self> {
+        let register = MembarrierCommand::RegisterGlobalExpedited;
+        let link = Self {
+            budget: Budget::new(spin),
+            parked: Cell::new(0),
+            rung: Cell::new(0),
+            awake: Cell::new(0),
+            can_be_asymmetric: membarrier(register).is_ok(),
+            tries: Cell::new(0),
+            own,
+            theirs,
+            rope,
+            bell,
+        };
+        link.word(AT_PARKED)?;
+        link.flag(AT_ASYMMETRIC)?;
+        link.theirs.load_u64(AT_PARKED, Relaxed)?;
+        Ok(link)
+    }
+
+    pub(crate) fn word(&self, at: usize) -> Result<&AtomicU64> {
+        self.own.atomic_u64(at)
+    }
+
+    fn flag(&self, at: usize) -> Result<&AtomicU32> {
+        self.own.atomic_u32(at)
+    }
+
+    /// What was just written is to be seen: wakes the other side where it sleeps.
+    #[inline]
+    pub(crate) fn published(&self) -> Result<()> {
+        let awake = self.awake.get();
+        if awake < AWAKE_BEFORE_ASYMMETRIC || !self.can_be_asymmetric {
+            fence(SeqCst);
+            self.awake.set(awake.saturating_add(1));
+            if awake + 1 == AWAKE_BEFORE_ASYMMETRIC && self.can_be_asymmetric {
+                self.flag(AT_ASYMMETRIC)?.store(1, Relaxed);
+                fence(SeqCst);
+            }
+        }
+        let parked = self.theirs.load_u64(AT_PARKED, Relaxed)?;
+        if parked & 1 == 1 && parked != self.rung.get() {
+            self.wake(parked)?;
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn wake(&self, parked: u64) -> Result<()> {
+        self.rung.set(parked);
+        self.awake.set(0);
+        self.flag(AT_ASYMMETRIC)?.store(0, Relaxed);
+        fence(SeqCst);
+        self.rope.ring();
+        Ok(())
+    }
+
+    /// Whether the other side sleeps, or is about to.
+    #[inline]
+    pub(crate) fn they_sleep(&self) -> Result<bool> {
+        let parked = self.theirs.load_u64(AT_PARKED, Relaxed)?;
+        Ok(parked & 1 == 1 && parked != self.rung.get())
+    }
+
+    /// Waits until `ready` finds something.
+    pub(crate) fn wait<T>(
+        &self,
+        operation: &'static str,
+        until: Until,
+        mut ready: impl FnMut() -> Result<Option<T>>,
+    ) -> Result<T> {
+        if until == Until::Now {
+            return self.try_once(operation, ready);
+        }
+        let mut looks = self.budget.looks();
+        if looks > 0 && self.share_a_processor()? {
+            looks = 0;
+        }
+        let mut look = 0;
+        while look < looks {
+            if let Some(found) = ready()? {
+                self.budget.paid();
+                return Ok(found);
+            }
+            std::hint::spin_loop();
+            look += 1;
+            if look.is_multiple_of(LOOKS_PER_END) {
+                if let Some(Woken::Alone) = self.bell.try_hear()? {
+                    return ready()?.ok_or_else(|| self.alone(operation));
+                }
+                if looks == u32::MAX {
+                    look = 0;
+                }
+                if matches!(until, Until::At(_)) && until.remaining().is_some_and(|left| left.is_zero()) {
+                    return Err(until.over(operation));
+                }
+            }
+        }
+        self.budget.wasted(looks);
+        self.sleep(operation, until, ready)
+    }
+
+    #[cold]
+    fn sleep<T>(
+        &self,
+        operation: &'static str,
+        until: Until,
+        mut ready: impl FnMut() -> Result<Option<T>>,
+    ) -> Result<T> {
+        loop {
+            self.park()?;
+            let found = ready();
+            if !matches!(found, Ok(None)) {
+                self.unpark()?;
+                return found.map(|found| found.unwrap_or_else(|| unreachable!()));
+            }
+            let woken = self.bell.sleep(until);
+            self.unpark()?;
+            match woken {
+                Ok(Woken::Rung) => {
+                    if let Some(found) = ready()? {
+                        return Ok(found);
+                    }
+                }
+                Ok(Woken::Alone) => return ready()?.ok_or_else(|| self.alone(operation)),
+                Err(error) => return ready()?.ok_or(error),
+            }
+        }
+    }
+
+    /// Says that we sleep; what is committed after this returns, the other side wakes us for.
+    pub(crate) fn park(&self) -> Result<()> {
+        let number = (self.parked.get() + 1) | 1;
+        self.parked.set(number);
+        let cpu = u32::try_from(sched_getcpu()).unwrap_or(0);
+        self.flag(AT_CPU)?.store(cpu + 1, Relaxed);
+        self.word(AT_PARKED)?.store(number, Relaxed);
+        fence(SeqCst);
+        if self.theirs.load_u32(AT_ASYMMETRIC, Relaxed)? != 0 {
+            // Refused only where the kernel has none, where no honest peer is asymmetric.
+            let _ = membarrier(MembarrierCommand::GlobalExpedited);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn unpark(&self) -> Result<()> {
+        if self.parked.get() & 1 == 1 {
+            self.parked.set(self.parked.get() + 1);
+            self.word(AT_PARKED)?.store(self.parked.get(), Release);
+        }
+        Ok(())
+    }
+
+    /// Prepares for a sleep on the bell's descriptor.
+    pub(crate) fn arm(&self) -> Result<()> {
+        self.unpark()?;
+        self.bell.try_hear()?;
+        self.park()
+    }
+
+    pub(crate) fn bell(&self) -> BorrowedFd<'_> {
+        self.bell.as_fd()
+    }
+
+    fn share_a_processor(&self) -> Result<bool> {
+        let cpu = u32::try_from(sched_getcpu()).unwrap_or(0) + 1;
+        self.flag(AT_CPU)?.store(cpu, Relaxed);
+        Ok(self.theirs.load_u32(AT_CPU, Relaxed)? == cpu)
+    }
+
+    /// Whether the other side has closed its end.
+    #[inline]
+    pub(crate) fn they_closed(&self) -> Result<bool> {
+        Ok(self.theirs.load_u32(AT_CLOSED, Acquire)? != 0)
+    }
+
+    /// A try: what is there, or the end. A death shows to every 256th that finds nothing.
+    fn try_once<T>(
+        &self,
+        operation: &'static str,
+        mut ready: impl FnMut() -> Result<Option<T>>,
+    ) -> Result<T> {
+        let tries = self.tries.get().wrapping_add(1);
+        self.tries.set(tries);
+        let alone = tries == 0 && self.bell.try_hear()? == Some(Woken::Alone);
+        match ready()? {
+            Some(found) => Ok(found),
+            None if alone => Err(self.alone(operation)),
+            None => Err(Until::Now.over(operation)),
+        }
+    }
+
+    /// The other side is gone without having closed its end.
+    fn alone(&self, operation: &'static str) -> Error {
+        match self.they_closed() {
+            Ok(true) => Error::new(operation, ErrorKind::Closed),
+            _ => Error::new(operation, ErrorKind::PeerDied),
+        }
+    }
+
+    /// Closes our end.
+    pub(crate) fn close(&self) {
+        if let Ok(closed) = self.flag(AT_CLOSED) {
+            closed.store(1, Release);
+        }
+        fence(SeqCst);
+        // Whatever they wait for: it comes no more.
+        if matches!(self.they_sleep(), Ok(true)) {
+            self.rope.ring();
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! The end that receives.
+
+use crate::layout::{AT_PROGRESS, COMMIT_BYTES, INLINE_BYTES, Shape, committed};
+use crate::link::Link;
+use ipc_core::{
+    Error, ErrorKind, Interest, Pollable, Result, TryRecv, TryRecvVec, Until, four_forms,
+};
+use std::cell::Cell;
+use std::os::fd::BorrowedFd;
+use std::sync::atomic::Ordering::{Acquire, Release};
+
+/// The end that receives: one thread's at a time.
+#[derive(Debug)]
+pub struct Receiver {
+    link: Link,
+    shape: Shape,
+    /// Messages that were taken.
+    taken: Cell<u64>,
+    /// How many of them the sender has been told of.
+    told: Cell<u64>,
+    /// Where the bytes of the last message that was taken end.
+    end: Cell<u64>,
+    /// Where they ended when the sender was told.
+    told_end: Cell<u64>,
+}
+
+/// A message that has been found: its length, and where its bytes are.
+#[derive(Clone, Copy, Debug)]
+struct Found {
+    len: usize,
+    at: usize,
+    /// Where the bytes of all messages up to it end.
+    end: u64,
+}
+
+impl Receiver {
+    pub(crate) fn new(link: Link, shape: Shape) -> Self {
+        Self {
+            link,
+            shape,
+            taken: Cell::new(0),
+            told: Cell::new(0),
+            end: Cell::new(0),
+            told_end: Cell::new(0),
+        }
+    }
+
+    four_forms! {
+        /// Receives a message into `buffer`; returns its length in bytes.
+        ///
+        /// # Errors
+        /// [`TooLarge`](ErrorKind::TooLarge) where `buffer` is too small, and the message stays;
+        /// [`Closed`](ErrorKind::Closed) and [`PeerDied`](ErrorKind::PeerDied) behind the last
+        /// message; [`Corrupt`](ErrorKind::Corrupt) where the sender breaks the rules.
+        recv / try_recv / recv_timeout / recv_deadline
+            = recv_until(buffer: &mut [u8]) -> usize
+    }
+
+    four_forms! {
+        /// Receives a message of any size: `buffer` is replaced by it.
+        ///
+        /// # Errors
+        /// As [`recv`](Receiver::recv), but for `TooLarge`.
+        recv_vec / try_recv_vec / recv_vec_timeout / recv_vec_deadline
+            = recv_vec_until(buffer: &mut Vec<u8>) -> ()
+    }
+
+    /// How large a message may be.
+    #[must_use]
+    pub fn max_message_bytes(&self) -> usize {
+        self.shape.max_message_bytes()
+    }
+
+    #[inline]
+    fn recv_until(&self, buffer: &mut [u8], until: Until) -> Result<usize> {
+        let found = self.found(until)?;
+        let Some(buffer) = buffer.get_mut(..found.len) else {
+            return Err(Error::new("recv", ErrorKind::TooLarge).hint(format!(
+                "the message has {} bytes, the buffer {}",
+                found.len,
+                buffer.len()
+            )));
+        };
+        self.link.theirs.read_at(found.at, buffer)?;
+        self.take(found)?;
+        Ok(found.len)
+    }
+
+    fn recv_vec_until(&self, buffer: &mut Vec<u8>, until: Until) -> Result<()> {
+        let found = self.found(until)?;
+        buffer.clear();
+        buffer.resize(found.len, 0);
+        self.link.theirs.read_at(found.at, buffer)?;
+        self.take(found)
+    }
+
+    /// The next message, once there is one.
+    #[inline]
+    fn found(&self, until: Until) -> Result<Found> {
+        match self.look()? {
+            Some(found) => Ok(found),
+            None => self.wait(until),
+        }
+    }
+
+    #[cold]
+    fn wait(&self, until: Until) -> Result<Found> {
+        // Whoever waits for us to go on should not.
+        self.tell()?;
+        self.link.wait("recv", until, || self.look_or_end())
+    }
+
+    /// The next message, if it is there, or the end.
+    #[inline]
+    fn look_or_end(&self) -> Result<Option<Found>> {
+        if let Some(found) = self.look()? {
+            return Ok(Some(found));
+        }
+        if !self.link.they_closed()? {
+            return Ok(None);
+        }
+        // What was sent before the end is looked for once more.
+        match self.look()? {
+            None => Err(Error::new("recv", ErrorKind::Closed)),
+            found => Ok(found),
+        }
+    }
+
+    /// The next message, if it is there. Its word is read once; what it says is checked before
+    /// it is believed.
+    #[inline]
+    fn look(&self) -> Result<Option<Found>> {
+        let number = self.taken.get();
+        let slot = self.shape.slot(number);
+        let word = self.link.theirs.load_u64(slot, Acquire)?;
+        let Some(len) = committed(word, number) else {
+            return Ok(None);
+        };
+        if len <= INLINE_BYTES {
+            let (at, end) = (slot + COMMIT_BYTES, self.end.get());
+            return Ok(Some(Found { len, at, end }));
+        }
+        if len > self.shape.max_message_bytes() {
+            return Err(Error::new("recv", ErrorKind::Corrupt)
+                .hint(format!("the sender says that a message has {len} bytes")));
+        }
+        let (start, end) = self.shape.place(self.end.get(), len);
+        let at = self.shape.at(start);
+        Ok(Some(Found { len, at, end }))
+    }
+
+    /// The message was copied: its slot is free.
+    #[inline]
+    fn take(&self, found: Found) -> Result<()> {
+        let taken = self.taken.get() + 1;
+        self.taken.set(taken);
+        self.end.set(found.end);
+        if taken - self.told.get() > self.shape.slots / 8
+            || found.end - self.told_end.get() > self.shape.bytes / 8
+        {
+            self.tell()?;
+        }
+        Ok(())
+    }
+
+    /// Tells the sender how many messages were taken.
+    fn tell(&self) -> Result<()> {
+        if self.told.get() == self.taken.get() {
+            return Ok(());
+        }
+        self.told.set(self.taken.get());
+        self.told_end.set(self.end.get());
+        self.link.word(AT_PROGRESS)?.store(self.taken.get(), Release);
+        self.link.published()
+    }
+}
+
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        let _ = self.tell();
+        self.link.close();
+    }
+}
+
+impl Pollable for Receiver {
+    fn descriptor(&self, _interest: Interest) -> BorrowedFd<'_> {
+        self.link.bell()
+    }
+
+    fn wait_ready(&self, _interests: &[Interest], until: Until) -> Result<()> {
+        match self.found(until) {
+            Ok(_) => Ok(()),
+            // The end is something to be told.
+            Err(error) if matches!(error.kind(), ErrorKind::Closed | ErrorKind::PeerDied) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn arm(&self, _interest: Interest) -> Result<bool> {
+        self.tell()?;
+        self.link.arm()?;
+        Ok(self.look()?.is_some() || self.link.they_closed()?)
+    }
+
+    fn has_buffered(&self) -> bool {
+        matches!(self.look(), Ok(Some(_)) | Err(_))
+    }
+}
+
+impl TryRecv for Receiver {
+    fn try_recv(&self, buffer: &mut [u8]) -> Result<usize> {
+        self.recv_until(buffer, Until::Now)
+    }
+}
+
+impl TryRecvVec for Receiver {
+    fn try_recv_vec(&self, buffer: &mut Vec<u8>) -> Result<()> {
+        self.recv_vec_until(buffer, Until::Now)
+    }
+}

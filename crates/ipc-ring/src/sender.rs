@@ -1,0 +1,168 @@
+//! The end that sends.
+
+use crate::layout::{AT_PROGRESS, COMMIT_BYTES, INLINE_BYTES, Shape, commit};
+use crate::link::Link;
+use ipc_core::{Error, ErrorKind, Interest, Pollable, Result, TrySend, Until, four_forms};
+use std::cell::Cell;
+use std::os::fd::BorrowedFd;
+use std::sync::atomic::Ordering::{Acquire, Release};
+
+/// The end that sends: one thread's at a time.
+#[derive(Debug)]
+pub struct Sender {
+    link: Link,
+    shape: Shape,
+    /// Messages that were sent.
+    sent: Cell<u64>,
+    /// Messages that were taken, as far as we have looked.
+    taken: Cell<u64>,
+    /// Where the bytes of the last message end.
+    end: Cell<u64>,
+    /// Where those of the last message that was taken end.
+    freed: Cell<u64>,
+    /// Where those of each message under way end, by slot.
+    ends: Box<[Cell<u64>]>,
+}
+
+impl Sender {
+    pub(crate) fn new(link: Link, shape: Shape) -> Self {
+        Self {
+            link,
+            shape,
+            sent: Cell::new(0),
+            taken: Cell::new(0),
+            end: Cell::new(0),
+            freed: Cell::new(0),
+            ends: vec![Cell::new(0); shape.slots as usize].into(),
+        }
+    }
+
+    four_forms! {
+        /// Sends a message, waiting while the channel is full.
+        ///
+        /// # Errors
+        /// [`TooLarge`](ErrorKind::TooLarge) above
+        /// [`max_message_bytes`](Sender::max_message_bytes); [`Closed`](ErrorKind::Closed) and
+        /// [`PeerDied`](ErrorKind::PeerDied) where nobody will take it.
+        send / try_send / send_timeout / send_deadline
+            = send_until(message: &[u8]) -> ()
+    }
+
+    /// How large a message may be.
+    #[must_use]
+    pub fn max_message_bytes(&self) -> usize {
+        self.shape.max_message_bytes()
+    }
+
+    #[inline]
+    fn send_until(&self, message: &[u8], until: Until) -> Result<()> {
+        let number = self.sent.get();
+        let len = message.len();
+        if len > INLINE_BYTES {
+            return self.send_large(message, until);
+        }
+        if number - self.taken.get() == self.shape.slots {
+            self.wait_for_room(self.end.get(), until)?;
+        }
+        let slot = self.shape.slot(number);
+        if len > 0 {
+            self.link.own.write_at(slot + COMMIT_BYTES, message)?;
+        }
+        self.commit(number, slot, len, self.end.get())
+    }
+
+    #[inline(never)]
+    fn send_large(&self, message: &[u8], until: Until) -> Result<()> {
+        let len = message.len();
+        if len > self.shape.max_message_bytes() {
+            return Err(Error::new("send", ErrorKind::TooLarge).hint(format!(
+                "the message has {len} bytes, and the channel room for {}",
+                self.shape.max_message_bytes()
+            )));
+        }
+        let number = self.sent.get();
+        let (start, end) = self.shape.place(self.end.get(), len);
+        if !self.has_room(end) {
+            self.wait_for_room(end, until)?;
+        }
+        self.link.own.write_at(self.shape.at(start), message)?;
+        self.commit(number, self.shape.slot(number), len, end)
+    }
+
+    #[inline]
+    fn commit(&self, number: u64, slot: usize, len: usize, end: u64) -> Result<()> {
+        self.ends[(number & (self.shape.slots - 1)) as usize].set(end);
+        self.end.set(end);
+        self.sent.set(number + 1);
+        let word = self.link.own.atomic_u64(slot)?;
+        word.store(commit(number, len), Release);
+        self.link.published()
+    }
+
+    /// Whether one more message fits whose bytes end at `end`.
+    #[inline]
+    fn has_room(&self, end: u64) -> bool {
+        self.sent.get() - self.taken.get() < self.shape.slots
+            && end - self.freed.get() <= self.shape.bytes
+    }
+
+    #[cold]
+    fn wait_for_room(&self, end: u64, until: Until) -> Result<()> {
+        let look = || {
+            if self.link.they_closed()? {
+                return Err(Error::new("send", ErrorKind::Closed));
+            }
+            self.look_at_progress()?;
+            Ok(self.has_room(end).then_some(()))
+        };
+        match look()? {
+            Some(()) => Ok(()),
+            None => self.link.wait("send", until, look),
+        }
+    }
+
+    /// Reads how many messages were taken, which only ever grows, and not beyond what was sent.
+    fn look_at_progress(&self) -> Result<()> {
+        let (taken, sent) = (self.taken.get(), self.sent.get());
+        let now = self.link.theirs.load_u64(AT_PROGRESS, Acquire)?;
+        if now == taken {
+            return Ok(());
+        }
+        if now.wrapping_sub(taken) > sent - taken {
+            return Err(Error::new("send", ErrorKind::Corrupt)
+                .hint("the receiver says that it has taken what was not sent"));
+        }
+        self.taken.set(now);
+        let last = (now - 1) & (self.shape.slots - 1);
+        self.freed.set(self.ends[last as usize].get());
+        Ok(())
+    }
+}
+
+impl Drop for Sender {
+    fn drop(&mut self) {
+        self.link.close();
+    }
+}
+
+impl Pollable for Sender {
+    fn descriptor(&self, _interest: Interest) -> BorrowedFd<'_> {
+        self.link.bell()
+    }
+
+    fn wait_ready(&self, _interests: &[Interest], until: Until) -> Result<()> {
+        self.wait_for_room(self.end.get(), until)
+    }
+
+    fn arm(&self, _interest: Interest) -> Result<bool> {
+        self.link.arm()?;
+        self.look_at_progress()?;
+        Ok(self.has_room(self.end.get()) || self.link.they_closed()?)
+    }
+}
+
+impl TrySend for Sender {
+    fn try_send(&self, message: &[u8]) -> Result<()> {
+        self.send_until(message, Until::Now)
+    }
+}
