@@ -19,7 +19,9 @@ fn raw(a: usize, b: usize, rounds: u64) -> f64 {
         scope.spawn(|| {
             pin(b);
             for n in 1..=rounds {
-                while x.0.load(Acquire) != n { std::hint::spin_loop(); }
+                while x.0.load(Acquire) != n {
+                    std::hint::spin_loop();
+                }
                 y.0.store(n, Release);
             }
         });
@@ -27,7 +29,9 @@ fn raw(a: usize, b: usize, rounds: u64) -> f64 {
         let start = Instant::now();
         for n in 1..=rounds {
             x.0.store(n, Release);
-            while y.0.load(Acquire) != n { std::hint::spin_loop(); }
+            while y.0.load(Acquire) != n {
+                std::hint::spin_loop();
+            }
         }
         start.elapsed().as_nanos() as f64 / rounds as f64
     })
@@ -65,21 +69,42 @@ fn stream(a: usize, b: usize, messages: u64, size: usize) -> f64 {
         scope.spawn(move || {
             pin(b);
             let buffer = vec![0; size];
-            for _ in 0..messages { tx.send(&buffer).expect("sent"); }
+            for _ in 0..messages {
+                tx.send(&buffer).expect("sent");
+            }
         });
         pin(a);
         let mut buffer = vec![0; size];
         let start = Instant::now();
-        for _ in 0..messages { rx.recv(&mut buffer).expect("a message"); }
+        for _ in 0..messages {
+            rx.recv(&mut buffer).expect("a message");
+        }
         start.elapsed().as_nanos() as f64 / messages as f64
     })
 }
 
 fn main() {
     for _ in 0..3 {
-        println!("raw {:.1} ns; ring always {:.1}, learned {:.1}; 64 B {:.1}, 1 KiB {:.1}", raw(0, 1, 300_000),
-            ring(0, 1, 300_000, Spin::Always, 8), ring(0, 1, 300_000, Spin::Learned, 8), ring(0, 1, 300_000, Spin::Always, 64), ring(0, 1, 300_000, Spin::Always, 1024));
-        println!("same cpu learned {:.0}; never {:.0}; cross never {:.0}", ring(0, 0, 20_000, Spin::Learned, 8), ring(0, 0, 20_000, Spin::Never, 8), ring(0, 1, 20_000, Spin::Never, 8));
-        println!("stream 8 B {:.1} ns, 48 B {:.1}, 1 KiB {:.1}, 64 KiB {:.1}", stream(0, 1, 3_000_000, 8), stream(0, 1, 3_000_000, 48), stream(0, 1, 1_000_000, 1024), stream(0, 1, 50_000, 65536));
+        println!(
+            "raw {:.1} ns; ring always {:.1}, learned {:.1}; 64 B {:.1}, 1 KiB {:.1}",
+            raw(0, 1, 300_000),
+            ring(0, 1, 300_000, Spin::Always, 8),
+            ring(0, 1, 300_000, Spin::Learned, 8),
+            ring(0, 1, 300_000, Spin::Always, 64),
+            ring(0, 1, 300_000, Spin::Always, 1024)
+        );
+        println!(
+            "same cpu learned {:.0}; never {:.0}; cross never {:.0}",
+            ring(0, 0, 20_000, Spin::Learned, 8),
+            ring(0, 0, 20_000, Spin::Never, 8),
+            ring(0, 1, 20_000, Spin::Never, 8)
+        );
+        println!(
+            "stream 8 B {:.1} ns, 48 B {:.1}, 1 KiB {:.1}, 64 KiB {:.1}",
+            stream(0, 1, 3_000_000, 8),
+            stream(0, 1, 3_000_000, 48),
+            stream(0, 1, 1_000_000, 1024),
+            stream(0, 1, 50_000, 65536)
+        );
     }
 }

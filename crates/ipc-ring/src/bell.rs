@@ -2,10 +2,13 @@
 
 use ipc_core::{Result, Until};
 use ipc_sys::{PollFd, PollFlags, Sigpipe, above_stdio, os_error, wait_any, with_sigpipe_masked};
-use rustix::fs::OFlags;
-use rustix::io::Errno;
+use rustix::io::{Errno, ReadWriteFlags, pwritev2};
 use rustix::pipe::{PipeFlags, pipe_with};
+use std::io::IoSlice;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+/// The offset that means the current position, as a pipe must have it.
+const CURRENT: u64 = u64::MAX;
 
 /// The side that rings: the only writer, so that its death is the end of the pipe.
 #[derive(Debug)]
@@ -33,18 +36,29 @@ pub(crate) enum Woken {
 pub(crate) fn bell() -> Result<(Rope, Bell)> {
     let failed = |errno| os_error("create", errno);
     let (read, write) = pipe_with(PipeFlags::CLOEXEC).map_err(failed)?;
-    let (read, write) = (above_stdio(read)?, above_stdio(write)?);
-    // A peer that lets it fill up has a wake-up waiting; the description is ours alone.
-    rustix::fs::fcntl_setfl(&write, OFlags::NONBLOCK).map_err(failed)?;
-    let masked = Sigpipe::judge() != Sigpipe::Ignored;
-    Ok((Rope { fd: write, masked }, Bell { fd: read }))
+    Ok((
+        Rope::given(above_stdio(write)?),
+        Bell {
+            fd: above_stdio(read)?,
+        },
+    ))
 }
 
 impl Rope {
-    /// Rings; one that nobody hears any more is no failure, since the next wait tells.
+    /// The writing end of a pipe.
+    pub(crate) fn given(fd: OwnedFd) -> Self {
+        let masked = Sigpipe::judge() != Sigpipe::Ignored;
+        Self { fd, masked }
+    }
+
+    /// Rings. That nobody hears it any more is no failure, since the next wait tells; and where
+    /// the pipe is full, a wake-up is waiting already.
     #[cold]
     pub(crate) fn ring(&self) {
-        let ring = || ipc_sys::retry(|| rustix::io::write(&self.fd, &[1]));
+        // The description may be another's, who may have it block.
+        let slices = &[IoSlice::new(&[1])];
+        let ring =
+            || ipc_sys::retry(|| pwritev2(&self.fd, slices, CURRENT, ReadWriteFlags::NOWAIT));
         let _ = match self.masked {
             false => ring(),
             true => with_sigpipe_masked(ring),
@@ -83,6 +97,12 @@ impl Bell {
             Ok(false) | Err(Errno::AGAIN) => Ok(None),
             Err(errno) => Err(os_error("wait", errno)),
         }
+    }
+}
+
+impl AsFd for Rope {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
     }
 }
 

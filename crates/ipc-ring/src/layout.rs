@@ -70,7 +70,8 @@ pub(crate) struct Shape {
 impl Shape {
     /// The shape for so many messages and bytes.
     pub(crate) fn new(messages: usize, bytes: usize) -> Result<Self> {
-        let refuse = |hint: &'static str| Err(Error::new("create", ErrorKind::InvalidInput).hint(hint));
+        let refuse =
+            |hint: &'static str| Err(Error::new("create", ErrorKind::InvalidInput).hint(hint));
         if !(1..=1 << 24).contains(&messages) {
             return refuse("a ring holds 1 to 2^24 messages");
         }
@@ -109,7 +110,11 @@ impl Shape {
     pub(crate) const fn place(self, after: u64, len: usize) -> (u64, u64) {
         let start = after.next_multiple_of(LINE as u64);
         let left = self.bytes - start % self.bytes;
-        let start = if (len as u64) > left { start + left } else { start };
+        let start = if (len as u64) > left {
+            start + left
+        } else {
+            start
+        };
         (start, start + len as u64)
     }
 

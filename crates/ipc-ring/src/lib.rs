@@ -4,13 +4,16 @@
 mod bell;
 mod layout;
 mod link;
+mod meet;
 mod options;
 mod receiver;
 mod sender;
 mod spin;
+mod turns;
 
 pub use crate::{
     layout::{FORMAT_VERSION, INLINE_BYTES},
+    meet::{Channel, Listener},
     options::Options,
     receiver::Receiver,
     sender::Sender,

@@ -9,36 +9,39 @@
 use crate::bell::{Bell, Rope, Woken};
 use crate::layout::{AT_ASYMMETRIC, AT_CLOSED, AT_CPU, AT_PARKED};
 use crate::spin::{Budget, Spin};
+use crate::turns::{Cell, Holding, Turns};
 use ipc_core::{Error, ErrorKind, Result, Until};
 use ipc_shm::Region;
 use rustix::thread::{MembarrierCommand, membarrier, sched_getcpu};
-use std::cell::Cell;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 use std::sync::atomic::{AtomicU32, AtomicU64, fence};
 
 /// Messages in a row that found the other side awake before barriers are given up.
-const AWAKE_BEFORE_ASYMMETRIC: u32 = 64;
+const AWAKE_BEFORE_ASYMMETRIC: u64 = 64;
+/// Tries that find nothing between two looks at the other side's end.
+const TRIES_PER_END: u64 = 256;
 /// Looks between two at the other side's end.
-const LOOKS_PER_END: u32 = 1 << 16;
+const LOOKS_PER_END: u64 = 1 << 16;
 
 /// One side's connection to the other.
 #[derive(Debug)]
 pub(crate) struct Link {
     pub(crate) own: Region,
     pub(crate) theirs: Region,
+    turns: Turns,
     rope: Rope,
     bell: Bell,
     budget: Budget,
     /// The number of our sleep; odd while we sleep.
-    parked: Cell<u64>,
+    parked: Cell,
     /// The number of their sleep from which we woke them last.
-    rung: Cell<u64>,
+    rung: Cell,
     /// Messages since they were last asleep; from a number on, without barriers.
-    awake: Cell<u32>,
+    awake: Cell,
     can_be_asymmetric: bool,
-    /// Tries that found nothing, modulo 256.
-    tries: Cell<u8>,
+    /// Tries that found nothing since the last look at the other side's end.
+    tries: Cell,
 }
 
 impl Link {
@@ -51,6 +54,7 @@ impl Link {
     ) -> Result<Self> {
         let register = MembarrierCommand::RegisterGlobalExpedited;
         let link = Self {
+            turns: Turns::new(),
             budget: Budget::new(spin),
             parked: Cell::new(0),
             rung: Cell::new(0),
@@ -68,6 +72,12 @@ impl Link {
         Ok(link)
     }
 
+    /// Takes the turn at this end.
+    #[inline]
+    pub(crate) fn turn(&self, operation: &'static str, until: Until) -> Result<Holding<'_>> {
+        self.turns.take(until).ok_or_else(|| until.over(operation))
+    }
+
     pub(crate) fn word(&self, at: usize) -> Result<&AtomicU64> {
         self.own.atomic_u64(at)
     }
@@ -82,7 +92,7 @@ impl Link {
         let awake = self.awake.get();
         if awake < AWAKE_BEFORE_ASYMMETRIC || !self.can_be_asymmetric {
             fence(SeqCst);
-            self.awake.set(awake.saturating_add(1));
+            self.awake.set(awake + 1);
             if awake + 1 == AWAKE_BEFORE_ASYMMETRIC && self.can_be_asymmetric {
                 self.flag(AT_ASYMMETRIC)?.store(1, Relaxed);
                 fence(SeqCst);
@@ -138,10 +148,12 @@ impl Link {
                 if let Some(Woken::Alone) = self.bell.try_hear()? {
                     return ready()?.ok_or_else(|| self.alone(operation));
                 }
-                if looks == u32::MAX {
+                if looks == u64::MAX {
                     look = 0;
                 }
-                if matches!(until, Until::At(_)) && until.remaining().is_some_and(|left| left.is_zero()) {
+                if matches!(until, Until::At(_))
+                    && until.remaining().is_some_and(|left| left.is_zero())
+                {
                     return Err(until.over(operation));
                 }
             }
@@ -230,7 +242,7 @@ impl Link {
         operation: &'static str,
         mut ready: impl FnMut() -> Result<Option<T>>,
     ) -> Result<T> {
-        let tries = self.tries.get().wrapping_add(1);
+        let tries = (self.tries.get() + 1) % TRIES_PER_END;
         self.tries.set(tries);
         let alone = tries == 0 && self.bell.try_hear()? == Some(Woken::Alone);
         match ready()? {

@@ -1,11 +1,13 @@
 //! How a channel is made.
 
 use crate::bell::bell;
-use crate::layout::{self, Shape, Side};
+use crate::layout::{AT_SLOTS, Shape, Side};
 use crate::link::Link;
+use crate::meet::{self, Channel, Listener};
 use crate::{Receiver, Sender, Spin};
-use ipc_core::Result;
-use ipc_shm::Region;
+use ipc_core::{Result, Until, four_forms};
+use ipc_uds::{SeqPacket, ToAddress};
+use std::time::Duration;
 
 /// How a channel is made.
 ///
@@ -20,7 +22,10 @@ use ipc_shm::Region;
 pub struct Options {
     messages: usize,
     bytes: usize,
-    spin: Spin,
+    pub(crate) spin: Spin,
+    pub(crate) max_receive_bytes: usize,
+    pub(crate) meet_timeout: Duration,
+    socket: ipc_uds::Options,
 }
 
 impl Default for Options {
@@ -29,6 +34,9 @@ impl Default for Options {
             messages: 1024,
             bytes: 1 << 20,
             spin: Spin::default(),
+            max_receive_bytes: 1 << 26,
+            meet_timeout: Duration::from_secs(5),
+            socket: ipc_uds::Options::new(),
         }
     }
 }
@@ -59,6 +67,24 @@ impl Options {
         self
     }
 
+    /// How large a message a peer may be able to send; 64 MiB by default.
+    pub fn max_receive_bytes(&mut self, bytes: usize) -> &mut Self {
+        self.max_receive_bytes = bytes;
+        self
+    }
+
+    /// How long a peer may take to do its part of making a channel; 5 seconds by default.
+    pub fn meet_timeout(&mut self, timeout: Duration) -> &mut Self {
+        self.meet_timeout = timeout;
+        self
+    }
+
+    /// How the socket is made: its mode, who may connect, the directory of names.
+    pub fn socket(&mut self, options: ipc_uds::Options) -> &mut Self {
+        self.socket = options;
+        self
+    }
+
     /// Makes a channel, both of whose ends are in this process.
     ///
     /// # Errors
@@ -66,19 +92,62 @@ impl Options {
     /// [`NoSpace`](crate::ErrorKind::NoSpace) and [`LimitReached`](crate::ErrorKind::LimitReached)
     /// without memory or descriptors.
     pub fn pair(&self) -> Result<(Sender, Receiver)> {
-        let shape = Shape::new(self.messages, self.bytes)?;
-        let region = |side, bytes| -> Result<Region> {
-            ipc_shm::Options::new()
-                .size_bytes(bytes)
-                .layout(layout::layout(side))
-                .prefault(true)
-                .anonymous()
-        };
-        let sends = region(Side::Sender, shape.region_bytes())?;
-        let takes = region(Side::Receiver, layout::AT_SLOTS)?;
+        let shape = self.shape()?;
+        let sends = meet::region(Side::Sender, shape.region_bytes())?;
+        let takes = meet::region(Side::Receiver, AT_SLOTS)?;
+        meet::write_shape(&sends, shape)?;
         let ((wake_receiver, receiver_bell), (wake_sender, sender_bell)) = (bell()?, bell()?);
-        let sender = Link::new(sends.clone(), takes.clone(), wake_receiver, sender_bell, self.spin)?;
+        let sender = Link::new(
+            sends.clone(),
+            takes.clone(),
+            wake_receiver,
+            sender_bell,
+            self.spin,
+        )?;
         let receiver = Link::new(takes, sends, wake_sender, receiver_bell, self.spin)?;
         Ok((Sender::new(sender, shape), Receiver::new(receiver, shape)))
+    }
+
+    /// Listens at a path or an abstract name for processes that [`connect`](Options::connect).
+    ///
+    /// # Errors
+    /// As [`ipc_uds::Options::bind_seqpacket`].
+    pub fn bind(&self, address: impl ToAddress) -> Result<Listener> {
+        let socket = self.socket.bind_seqpacket(address)?;
+        Ok(Listener::new(socket, self.clone()))
+    }
+
+    four_forms! {
+        /// Connects to the process that listens at `address`, and makes a channel with it.
+        ///
+        /// # Errors
+        /// As [`ipc_uds::Options::connect_seqpacket`], [`pair`](Options::pair) and
+        /// [`over`](Options::over).
+        connect / try_connect / connect_timeout / connect_deadline
+            = connect_until(address: impl ToAddress) -> Channel
+    }
+
+    fn connect_until(&self, address: impl ToAddress, until: Until) -> Result<Channel> {
+        self.over(match until {
+            Until::Now => self.socket.try_connect_seqpacket(address),
+            Until::Forever => self.socket.connect_seqpacket(address),
+            Until::At(deadline) => self.socket.connect_seqpacket_deadline(address, deadline),
+        }?)
+    }
+
+    /// Makes a channel with the process at the other end of `socket`, which does the same.
+    ///
+    /// # Errors
+    /// [`Corrupt`](crate::ErrorKind::Corrupt), [`Denied`](crate::ErrorKind::Denied) and
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) where it sends what is no channel, or one
+    /// that it could change under us; [`TooLarge`](crate::ErrorKind::TooLarge) above
+    /// [`max_receive_bytes`](Options::max_receive_bytes);
+    /// [`TimedOut`](crate::ErrorKind::TimedOut) where it does not do its part in time.
+    pub fn over(&self, socket: SeqPacket) -> Result<Channel> {
+        meet::meet(socket, self)
+    }
+
+    pub(crate) fn shape(&self) -> Result<Shape> {
+        Shape::new(self.messages, self.bytes)
     }
 }

@@ -2,26 +2,26 @@
 
 use crate::layout::{AT_PROGRESS, COMMIT_BYTES, INLINE_BYTES, Shape, committed};
 use crate::link::Link;
+use crate::turns::Cell;
 use ipc_core::{
     Error, ErrorKind, Interest, Pollable, Result, TryRecv, TryRecvVec, Until, four_forms,
 };
-use std::cell::Cell;
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::Ordering::{Acquire, Release};
 
-/// The end that receives: one thread's at a time.
+/// The end that receives: threads take turns.
 #[derive(Debug)]
 pub struct Receiver {
     link: Link,
     shape: Shape,
     /// Messages that were taken.
-    taken: Cell<u64>,
+    taken: Cell,
     /// How many of them the sender has been told of.
-    told: Cell<u64>,
+    told: Cell,
     /// Where the bytes of the last message that was taken end.
-    end: Cell<u64>,
+    end: Cell,
     /// Where they ended when the sender was told.
-    told_end: Cell<u64>,
+    told_end: Cell,
 }
 
 /// A message that has been found: its length, and where its bytes are.
@@ -73,6 +73,7 @@ impl Receiver {
 
     #[inline]
     fn recv_until(&self, buffer: &mut [u8], until: Until) -> Result<usize> {
+        let _turn = self.link.turn("recv", until)?;
         let found = self.found(until)?;
         let Some(buffer) = buffer.get_mut(..found.len) else {
             return Err(Error::new("recv", ErrorKind::TooLarge).hint(format!(
@@ -87,6 +88,7 @@ impl Receiver {
     }
 
     fn recv_vec_until(&self, buffer: &mut Vec<u8>, until: Until) -> Result<()> {
+        let _turn = self.link.turn("recv", until)?;
         let found = self.found(until)?;
         buffer.clear();
         buffer.resize(found.len, 0);
@@ -170,7 +172,9 @@ impl Receiver {
         }
         self.told.set(self.taken.get());
         self.told_end.set(self.end.get());
-        self.link.word(AT_PROGRESS)?.store(self.taken.get(), Release);
+        self.link
+            .word(AT_PROGRESS)?
+            .store(self.taken.get(), Release);
         self.link.published()
     }
 }
@@ -188,6 +192,7 @@ impl Pollable for Receiver {
     }
 
     fn wait_ready(&self, _interests: &[Interest], until: Until) -> Result<()> {
+        let _turn = self.link.turn("wait", until)?;
         match self.found(until) {
             Ok(_) => Ok(()),
             // The end is something to be told.
@@ -197,6 +202,7 @@ impl Pollable for Receiver {
     }
 
     fn arm(&self, _interest: Interest) -> Result<bool> {
+        let _turn = self.link.turn("wait", Until::Forever)?;
         self.tell()?;
         self.link.arm()?;
         Ok(self.look()?.is_some() || self.link.they_closed()?)

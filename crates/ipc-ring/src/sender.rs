@@ -2,26 +2,26 @@
 
 use crate::layout::{AT_PROGRESS, COMMIT_BYTES, INLINE_BYTES, Shape, commit};
 use crate::link::Link;
+use crate::turns::Cell;
 use ipc_core::{Error, ErrorKind, Interest, Pollable, Result, TrySend, Until, four_forms};
-use std::cell::Cell;
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::Ordering::{Acquire, Release};
 
-/// The end that sends: one thread's at a time.
+/// The end that sends: threads take turns.
 #[derive(Debug)]
 pub struct Sender {
     link: Link,
     shape: Shape,
     /// Messages that were sent.
-    sent: Cell<u64>,
+    sent: Cell,
     /// Messages that were taken, as far as we have looked.
-    taken: Cell<u64>,
+    taken: Cell,
     /// Where the bytes of the last message end.
-    end: Cell<u64>,
+    end: Cell,
     /// Where those of the last message that was taken end.
-    freed: Cell<u64>,
+    freed: Cell,
     /// Where those of each message under way end, by slot.
-    ends: Box<[Cell<u64>]>,
+    ends: Box<[Cell]>,
 }
 
 impl Sender {
@@ -33,7 +33,7 @@ impl Sender {
             taken: Cell::new(0),
             end: Cell::new(0),
             freed: Cell::new(0),
-            ends: vec![Cell::new(0); shape.slots as usize].into(),
+            ends: (0..shape.slots).map(|_| Cell::new(0)).collect(),
         }
     }
 
@@ -56,6 +56,10 @@ impl Sender {
 
     #[inline]
     fn send_until(&self, message: &[u8], until: Until) -> Result<()> {
+        let _turn = self.link.turn("send", until)?;
+        if self.link.they_closed()? {
+            return Err(Error::new("send", ErrorKind::Closed));
+        }
         let number = self.sent.get();
         let len = message.len();
         if len > INLINE_BYTES {
@@ -99,11 +103,12 @@ impl Sender {
         self.link.published()
     }
 
-    /// Whether one more message fits whose bytes end at `end`.
+    /// Whether one more message fits whose bytes end at `end`. Bytes that were left out before the
+    /// end of the memory take room only while messages stand before them.
     #[inline]
     fn has_room(&self, end: u64) -> bool {
         self.sent.get() - self.taken.get() < self.shape.slots
-            && end - self.freed.get() <= self.shape.bytes
+            && (self.sent.get() == self.taken.get() || end - self.freed.get() <= self.shape.bytes)
     }
 
     #[cold]
@@ -151,10 +156,15 @@ impl Pollable for Sender {
     }
 
     fn wait_ready(&self, _interests: &[Interest], until: Until) -> Result<()> {
+        let _turn = self.link.turn("wait", until)?;
+        if self.has_room(self.end.get()) {
+            return Ok(());
+        }
         self.wait_for_room(self.end.get(), until)
     }
 
     fn arm(&self, _interest: Interest) -> Result<bool> {
+        let _turn = self.link.turn("wait", Until::Forever)?;
         self.link.arm()?;
         self.look_at_progress()?;
         Ok(self.has_room(self.end.get()) || self.link.they_closed()?)

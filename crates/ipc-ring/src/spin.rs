@@ -1,6 +1,6 @@
 //! How long a waiter looks at memory before it sleeps.
 
-use std::cell::Cell;
+use crate::turns::Cell;
 
 /// How long a waiter looks at memory before it sleeps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -17,18 +17,18 @@ pub enum Spin {
 }
 
 /// Looks of a spin that is as long as a sleep and its wake take, about 20 µs.
-const MOST: u32 = 4_000;
+const MOST: u64 = 4_000;
 /// What one that was given up tries again, now and then.
-const PROBE: u32 = 200;
+const PROBE: u64 = 200;
 /// Every how many sleeps.
-const PROBE_EVERY: u32 = 64;
+const PROBE_EVERY: u64 = 64;
 
 /// What one end has learned.
 #[derive(Debug)]
 pub(crate) struct Budget {
     spin: Spin,
-    looks: Cell<u32>,
-    sleeps: Cell<u32>,
+    looks: Cell,
+    sleeps: Cell,
 }
 
 impl Budget {
@@ -42,13 +42,13 @@ impl Budget {
 
     /// How often to look before this sleep.
     #[inline]
-    pub(crate) fn looks(&self) -> u32 {
+    pub(crate) fn looks(&self) -> u64 {
         match self.spin {
             Spin::Never => 0,
-            Spin::Always => u32::MAX,
+            Spin::Always => u64::MAX,
             Spin::Learned if self.looks.get() > 0 => self.looks.get(),
             Spin::Learned => {
-                let sleeps = self.sleeps.get().wrapping_add(1);
+                let sleeps = self.sleeps.get() + 1;
                 self.sleeps.set(sleeps);
                 match sleeps % PROBE_EVERY {
                     0 => PROBE,
@@ -65,7 +65,7 @@ impl Budget {
     }
 
     /// We looked so often in vain.
-    pub(crate) fn wasted(&self, looks: u32) {
+    pub(crate) fn wasted(&self, looks: u64) {
         if looks > 0 {
             self.looks.set(self.looks.get() / 2);
         }
