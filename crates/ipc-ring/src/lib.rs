@@ -4,6 +4,7 @@
 mod bell;
 mod layout;
 mod link;
+mod loan;
 mod meet;
 mod options;
 mod receiver;
@@ -13,6 +14,7 @@ mod turns;
 
 pub use crate::{
     layout::{FORMAT_VERSION, INLINE_BYTES},
+    loan::{Lent, Loan},
     meet::{Channel, Listener},
     options::Options,
     receiver::Receiver,

@@ -2,6 +2,7 @@
 
 use crate::layout::{AT_PROGRESS, COMMIT_BYTES, INLINE_BYTES, Shape, committed};
 use crate::link::Link;
+use crate::loan::Lent;
 use crate::turns::Cell;
 use ipc_core::{
     Error, ErrorKind, Interest, Pollable, Result, TryRecv, TryRecvVec, Until, four_forms,
@@ -12,7 +13,7 @@ use std::sync::atomic::Ordering::{Acquire, Release};
 /// The end that receives: threads take turns.
 #[derive(Debug)]
 pub struct Receiver {
-    link: Link,
+    pub(crate) link: Link,
     shape: Shape,
     /// Messages that were taken.
     taken: Cell,
@@ -26,9 +27,9 @@ pub struct Receiver {
 
 /// A message that has been found: its length, and where its bytes are.
 #[derive(Clone, Copy, Debug)]
-struct Found {
-    len: usize,
-    at: usize,
+pub(crate) struct Found {
+    pub(crate) len: usize,
+    pub(crate) at: usize,
     /// Where the bytes of all messages up to it end.
     end: u64,
 }
@@ -65,6 +66,15 @@ impl Receiver {
             = recv_vec_until(buffer: &mut Vec<u8>) -> ()
     }
 
+    four_forms! {
+        /// Receives a message where it stands, without copying it.
+        ///
+        /// # Errors
+        /// As [`recv`](Receiver::recv), but for `TooLarge`.
+        recv_loan / try_recv_loan / recv_loan_timeout / recv_loan_deadline
+            = recv_loan_until() -> Lent<'_>
+    }
+
     /// How large a message may be.
     #[must_use]
     pub fn max_message_bytes(&self) -> usize {
@@ -94,6 +104,15 @@ impl Receiver {
         buffer.resize(found.len, 0);
         self.link.theirs.read_at(found.at, buffer)?;
         self.take(found)
+    }
+
+    fn recv_loan_until(&self, until: Until) -> Result<Lent<'_>> {
+        let turn = self.link.turn("recv", until)?;
+        Ok(Lent {
+            receiver: self,
+            found: self.found(until)?,
+            _turn: turn,
+        })
     }
 
     /// The next message, once there is one.
@@ -153,7 +172,7 @@ impl Receiver {
 
     /// The message was copied: its slot is free.
     #[inline]
-    fn take(&self, found: Found) -> Result<()> {
+    pub(crate) fn take(&self, found: Found) -> Result<()> {
         let taken = self.taken.get() + 1;
         self.taken.set(taken);
         self.end.set(found.end);

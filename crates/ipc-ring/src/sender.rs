@@ -2,6 +2,7 @@
 
 use crate::layout::{AT_PROGRESS, COMMIT_BYTES, INLINE_BYTES, Shape, commit};
 use crate::link::Link;
+use crate::loan::Loan;
 use crate::turns::Cell;
 use ipc_core::{Error, ErrorKind, Interest, Pollable, Result, TrySend, Until, four_forms};
 use std::os::fd::BorrowedFd;
@@ -10,7 +11,7 @@ use std::sync::atomic::Ordering::{Acquire, Release};
 /// The end that sends: threads take turns.
 #[derive(Debug)]
 pub struct Sender {
-    link: Link,
+    pub(crate) link: Link,
     shape: Shape,
     /// Messages that were sent.
     sent: Cell,
@@ -54,51 +55,76 @@ impl Sender {
         self.shape.max_message_bytes()
     }
 
+    four_forms! {
+        /// Room for a message of `len` bytes, to be filled in the shared memory and then sent;
+        /// waits while the channel is full.
+        ///
+        /// # Errors
+        /// As [`send`](Sender::send).
+        loan / try_loan / loan_timeout / loan_deadline = loan_until(len: usize) -> Loan<'_>
+    }
+
     #[inline]
     fn send_until(&self, message: &[u8], until: Until) -> Result<()> {
         let _turn = self.link.turn("send", until)?;
+        let len = message.len();
+        let (at, end) = self.room(len, until)?;
+        if len > 0 {
+            self.link.own.write_at(at, message)?;
+        }
+        self.commit(len, end)
+    }
+
+    fn loan_until(&self, len: usize, until: Until) -> Result<Loan<'_>> {
+        let turn = self.link.turn("send", until)?;
+        let (at, end) = self.room(len, until)?;
+        Ok(Loan {
+            sender: self,
+            _turn: turn,
+            at,
+            len,
+            end,
+            filled: 0,
+        })
+    }
+
+    /// Room for the next message: where it stands, and where the bytes of all up to it end.
+    #[inline]
+    fn room(&self, len: usize, until: Until) -> Result<(usize, u64)> {
         if self.link.they_closed()? {
             return Err(Error::new("send", ErrorKind::Closed));
         }
-        let number = self.sent.get();
-        let len = message.len();
         if len > INLINE_BYTES {
-            return self.send_large(message, until);
+            return self.large_room(len, until);
         }
+        let (number, end) = (self.sent.get(), self.end.get());
         if number - self.taken.get() == self.shape.slots {
-            self.wait_for_room(self.end.get(), until)?;
+            self.wait_for_room(end, until)?;
         }
-        let slot = self.shape.slot(number);
-        if len > 0 {
-            self.link.own.write_at(slot + COMMIT_BYTES, message)?;
-        }
-        self.commit(number, slot, len, self.end.get())
+        Ok((self.shape.slot(number) + COMMIT_BYTES, end))
     }
 
-    #[inline(never)]
-    fn send_large(&self, message: &[u8], until: Until) -> Result<()> {
-        let len = message.len();
+    fn large_room(&self, len: usize, until: Until) -> Result<(usize, u64)> {
         if len > self.shape.max_message_bytes() {
             return Err(Error::new("send", ErrorKind::TooLarge).hint(format!(
                 "the message has {len} bytes, and the channel room for {}",
                 self.shape.max_message_bytes()
             )));
         }
-        let number = self.sent.get();
         let (start, end) = self.shape.place(self.end.get(), len);
         if !self.has_room(end) {
             self.wait_for_room(end, until)?;
         }
-        self.link.own.write_at(self.shape.at(start), message)?;
-        self.commit(number, self.shape.slot(number), len, end)
+        Ok((self.shape.at(start), end))
     }
 
     #[inline]
-    fn commit(&self, number: u64, slot: usize, len: usize, end: u64) -> Result<()> {
+    pub(crate) fn commit(&self, len: usize, end: u64) -> Result<()> {
+        let number = self.sent.get();
         self.ends[(number & (self.shape.slots - 1)) as usize].set(end);
         self.end.set(end);
         self.sent.set(number + 1);
-        let word = self.link.own.atomic_u64(slot)?;
+        let word = self.link.word(self.shape.slot(number))?;
         word.store(commit(number, len), Release);
         self.link.published()
     }
