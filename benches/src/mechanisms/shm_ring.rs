@@ -90,11 +90,10 @@ fn connect(side: Side, meet: &Meet, shape: &Shape) -> io::Result<Box<dyn Endpoin
 
 fn connect_ours(side: Side, meet: &Meet, shape: &Shape) -> io::Result<Box<dyn Endpoint>> {
     let socket = meet.share(side, || Ok(ipc_uds::pair_seqpacket()?))?;
+    // As much as the raw ring has: 64 slots, as long as they are small, and two in any case.
+    let bytes = (64 * shape.size).min(RING_BYTES).max(2 * shape.size);
     let mut options = ipc_ring::Options::new();
-    // As many as the raw ring has.
-    options
-        .capacity_messages(64)
-        .capacity_bytes((64 * shape.size).clamp(RING_BYTES.min(2 * shape.size), RING_BYTES.max(2 * shape.size)));
+    options.capacity_messages(64).capacity_bytes(bytes);
     Ok(Box::new(Channel(options.over(socket)?)))
 }
 

@@ -182,7 +182,7 @@ impl<T: Pollable + Send + Sync + 'static> Shared<T> {
                     continue;
                 }
             }
-            let ready = match interest {
+            let ready = match endpoint.shown_by(interest) {
                 Interest::Read => watched.readable().await,
                 Interest::Write => watched.writable().await,
             };

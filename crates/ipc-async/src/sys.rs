@@ -47,8 +47,12 @@ impl<T: Pollable> Registration<T> {
                 endpoint,
             });
         }
-        let read = register(read, Registered::READABLE)?;
-        let write = Some(register(write, Registered::WRITABLE)?);
+        let shown = |interest| match endpoint.shown_by(interest) {
+            Interest::Read => Registered::READABLE,
+            Interest::Write => Registered::WRITABLE,
+        };
+        let read = register(read, shown(Interest::Read))?;
+        let write = Some(register(write, shown(Interest::Write))?);
         Ok(Self {
             read,
             write,

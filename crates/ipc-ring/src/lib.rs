@@ -31,3 +31,19 @@ pub use ipc_core::{Error, ErrorKind, Result};
 pub fn pair() -> Result<(Sender, Receiver)> {
     Options::new().pair()
 }
+
+/// Connects to the process that listens at `address`, with the default options.
+///
+/// # Errors
+/// As [`Options::connect`].
+pub fn connect(address: impl ipc_uds::ToAddress) -> Result<Channel> {
+    Options::new().connect(address)
+}
+
+/// Listens at `address`, with the default options.
+///
+/// # Errors
+/// As [`Options::bind`].
+pub fn bind(address: impl ipc_uds::ToAddress) -> Result<Listener> {
+    Options::new().bind(address)
+}

@@ -79,6 +79,12 @@ impl Options {
         self
     }
 
+    /// Takes over the path of a socket whose listener is gone.
+    pub fn replace_stale(&mut self, replace: bool) -> &mut Self {
+        self.socket.replace_stale(replace);
+        self
+    }
+
     /// How the socket is made: its mode, who may connect, the directory of names.
     pub fn socket(&mut self, options: ipc_uds::Options) -> &mut Self {
         self.socket = options;

@@ -4,7 +4,7 @@ use crate::layout::{AT_PROGRESS, COMMIT_BYTES, INLINE_BYTES, Shape, commit};
 use crate::link::Link;
 use crate::loan::Loan;
 use crate::turns::Cell;
-use ipc_core::{Error, ErrorKind, Interest, Pollable, Result, TrySend, Until, four_forms};
+use ipc_core::{Error, ErrorKind, Flush, Interest, Pollable, Result, TrySend, Until, four_forms};
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::Ordering::{Acquire, Release};
 
@@ -181,6 +181,11 @@ impl Pollable for Sender {
         self.link.bell()
     }
 
+    fn shown_by(&self, _interest: Interest) -> Interest {
+        // Of room, too, it is told by its bell.
+        Interest::Read
+    }
+
     fn wait_ready(&self, _interests: &[Interest], until: Until) -> Result<()> {
         let _turn = self.link.turn("wait", until)?;
         if self.has_room(self.end.get()) {
@@ -200,5 +205,12 @@ impl Pollable for Sender {
 impl TrySend for Sender {
     fn try_send(&self, message: &[u8]) -> Result<()> {
         self.send_until(message, Until::Now)
+    }
+}
+
+impl Flush for Sender {
+    fn try_flush(&self) -> Result<()> {
+        // A message is there whole or not at all.
+        Ok(())
     }
 }

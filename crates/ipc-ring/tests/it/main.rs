@@ -1,5 +1,7 @@
 //! The tests of ipc-ring, one file per question.
 
+mod awaited;
+mod hostile;
 mod meeting;
 mod suite;
 
