@@ -52,9 +52,9 @@ pub trait Channel {
 ///
 /// `unit` is `bytes` or `messages`; `flush` says whether the sender can owe a tail and so has
 /// the flush verbs; `ends` whether the end of one side shows at the other (`later`: to a sender not
-/// at its next send, but at one soon after; `by_process`: an end is more than a descriptor, so that
-/// what a death does is the crate's own test); `send_with` what a channel's `send` takes besides the
-/// message, such as a priority.
+/// at its next send, but at one soon after; `by_process`: an end is more than a descriptor, and so
+/// what a death does is the crate's own test); `send_with` what a channel's `send` takes besides
+/// the message, such as a priority.
 ///
 /// ```text
 /// ipc_testkit::conformance! {
