@@ -10,6 +10,7 @@ mod options;
 mod receiver;
 mod sender;
 mod spin;
+mod stream;
 mod turns;
 
 pub use crate::{
@@ -20,6 +21,7 @@ pub use crate::{
     receiver::Receiver,
     sender::Sender,
     spin::Spin,
+    stream::Stream,
 };
 pub use ipc_core::{Error, ErrorKind, Result};
 

@@ -40,6 +40,8 @@ pub(crate) struct Link {
     /// Messages since they were last asleep; from a number on, without barriers.
     awake: Cell,
     can_be_asymmetric: bool,
+    /// The processor that we said we run on, plus 1.
+    cpu: Cell,
     /// Tries that found nothing since the last look at the other side's end.
     tries: Cell,
 }
@@ -61,6 +63,7 @@ impl Link {
             awake: Cell::new(0),
             can_be_asymmetric: membarrier(register).is_ok(),
             tries: Cell::new(0),
+            cpu: Cell::new(0),
             own,
             theirs,
             rope,
@@ -194,8 +197,7 @@ impl Link {
     pub(crate) fn park(&self) -> Result<()> {
         let number = (self.parked.get() + 1) | 1;
         self.parked.set(number);
-        let cpu = u32::try_from(sched_getcpu()).unwrap_or(0);
-        self.flag(AT_CPU)?.store(cpu + 1, Relaxed);
+        self.say_where_we_run()?;
         self.word(AT_PARKED)?.store(number, Relaxed);
         fence(SeqCst);
         if self.theirs.load_u32(AT_ASYMMETRIC, Relaxed)? != 0 {
@@ -225,9 +227,19 @@ impl Link {
     }
 
     fn share_a_processor(&self) -> Result<bool> {
-        let cpu = u32::try_from(sched_getcpu()).unwrap_or(0) + 1;
-        self.flag(AT_CPU)?.store(cpu, Relaxed);
+        let cpu = self.say_where_we_run()?;
         Ok(self.theirs.load_u32(AT_CPU, Relaxed)? == cpu)
+    }
+
+    /// The processor we run on, plus 1; it is written only when it is another, since the other
+    /// side reads its line with every message.
+    fn say_where_we_run(&self) -> Result<u32> {
+        let cpu = u32::try_from(sched_getcpu()).unwrap_or(0) + 1;
+        if self.cpu.get() != u64::from(cpu) {
+            self.cpu.set(u64::from(cpu));
+            self.flag(AT_CPU)?.store(cpu, Relaxed);
+        }
+        Ok(cpu)
     }
 
     /// Whether the other side has closed its end.

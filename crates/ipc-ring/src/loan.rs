@@ -70,9 +70,15 @@ pub struct Lent<'a> {
     pub(crate) receiver: &'a Receiver,
     pub(crate) _turn: Holding<'a>,
     pub(crate) found: Found,
+    pub(crate) taken: bool,
 }
 
 impl Lent<'_> {
+    /// Leaves the message where it is: the next receive finds it again.
+    pub fn leave(mut self) {
+        self.taken = false;
+    }
+
     /// How many bytes the message has.
     #[must_use]
     pub const fn len(&self) -> usize {
@@ -99,6 +105,9 @@ impl Lent<'_> {
 
 impl Drop for Lent<'_> {
     fn drop(&mut self) {
+        if !self.taken {
+            return;
+        }
         // It fails only where the memory is not what it was, which the next receive says.
         let _ = self.receiver.take(self.found);
     }

@@ -106,11 +106,12 @@ impl Receiver {
         self.take(found)
     }
 
-    fn recv_loan_until(&self, until: Until) -> Result<Lent<'_>> {
+    pub(crate) fn recv_loan_until(&self, until: Until) -> Result<Lent<'_>> {
         let turn = self.link.turn("recv", until)?;
         Ok(Lent {
             receiver: self,
             found: self.found(until)?,
+            taken: true,
             _turn: turn,
         })
     }

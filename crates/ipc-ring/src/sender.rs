@@ -75,7 +75,7 @@ impl Sender {
         self.commit(len, end)
     }
 
-    fn loan_until(&self, len: usize, until: Until) -> Result<Loan<'_>> {
+    pub(crate) fn loan_until(&self, len: usize, until: Until) -> Result<Loan<'_>> {
         let turn = self.link.turn("send", until)?;
         let (at, end) = self.room(len, until)?;
         Ok(Loan {
