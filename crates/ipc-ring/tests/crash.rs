@@ -1,0 +1,25 @@
+//! The laboratory of rings: deaths of either side at any instruction and at any time.
+
+#[path = "crash/deaths.rs"]
+mod deaths;
+#[path = "crash/steps.rs"]
+mod steps;
+#[path = "crash/wakes.rs"]
+mod wakes;
+
+use ipc_testkit::crash::laboratory;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    laboratory(&[
+        ("a sender killed at each instruction", steps::of_a_sender),
+        (
+            "a receiver killed at each instruction",
+            steps::of_a_receiver,
+        ),
+        ("a sender killed at random", deaths::of_a_sender),
+        ("a receiver killed at random", deaths::of_a_receiver),
+        ("wake-ups", wakes::no_wake_up_is_lost),
+        ("storm", wakes::a_storm_of_signals_changes_nothing),
+    ])
+}
