@@ -11,11 +11,11 @@ use crate::layout::{AT_ASYMMETRIC, AT_CLOSED, AT_CPU, AT_PARKED};
 use crate::spin::{Budget, Spin};
 use crate::turns::{Cell, Holding, Turns};
 use ipc_core::{Error, ErrorKind, Result, Until};
-use ipc_shm::Region;
+use ipc_shm::{Region, Window, WritableWindow};
 use rustix::thread::{MembarrierCommand, membarrier, sched_getcpu};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
-use std::sync::atomic::{AtomicU32, AtomicU64, fence};
+use std::sync::atomic::fence;
 
 /// Messages in a row that found the other side awake before barriers are given up.
 const AWAKE_BEFORE_ASYMMETRIC: u64 = 64;
@@ -27,8 +27,8 @@ const LOOKS_PER_END: u64 = 1 << 16;
 /// One side's connection to the other.
 #[derive(Debug)]
 pub(crate) struct Link {
-    pub(crate) own: Region,
-    pub(crate) theirs: Region,
+    pub(crate) own: WritableWindow,
+    pub(crate) theirs: Window,
     turns: Turns,
     rope: Rope,
     bell: Bell,
@@ -48,14 +48,14 @@ pub(crate) struct Link {
 
 impl Link {
     pub(crate) fn new(
-        own: Region,
-        theirs: Region,
+        own: &Region,
+        theirs: &Region,
         rope: Rope,
         bell: Bell,
         spin: Spin,
     ) -> Result<Self> {
         let register = MembarrierCommand::RegisterGlobalExpedited;
-        let link = Self {
+        Ok(Self {
             turns: Turns::new(),
             budget: Budget::new(spin),
             parked: Cell::new(0),
@@ -64,15 +64,11 @@ impl Link {
             can_be_asymmetric: membarrier(register).is_ok(),
             tries: Cell::new(0),
             cpu: Cell::new(0),
-            own,
-            theirs,
+            own: own.writable_window(0, own.len_bytes())?,
+            theirs: theirs.window(0, theirs.len_bytes())?,
             rope,
             bell,
-        };
-        link.word(AT_PARKED)?;
-        link.flag(AT_ASYMMETRIC)?;
-        link.theirs.load_u64(AT_PARKED, Relaxed)?;
-        Ok(link)
+        })
     }
 
     /// Takes the turn at this end.
@@ -81,48 +77,38 @@ impl Link {
         self.turns.take(until).ok_or_else(|| until.over(operation))
     }
 
-    pub(crate) fn word(&self, at: usize) -> Result<&AtomicU64> {
-        self.own.atomic_u64(at)
-    }
-
-    fn flag(&self, at: usize) -> Result<&AtomicU32> {
-        self.own.atomic_u32(at)
-    }
-
     /// What was just written is to be seen: wakes the other side where it sleeps.
     #[inline]
-    pub(crate) fn published(&self) -> Result<()> {
+    pub(crate) fn published(&self) {
         let awake = self.awake.get();
         if awake < AWAKE_BEFORE_ASYMMETRIC || !self.can_be_asymmetric {
             fence(SeqCst);
             self.awake.set(awake + 1);
             if awake + 1 == AWAKE_BEFORE_ASYMMETRIC && self.can_be_asymmetric {
-                self.flag(AT_ASYMMETRIC)?.store(1, Relaxed);
+                self.own.u32(AT_ASYMMETRIC).store(1, Relaxed);
                 fence(SeqCst);
             }
         }
-        let parked = self.theirs.load_u64(AT_PARKED, Relaxed)?;
+        let parked = self.theirs.load_u64(AT_PARKED, Relaxed);
         if parked & 1 == 1 && parked != self.rung.get() {
-            self.wake(parked)?;
+            self.wake(parked);
         }
-        Ok(())
     }
 
     #[cold]
-    fn wake(&self, parked: u64) -> Result<()> {
+    fn wake(&self, parked: u64) {
         self.rung.set(parked);
         self.awake.set(0);
-        self.flag(AT_ASYMMETRIC)?.store(0, Relaxed);
+        self.own.u32(AT_ASYMMETRIC).store(0, Relaxed);
         fence(SeqCst);
         self.rope.ring();
-        Ok(())
     }
 
     /// Whether the other side sleeps, or is about to.
     #[inline]
-    pub(crate) fn they_sleep(&self) -> Result<bool> {
-        let parked = self.theirs.load_u64(AT_PARKED, Relaxed)?;
-        Ok(parked & 1 == 1 && parked != self.rung.get())
+    pub(crate) fn they_sleep(&self) -> bool {
+        let parked = self.theirs.load_u64(AT_PARKED, Relaxed);
+        parked & 1 == 1 && parked != self.rung.get()
     }
 
     /// Waits until `ready` finds something.
@@ -136,7 +122,7 @@ impl Link {
             return self.try_once(operation, ready);
         }
         let mut looks = self.budget.looks();
-        if looks > 0 && self.share_a_processor()? {
+        if looks > 0 && self.share_a_processor() {
             looks = 0;
         }
         let mut look = 0;
@@ -173,14 +159,14 @@ impl Link {
         mut ready: impl FnMut() -> Result<Option<T>>,
     ) -> Result<T> {
         loop {
-            self.park()?;
+            self.park();
             let found = ready();
             if !matches!(found, Ok(None)) {
-                self.unpark()?;
+                self.unpark();
                 return found.map(|found| found.unwrap_or_else(|| unreachable!()));
             }
             let woken = self.bell.sleep(until);
-            self.unpark()?;
+            self.unpark();
             match woken {
                 Ok(Woken::Rung) => {
                     if let Some(found) = ready()? {
@@ -194,58 +180,57 @@ impl Link {
     }
 
     /// Says that we sleep; what is committed after this returns, the other side wakes us for.
-    pub(crate) fn park(&self) -> Result<()> {
+    pub(crate) fn park(&self) {
         let number = (self.parked.get() + 1) | 1;
         self.parked.set(number);
-        self.say_where_we_run()?;
-        self.word(AT_PARKED)?.store(number, Relaxed);
+        self.say_where_we_run();
+        self.own.u64(AT_PARKED).store(number, Relaxed);
         fence(SeqCst);
-        if self.theirs.load_u32(AT_ASYMMETRIC, Relaxed)? != 0 {
+        if self.theirs.load_u32(AT_ASYMMETRIC, Relaxed) != 0 {
             // Refused only where the kernel has none, where no honest peer is asymmetric.
             let _ = membarrier(MembarrierCommand::GlobalExpedited);
         }
-        Ok(())
     }
 
-    pub(crate) fn unpark(&self) -> Result<()> {
+    pub(crate) fn unpark(&self) {
         if self.parked.get() & 1 == 1 {
             self.parked.set(self.parked.get() + 1);
-            self.word(AT_PARKED)?.store(self.parked.get(), Release);
+            self.own.u64(AT_PARKED).store(self.parked.get(), Release);
         }
-        Ok(())
     }
 
     /// Prepares for a sleep on the bell's descriptor.
     pub(crate) fn arm(&self) -> Result<()> {
-        self.unpark()?;
+        self.unpark();
         self.bell.try_hear()?;
-        self.park()
+        self.park();
+        Ok(())
     }
 
     pub(crate) fn bell(&self) -> BorrowedFd<'_> {
         self.bell.as_fd()
     }
 
-    fn share_a_processor(&self) -> Result<bool> {
-        let cpu = self.say_where_we_run()?;
-        Ok(self.theirs.load_u32(AT_CPU, Relaxed)? == cpu)
+    fn share_a_processor(&self) -> bool {
+        let cpu = self.say_where_we_run();
+        self.theirs.load_u32(AT_CPU, Relaxed) == cpu
     }
 
     /// The processor we run on, plus 1; it is written only when it is another, since the other
     /// side reads its line with every message.
-    fn say_where_we_run(&self) -> Result<u32> {
+    fn say_where_we_run(&self) -> u32 {
         let cpu = u32::try_from(sched_getcpu()).unwrap_or(0) + 1;
         if self.cpu.get() != u64::from(cpu) {
             self.cpu.set(u64::from(cpu));
-            self.flag(AT_CPU)?.store(cpu, Relaxed);
+            self.own.u32(AT_CPU).store(cpu, Relaxed);
         }
-        Ok(cpu)
+        cpu
     }
 
     /// Whether the other side has closed its end.
     #[inline]
-    pub(crate) fn they_closed(&self) -> Result<bool> {
-        Ok(self.theirs.load_u32(AT_CLOSED, Acquire)? != 0)
+    pub(crate) fn they_closed(&self) -> bool {
+        self.theirs.load_u32(AT_CLOSED, Acquire) != 0
     }
 
     /// A try: what is there, or the end. A death shows to every 256th that finds nothing.
@@ -267,19 +252,17 @@ impl Link {
     /// The other side is gone without having closed its end.
     fn alone(&self, operation: &'static str) -> Error {
         match self.they_closed() {
-            Ok(true) => Error::new(operation, ErrorKind::Closed),
-            _ => Error::new(operation, ErrorKind::PeerDied),
+            true => Error::new(operation, ErrorKind::Closed),
+            false => Error::new(operation, ErrorKind::PeerDied),
         }
     }
 
     /// Closes our end.
     pub(crate) fn close(&self) {
-        if let Ok(closed) = self.flag(AT_CLOSED) {
-            closed.store(1, Release);
-        }
+        self.own.u32(AT_CLOSED).store(1, Release);
         fence(SeqCst);
         // Whatever they wait for: it comes no more.
-        if matches!(self.they_sleep(), Ok(true)) {
+        if self.they_sleep() {
             self.rope.ring();
         }
     }

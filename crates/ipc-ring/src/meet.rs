@@ -129,15 +129,15 @@ pub(crate) fn meet(socket: SeqPacket, options: &Options) -> Result<Channel> {
     drop(ropes);
     let theirs = receive(&socket, options, until)?;
     let sender = Link::new(
-        ours.sends,
-        theirs.takes,
+        &ours.sends,
+        &theirs.takes,
         theirs.wake_receiver,
         ours.sender_bell,
         options.spin,
     )?;
     let receiver = Link::new(
-        ours.takes,
-        theirs.sends,
+        &ours.takes,
+        &theirs.sends,
         theirs.wake_sender,
         ours.receiver_bell,
         options.spin,

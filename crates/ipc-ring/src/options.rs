@@ -103,14 +103,8 @@ impl Options {
         let takes = meet::region(Side::Receiver, AT_SLOTS)?;
         meet::write_shape(&sends, shape)?;
         let ((wake_receiver, receiver_bell), (wake_sender, sender_bell)) = (bell()?, bell()?);
-        let sender = Link::new(
-            sends.clone(),
-            takes.clone(),
-            wake_receiver,
-            sender_bell,
-            self.spin,
-        )?;
-        let receiver = Link::new(takes, sends, wake_sender, receiver_bell, self.spin)?;
+        let sender = Link::new(&sends, &takes, wake_receiver, sender_bell, self.spin)?;
+        let receiver = Link::new(&takes, &sends, wake_sender, receiver_bell, self.spin)?;
         Ok((Sender::new(sender, shape), Receiver::new(receiver, shape)))
     }
 

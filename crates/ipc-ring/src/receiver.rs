@@ -92,8 +92,8 @@ impl Receiver {
                 buffer.len()
             )));
         };
-        self.link.theirs.read_at(found.at, buffer)?;
-        self.take(found)?;
+        self.link.theirs.read(found.at, buffer);
+        self.take(found);
         Ok(found.len)
     }
 
@@ -102,8 +102,9 @@ impl Receiver {
         let found = self.found(until)?;
         buffer.clear();
         buffer.resize(found.len, 0);
-        self.link.theirs.read_at(found.at, buffer)?;
-        self.take(found)
+        self.link.theirs.read(found.at, buffer);
+        self.take(found);
+        Ok(())
     }
 
     pub(crate) fn recv_loan_until(&self, until: Until) -> Result<Lent<'_>> {
@@ -128,7 +129,7 @@ impl Receiver {
     #[cold]
     fn wait(&self, until: Until) -> Result<Found> {
         // Whoever waits for us to go on should not.
-        self.tell()?;
+        self.tell();
         self.link.wait("recv", until, || self.look_or_end())
     }
 
@@ -138,7 +139,7 @@ impl Receiver {
         if let Some(found) = self.look()? {
             return Ok(Some(found));
         }
-        if !self.link.they_closed()? {
+        if !self.link.they_closed() {
             return Ok(None);
         }
         // What was sent before the end is looked for once more.
@@ -154,7 +155,7 @@ impl Receiver {
     fn look(&self) -> Result<Option<Found>> {
         let number = self.taken.get();
         let slot = self.shape.slot(number);
-        let word = self.link.theirs.load_u64(slot, Acquire)?;
+        let word = self.link.theirs.load_u64(slot, Acquire);
         let Some(len) = committed(word, number) else {
             return Ok(None);
         };
@@ -173,35 +174,33 @@ impl Receiver {
 
     /// The message was copied: its slot is free.
     #[inline]
-    pub(crate) fn take(&self, found: Found) -> Result<()> {
+    pub(crate) fn take(&self, found: Found) {
         let taken = self.taken.get() + 1;
         self.taken.set(taken);
         self.end.set(found.end);
         if taken - self.told.get() > self.shape.slots / 8
             || found.end - self.told_end.get() > self.shape.bytes / 8
         {
-            self.tell()?;
+            self.tell();
         }
-        Ok(())
     }
 
     /// Tells the sender how many messages were taken.
-    fn tell(&self) -> Result<()> {
+    fn tell(&self) {
         if self.told.get() == self.taken.get() {
-            return Ok(());
+            return;
         }
         self.told.set(self.taken.get());
         self.told_end.set(self.end.get());
-        self.link
-            .word(AT_PROGRESS)?
-            .store(self.taken.get(), Release);
-        self.link.published()
+        let progress = self.link.own.u64(AT_PROGRESS);
+        progress.store(self.taken.get(), Release);
+        self.link.published();
     }
 }
 
 impl Drop for Receiver {
     fn drop(&mut self) {
-        let _ = self.tell();
+        self.tell();
         self.link.close();
     }
 }
@@ -223,9 +222,9 @@ impl Pollable for Receiver {
 
     fn arm(&self, _interest: Interest) -> Result<bool> {
         let _turn = self.link.turn("wait", Until::Forever)?;
-        self.tell()?;
+        self.tell();
         self.link.arm()?;
-        Ok(self.look()?.is_some() || self.link.they_closed()?)
+        Ok(self.look()?.is_some() || self.link.they_closed())
     }
 
     fn has_buffered(&self) -> bool {

@@ -70,9 +70,10 @@ impl Sender {
         let len = message.len();
         let (at, end) = self.room(len, until)?;
         if len > 0 {
-            self.link.own.write_at(at, message)?;
+            self.link.own.write(at, message);
         }
-        self.commit(len, end)
+        self.commit(len, end);
+        Ok(())
     }
 
     pub(crate) fn loan_until(&self, len: usize, until: Until) -> Result<Loan<'_>> {
@@ -91,7 +92,7 @@ impl Sender {
     /// Room for the next message: where it stands, and where the bytes of all up to it end.
     #[inline]
     fn room(&self, len: usize, until: Until) -> Result<(usize, u64)> {
-        if self.link.they_closed()? {
+        if self.link.they_closed() {
             return Err(Error::new("send", ErrorKind::Closed));
         }
         if len > INLINE_BYTES {
@@ -119,14 +120,14 @@ impl Sender {
     }
 
     #[inline]
-    pub(crate) fn commit(&self, len: usize, end: u64) -> Result<()> {
+    pub(crate) fn commit(&self, len: usize, end: u64) {
         let number = self.sent.get();
         self.ends[(number & (self.shape.slots - 1)) as usize].set(end);
         self.end.set(end);
         self.sent.set(number + 1);
-        let word = self.link.word(self.shape.slot(number))?;
+        let word = self.link.own.u64(self.shape.slot(number));
         word.store(commit(number, len), Release);
-        self.link.published()
+        self.link.published();
     }
 
     /// Whether one more message fits whose bytes end at `end`. Bytes that were left out before the
@@ -140,7 +141,7 @@ impl Sender {
     #[cold]
     fn wait_for_room(&self, end: u64, until: Until) -> Result<()> {
         let look = || {
-            if self.link.they_closed()? {
+            if self.link.they_closed() {
                 return Err(Error::new("send", ErrorKind::Closed));
             }
             self.look_at_progress()?;
@@ -155,7 +156,7 @@ impl Sender {
     /// Reads how many messages were taken, which only ever grows, and not beyond what was sent.
     fn look_at_progress(&self) -> Result<()> {
         let (taken, sent) = (self.taken.get(), self.sent.get());
-        let now = self.link.theirs.load_u64(AT_PROGRESS, Acquire)?;
+        let now = self.link.theirs.load_u64(AT_PROGRESS, Acquire);
         if now == taken {
             return Ok(());
         }
@@ -198,7 +199,7 @@ impl Pollable for Sender {
         let _turn = self.link.turn("wait", Until::Forever)?;
         self.link.arm()?;
         self.look_at_progress()?;
-        Ok(self.has_room(self.end.get()) || self.link.they_closed()?)
+        Ok(self.has_room(self.end.get()) || self.link.they_closed())
     }
 }
 

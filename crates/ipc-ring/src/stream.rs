@@ -143,7 +143,7 @@ impl ByteSink for Stream {
         let mut loan = self.sender.loan_until(head.len() + body.len(), until)?;
         loan.write(head)?;
         loan.write(body)?;
-        loan.send()?;
+        loan.send();
         Ok(head.len() + body.len())
     }
 
