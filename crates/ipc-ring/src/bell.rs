@@ -51,18 +51,33 @@ impl Rope {
         Self { fd, masked }
     }
 
-    /// Rings. That nobody hears it any more is no failure, since the next wait tells; and where
-    /// the pipe is full, a wake-up is waiting already.
+    /// Rings; false where nobody hears it any more. Who waits is told of that by the wait; and
+    /// where the pipe is full, a wake-up is waiting already.
     #[cold]
-    pub(crate) fn ring(&self) {
-        // The description may be another's, who may have it block.
-        let slices = &[IoSlice::new(&[1])];
-        let ring =
-            || ipc_sys::retry(|| pwritev2(&self.fd, slices, CURRENT, ReadWriteFlags::NOWAIT));
-        let _ = match self.masked {
-            false => ring(),
-            true => with_sigpipe_masked(ring),
+    pub(crate) fn ring(&self) -> bool {
+        let rung = match self.masked {
+            false => self.put(),
+            true => with_sigpipe_masked(|| self.put()),
         };
+        rung != Err(Errno::PIPE)
+    }
+
+    /// Puts a byte, without blocking. The description may be another's, who may have it block.
+    fn put(&self) -> std::result::Result<usize, Errno> {
+        let slices = &[IoSlice::new(&[1])];
+        let put = || pwritev2(&self.fd, slices, CURRENT, ReadWriteFlags::NOWAIT);
+        match ipc_sys::retry(put) {
+            // Kernels before 6.4 know no such flag of pipes; what has room does not block either.
+            Err(Errno::OPNOTSUPP) => {
+                let fds = &mut [PollFd::new(&self.fd, PollFlags::OUT)];
+                match wait_any(fds, Until::Now) {
+                    Ok(true) => ipc_sys::retry(|| rustix::io::write(&self.fd, &[1])),
+                    Ok(false) => Err(Errno::AGAIN),
+                    Err(errno) => Err(errno),
+                }
+            }
+            rung => rung,
+        }
     }
 }
 
@@ -81,7 +96,7 @@ impl Bell {
     }
 
     /// Takes what has been rung; blocks where nothing has.
-    fn hear(&self) -> Result<Woken> {
+    pub(crate) fn hear(&self) -> Result<Woken> {
         match ipc_sys::retry(|| rustix::io::read(&self.fd, &mut [0; 64])) {
             Ok(0) => Ok(Woken::Alone),
             Ok(_) => Ok(Woken::Rung),

@@ -27,8 +27,13 @@ pub(crate) const AT_ASYMMETRIC: usize = 16;
 pub(crate) const AT_SLOT_COUNT: usize = 20;
 /// `u64`: how many bytes stand behind them.
 pub(crate) const AT_BYTE_COUNT: usize = 24;
-/// `u64`, in a line of its own: how many messages the sender has sent, the receiver taken.
+/// `u64`, in a line of its own: how many messages the receiver has taken; in a broadcaster's
+/// region, the number of the oldest message that still stands whole.
 pub(crate) const AT_PROGRESS: usize = LINE;
+/// `u64`, in the slot of a broadcast message that stands beside: where its bytes begin.
+pub(crate) const AT_START: usize = COMMIT_BYTES;
+/// No message has such a number: what says so is damaged.
+pub(crate) const NUMBERS: u64 = 1 << 62;
 /// The slots, in the sender's region.
 pub(crate) const AT_SLOTS: usize = 2 * LINE;
 
@@ -36,6 +41,10 @@ pub(crate) const AT_SLOTS: usize = 2 * LINE;
 pub(crate) const fn layout(side: Side) -> u64 {
     let (progress, slot) = match side {
         Side::Sender => ("sent u64", "slots: commit u64, 56 bytes; then bytes"),
+        Side::Broadcaster => (
+            "oldest u64",
+            "slots: commit u64, 56 bytes or start u64; then bytes",
+        ),
         Side::Receiver => ("taken u64", "nothing"),
     };
     let fields = [
@@ -55,6 +64,7 @@ pub(crate) const fn layout(side: Side) -> u64 {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
     Sender,
+    Broadcaster,
     Receiver,
 }
 

@@ -1,7 +1,10 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+mod audience;
 mod bell;
+mod broadcaster;
+mod join;
 mod layout;
 mod link;
 mod loan;
@@ -11,9 +14,12 @@ mod receiver;
 mod sender;
 mod spin;
 mod stream;
+mod subscriber;
 mod turns;
+mod when_full;
 
 pub use crate::{
+    broadcaster::Broadcaster,
     layout::{FORMAT_VERSION, INLINE_BYTES},
     loan::{Lent, Loan},
     meet::{Channel, Listener},
@@ -22,6 +28,8 @@ pub use crate::{
     sender::Sender,
     spin::Spin,
     stream::Stream,
+    subscriber::{Received, Subscriber},
+    when_full::WhenFull,
 };
 pub use ipc_core::{Error, ErrorKind, Result};
 

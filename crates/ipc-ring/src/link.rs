@@ -18,11 +18,11 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 use std::sync::atomic::fence;
 
 /// Messages in a row that found the other side awake before barriers are given up.
-const AWAKE_BEFORE_ASYMMETRIC: u64 = 64;
+pub(crate) const AWAKE_BEFORE_ASYMMETRIC: u64 = 64;
 /// Tries that find nothing between two looks at the other side's end.
 const TRIES_PER_END: u64 = 256;
 /// Looks between two at the other side's end.
-const LOOKS_PER_END: u64 = 1 << 16;
+pub(crate) const LOOKS_PER_END: u64 = 1 << 16;
 
 /// One side's connection to the other.
 #[derive(Debug)]
@@ -99,7 +99,8 @@ impl Link {
     fn wake(&self, parked: u64) {
         self.rung.set(parked);
         self.awake.set(0);
-        self.own.u32(AT_ASYMMETRIC).store(0, Relaxed);
+        // Who reads the nought sees what was committed before it.
+        self.own.u32(AT_ASYMMETRIC).store(0, Release);
         fence(SeqCst);
         self.rope.ring();
     }
@@ -186,7 +187,7 @@ impl Link {
         self.say_where_we_run();
         self.own.u64(AT_PARKED).store(number, Relaxed);
         fence(SeqCst);
-        if self.theirs.load_u32(AT_ASYMMETRIC, Relaxed) != 0 {
+        if self.theirs.load_u32(AT_ASYMMETRIC, Acquire) != 0 {
             // Refused only where the kernel has none, where no honest peer is asymmetric.
             let _ = membarrier(MembarrierCommand::GlobalExpedited);
         }
@@ -216,10 +217,10 @@ impl Link {
         self.theirs.load_u32(AT_CPU, Relaxed) == cpu
     }
 
-    /// The processor we run on, plus 1; it is written only when it is another, since the other
-    /// side reads its line with every message.
+    /// It is written only when it is another, since the other side reads its line with every
+    /// message.
     fn say_where_we_run(&self) -> u32 {
-        let cpu = u32::try_from(sched_getcpu()).unwrap_or(0) + 1;
+        let cpu = this_processor();
         if self.cpu.get() != u64::from(cpu) {
             self.cpu.set(u64::from(cpu));
             self.own.u32(AT_CPU).store(cpu, Relaxed);
@@ -231,6 +232,14 @@ impl Link {
     #[inline]
     pub(crate) fn they_closed(&self) -> bool {
         self.theirs.load_u32(AT_CLOSED, Acquire) != 0
+    }
+
+    /// Fails where the other side is gone; a death shows to every 256th that asks.
+    pub(crate) fn still_there(&self, operation: &'static str) -> Result<()> {
+        match self.try_once(operation, || Ok(None::<()>)) {
+            Err(error) if error.kind() != ErrorKind::WouldBlock => Err(error),
+            _ => Ok(()),
+        }
     }
 
     /// A try: what is there, or the end. A death shows to every 256th that finds nothing.
@@ -266,4 +275,9 @@ impl Link {
             self.rope.ring();
         }
     }
+}
+
+/// The processor we run on, plus 1.
+pub(crate) fn this_processor() -> u32 {
+    u32::try_from(sched_getcpu()).unwrap_or(0) + 1
 }

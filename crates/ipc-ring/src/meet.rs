@@ -78,12 +78,16 @@ impl Listener {
     }
 
     fn accept_until(&self, until: Until) -> Result<Channel> {
-        let socket = match until {
+        self.options.over(self.socket_until(until)?)
+    }
+
+    /// The socket of the next process that comes.
+    pub(crate) fn socket_until(&self, until: Until) -> Result<SeqPacket> {
+        match until {
             Until::Now => self.socket.try_accept(),
             Until::Forever => self.socket.accept(),
             Until::At(deadline) => self.socket.accept_deadline(deadline),
-        }?;
-        self.options.over(socket)
+        }
     }
 }
 
@@ -122,7 +126,7 @@ struct Theirs {
 
 /// Makes a channel over a connected socket.
 pub(crate) fn meet(socket: SeqPacket, options: &Options) -> Result<Channel> {
-    let shape = options.shape()?;
+    let shape = options.shape_for_one()?;
     let until = Until::after(options.meet_timeout);
     let (ours, ropes) = make(shape)?;
     send(&socket, &ours, &ropes, until)?;
@@ -143,7 +147,7 @@ pub(crate) fn meet(socket: SeqPacket, options: &Options) -> Result<Channel> {
         options.spin,
     )?;
     Ok(Channel {
-        sender: Sender::new(sender, shape),
+        sender: Sender::new(sender, shape, options.when_full),
         receiver: Receiver::new(receiver, theirs.shape),
         socket,
     })
@@ -184,9 +188,6 @@ pub(crate) fn write_shape(sends: &Region, shape: Shape) -> Result<()> {
 }
 
 fn send(socket: &SeqPacket, ours: &Ours, ropes: &[Rope; 2], until: Until) -> Result<()> {
-    let mut hello = [0; 12];
-    hello[..8].copy_from_slice(&MAGIC);
-    hello[8..].copy_from_slice(&FORMAT_VERSION.to_le_bytes());
     let memory = [ours.sends.to_read_only_fd()?, ours.takes.to_read_only_fd()?];
     let fds = [
         memory[0].as_fd(),
@@ -194,19 +195,36 @@ fn send(socket: &SeqPacket, ours: &Ours, ropes: &[Rope; 2], until: Until) -> Res
         ropes[0].as_fd(),
         ropes[1].as_fd(),
     ];
+    say(socket, MAGIC, &[], &fds, until)
+}
+
+/// Says what begins a meeting, and `more`.
+pub(crate) fn say(
+    socket: &SeqPacket,
+    magic: [u8; 8],
+    more: &[u8],
+    fds: &[BorrowedFd<'_>],
+    until: Until,
+) -> Result<()> {
+    let hello = [&magic, &FORMAT_VERSION.to_le_bytes()[..], more].concat();
     match until {
-        Until::At(deadline) => socket.send_with_fds_deadline(&hello, &fds, deadline),
-        _ => socket.send_with_fds(&hello, &fds),
+        Until::At(deadline) => socket.send_with_fds_deadline(&hello, fds, deadline),
+        _ => socket.send_with_fds(&hello, fds),
     }
 }
 
-fn receive(socket: &SeqPacket, options: &Options, until: Until) -> Result<Theirs> {
+/// Hears what begins a meeting; returns what more was said, and what came with it.
+pub(crate) fn hear<const N: usize>(
+    socket: &SeqPacket,
+    magic: [u8; 8],
+    until: Until,
+) -> Result<(Vec<u8>, [OwnedFd; N])> {
     let (mut hello, mut ancillary) = ([0; 64], Ancillary::new());
     let len = match until {
         Until::At(deadline) => socket.recv_with_fds_deadline(&mut hello, &mut ancillary, deadline),
         _ => socket.recv_with_fds(&mut hello, &mut ancillary),
     }?;
-    if len < 12 || hello[..8] != MAGIC {
+    if len < 12 || hello[..8] != magic {
         return Err(corrupt("the other side speaks another protocol"));
     }
     let version = u32::from_le_bytes([hello[8], hello[9], hello[10], hello[11]]);
@@ -216,9 +234,14 @@ fn receive(socket: &SeqPacket, options: &Options, until: Until) -> Result<Theirs
         )));
     }
     let fds: Vec<OwnedFd> = ancillary.take_fds().collect();
-    let Ok([sends, takes, wake_receiver, wake_sender]) = <[OwnedFd; FDS]>::try_from(fds) else {
-        return Err(corrupt("four descriptors belong to a channel"));
-    };
+    let fds = <[OwnedFd; N]>::try_from(fds)
+        .map_err(|_| corrupt("more or fewer descriptors came than belong to it"))?;
+    Ok((hello.get(12..len).unwrap_or_default().to_vec(), fds))
+}
+
+fn receive(socket: &SeqPacket, options: &Options, until: Until) -> Result<Theirs> {
+    let (_, fds) = hear::<FDS>(socket, MAGIC, until)?;
+    let [sends, takes, wake_receiver, wake_sender] = fds;
     let sends = attach(sends, Side::Sender)?;
     let takes = attach(takes, Side::Receiver)?;
     let shape = read_shape(&sends, options)?;
@@ -231,7 +254,7 @@ fn receive(socket: &SeqPacket, options: &Options, until: Until) -> Result<Theirs
     })
 }
 
-fn attach(fd: OwnedFd, side: Side) -> Result<Region> {
+pub(crate) fn attach(fd: OwnedFd, side: Side) -> Result<Region> {
     ipc_shm::Options::new()
         .read_only(true)
         .prefault(true)
@@ -240,7 +263,7 @@ fn attach(fd: OwnedFd, side: Side) -> Result<Region> {
 }
 
 /// The shape that the sender says, read once and checked against what it has given.
-fn read_shape(sends: &Region, options: &Options) -> Result<Shape> {
+pub(crate) fn read_shape(sends: &Region, options: &Options) -> Result<Shape> {
     let slots = u64::from(sends.load_u32(AT_SLOT_COUNT, Relaxed)?);
     let bytes = sends.load_u64(AT_BYTE_COUNT, Relaxed)?;
     let checked = || Shape::new(usize::try_from(slots).ok()?, usize::try_from(bytes).ok()?).ok();
@@ -256,13 +279,13 @@ fn read_shape(sends: &Region, options: &Options) -> Result<Shape> {
     Ok(shape)
 }
 
-fn rope(fd: OwnedFd) -> Result<Rope> {
+pub(crate) fn rope(fd: OwnedFd) -> Result<Rope> {
     match descriptor_kind(&fd)? {
         DescriptorKind::Pipe => Ok(Rope::given(fd)),
         _ => Err(corrupt("what wakes the other side is a pipe")),
     }
 }
 
-fn corrupt(why: &'static str) -> Error {
+pub(crate) fn corrupt(why: &'static str) -> Error {
     Error::new("meet", ErrorKind::Corrupt).hint(why)
 }

@@ -4,8 +4,8 @@ use crate::bell::bell;
 use crate::layout::{AT_SLOTS, Shape, Side};
 use crate::link::Link;
 use crate::meet::{self, Channel, Listener};
-use crate::{Receiver, Sender, Spin};
-use ipc_core::{Result, Until, four_forms};
+use crate::{Broadcaster, Receiver, Sender, Spin, Subscriber, WhenFull, join};
+use ipc_core::{Error, ErrorKind, Result, Until, four_forms};
 use ipc_uds::{SeqPacket, ToAddress};
 use std::time::Duration;
 
@@ -23,6 +23,7 @@ pub struct Options {
     messages: usize,
     bytes: usize,
     pub(crate) spin: Spin,
+    pub(crate) when_full: WhenFull,
     pub(crate) max_receive_bytes: usize,
     pub(crate) meet_timeout: Duration,
     socket: ipc_uds::Options,
@@ -34,6 +35,7 @@ impl Default for Options {
             messages: 1024,
             bytes: 1 << 20,
             spin: Spin::default(),
+            when_full: WhenFull::default(),
             max_receive_bytes: 1 << 26,
             meet_timeout: Duration::from_secs(5),
             socket: ipc_uds::Options::new(),
@@ -67,6 +69,12 @@ impl Options {
         self
     }
 
+    /// What a send does where there is no room; it waits by default.
+    pub fn when_full(&mut self, when_full: WhenFull) -> &mut Self {
+        self.when_full = when_full;
+        self
+    }
+
     /// How large a message a peer may be able to send; 64 MiB by default.
     pub fn max_receive_bytes(&mut self, bytes: usize) -> &mut Self {
         self.max_receive_bytes = bytes;
@@ -94,18 +102,20 @@ impl Options {
     /// Makes a channel, both of whose ends are in this process.
     ///
     /// # Errors
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for a capacity out of range;
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for a capacity out of range, and for
+    /// [`WhenFull::DropOldest`], since only the receiver may take what it was sent;
     /// [`NoSpace`](crate::ErrorKind::NoSpace) and [`LimitReached`](crate::ErrorKind::LimitReached)
     /// without memory or descriptors.
     pub fn pair(&self) -> Result<(Sender, Receiver)> {
-        let shape = self.shape()?;
+        let shape = self.shape_for_one()?;
         let sends = meet::region(Side::Sender, shape.region_bytes())?;
         let takes = meet::region(Side::Receiver, AT_SLOTS)?;
         meet::write_shape(&sends, shape)?;
         let ((wake_receiver, receiver_bell), (wake_sender, sender_bell)) = (bell()?, bell()?);
         let sender = Link::new(&sends, &takes, wake_receiver, sender_bell, self.spin)?;
         let receiver = Link::new(&takes, &sends, wake_sender, receiver_bell, self.spin)?;
-        Ok((Sender::new(sender, shape), Receiver::new(receiver, shape)))
+        let sender = Sender::new(sender, shape, self.when_full);
+        Ok((sender, Receiver::new(receiver, shape)))
     }
 
     /// Listens at a path or an abstract name for processes that [`connect`](Options::connect).
@@ -128,11 +138,15 @@ impl Options {
     }
 
     fn connect_until(&self, address: impl ToAddress, until: Until) -> Result<Channel> {
-        self.over(match until {
+        self.over(self.socket_until(address, until)?)
+    }
+
+    fn socket_until(&self, address: impl ToAddress, until: Until) -> Result<SeqPacket> {
+        match until {
             Until::Now => self.socket.try_connect_seqpacket(address),
             Until::Forever => self.socket.connect_seqpacket(address),
             Until::At(deadline) => self.socket.connect_seqpacket_deadline(address, deadline),
-        }?)
+        }
     }
 
     /// Makes a channel with the process at the other end of `socket`, which does the same.
@@ -145,6 +159,46 @@ impl Options {
     /// [`TimedOut`](crate::ErrorKind::TimedOut) where it does not do its part in time.
     pub fn over(&self, socket: SeqPacket) -> Result<Channel> {
         meet::meet(socket, self)
+    }
+
+    /// Makes the memory from which many read what one writes. Readers come by
+    /// [`Broadcaster::accept`] and [`Broadcaster::add`].
+    ///
+    /// # Errors
+    /// As [`pair`](Options::pair).
+    pub fn broadcast(&self) -> Result<Broadcaster> {
+        join::broadcast(self)
+    }
+
+    four_forms! {
+        /// Connects to the process that listens at `address` as a reader of its
+        /// [`Broadcaster`].
+        ///
+        /// # Errors
+        /// As [`connect`](Options::connect).
+        subscribe / try_subscribe / subscribe_timeout / subscribe_deadline
+            = subscribe_until(address: impl ToAddress) -> Subscriber
+    }
+
+    fn subscribe_until(&self, address: impl ToAddress, until: Until) -> Result<Subscriber> {
+        self.subscribe_over(self.socket_until(address, until)?)
+    }
+
+    /// Becomes a reader of the [`Broadcaster`] at the other end of `socket`, which
+    /// [adds](Broadcaster::add) it.
+    ///
+    /// # Errors
+    /// As [`over`](Options::over).
+    pub fn subscribe_over(&self, socket: SeqPacket) -> Result<Subscriber> {
+        join::subscribe(socket, self)
+    }
+
+    pub(crate) fn shape_for_one(&self) -> Result<Shape> {
+        if self.when_full == WhenFull::DropOldest {
+            return Err(Error::new("create", ErrorKind::InvalidInput)
+                .hint("only a broadcaster can drop the oldest messages"));
+        }
+        self.shape()
     }
 
     pub(crate) fn shape(&self) -> Result<Shape> {

@@ -1,5 +1,6 @@
 //! The end that sends.
 
+use crate::WhenFull;
 use crate::layout::{AT_PROGRESS, COMMIT_BYTES, INLINE_BYTES, Shape, commit};
 use crate::link::Link;
 use crate::loan::Loan;
@@ -23,11 +24,16 @@ pub struct Sender {
     freed: Cell,
     /// Where those of each message under way end, by slot.
     ends: Box<[Cell]>,
+    when_full: WhenFull,
+    /// Messages that were dropped, since there was no room.
+    dropped: Cell,
 }
 
 impl Sender {
-    pub(crate) fn new(link: Link, shape: Shape) -> Self {
+    pub(crate) fn new(link: Link, shape: Shape, when_full: WhenFull) -> Self {
         Self {
+            when_full,
+            dropped: Cell::new(0),
             link,
             shape,
             sent: Cell::new(0),
@@ -44,9 +50,16 @@ impl Sender {
         /// # Errors
         /// [`TooLarge`](ErrorKind::TooLarge) above
         /// [`max_message_bytes`](Sender::max_message_bytes); [`Closed`](ErrorKind::Closed) and
-        /// [`PeerDied`](ErrorKind::PeerDied) where nobody will take it.
+        /// [`PeerDied`](ErrorKind::PeerDied) where nobody will take it; [`Full`](ErrorKind::Full)
+        /// with [`WhenFull::Fail`].
         send / try_send / send_timeout / send_deadline
             = send_until(message: &[u8]) -> ()
+    }
+
+    /// How many messages were dropped for want of room ([`WhenFull::DropNewest`]).
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.dropped.get()
     }
 
     /// How large a message may be.
@@ -60,7 +73,7 @@ impl Sender {
         /// waits while the channel is full.
         ///
         /// # Errors
-        /// As [`send`](Sender::send).
+        /// As [`send`](Sender::send); [`Full`](ErrorKind::Full) with [`WhenFull::DropNewest`], too.
         loan / try_loan / loan_timeout / loan_deadline = loan_until(len: usize) -> Loan<'_>
     }
 
@@ -68,7 +81,10 @@ impl Sender {
     fn send_until(&self, message: &[u8], until: Until) -> Result<()> {
         let _turn = self.link.turn("send", until)?;
         let len = message.len();
-        let (at, end) = self.room(len, until)?;
+        let (at, end) = match self.room(len, until) {
+            Ok(room) => room,
+            Err(error) => return self.drop_newest(error),
+        };
         if len > 0 {
             self.link.own.write(at, message);
         }
@@ -87,6 +103,15 @@ impl Sender {
             end,
             filled: 0,
         })
+    }
+
+    #[cold]
+    fn drop_newest(&self, error: Error) -> Result<()> {
+        if self.when_full != WhenFull::DropNewest || error.kind() != ErrorKind::Full {
+            return Err(error);
+        }
+        self.dropped.set(self.dropped.get() + 1);
+        Ok(())
     }
 
     /// Room for the next message: where it stands, and where the bytes of all up to it end.
@@ -149,8 +174,15 @@ impl Sender {
         };
         match look()? {
             Some(()) => Ok(()),
+            None if self.when_full != WhenFull::Block => self.no_room(),
             None => self.link.wait("send", until, look),
         }
+    }
+
+    /// There is no room, or nobody: the dead empty no channel.
+    fn no_room(&self) -> Result<()> {
+        self.link.still_there("send")?;
+        Err(Error::new("send", ErrorKind::Full).hint("the receiver has not taken what is there"))
     }
 
     /// Reads how many messages were taken, which only ever grows, and not beyond what was sent.

@@ -1,14 +1,19 @@
 //! The tests of ipc-ring, one file per question.
 
 mod awaited;
+mod broadcast;
 mod hostile;
 mod meeting;
+mod policies;
 mod suite;
 
 #[global_allocator]
 static ALLOCATOR: ipc_testkit::CountingAllocator = ipc_testkit::CountingAllocator;
 
 ipc_testkit::roles! {
+    "reader" => broadcast::reader,
+    "silent subscriber" => broadcast::silent,
+    "writer" => broadcast::writer,
     "echo" => meeting::echo,
     "silent" => meeting::silent,
 }
