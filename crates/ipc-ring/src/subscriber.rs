@@ -9,7 +9,7 @@ use ipc_core::{
 };
 use ipc_uds::SeqPacket;
 use std::os::fd::BorrowedFd;
-use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::atomic::Ordering::{Acquire, Release};
 use std::sync::atomic::fence;
 
 /// What a [`Subscriber`] receives.
@@ -133,24 +133,25 @@ impl Subscriber {
         until: Until,
         mut copy: impl FnMut(usize, usize) -> Result<()>,
     ) -> Result<Received> {
-        loop {
-            match self.seen(until)? {
-                Seen::Missed(count) => {
-                    self.missed.set(self.missed.get().saturating_add(count));
-                    self.go_to(self.next.get() + count, 0);
-                    return Ok(Received::Missed(count));
-                }
-                Seen::Message { len, at } => {
-                    copy(at, len)?;
-                    // What was overwritten while it was copied is no message, but missed.
-                    fence(Acquire);
-                    if self.link.theirs.load_u64(AT_PROGRESS, Relaxed) <= self.next.get() {
-                        self.go_to(self.next.get() + 1, len as u64);
-                        return Ok(Received::Message(len));
-                    }
-                }
-            }
+        let (len, at) = match self.seen(until)? {
+            Seen::Message { len, at } => (len, at),
+            Seen::Missed(count) => return Ok(self.miss(count)),
+        };
+        copy(at, len)?;
+        // What was overwritten while it was copied is no message, but missed.
+        fence(Acquire);
+        if let Some(count) = self.gone()? {
+            return Ok(self.miss(count));
         }
+        self.go_to(self.next.get() + 1, len as u64);
+        Ok(Received::Message(len))
+    }
+
+    #[cold]
+    fn miss(&self, count: u64) -> Received {
+        self.missed.set(self.missed.get().saturating_add(count));
+        self.go_to(self.next.get() + count, 0);
+        Received::Missed(count)
     }
 
     #[inline]
@@ -188,7 +189,7 @@ impl Subscriber {
         let slot = self.shape.slot(number);
         let word = self.link.theirs.load_u64(slot, Acquire);
         let Some(len) = committed(word, number) else {
-            return self.gone();
+            return Ok(self.gone()?.map(Seen::Missed));
         };
         if len <= INLINE_BYTES {
             let at = slot + COMMIT_BYTES;
@@ -201,7 +202,7 @@ impl Subscriber {
             return match self.gone()? {
                 None => Err(Error::new("recv", ErrorKind::Corrupt)
                     .hint("the writer says that a message stands where none can")),
-                gone => Ok(gone),
+                gone => Ok(gone.map(Seen::Missed)),
             };
         }
         let at = self.shape.at(start);
@@ -210,7 +211,7 @@ impl Subscriber {
 
     /// Whether the next message was overwritten, and how many more were.
     #[inline]
-    fn gone(&self) -> Result<Option<Seen>> {
+    fn gone(&self) -> Result<Option<u64>> {
         let (number, oldest) = (
             self.next.get(),
             self.link.theirs.load_u64(AT_PROGRESS, Acquire),
@@ -222,7 +223,7 @@ impl Subscriber {
             return Err(Error::new("recv", ErrorKind::Corrupt)
                 .hint("the writer says that it has sent what no writer can"));
         }
-        Ok(Some(Seen::Missed(oldest - number)))
+        Ok(Some(oldest - number))
     }
 
     /// What was before message `number` is done with.

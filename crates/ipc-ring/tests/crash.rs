@@ -1,5 +1,7 @@
 //! The laboratory of rings: deaths of either side at any instruction and at any time.
 
+#[path = "crash/casts.rs"]
+mod casts;
 #[path = "crash/deaths.rs"]
 mod deaths;
 #[path = "crash/steps.rs"]
@@ -19,6 +21,8 @@ fn main() -> ExitCode {
         ),
         ("a sender killed at random", deaths::of_a_sender),
         ("a receiver killed at random", deaths::of_a_receiver),
+        ("a broadcaster killed at random", casts::of_a_writer),
+        ("a subscriber killed at random", casts::of_a_reader),
         ("wake-ups", wakes::no_wake_up_is_lost),
         ("storm", wakes::a_storm_of_signals_changes_nothing),
     ])

@@ -3,6 +3,7 @@
 mod awaited;
 mod broadcast;
 mod hostile;
+mod hostile_broadcast;
 mod meeting;
 mod policies;
 mod suite;
