@@ -151,3 +151,19 @@ pub(crate) const fn committed(word: u64, number: u64) -> Option<usize> {
         None
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn layouts_are_those_of_the_document() {
+        let hashes = [Side::Sender, Side::Receiver, Side::Broadcaster].map(layout);
+        let document = [
+            "0x724c93badf77d7a6",
+            "0x1f47444dbb032382",
+            "0x72bf49d31d505de7",
+        ];
+        assert_eq!(hashes.map(|hash| format!("{hash:#018x}")), document);
+    }
+}

@@ -175,6 +175,7 @@ pub(crate) fn region(side: Side, bytes: usize) -> Result<Region> {
     ipc_shm::Options::new()
         .size_bytes(bytes)
         .layout(layout::layout(side))
+        .any_word(true)
         .narrowable(true)
         .prefault(true)
         .anonymous()

@@ -4,6 +4,7 @@ mod awaited;
 mod broadcast;
 mod hostile;
 mod hostile_broadcast;
+mod interop;
 mod meeting;
 mod policies;
 mod suite;
