@@ -19,8 +19,10 @@ use std::sync::atomic::fence;
 
 /// Messages in a row that found the other side awake before barriers are given up.
 pub(crate) const AWAKE_BEFORE_ASYMMETRIC: u64 = 64;
-/// Tries that find nothing between two looks at the other side's end.
-const TRIES_PER_END: u64 = 256;
+/// Tries in a row that find nothing before the first look at the other side's end.
+const TRIES_BEFORE_END: u64 = 256;
+/// And between two later ones: who tries without a pause has a system call for so many.
+const TRIES_PER_END: u64 = 4096;
 /// Looks between two at the other side's end.
 pub(crate) const LOOKS_PER_END: u64 = 1 << 16;
 
@@ -42,8 +44,10 @@ pub(crate) struct Link {
     can_be_asymmetric: bool,
     /// The processor that we said we run on, plus 1.
     cpu: Cell,
-    /// Tries that found nothing since the last look at the other side's end.
+    /// Tries in a row that found nothing.
     tries: Cell,
+    /// How far we were at the last of them.
+    tried_at: Cell,
 }
 
 impl Link {
@@ -63,6 +67,7 @@ impl Link {
             awake: Cell::new(0),
             can_be_asymmetric: membarrier(register).is_ok(),
             tries: Cell::new(0),
+            tried_at: Cell::new(0),
             cpu: Cell::new(0),
             own: own.writable_window(0, own.len_bytes())?,
             theirs: theirs.window(0, theirs.len_bytes())?,
@@ -112,15 +117,16 @@ impl Link {
         parked & 1 == 1 && parked != self.rung.get()
     }
 
-    /// Waits until `ready` finds something.
+    /// Waits until `ready` finds something; `at` is how far we are.
     pub(crate) fn wait<T>(
         &self,
         operation: &'static str,
+        at: u64,
         until: Until,
         mut ready: impl FnMut() -> Result<Option<T>>,
     ) -> Result<T> {
         if until == Until::Now {
-            return self.try_once(operation, ready);
+            return self.try_once(operation, at, ready);
         }
         let mut looks = self.budget.looks();
         if looks > 0 && self.share_a_processor() {
@@ -234,23 +240,27 @@ impl Link {
         self.theirs.load_u32(AT_CLOSED, Acquire) != 0
     }
 
-    /// Fails where the other side is gone; a death shows to every 256th that asks.
-    pub(crate) fn still_there(&self, operation: &'static str) -> Result<()> {
-        match self.try_once(operation, || Ok(None::<()>)) {
+    /// Fails where the other side is gone, as a try tells it.
+    pub(crate) fn still_there(&self, operation: &'static str, at: u64) -> Result<()> {
+        match self.try_once(operation, at, || Ok(None::<()>)) {
             Err(error) if error.kind() != ErrorKind::WouldBlock => Err(error),
             _ => Ok(()),
         }
     }
 
-    /// A try: what is there, or the end. A death shows to every 256th that finds nothing.
+    /// A try: what is there, or the end. A death shows to the 256th in a row that finds nothing.
     fn try_once<T>(
         &self,
         operation: &'static str,
+        at: u64,
         mut ready: impl FnMut() -> Result<Option<T>>,
     ) -> Result<T> {
-        let tries = (self.tries.get() + 1) % TRIES_PER_END;
+        let in_a_row = self.tried_at.get() == at;
+        let tries = if in_a_row { self.tries.get() + 1 } else { 1 };
         self.tries.set(tries);
-        let alone = tries == 0 && self.bell.try_hear()? == Some(Woken::Alone);
+        self.tried_at.set(at);
+        let look = tries == TRIES_BEFORE_END || tries.is_multiple_of(TRIES_PER_END);
+        let alone = look && self.bell.try_hear()? == Some(Woken::Alone);
         match ready()? {
             Some(found) => Ok(found),
             None if alone => Err(self.alone(operation)),

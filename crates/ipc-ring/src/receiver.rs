@@ -130,7 +130,8 @@ impl Receiver {
     fn wait(&self, until: Until) -> Result<Found> {
         // Whoever waits for us to go on should not.
         self.tell();
-        self.link.wait("recv", until, || self.look_or_end())
+        let at = self.taken.get();
+        self.link.wait("recv", at, until, || self.look_or_end())
     }
 
     /// The next message, if it is there, or the end.

@@ -175,13 +175,13 @@ impl Sender {
         match look()? {
             Some(()) => Ok(()),
             None if self.when_full != WhenFull::Block => self.no_room(),
-            None => self.link.wait("send", until, look),
+            None => self.link.wait("send", self.sent.get(), until, look),
         }
     }
 
     /// There is no room, or nobody: the dead empty no channel.
     fn no_room(&self) -> Result<()> {
-        self.link.still_there("send")?;
+        self.link.still_there("send", self.sent.get())?;
         Err(Error::new("send", ErrorKind::Full).hint("the receiver has not taken what is there"))
     }
 

@@ -166,7 +166,8 @@ impl Subscriber {
     fn wait(&self, until: Until) -> Result<Seen> {
         // A writer that waits for us to go on should not.
         self.tell();
-        self.link.wait("recv", until, || {
+        let at = self.next.get();
+        self.link.wait("recv", at, until, || {
             if let Some(seen) = self.look()? {
                 return Ok(Some(seen));
             }

@@ -4,6 +4,8 @@
 mod casts;
 #[path = "crash/deaths.rs"]
 mod deaths;
+#[path = "crash/polled.rs"]
+mod polled;
 #[path = "crash/steps.rs"]
 mod steps;
 #[path = "crash/wakes.rs"]
@@ -23,6 +25,8 @@ fn main() -> ExitCode {
         ("a receiver killed at random", deaths::of_a_receiver),
         ("a broadcaster killed at random", casts::of_a_writer),
         ("a subscriber killed at random", casts::of_a_reader),
+        ("system calls of who polls", polled::no_system_call),
+        ("time of who is blocked", polled::no_time_while_blocked),
         ("wake-ups", wakes::no_wake_up_is_lost),
         ("storm", wakes::a_storm_of_signals_changes_nothing),
     ])

@@ -1,5 +1,6 @@
 //! The tests of ipc-ring, one file per question.
 
+mod allocations;
 mod awaited;
 mod broadcast;
 mod hostile;
