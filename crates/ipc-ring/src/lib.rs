@@ -1,7 +1,9 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+mod acked;
 mod audience;
+mod batch;
 mod bell;
 mod broadcaster;
 mod join;
@@ -19,6 +21,8 @@ mod turns;
 mod when_full;
 
 pub use crate::{
+    acked::Ack,
+    batch::Batch,
     broadcaster::Broadcaster,
     layout::{FORMAT_VERSION, INLINE_BYTES},
     loan::{Lent, Loan},

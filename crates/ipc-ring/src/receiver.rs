@@ -1,6 +1,6 @@
 //! The end that receives.
 
-use crate::layout::{AT_PROGRESS, COMMIT_BYTES, INLINE_BYTES, Shape, committed};
+use crate::layout::{ACKED, AT_DONE, AT_PROGRESS, COMMIT_BYTES, INLINE_BYTES, Shape, committed};
 use crate::link::Link;
 use crate::loan::Lent;
 use crate::turns::Cell;
@@ -32,6 +32,8 @@ pub(crate) struct Found {
     pub(crate) at: usize,
     /// Where the bytes of all messages up to it end.
     end: u64,
+    /// The sender waits to be told of it.
+    acked: bool,
 }
 
 impl Receiver {
@@ -73,6 +75,20 @@ impl Receiver {
         /// As [`recv`](Receiver::recv), but for `TooLarge`.
         recv_loan / try_recv_loan / recv_loan_timeout / recv_loan_deadline
             = recv_loan_until() -> Lent<'_>
+    }
+
+    /// Says that all messages that were taken are done with, for which a sender may
+    /// [wait](crate::Ack::Done).
+    ///
+    /// # Errors
+    /// None so far; it waits for its turn.
+    pub fn done(&self) -> Result<()> {
+        let _turn = self.link.turn("done", Until::Forever)?;
+        // Nobody is done with what it has not taken.
+        self.tell();
+        self.link.own.u64(AT_DONE).store(self.taken.get(), Release);
+        self.link.published();
+        Ok(())
     }
 
     /// How large a message may be.
@@ -119,7 +135,7 @@ impl Receiver {
 
     /// The next message, once there is one.
     #[inline]
-    fn found(&self, until: Until) -> Result<Found> {
+    pub(crate) fn found(&self, until: Until) -> Result<Found> {
         match self.look()? {
             Some(found) => Ok(found),
             None => self.wait(until),
@@ -153,7 +169,7 @@ impl Receiver {
     /// The next message, if it is there. Its word is read once; what it says is checked before
     /// it is believed.
     #[inline]
-    fn look(&self) -> Result<Option<Found>> {
+    pub(crate) fn look(&self) -> Result<Option<Found>> {
         let number = self.taken.get();
         let slot = self.shape.slot(number);
         let word = self.link.theirs.load_u64(slot, Acquire);
@@ -162,7 +178,23 @@ impl Receiver {
         };
         if len <= INLINE_BYTES {
             let (at, end) = (slot + COMMIT_BYTES, self.end.get());
-            return Ok(Some(Found { len, at, end }));
+            let acked = false;
+            return Ok(Some(Found {
+                len,
+                at,
+                end,
+                acked,
+            }));
+        }
+        let (acked, len) = (len & ACKED != 0, len & !ACKED);
+        if len <= INLINE_BYTES {
+            let (at, end) = (slot + COMMIT_BYTES, self.end.get());
+            return Ok(Some(Found {
+                len,
+                at,
+                end,
+                acked,
+            }));
         }
         if len > self.shape.max_message_bytes() {
             return Err(Error::new("recv", ErrorKind::Corrupt)
@@ -170,17 +202,36 @@ impl Receiver {
         }
         let (start, end) = self.shape.place(self.end.get(), len);
         let at = self.shape.at(start);
-        Ok(Some(Found { len, at, end }))
+        Ok(Some(Found {
+            len,
+            at,
+            end,
+            acked,
+        }))
     }
 
     /// The message was copied: its slot is free.
     #[inline]
     pub(crate) fn take(&self, found: Found) {
+        self.pass(found);
+        self.tell_if_due();
+    }
+
+    /// Goes to the next message; the sender is to be told, if it is due.
+    #[inline]
+    pub(crate) fn pass(&self, found: Found) {
         let taken = self.taken.get() + 1;
         self.taken.set(taken);
         self.end.set(found.end);
-        if taken - self.told.get() > self.shape.slots / 8
-            || found.end - self.told_end.get() > self.shape.bytes / 8
+        if found.acked {
+            self.tell();
+        }
+    }
+
+    #[inline]
+    pub(crate) fn tell_if_due(&self) {
+        if self.taken.get() - self.told.get() > self.shape.slots / 8
+            || self.end.get() - self.told_end.get() > self.shape.bytes / 8
         {
             self.tell();
         }

@@ -15,9 +15,9 @@ pub struct Sender {
     pub(crate) link: Link,
     shape: Shape,
     /// Messages that were sent.
-    sent: Cell,
+    pub(crate) sent: Cell,
     /// Messages that were taken, as far as we have looked.
-    taken: Cell,
+    pub(crate) taken: Cell,
     /// Where the bytes of the last message end.
     end: Cell,
     /// Where those of the last message that was taken end.
@@ -106,7 +106,7 @@ impl Sender {
     }
 
     #[cold]
-    fn drop_newest(&self, error: Error) -> Result<()> {
+    pub(crate) fn drop_newest(&self, error: Error) -> Result<()> {
         if self.when_full != WhenFull::DropNewest || error.kind() != ErrorKind::Full {
             return Err(error);
         }
@@ -116,7 +116,7 @@ impl Sender {
 
     /// Room for the next message: where it stands, and where the bytes of all up to it end.
     #[inline]
-    fn room(&self, len: usize, until: Until) -> Result<(usize, u64)> {
+    pub(crate) fn room(&self, len: usize, until: Until) -> Result<(usize, u64)> {
         if self.link.they_closed() {
             return Err(Error::new("send", ErrorKind::Closed));
         }
@@ -146,13 +146,19 @@ impl Sender {
 
     #[inline]
     pub(crate) fn commit(&self, len: usize, end: u64) {
+        self.put_commit(len, end);
+        self.link.published();
+    }
+
+    /// Commits a message; the receiver is to be woken.
+    #[inline]
+    pub(crate) fn put_commit(&self, len: usize, end: u64) {
         let number = self.sent.get();
         self.ends[(number & (self.shape.slots - 1)) as usize].set(end);
         self.end.set(end);
         self.sent.set(number + 1);
         let word = self.link.own.u64(self.shape.slot(number));
         word.store(commit(number, len), Release);
-        self.link.published();
     }
 
     /// Whether one more message fits whose bytes end at `end`. Bytes that were left out before the
@@ -186,7 +192,7 @@ impl Sender {
     }
 
     /// Reads how many messages were taken, which only ever grows, and not beyond what was sent.
-    fn look_at_progress(&self) -> Result<()> {
+    pub(crate) fn look_at_progress(&self) -> Result<()> {
         let (taken, sent) = (self.taken.get(), self.sent.get());
         let now = self.link.theirs.load_u64(AT_PROGRESS, Acquire);
         if now == taken {

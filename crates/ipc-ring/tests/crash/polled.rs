@@ -42,11 +42,13 @@ fn calls_of_nothing() -> Result<u64, String> {
     Ok(calls)
 }
 
+type Part<'a> = &'a dyn Fn(&(Sender, Receiver));
+
 pub(crate) fn no_time_while_blocked(lab: &mut Lab) {
     let mut tally = Tally::new("0", "a blocked sender and a blocked receiver take no time");
     let receive = |(_, receiver): &(Sender, Receiver)| drop(receiver.recv(&mut [0; 8]));
     let send = |(sender, _): &(Sender, Receiver)| while sender.send(&[1; 8]).is_ok() {};
-    let parts: [&dyn Fn(&(Sender, Receiver)); 2] = [&receive, &send];
+    let parts: [Part<'_>; 2] = [&receive, &send];
     for part in parts {
         let ends = Options::new().capacity_messages(8).pair().expect("a pair");
         let blocked = Forked::new(|| part(&ends));

@@ -1,5 +1,6 @@
 //! The tests of ipc-ring, one file per question.
 
+mod acked;
 mod allocations;
 mod awaited;
 mod broadcast;
@@ -14,6 +15,7 @@ mod suite;
 static ALLOCATOR: ipc_testkit::CountingAllocator = ipc_testkit::CountingAllocator;
 
 ipc_testkit::roles! {
+    "mute" => acked::mute,
     "reader" => broadcast::reader,
     "silent subscriber" => broadcast::silent,
     "writer" => broadcast::writer,
