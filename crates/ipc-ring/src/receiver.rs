@@ -19,6 +19,8 @@ pub struct Receiver {
     taken: Cell,
     /// How many of them the sender has been told of.
     told: Cell,
+    /// At how many it is to be told again.
+    due: Cell,
     /// Where the bytes of the last message that was taken end.
     end: Cell,
     /// Where they ended when the sender was told.
@@ -32,8 +34,6 @@ pub(crate) struct Found {
     pub(crate) at: usize,
     /// Where the bytes of all messages up to it end.
     end: u64,
-    /// The sender waits to be told of it.
-    acked: bool,
 }
 
 impl Receiver {
@@ -43,6 +43,7 @@ impl Receiver {
             shape,
             taken: Cell::new(0),
             told: Cell::new(0),
+            due: Cell::new(shape.slots / 8 + 1),
             end: Cell::new(0),
             told_end: Cell::new(0),
         }
@@ -178,36 +179,34 @@ impl Receiver {
         };
         if len <= INLINE_BYTES {
             let (at, end) = (slot + COMMIT_BYTES, self.end.get());
-            let acked = false;
-            return Ok(Some(Found {
-                len,
-                at,
-                end,
-                acked,
-            }));
+            return Ok(Some(Found { len, at, end }));
         }
+        self.look_beside(number, len).map(Some)
+    }
+
+    /// A message that stands beside its slot, or whose sender waits to be told of it.
+    #[cold]
+    #[inline(never)]
+    fn look_beside(&self, number: u64, len: usize) -> Result<Found> {
         let (acked, len) = (len & ACKED != 0, len & !ACKED);
+        if acked {
+            self.due.set(number + 1);
+        }
         if len <= INLINE_BYTES {
-            let (at, end) = (slot + COMMIT_BYTES, self.end.get());
-            return Ok(Some(Found {
-                len,
-                at,
-                end,
-                acked,
-            }));
+            let at = self.shape.slot(number) + COMMIT_BYTES;
+            let end = self.end.get();
+            return Ok(Found { len, at, end });
         }
         if len > self.shape.max_message_bytes() {
             return Err(Error::new("recv", ErrorKind::Corrupt)
                 .hint(format!("the sender says that a message has {len} bytes")));
         }
         let (start, end) = self.shape.place(self.end.get(), len);
+        if end - self.told_end.get() > self.shape.bytes / 8 {
+            self.due.set(number + 1);
+        }
         let at = self.shape.at(start);
-        Ok(Some(Found {
-            len,
-            at,
-            end,
-            acked,
-        }))
+        Ok(Found { len, at, end })
     }
 
     /// The message was copied: its slot is free.
@@ -223,27 +222,24 @@ impl Receiver {
         let taken = self.taken.get() + 1;
         self.taken.set(taken);
         self.end.set(found.end);
-        if found.acked {
-            self.tell();
-        }
     }
 
     #[inline]
     pub(crate) fn tell_if_due(&self) {
-        if self.taken.get() - self.told.get() > self.shape.slots / 8
-            || self.end.get() - self.told_end.get() > self.shape.bytes / 8
-        {
+        if self.taken.get() >= self.due.get() {
             self.tell();
         }
     }
 
     /// Tells the sender how many messages were taken.
+    #[inline(never)]
     fn tell(&self) {
         if self.told.get() == self.taken.get() {
             return;
         }
         self.told.set(self.taken.get());
         self.told_end.set(self.end.get());
+        self.due.set(self.taken.get() + self.shape.slots / 8 + 1);
         let progress = self.link.own.u64(AT_PROGRESS);
         progress.store(self.taken.get(), Release);
         self.link.published();

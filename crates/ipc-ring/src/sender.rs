@@ -79,12 +79,15 @@ impl Sender {
 
     #[inline]
     fn send_until(&self, message: &[u8], until: Until) -> Result<()> {
+        self.put(message, until)
+            .or_else(|error| self.drop_newest(error))
+    }
+
+    #[inline]
+    fn put(&self, message: &[u8], until: Until) -> Result<()> {
         let _turn = self.link.turn("send", until)?;
         let len = message.len();
-        let (at, end) = match self.room(len, until) {
-            Ok(room) => room,
-            Err(error) => return self.drop_newest(error),
-        };
+        let (at, end) = self.room(len, until)?;
         if len > 0 {
             self.link.own.write(at, message);
         }
