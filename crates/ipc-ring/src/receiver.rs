@@ -190,7 +190,7 @@ impl Receiver {
     fn look_beside(&self, number: u64, len: usize) -> Result<Found> {
         let (acked, len) = (len & ACKED != 0, len & !ACKED);
         if acked {
-            self.due.set(number + 1);
+            self.due.set(self.due.get().min(number + 1));
         }
         if len <= INLINE_BYTES {
             let at = self.shape.slot(number) + COMMIT_BYTES;
@@ -203,7 +203,7 @@ impl Receiver {
         }
         let (start, end) = self.shape.place(self.end.get(), len);
         if end - self.told_end.get() > self.shape.bytes / 8 {
-            self.due.set(number + 1);
+            self.due.set(self.due.get().min(number + 1));
         }
         let at = self.shape.at(start);
         Ok(Found { len, at, end })

@@ -7,7 +7,8 @@ use crate::loan::Loan;
 use crate::turns::Cell;
 use ipc_core::{Error, ErrorKind, Flush, Interest, Pollable, Result, TrySend, Until, four_forms};
 use std::os::fd::BorrowedFd;
-use std::sync::atomic::Ordering::{Acquire, Release};
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 /// The end that sends: threads take turns.
 #[derive(Debug)]
@@ -26,14 +27,14 @@ pub struct Sender {
     ends: Box<[Cell]>,
     when_full: WhenFull,
     /// Messages that were dropped, since there was no room.
-    dropped: Cell,
+    dropped: AtomicU64,
 }
 
 impl Sender {
     pub(crate) fn new(link: Link, shape: Shape, when_full: WhenFull) -> Self {
         Self {
             when_full,
-            dropped: Cell::new(0),
+            dropped: AtomicU64::new(0),
             link,
             shape,
             sent: Cell::new(0),
@@ -59,7 +60,7 @@ impl Sender {
     /// How many messages were dropped for want of room ([`WhenFull::DropNewest`]).
     #[must_use]
     pub fn dropped(&self) -> u64 {
-        self.dropped.get()
+        self.dropped.load(Relaxed)
     }
 
     /// How large a message may be.
@@ -113,7 +114,7 @@ impl Sender {
         if self.when_full != WhenFull::DropNewest || error.kind() != ErrorKind::Full {
             return Err(error);
         }
-        self.dropped.set(self.dropped.get() + 1);
+        self.dropped.fetch_add(1, Relaxed);
         Ok(())
     }
 
