@@ -132,7 +132,8 @@ fn batches_carry_what_single_messages_do() {
         while !rest.is_empty() {
             let most = rest.len().min(40);
             let sent = sender.send_batch(&rest[..most]).expect("sent");
-            assert!((1..=16).contains(&sent));
+            // More than a ring holds, where the receiver takes some meanwhile.
+            assert!((1..=most).contains(&sent));
             rest = &rest[sent..];
         }
         receiving.join().expect("no panic");
