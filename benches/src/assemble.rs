@@ -103,10 +103,10 @@ pub fn group_ratios(group: &Group, lanes: &[Lane]) -> Vec<Ratio> {
             if !chosen {
                 continue;
             }
-            // A name without maker speaks of our crate.
+            // A name without maker speaks of our crate, where that has one way to do it.
             let subject = match ours.maker.kind {
-                MakerKind::Ours => group.mechanism.to_owned(),
-                MakerKind::Raw | MakerKind::Peer => {
+                MakerKind::Ours if !group.has_several_of_ours => group.mechanism.to_owned(),
+                _ => {
                     format!("{}:{}", group.mechanism, ours.maker.name)
                 }
             };
@@ -235,12 +235,12 @@ fn times_floor(
         Scenario::SingleThread => return probed("system-call"),
         Scenario::RoundTripSpin => return probed("cache-line"),
         // An event without bytes has nothing to copy; it still has to be told to the kernel.
-        Scenario::OneWay | Scenario::FanIn if group.shape.size == 0 => ("system-call", 0),
-        Scenario::OneWay | Scenario::FanIn => ("memcpy", group.shape.size),
+        rate if rate.is_rate() && group.shape.size == 0 => ("system-call", 0),
+        rate if rate.is_rate() => ("memcpy", group.shape.size),
         Scenario::RoundTrip | Scenario::RoundTripAwake | Scenario::RoundTripAsleep => {
             ("futex-wake", 0)
         }
-        Scenario::Wake | Scenario::OpenLoop => (ONE_WAKE, 0),
+        _ => (ONE_WAKE, 0),
     };
     // The floors of streams are measured on one thread, whatever the placement.
     let anywhere = group.shape.scenario.is_rate();

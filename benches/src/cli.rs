@@ -287,9 +287,9 @@ fn parse_size(text: &str) -> Result<usize, String> {
         .ok()
         .and_then(|count: usize| count.checked_mul(unit));
     match size {
-        Some(size) if (1..=largest).contains(&size) => Ok(size),
+        Some(size) if size <= largest => Ok(size),
         _ => Err(format!(
-            "`{text}` is no size; valid are 1 to {largest} bytes, as in 64, 4KiB, 1MiB"
+            "`{text}` is no size; valid are 0 to {largest} bytes, as in 64, 4KiB, 1MiB"
         )),
     }
 }

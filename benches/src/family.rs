@@ -4,6 +4,7 @@ use std::io;
 
 use crate::{
     abilities::Abilities,
+    calls::{Calls, Flow},
     fan_in::FanIn,
     meet::Meet,
     results::MakerKind,
@@ -63,6 +64,10 @@ pub struct Maker {
     pub abilities: Abilities,
     /// How several senders reach one receiver, where they can.
     pub fan_in: Option<FanIn>,
+    /// True where a message is the argument of a call, which its answer ends.
+    pub calls: bool,
+    /// Whether a default run has time for this cell.
+    pub usual: fn(&Shape) -> bool,
     /// Makes this side's end, while the other side does the same in the other process.
     pub connect: fn(Side, &Meet, &Shape) -> io::Result<Box<dyn Endpoint>>,
 }
@@ -74,6 +79,17 @@ impl Family {
             maker.abilities = abilities;
         }
         self
+    }
+
+    /// True where its messages are the arguments of calls.
+    pub fn makes_calls(&self) -> bool {
+        self.makers.iter().any(|maker| maker.calls)
+    }
+
+    /// How many of its makers are ours.
+    pub fn of_ours(&self) -> usize {
+        let ours = |maker: &&Maker| maker.kind == MakerKind::Ours;
+        self.makers.iter().filter(ours).count()
     }
 
     /// What the mechanism is able to do, whoever makes it.
@@ -100,6 +116,8 @@ impl Maker {
             window: |_| None,
             abilities: Abilities::NONE,
             fan_in: None,
+            calls: false,
+            usual: |_| true,
             connect,
         }
     }
@@ -159,5 +177,17 @@ pub trait Endpoint: Send {
     fn try_recv(&mut self, into: &mut [u8]) -> io::Result<bool> {
         let _ = into;
         Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Of a server of calls: waits until so many messages have gone that way. False where the end
+    /// is none, and the harness receives and answers each message itself.
+    fn serve(&mut self, flow: Flow, messages: u32) -> io::Result<bool> {
+        let _ = (flow, messages);
+        Ok(false)
+    }
+
+    /// Of a client of calls: what it does besides one call after the other.
+    fn calls(&mut self) -> Option<&mut dyn Calls> {
+        None
     }
 }

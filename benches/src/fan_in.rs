@@ -67,6 +67,7 @@ pub struct Polled {
     ends: Vec<Box<dyn Endpoint>>,
     descriptors: Vec<OwnedFd>,
     ready: Vec<usize>,
+    last: usize,
 }
 
 impl Polled {
@@ -75,18 +76,24 @@ impl Polled {
         meets: &[Meet],
         connect: impl Fn(&Meet) -> io::Result<E>,
     ) -> io::Result<Box<dyn Endpoint>> {
+        let ends = meets.iter().map(connect).collect::<io::Result<Vec<E>>>()?;
+        Ok(Box::new(Polled::of(ends)?))
+    }
+
+    /// A receiver of these connections.
+    pub fn of<E: Endpoint + AsFd + 'static>(connected: Vec<E>) -> io::Result<Polled> {
         let (mut ends, mut descriptors) = (Vec::new(), Vec::new());
-        for meet in meets {
-            let end = connect(meet)?;
+        for end in connected {
             descriptors.push(end.as_fd().try_clone_to_owned()?);
             ends.push(Box::new(end) as Box<dyn Endpoint>);
         }
         let ready = Vec::with_capacity(ends.len());
-        Ok(Box::new(Polled {
+        Ok(Polled {
             ends,
             descriptors,
             ready,
-        }))
+            last: 0,
+        })
     }
 
     fn wait(&mut self) -> io::Result<()> {
@@ -103,13 +110,15 @@ impl Polled {
 }
 
 impl Endpoint for Polled {
-    fn send(&mut self, _: &[u8]) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
+    /// Answers whom the last message was from.
+    fn send(&mut self, message: &[u8]) -> io::Result<()> {
+        self.ends[self.last].send(message)
     }
 
     fn recv(&mut self, into: &mut [u8]) -> io::Result<()> {
         loop {
             if let Some(at) = self.ready.pop() {
+                self.last = at;
                 // A sender that has begun a message sends all of it.
                 return self.ends[at].recv(into);
             }

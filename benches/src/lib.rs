@@ -3,6 +3,7 @@
 pub mod abilities;
 pub mod assemble;
 pub mod burn;
+pub mod calls;
 pub mod cli;
 pub mod compare;
 pub mod cores;

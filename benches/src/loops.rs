@@ -8,6 +8,7 @@ use std::{hint, io, time::Instant};
 
 use crate::{
     burn::{self, Burner},
+    calls::{Batch, Flow},
     cost,
     family::Endpoint,
     payload,
@@ -37,6 +38,8 @@ pub struct Case {
     pub shape: Shape,
     /// What is received is what was sent.
     pub verifies: bool,
+    /// A message is the argument of a call.
+    pub calls: bool,
     /// How many messages may be under way.
     pub window: u32,
     /// The two workers have a CPU each.
@@ -107,8 +110,9 @@ impl Rig {
         let before = cost::begin(case.slice.counted)?;
         let start = Instant::now();
         match scenario {
-            Scenario::OneWay => self.stream(end, case)?,
             Scenario::FanIn => self.first_share(end, case)?,
+            _ if self.bulk(end, case)? => {}
+            Scenario::OneWay => self.stream(end, case)?,
             Scenario::Wake => self.wake(end, case)?,
             Scenario::OpenLoop => self.load(end, case)?,
             _ if scenario.polls() => self.spin_round_trips(end, case)?,
@@ -132,7 +136,7 @@ impl Rig {
         }
         if scenario.is_rate() {
             self.summarise(case.slice.messages, &mut report);
-        } else if !scenario.is_timed_by_server() {
+        } else if case.calls || !scenario.is_timed_by_server() {
             self.summarise(case.slice.group, &mut report);
         }
         Ok(report)
@@ -151,17 +155,25 @@ impl Rig {
 
         let before = cost::begin(case.slice.counted)?;
         match scenario {
+            _ if end.serve(Flow::of(scenario), case.slice.messages)? => {
+                cost::mark_end(case.slice.counted);
+                self.stage.acknowledge(case.slice.messages)?;
+            }
             Scenario::OneWay => self.drain(end, case)?,
+            Scenario::ServerStream => self.stream(end, case)?,
             Scenario::FanIn => self.gather(end, case)?,
             Scenario::Wake => self.woken(end, case)?,
-            Scenario::OpenLoop => self.loaded(end, case)?,
+            Scenario::OpenLoop if !case.calls => self.loaded(end, case)?,
             _ => self.echo(end, case)?,
+        }
+        if scenario.is_of_calls() {
+            self.stage.acknowledge(case.slice.messages)?;
         }
         report.usage = cost::end(before, case.slice.counted)?;
 
         self.stage.barrier()?;
         report.probes.1 = self.probe(case)?;
-        if scenario.is_timed_by_server() {
+        if scenario.is_timed_by_server() && !case.calls {
             self.summarise(1, &mut report);
         }
         Ok(report)
@@ -194,6 +206,9 @@ impl Rig {
     }
 
     fn warm_server(&mut self, end: &mut dyn Endpoint, case: &Case) -> io::Result<bool> {
+        if end.serve(Flow::Calls, warm_messages(case))? {
+            return Ok(case.verifies);
+        }
         for _ in 0..warm_messages(case) {
             self.sequence += 1;
             recv(end, &mut self.back, case)?;
@@ -203,6 +218,30 @@ impl Rig {
             send(end, &self.back, case)?;
         }
         Ok(case.verifies)
+    }
+
+    /// What clients of calls do besides one call after the other; false where that is asked for.
+    fn bulk(&mut self, end: &mut dyn Endpoint, case: &Case) -> io::Result<bool> {
+        let scenario = case.shape.scenario;
+        let Some(calls) = end.calls() else {
+            return Ok(false);
+        };
+        let batch = Batch {
+            message: &self.out,
+            first: self.sequence + 1,
+            messages: case.slice.messages,
+        };
+        match scenario {
+            Scenario::OneWay => calls.stream(&batch)?,
+            Scenario::ServerStream => calls.receive_stream(&batch)?,
+            Scenario::OpenLoop => {
+                let every_ns = wakes::call_interval_ns(case.shape.size);
+                calls.at_rate(&batch, every_ns, &mut self.laps)?;
+            }
+            _ if scenario.under_way() > 1 => calls.keep_under_way(&batch, scenario.under_way())?,
+            _ => return Ok(false),
+        }
+        Ok(true)
     }
 
     fn round_trips(&mut self, end: &mut dyn Endpoint, case: &Case) -> io::Result<()> {

@@ -80,6 +80,8 @@ pub struct Group {
     pub makers: Vec<Maker>,
     /// From the family.
     pub sweep: Option<fn(u32)>,
+    /// Our crate does it in several ways, which ratios then name.
+    pub has_several_of_ours: bool,
     /// Measured for the sake of a goal, where a default run would leave it out.
     pub of_goal: bool,
 }
@@ -134,7 +136,7 @@ impl Plan {
         for family in floors.into_iter().chain(mechanisms) {
             plan.add_family(selection, family, cpus);
             if !selection.full && !selection.is_narrowed() {
-                plan.add_goals(family, cpus);
+                plan.add_goals(selection, family, cpus);
             }
         }
         plan
@@ -159,11 +161,21 @@ impl Plan {
         if present.is_empty() {
             return;
         }
-        let sizes = if family.payload {
+        let mut sizes = if family.payload {
             selection.sizes()
         } else {
             vec![0]
         };
+        if family.payload && family.makes_calls() {
+            // A null call is one, too.
+            if selection.full && selection.sizes.is_empty() {
+                sizes.insert(0, 0);
+            }
+        } else if family.payload && sizes.contains(&0) {
+            sizes.retain(|size| *size > 0);
+            let why = "only a call can be without bytes".to_owned();
+            self.leave_out(format!("{}/0", family.name), why);
+        }
         for size in sizes {
             for scenario in scenarios(selection, family, size) {
                 for placement in placements(selection, scenario) {
@@ -176,9 +188,11 @@ impl Plan {
     }
 
     /// The cells that the goals of a family need and a default run would leave out.
-    fn add_goals(&mut self, family: &Family, cpus: &Cpus) {
+    fn add_goals(&mut self, selection: &Selection, family: &Family, cpus: &Cpus) {
+        let wanted = |maker: &&Maker| selection.peers || maker.kind != MakerKind::Peer;
         let present: Vec<Maker> = (family.makers.iter())
-            .filter(|maker| maker.kind != MakerKind::Peer && (maker.probe)().is_ok())
+            .filter(wanted)
+            .filter(|maker| (maker.probe)().is_ok())
             .cloned()
             .collect();
         for (mechanism, scenario, size, placement) in goals::GOALS.iter().flat_map(Goal::cells) {
@@ -211,6 +225,7 @@ impl Plan {
             placement,
             makers: Vec::new(),
             sweep: family.sweep,
+            has_several_of_ours: family.of_ours() > 1,
             of_goal: false,
         };
         if family.role == Role::Mechanism
@@ -250,7 +265,8 @@ impl Plan {
         for scenario in Scenario::ALL {
             let too_large =
                 scenario == Scenario::SingleThread && family.payload && size > SINGLE_THREAD_MAX;
-            if !measured.contains(&scenario) && !too_large {
+            let foreign = scenario.is_of_calls() && !family.makes_calls();
+            if !measured.contains(&scenario) && !too_large && !foreign {
                 let name = format!("{}/{}/{size}", family.name, scenario.name());
                 self.leave_out(name, "left to --full or a narrowed run".to_owned());
             }
@@ -300,6 +316,9 @@ mod tests {
             for scenario in Scenario::ALL {
                 let size = if family.payload { 64 } else { 0 };
                 let what = format!("{}/{}/{size}", family.name, scenario.name());
+                if scenario.is_of_calls() && !family.makes_calls() {
+                    continue;
+                }
                 let measured = plan.groups.iter().any(|group| group.name() == what);
                 let named = |gap: &Unmeasured| gap.what.starts_with(family.name);
                 assert!(

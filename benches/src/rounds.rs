@@ -34,6 +34,8 @@ const LARGE: usize = 256 << 10;
 const LEAST_MESSAGES: (u32, usize) = (4, 1 << 20);
 /// Bytes of a slice of a fan-in at least, as far as some hundred messages have them.
 const FAN_IN_BYTES: usize = 1 << 20;
+/// How often at least all calls that are under way at once end within a slice.
+const WAVES: u32 = 8;
 /// Messages of a slice whose system calls are counted.
 const COUNTED_MESSAGES: u32 = 32;
 
@@ -128,11 +130,14 @@ impl Bench<'_> {
         // Several senders take a while to be all awake: a slice must last well beyond that.
         let least = match self.group.shape.scenario {
             Scenario::FanIn => (FAN_IN_BYTES / size.max(1)).clamp(8, 512) as u32,
+            // The calls that begin and end a slice have few beside them.
+            scenario if scenario.under_way() > 1 => WAVES * scenario.under_way(),
             _ if size > LEAST_MESSAGES.1 => 1,
             _ => LEAST_MESSAGES.0,
         };
         let mut messages = match self.group.shape.scenario {
             Scenario::FanIn => least,
+            scenario if scenario.under_way() > 1 => least,
             _ if size > LARGE => 2,
             _ => 8,
         };
@@ -282,6 +287,9 @@ pub(crate) fn why_not_counted(scenario: Scenario) -> Option<&'static str> {
             Some("polling and pausing make as many as there is time for")
         }
         Scenario::FanIn => Some("the tracer follows two processes, and here are five"),
+        Scenario::Concurrent16 | Scenario::Concurrent256 => {
+            Some("how many calls share one depends on who is faster")
+        }
         _ => None,
     }
 }

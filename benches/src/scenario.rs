@@ -26,11 +26,19 @@ pub enum Scenario {
     OpenLoop,
     /// A stream from several sending processes into one receiver.
     FanIn,
+    /// Calls of one client, of which 16 are under way at any time.
+    #[serde(rename = "concurrent-16")]
+    Concurrent16,
+    /// The same with 256.
+    #[serde(rename = "concurrent-256")]
+    Concurrent256,
+    /// A stream of answers from server to client.
+    ServerStream,
 }
 
 impl Scenario {
     /// All of them, in reading order.
-    pub const ALL: [Scenario; 9] = [
+    pub const ALL: [Scenario; 12] = [
         Scenario::SingleThread,
         Scenario::RoundTrip,
         Scenario::RoundTripAwake,
@@ -40,6 +48,9 @@ impl Scenario {
         Scenario::Wake,
         Scenario::OpenLoop,
         Scenario::FanIn,
+        Scenario::Concurrent16,
+        Scenario::Concurrent256,
+        Scenario::ServerStream,
     ];
 
     /// Its name on the command line and in results.
@@ -54,6 +65,9 @@ impl Scenario {
             Scenario::Wake => "wake",
             Scenario::OpenLoop => "open-loop",
             Scenario::FanIn => "fan-in",
+            Scenario::Concurrent16 => "concurrent-16",
+            Scenario::Concurrent256 => "concurrent-256",
+            Scenario::ServerStream => "server-stream",
         }
     }
 
@@ -71,6 +85,9 @@ impl Scenario {
                 "one-way latency at a fixed rate, from the intended time of the send"
             }
             Scenario::FanIn => "stream of four senders, on one CPU, to one receiver on another",
+            Scenario::Concurrent16 => "calls of one client, 16 of them under way at any time",
+            Scenario::Concurrent256 => "calls of one client, 256 of them under way at any time",
+            Scenario::ServerStream => "stream of answers to one call, from server to client",
         }
     }
 
@@ -88,7 +105,10 @@ impl Scenario {
             Scenario::RoundTripAwake
             | Scenario::RoundTripSpin
             | Scenario::OneWay
-            | Scenario::FanIn => Placement::OtherAwake,
+            | Scenario::FanIn
+            | Scenario::Concurrent16
+            | Scenario::Concurrent256
+            | Scenario::ServerStream => Placement::OtherAwake,
             Scenario::RoundTripAsleep | Scenario::Wake | Scenario::OpenLoop => {
                 Placement::OtherAsleep
             }
@@ -102,10 +122,32 @@ impl Scenario {
 
     /// True where a larger ratio is better, because the ratio is one of rates.
     pub fn is_rate(self) -> bool {
-        matches!(self, Scenario::OneWay | Scenario::FanIn)
+        matches!(
+            self,
+            Scenario::OneWay
+                | Scenario::FanIn
+                | Scenario::Concurrent16
+                | Scenario::Concurrent256
+                | Scenario::ServerStream
+        )
     }
 
-    /// True where the receiver holds the clock, since it sees when a message has come.
+    /// True where only calls are measured: what carries messages one way has no such thing.
+    pub fn is_of_calls(self) -> bool {
+        self == Scenario::ServerStream || self.under_way() > 1
+    }
+
+    /// How many calls are under way at any time.
+    pub fn under_way(self) -> u32 {
+        match self {
+            Scenario::Concurrent16 => 16,
+            Scenario::Concurrent256 => 256,
+            _ => 1,
+        }
+    }
+
+    /// True where the receiver holds the clock, since it sees when a message has come (but not of
+    /// calls, whose answers the client sees).
     pub fn is_timed_by_server(self) -> bool {
         matches!(self, Scenario::Wake | Scenario::OpenLoop)
     }

@@ -2,9 +2,13 @@
 #![allow(unsafe_code)]
 
 #[cfg(feature = "peers")]
+mod libraries;
+#[cfg(feature = "peers")]
 mod peers;
 mod sets;
 
+#[cfg(feature = "peers")]
+pub use libraries::{NngEnd, Part, ZmqSocket};
 #[cfg(feature = "peers")]
 pub use peers::{PosixSync, RawSync, Segment, posixmq};
 pub use sets::{set_change, set_create, set_find, set_remove};

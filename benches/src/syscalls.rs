@@ -1,7 +1,7 @@
-//! Exact counts of system calls: a ptrace(2) tracer that stops both workers at each of them,
-//! between two marks. Nothing is timed meanwhile.
+//! Counts of system calls: a ptrace(2) tracer that stops both workers, with all their threads, at
+//! each of them, between two marks. Nothing is timed meanwhile.
 
-use std::{io, sync::mpsc, thread, time::Duration};
+use std::{fs, io, sync::mpsc, thread, time::Duration};
 
 use nix::{
     sys::{
@@ -73,9 +73,16 @@ pub fn count(
 }
 
 /// Follows the processes from now until each has shown both marks; counts the calls between.
-/// All of it must run on one thread, since a tracer is a thread (ptrace(2)).
+/// Threads that a worker has besides, as servers of calls have, count while the client does, whose
+/// marks stand around all that happens. All of it must run on one thread, since a tracer is a
+/// thread (ptrace(2)).
 fn trace(processes: &[u32], ready: &mpsc::Sender<io::Result<()>>) -> io::Result<u64> {
-    let mut tracees: Vec<Tracee> = processes.iter().map(|&id| Tracee::new(id)).collect();
+    let mut tracees = Vec::new();
+    for &process in processes {
+        tracees.extend(threads(process)?);
+    }
+    // Those that show marks come first, the client before all others.
+    tracees.sort_by_key(|tracee| tracee.helps);
     for index in 0..tracees.len() {
         let pid = tracees[index].pid;
         let begun = ptrace::seize(pid, Options::PTRACE_O_TRACESYSGOOD)
@@ -96,31 +103,55 @@ fn trace(processes: &[u32], ready: &mpsc::Sender<io::Result<()>>) -> io::Result<
     }
     let _ = ready.send(Ok(()));
 
-    while tracees.iter().any(|tracee| !tracee.finished) {
+    let marks = |tracee: &Tracee| !tracee.helps && !tracee.finished;
+    while tracees.iter().any(marks) {
         let status = waitpid(None, Some(WaitPidFlag::__WALL | WaitPidFlag::__WNOTHREAD))?;
+        let client_counts = tracees[0].counting;
         let Some(tracee) = tracees
             .iter_mut()
             .find(|tracee| Some(tracee.pid) == status.pid())
         else {
             continue;
         };
+        if tracee.helps {
+            tracee.counting = client_counts;
+        }
         tracee.step(status)?;
+    }
+    for helper in tracees.iter().filter(|tracee| !tracee.finished) {
+        helper.let_go();
     }
     Ok(tracees.iter().map(|tracee| tracee.calls).sum())
 }
 
+/// The threads of a process, that which takes orders first.
+fn threads(process: u32) -> io::Result<Vec<Tracee>> {
+    let mut tracees = vec![Tracee::new(process, false)];
+    for entry in fs::read_dir(format!("/proc/{process}/task"))? {
+        let name = entry?.file_name();
+        let id = name.to_str().and_then(|name| name.parse().ok());
+        if let Some(id) = id.filter(|id| *id != process) {
+            tracees.push(Tracee::new(id, true));
+        }
+    }
+    Ok(tracees)
+}
+
 struct Tracee {
     pid: Pid,
+    /// It shows no marks.
+    helps: bool,
     counting: bool,
     finished: bool,
     calls: u64,
 }
 
 impl Tracee {
-    fn new(id: u32) -> Tracee {
+    fn new(id: u32, helps: bool) -> Tracee {
         let pid = Pid::from_raw(id as i32);
         Tracee {
             pid,
+            helps,
             counting: false,
             finished: false,
             calls: 0,
@@ -139,13 +170,24 @@ impl Tracee {
             }
             WaitStatus::Exited(..) | WaitStatus::Signaled(..) => {
                 self.finished = true;
-                return Err(io::Error::other("a traced worker has ended"));
+                if !self.helps {
+                    return Err(io::Error::other("a traced worker has ended"));
+                }
             }
             WaitStatus::Stopped(pid, signal) => ptrace::syscall(pid, signal)?,
             WaitStatus::PtraceEvent(pid, ..) => ptrace::syscall(pid, None)?,
             _ => {}
         }
         Ok(())
+    }
+
+    /// Stops following a thread that shows no mark. What fails has ended.
+    fn let_go(&self) {
+        let stopped =
+            ptrace::interrupt(self.pid).and_then(|()| waitpid(self.pid, Some(WaitPidFlag::__WALL)));
+        if stopped.is_ok() {
+            let _ = ptrace::detach(self.pid, None);
+        }
     }
 
     fn note_call(&mut self) -> io::Result<()> {

@@ -72,6 +72,7 @@ struct Worker {
 struct Connected {
     shape: Shape,
     verifies: bool,
+    calls: bool,
     window: Option<u32>,
     connection: Connection,
 }
@@ -133,6 +134,7 @@ impl Worker {
                 self.connections.push(Connected {
                     shape,
                     verifies,
+                    calls: maker.calls,
                     window,
                     connection,
                 });
@@ -146,6 +148,7 @@ impl Worker {
                 let case = loops::Case {
                     shape: connected.shape,
                     verifies: connected.verifies,
+                    calls: connected.calls,
                     window: connected.window.unwrap_or(u32::MAX),
                     two_cpus: self.two_cpus,
                     sender: self.sender,

@@ -4,6 +4,7 @@ use std::io;
 
 use super::{Case, Rig};
 use crate::{
+    calls::Flow,
     cost,
     family::Endpoint,
     fan_in::{SENDERS, STAMP_BYTES, share, window_of_each},
@@ -51,6 +52,12 @@ impl Rig {
             payload::fill(&mut self.out, self.sequence);
         }
         end.send(&self.out)?;
+        if case.calls {
+            end.recv(&mut self.back)?;
+            if case.verifies {
+                payload::compare(&self.back, self.sequence)?;
+            }
+        }
         Ok(case.verifies)
     }
 
@@ -63,6 +70,10 @@ impl Rig {
             self.sequence += 1;
             payload::stamp(&mut self.out, self.sequence);
             end.send(&self.out)?;
+            if case.calls {
+                end.recv(&mut self.back)?;
+                payload::check(&self.back, self.sequence)?;
+            }
         }
         Ok(())
     }
@@ -73,9 +84,15 @@ impl Rig {
         end: &mut dyn Endpoint,
         case: &Case,
     ) -> io::Result<bool> {
+        if end.serve(Flow::Calls, SENDERS as u32)? {
+            return Ok(case.verifies);
+        }
         let mut seen = [false; SENDERS];
         for _ in 0..SENDERS {
             end.recv(&mut self.back)?;
+            if case.calls {
+                end.send(&self.back)?;
+            }
             if !case.verifies {
                 continue;
             }
@@ -97,6 +114,9 @@ impl Rig {
             let sender = sender_of(&self.back)?;
             counts[sender] += 1;
             payload::check(&self.back, stamped(sender, counts[sender]))?;
+            if case.calls {
+                end.send(&self.back)?;
+            }
             if counts[sender].is_multiple_of(window) {
                 self.stage.acknowledge_from(sender, counts[sender])?;
             }

@@ -13,8 +13,16 @@ const WAKE_PAUSE: Duration = Duration::from_micros(150);
 const LOAD_INTERVAL_NS: u64 = 25_000;
 const LOAD_NS_PER_BYTE: u64 = 2;
 
+/// A call is two messages and waits for the second: a load of calls is a quarter of that.
+const CALL_INTERVALS: u64 = 4;
+
+/// Nanoseconds from the intended time of one call of a load to that of the next.
+pub(super) fn call_interval_ns(size: usize) -> u64 {
+    CALL_INTERVALS * load_interval_ns(size)
+}
+
 /// Nanoseconds from the intended time of one message of a load to that of the next.
-pub(super) fn load_interval_ns(size: usize) -> u64 {
+fn load_interval_ns(size: usize) -> u64 {
     LOAD_INTERVAL_NS + size as u64 * LOAD_NS_PER_BYTE
 }
 

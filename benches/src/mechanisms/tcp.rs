@@ -86,7 +86,7 @@ fn connect_std(side: Side, meet: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoin
 }
 
 /// Connecting is not measured, so all makers connect alike.
-pub(super) fn meet_by_tcp(side: Side, meet: &Meet) -> io::Result<TcpStream> {
+pub(crate) fn meet_by_tcp(side: Side, meet: &Meet) -> io::Result<TcpStream> {
     let stream = match side {
         Side::Server => {
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;

@@ -4,7 +4,7 @@ use super::Selection;
 use crate::{
     family::{Family, Role},
     results::Placement,
-    scenario::Scenario,
+    scenario::{Scenario, Shape},
 };
 
 /// What a default run measures of small messages; the rest of the scenarios takes processes and
@@ -46,7 +46,17 @@ pub(super) fn scenarios(selection: &Selection, family: &Family, size: usize) -> 
             || selection.scenarios.contains(scenario)
             || (family.role == Role::Floor && serves(*scenario, &selection.scenarios))
     };
-    default.iter().copied().filter(asked).collect()
+    let chosen = selection.full || selection.is_narrowed();
+    let usual = |scenario: &Scenario| {
+        let shape = Shape {
+            size,
+            scenario: *scenario,
+        };
+        chosen || family.makers.iter().any(|maker| (maker.usual)(&shape))
+    };
+    let fits = |scenario: &Scenario| family.makes_calls() || !scenario.is_of_calls();
+    let all = default.iter().copied();
+    all.filter(fits).filter(asked).filter(usual).collect()
 }
 
 /// The floors of streams, the copy and the system call, are measured on one thread; that of a load

@@ -6,6 +6,7 @@ use super::{abilities, numbers};
 use crate::{
     abilities::Section,
     results::{Cell, MakerKind, Placement, Run},
+    scenario::Scenario,
 };
 
 /// More lines than this in one panel cannot be told apart.
@@ -176,6 +177,9 @@ pub(crate) fn scenario_title(scenario: &str) -> String {
         "single-thread" => "Send and receive in one thread".into(),
         "fan-in" => "Four senders, one receiver".into(),
         "open-loop" => "Latency under a fixed load (open loop)".into(),
+        "concurrent-16" => "16 calls under way at once".into(),
+        "concurrent-256" => "256 calls under way at once".into(),
+        "server-stream" => "A stream of answers".into(),
         other => other.into(),
     }
 }
@@ -198,7 +202,7 @@ pub(crate) fn is_blocking(scenario: &str) -> bool {
 
 /// What counts is how much passes, not how long one message takes.
 pub(crate) fn is_stream(scenario: &str) -> bool {
-    matches!(scenario, "one-way" | "fan-in")
+    Scenario::named(scenario).is_some_and(Scenario::is_rate)
 }
 
 /// The size that most readers have in mind: 64 B, else the smallest measured that carries bytes.
@@ -316,7 +320,7 @@ fn keys(run: &Run) -> Vec<Key<'_>> {
 }
 
 fn rank(scenario: &str) -> usize {
-    const ORDER: [&str; 9] = [
+    const ORDER: [&str; 12] = [
         "round-trip",
         "round-trip-awake",
         "round-trip-asleep",
@@ -325,10 +329,26 @@ fn rank(scenario: &str) -> usize {
         "wake",
         "open-loop",
         "fan-in",
+        "concurrent-16",
+        "concurrent-256",
+        "server-stream",
         "single-thread",
     ];
     ORDER
         .iter()
         .position(|name| *name == scenario)
         .unwrap_or(ORDER.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_scenario_has_a_title_and_a_place() {
+        for scenario in Scenario::ALL {
+            assert_ne!(scenario_title(scenario.name()), scenario.name());
+            assert!(rank(scenario.name()) < Scenario::ALL.len());
+        }
+    }
 }

@@ -8,12 +8,14 @@ use std::{
 };
 
 use ipc_bench::{
+    assemble,
     family::Role,
     lane::{Allowance, Crew, Lane},
     mechanisms,
     orchestrate::Orchestrator,
     placement::Cpus,
-    plan::{Plan, Selection},
+    plan::{Group, Plan, Selection},
+    scenario::Scenario,
 };
 
 use crate::binary;
@@ -42,7 +44,13 @@ fn plan_of(mechanism: &str, sizes: &[usize]) -> Plan {
 /// Measures every cell of a family for a moment; says why where this host has none of it.
 fn exercise(mechanism: &str) -> Result<(), String> {
     let mut orchestrator = orchestrator();
-    let plan = plan_of(mechanism, &[64, 100_000]);
+    // What all connections have in common is seen over one of them.
+    let sizes: &[usize] = match mechanism {
+        "rpc-native-tcp" | "rpc-native-pipe" => &[64],
+        "rpc-native" => &[0, 100_000],
+        _ => &[64, 100_000],
+    };
+    let plan = plan_of(mechanism, sizes);
     if plan.groups.is_empty() {
         let mut why: Vec<_> = plan.unmeasured.iter().map(|gap| gap.why.as_str()).collect();
         why.dedup();
@@ -77,11 +85,11 @@ fn exercise(mechanism: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// One test for each family that a host may lack, so that each skip is counted by itself; the
-/// others share the rest.
-macro_rules! optional {
+/// One test for each family that a host may lack, so that each skip is counted by itself, and for
+/// those that take long; the others share the rest.
+macro_rules! alone {
     ($($test:ident: $family:literal,)*) => {
-        const OPTIONAL: &[&str] = &[$($family),*];
+        const ALONE: &[&str] = &[$($family),*];
 
         $(#[test]
         fn $test() {
@@ -92,12 +100,15 @@ macro_rules! optional {
     };
 }
 
-optional! {
+alone! {
     posix_queues_work: "posix-mq",
     system_v_queues_work: "sysv-mq",
     system_v_semaphores_work: "sysv-sem",
     tcp_works: "tcp",
     udp_works: "udp",
+    calls_over_tcp_work: "rpc-native-tcp",
+    calls_over_unix_sockets_work: "rpc-native",
+    calls_over_pipes_work: "rpc-native-pipe",
     two_cpus_share_a_cache_line: "cache-line",
 }
 
@@ -105,7 +116,7 @@ optional! {
 fn every_other_family_works() {
     // A few at a time, each by a thread of its own: workers die with the thread that started them.
     let mut families = mechanisms::all();
-    families.retain(|family| !OPTIONAL.contains(&family.name));
+    families.retain(|family| !ALONE.contains(&family.name));
     let next = AtomicUsize::new(0);
     thread::scope(|scope| {
         for _ in 0..2 {
@@ -150,6 +161,51 @@ fn system_calls_are_counted_exactly() {
             _ => None,
         };
         assert_eq!(calls, expected, "{scenario}");
+    }
+}
+
+/// Unary calls over Unix sockets, measured for a moment.
+fn unary_calls() -> (Orchestrator, Group, Vec<Lane>) {
+    let mut orchestrator = orchestrator();
+    let groups = plan_of("rpc-native", &[64]).groups;
+    let unary = |group: &Group| group.shape.scenario == Scenario::RoundTrip;
+    let group = groups.into_iter().find(unary).expect("calls are unary");
+    let makers = group.makers.iter().cloned();
+    let mut lanes: Vec<Lane> = makers.map(|maker| Lane::new(0, maker)).collect();
+    let allowance = Allowance {
+        time: Duration::from_millis(30),
+        slice_max: Duration::from_millis(1),
+        fresh_pairs: 1,
+        count_calls: true,
+    };
+    orchestrator
+        .measure(&group, &mut lanes, allowance)
+        .expect("nobody interrupts");
+    (orchestrator, group, lanes)
+}
+
+#[test]
+fn the_system_calls_of_every_thread_of_a_server_count() {
+    let (orchestrator, _, lanes) = unary_calls();
+    if let Some(denied) = orchestrator.unmeasured.first() {
+        ipc_testkit::skip!("{}: {}", denied.what, denied.why);
+    }
+    for lane in lanes {
+        // A call is sent, received, answered, and the answer received, whoever does it; of a
+        // server's thread the last one may come too late.
+        let calls = lane.system_calls.expect("nothing forbids to count");
+        assert!(calls > 3.5, "{}: {calls}", lane.maker.name);
+    }
+}
+
+#[test]
+fn ratios_say_which_of_our_forms_they_are_of() {
+    let (_, group, lanes) = unary_calls();
+    let ratios = assemble::group_ratios(&group, &lanes);
+    for form in ["blocking", "awaited"] {
+        let name = format!("rpc-native:{form}/round-trip/64/vs/raw");
+        let found = ratios.iter().filter(|ratio| ratio.name == name).count();
+        assert_eq!(found, 1, "{name}");
     }
 }
 

@@ -1,9 +1,11 @@
 //! Any pollable endpoint, with `.await`.
 
-use crate::sys::Registration;
+use crate::sys::{Registration, writable_once};
 use ipc_core::{ByteSource, Error, ErrorKind, Interest, Pollable, Result, Until};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context as Task, Poll, Waker, ready};
+use tokio::task::AbortHandle;
 
 /// An endpoint of any mechanism, registered with the tokio runtime in which it is made: its verbs
 /// with `.await`.
@@ -25,6 +27,30 @@ use std::sync::atomic::{AtomicBool, Ordering};
 #[derive(Debug)]
 pub struct Async<T> {
     shared: Arc<Shared<T>>,
+    room: RoomWait,
+}
+
+/// A poll function's wait for room, where that takes a registration of its own: a task waits, and
+/// ends with the endpoint.
+#[derive(Debug, Default)]
+struct RoomWait {
+    state: Arc<Mutex<RoomState>>,
+    task: Mutex<Option<AbortHandle>>,
+}
+
+#[derive(Debug, Default)]
+struct RoomState {
+    running: bool,
+    waker: Option<Waker>,
+}
+
+impl Drop for RoomWait {
+    fn drop(&mut self) {
+        let task = self.task.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Some(task) = task.take() {
+            task.abort();
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -50,6 +76,7 @@ impl<T: Pollable> Async<T> {
                 registration,
                 paying: AtomicBool::new(false),
             }),
+            room: RoomWait::default(),
         })
     }
 
@@ -66,7 +93,10 @@ impl<T: Pollable> Async<T> {
     pub fn into_inner(self) -> Result<T, Self> {
         match Arc::try_unwrap(self.shared) {
             Ok(shared) => Ok(shared.registration.into_endpoint()),
-            Err(shared) => Err(Self { shared }),
+            Err(shared) => Err(Self {
+                shared,
+                room: RoomWait::default(),
+            }),
         }
     }
 }
@@ -91,6 +121,64 @@ impl<T: Pollable + Send + Sync + 'static> Async<T> {
         outcome
     }
 
+    /// [`ready`](Async::ready) without a future, for those who write poll functions: `attempt` is
+    /// called now where the endpoint may be ready, and `task` is woken when it may be. For each
+    /// interest the last task that asked is woken, and no other.
+    ///
+    /// # Errors
+    /// What `attempt` answers.
+    pub fn poll_ready<R>(
+        &self,
+        task: &mut Task<'_>,
+        interest: Interest,
+        mut attempt: impl FnMut(&T) -> Result<R>,
+    ) -> Poll<Result<R>> {
+        let outcome = match self.shared.registration.of(interest) {
+            Some(_) => self.shared.poll_ready(task, interest, &mut attempt),
+            None => match attempt(self.get_ref()) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.wake_when_there_is_room(task);
+                    Poll::Pending
+                }
+                outcome => Poll::Ready(outcome),
+            },
+        };
+        if outcome.is_ready() {
+            self.pay_in_background();
+        }
+        outcome
+    }
+
+    #[cold]
+    fn wake_when_there_is_room(&self, task: &Task<'_>) {
+        let mut state = self
+            .room
+            .state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        state.waker = Some(task.waker().clone());
+        if std::mem::replace(&mut state.running, true) {
+            return;
+        }
+        let (shared, room) = (Arc::clone(&self.shared), Arc::clone(&self.room.state));
+        let waiting = tokio::spawn(async move {
+            // Whatever came of it, the next attempt says.
+            let _ = shared.room().await;
+            drop(shared);
+            let mut state = room.lock().unwrap_or_else(PoisonError::into_inner);
+            state.running = false;
+            if let Some(waker) = state.waker.take() {
+                waker.wake();
+            }
+        });
+        let mut task = self
+            .room
+            .task
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *task = Some(waiting.abort_handle());
+    }
+
     /// Sees to it that what is owed is written though nobody awaits it.
     fn pay_in_background(&self) {
         if !self.get_ref().owes() || self.shared.paying.swap(true, Ordering::AcqRel) {
@@ -113,7 +201,9 @@ impl<T: Pollable + Send + Sync + 'static> Async<T> {
 
     /// Forgets a readiness that the endpoint has lost since, and waits for the next.
     pub(crate) async fn writable_anew(&self) -> Result<()> {
-        let watched = self.shared.registration.of(Interest::Write);
+        let Some(watched) = self.shared.registration.of(Interest::Write) else {
+            return self.shared.room().await;
+        };
         let mut guard = watched.writable().await.map_err(shutting_down)?;
         // Only what was seen before this look is forgotten: what came since is kept.
         let now = self.get_ref().wait_ready(&[Interest::Write], Until::Now);
@@ -143,7 +233,7 @@ impl<T: ByteSource + Send + Sync + 'static> Async<T> {
                 let attempt = |endpoint: &T| endpoint.read_until(&mut *buffer, Until::Now);
                 return self.ready(Interest::Read, attempt).await;
             }
-            let watched = self.shared.registration.of(Interest::Read);
+            let watched = self.shared.registration.reading();
             let mut guard = watched.readable().await.map_err(shutting_down)?;
             match endpoint.read_until(buffer, Until::Now) {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => guard.clear_ready(),
@@ -160,7 +250,75 @@ impl<T: ByteSource + Send + Sync + 'static> Async<T> {
     }
 }
 
+impl<T: ByteSource + Send + Sync + 'static> Async<T> {
+    /// [`read`](Async::read) without a future, and with what it says on whom it is for.
+    ///
+    /// # Errors
+    /// As [`read`](Async::read).
+    pub fn poll_read(&self, task: &mut Task<'_>, buffer: &mut [u8]) -> Poll<Result<usize>> {
+        let endpoint = self.get_ref();
+        loop {
+            if endpoint.has_buffered() || endpoint.arm(Interest::Read)? {
+                let attempt = |endpoint: &T| endpoint.read_until(&mut *buffer, Until::Now);
+                return self.poll_ready(task, Interest::Read, attempt);
+            }
+            let watched = self.shared.registration.reading();
+            let mut guard = ready!(watched.poll_read_ready(task)).map_err(shutting_down)?;
+            match endpoint.read_until(buffer, Until::Now) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => guard.clear_ready(),
+                outcome => {
+                    let emptied = matches!(outcome, Ok(length @ 1..) if length < buffer.len());
+                    if emptied && !guard.ready().is_read_closed() {
+                        guard.clear_ready();
+                    }
+                    return Poll::Ready(outcome);
+                }
+            }
+        }
+    }
+}
+
 impl<T: Pollable + Send + Sync + 'static> Shared<T> {
+    fn poll_ready<R>(
+        self: &Arc<Self>,
+        task: &mut Task<'_>,
+        interest: Interest,
+        attempt: &mut impl FnMut(&T) -> Result<R>,
+    ) -> Poll<Result<R>> {
+        let endpoint = self.registration.endpoint();
+        let watched = self.registration.of(interest);
+        loop {
+            let buffered = interest == Interest::Read && endpoint.has_buffered();
+            if buffered || endpoint.arm(interest)? {
+                match attempt(endpoint) {
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                    outcome => return Poll::Ready(outcome),
+                }
+                if endpoint.arm(interest)? {
+                    let (shared, waker) = (Arc::clone(self), task.waker().clone());
+                    tokio::spawn(async move {
+                        shared.settle(interest).await;
+                        waker.wake();
+                    });
+                    return Poll::Pending;
+                }
+            }
+            let Some(watched) = watched else {
+                // The caller waits for room in another way.
+                return Poll::Pending;
+            };
+            let ready = match endpoint.shown_by(interest) {
+                Interest::Read => watched.poll_read_ready(task),
+                Interest::Write => watched.poll_write_ready(task),
+            };
+            let mut guard = ready!(ready).map_err(shutting_down)?;
+            match attempt(endpoint) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => guard.clear_ready(),
+                outcome => return Poll::Ready(outcome),
+            }
+        }
+    }
+
     async fn ready<R>(
         self: &Arc<Self>,
         interest: Interest,
@@ -182,6 +340,14 @@ impl<T: Pollable + Send + Sync + 'static> Shared<T> {
                     continue;
                 }
             }
+            let Some(watched) = watched else {
+                tokio::task::coop::consume_budget().await;
+                match attempt(endpoint) {
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => self.room().await?,
+                    outcome => return outcome,
+                }
+                continue;
+            };
             let ready = match endpoint.shown_by(interest) {
                 Interest::Read => watched.readable().await,
                 Interest::Write => watched.writable().await,
@@ -197,6 +363,20 @@ impl<T: Pollable + Send + Sync + 'static> Shared<T> {
 }
 
 impl<T: Pollable + Send + Sync + 'static> Shared<T> {
+    /// Waits for room by a registration of this wait's own, which begins with what the kernel
+    /// says now, so that none is missed.
+    async fn room(self: &Arc<Self>) -> Result<()> {
+        let endpoint = self.registration.endpoint();
+        match endpoint.descriptor(Interest::Write).try_clone_to_owned() {
+            Ok(descriptor) => writable_once(descriptor).await,
+            // There are no descriptors left.
+            Err(_) => {
+                self.settle(Interest::Write).await;
+                Ok(())
+            }
+        }
+    }
+
     /// No readiness will tell of what the endpoint waits for. Where it can go on at once, the
     /// other tasks have their turn; where it is undecided for a moment, as a watched peer's end
     /// is, a thread of the runtime's pool waits for the endpoint itself to say.

@@ -3,7 +3,8 @@
 #![allow(unsafe_code)]
 
 use ipc_core::{Error, ErrorKind, Interest, Pollable, Result};
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::unix::fs::FileTypeExt;
 use std::sync::Arc;
 use tokio::io::Interest as Registered;
 use tokio::io::unix::AsyncFd;
@@ -24,10 +25,22 @@ impl AsRawFd for Number {
 pub(crate) struct Registration<T> {
     // Declared, and so dropped, before the endpoint whose descriptors they watch.
     read: AsyncFd<Number>,
-    /// Where the two directions have descriptors of their own.
-    write: Option<AsyncFd<Number>>,
+    write: Writing,
     /// Never taken out, replaced or borrowed mutably while the registrations live.
     endpoint: Arc<T>,
+}
+
+/// How a task waits for room.
+#[derive(Debug)]
+enum Writing {
+    /// By the one registration.
+    Together,
+    /// The direction has a descriptor of its own.
+    Apart(AsyncFd<Number>),
+    /// By a registration that is made for this wait alone. A Unix socket says that there is room
+    /// each time its peer takes a message: watched all the time it would wake a task that waits
+    /// for an answer, and wants no room, once more for each question.
+    OnDemand,
 }
 
 impl<T: Pollable> Registration<T> {
@@ -39,22 +52,21 @@ impl<T: Pollable> Registration<T> {
         let endpoint = Arc::new(endpoint);
         let read = endpoint.descriptor(Interest::Read).as_raw_fd();
         let write = endpoint.descriptor(Interest::Write).as_raw_fd();
-        if read == write {
-            let read = register(read, Registered::READABLE | Registered::WRITABLE)?;
-            return Ok(Self {
-                read,
-                write: None,
-                endpoint,
-            });
-        }
         let shown = |interest| match endpoint.shown_by(interest) {
             Interest::Read => Registered::READABLE,
             Interest::Write => Registered::WRITABLE,
         };
-        let read = register(read, shown(Interest::Read))?;
-        let write = Some(register(write, shown(Interest::Write))?);
+        let (interest, write) = if read != write {
+            let write = register(write, shown(Interest::Write))?;
+            (shown(Interest::Read), Writing::Apart(write))
+        } else if is_socket(endpoint.descriptor(Interest::Read)) {
+            (Registered::READABLE, Writing::OnDemand)
+        } else {
+            let both = Registered::READABLE | Registered::WRITABLE;
+            (both, Writing::Together)
+        };
         Ok(Self {
-            read,
+            read: register(read, interest)?,
             write,
             endpoint,
         })
@@ -64,11 +76,17 @@ impl<T: Pollable> Registration<T> {
         &self.endpoint
     }
 
-    pub(crate) fn of(&self, interest: Interest) -> &AsyncFd<Number> {
+    /// What tells of `interest`; `None` where a wait for it makes a registration of its own.
+    pub(crate) fn of(&self, interest: Interest) -> Option<&AsyncFd<Number>> {
         match (interest, &self.write) {
-            (Interest::Write, Some(write)) => write,
-            _ => &self.read,
+            (Interest::Read, _) | (_, Writing::Together) => Some(&self.read),
+            (Interest::Write, Writing::Apart(write)) => Some(write),
+            (Interest::Write, Writing::OnDemand) => None,
         }
+    }
+
+    pub(crate) const fn reading(&self) -> &AsyncFd<Number> {
+        &self.read
     }
 
     /// The endpoint alone; its descriptors are not watched any more.
@@ -81,6 +99,13 @@ impl<T: Pollable> Registration<T> {
         drop((read, write));
         Arc::into_inner(endpoint).expect("the only reference: no clone of it ever leaves `self`")
     }
+}
+
+/// Whether it is a socket; what cannot be asked is taken for none.
+fn is_socket(fd: BorrowedFd<'_>) -> bool {
+    let file = fd.try_clone_to_owned().map(std::fs::File::from);
+    let metadata = file.and_then(|file| file.metadata());
+    metadata.is_ok_and(|metadata| metadata.file_type().is_socket())
 }
 
 fn register(number: RawFd, interest: Registered) -> Result<AsyncFd<Number>> {

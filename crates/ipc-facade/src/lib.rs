@@ -29,6 +29,8 @@ pub use ipc_signal as signal;
 pub use ipc_uds as uds;
 #[cfg(feature = "rpc")]
 pub use rpc_core as rpc;
+#[cfg(feature = "grpc")]
+pub use rpc_grpc;
 #[cfg(feature = "rpc")]
 pub use rpc_native;
 #[cfg(feature = "rpc")]

@@ -122,7 +122,7 @@ impl Options {
         }
         let (to_right, right) = self.pair()?;
         let (to_left, left) = self.pair()?;
-        Ok((Stream::new(left, to_right), Stream::new(right, to_left)))
+        Ok((Stream::join(to_right, left), Stream::join(to_left, right)))
     }
 
     /// Takes the writing end of a pipe from elsewhere, a parent or a Unix socket, with these

@@ -26,7 +26,10 @@ pub struct Stream {
 }
 
 impl Stream {
-    pub(crate) fn new(receiver: Receiver, sender: Sender) -> Self {
+    /// A stream of the ends of two pipes, such as a child was given: what
+    /// [`split`](Stream::split) takes apart.
+    #[must_use]
+    pub const fn join(sender: Sender, receiver: Receiver) -> Self {
         Self { receiver, sender }
     }
 

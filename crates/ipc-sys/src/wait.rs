@@ -25,7 +25,7 @@ pub fn retry<T>(mut call: impl FnMut() -> rustix::io::Result<T>) -> rustix::io::
 /// Waits until one of `fds` is ready or has ended; false when `until` is over.
 ///
 /// # Errors
-/// As ppoll(2), but for `EINTR`.
+/// As ppoll(2), but for `EINTR` and `EAGAIN`.
 pub fn wait_any(fds: &mut [PollFd<'_>], until: Until) -> rustix::io::Result<bool> {
     loop {
         let remaining = until.remaining();
@@ -35,7 +35,8 @@ pub fn wait_any(fds: &mut [PollFd<'_>], until: Until) -> rustix::io::Result<bool
             Ok(0)
                 if remaining.is_none() || until.remaining().is_none_or(|left| !left.is_zero()) => {}
             Ok(ready) => return Ok(ready > 0),
-            Err(Errno::INTR) => {}
+            // The second is POSIX's, for a kernel that lacks memory for a moment.
+            Err(Errno::INTR | Errno::AGAIN) => {}
             Err(errno) => return Err(errno),
         }
     }

@@ -17,6 +17,7 @@
 //! The laboratory is one thread, so that it may fork.
 
 mod call_step;
+mod fail_call;
 mod forked;
 mod kill;
 mod lab;
@@ -29,6 +30,7 @@ mod turns;
 
 pub use self::{
     call_step::kill_at_call,
+    fail_call::{Fault, Swept, fail_at_call},
     forked::Forked,
     kill::{kill_at_random, kill_inside, stop_and_continue},
     lab::{Experiment, Lab, Tier, laboratory},

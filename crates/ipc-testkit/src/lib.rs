@@ -25,7 +25,8 @@ pub use crate::{
     skip::report_skip,
     storm::Storm,
     sys::{
-        close_stdio, closed_descriptor, set_sigpipe_default, set_umask, shared_words, without_stdio,
+        close_stdio, closed_descriptor, packet_interface, set_sigpipe_default, set_umask,
+        shared_words, without_stdio,
     },
     temp_dir::TempDir,
     watchdog::{Watchdog, watchdog},

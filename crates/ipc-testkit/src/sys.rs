@@ -78,6 +78,36 @@ pub(crate) fn start_blocking(command: &mut std::process::Command, signals: Vec<i
     unsafe { command.pre_exec(before_exec) };
 }
 
+/// Makes a network interface in this thread's network namespace whose packets (IP, without a
+/// header before them) are read from and written to the descriptor, which does not block. It
+/// vanishes with it. For tests that are the wire between two namespaces.
+///
+/// # Errors
+/// As open(2) of `/dev/net/tun` and its TUNSETIFF say: without the right to, mostly.
+pub fn packet_interface(name: &str) -> std::io::Result<OwnedFd> {
+    let mut options = std::fs::OpenOptions::new();
+    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NONBLOCK);
+    let file = options.read(true).write(true).open("/dev/net/tun")?;
+    // SAFETY: of an `ifreq` every bit pattern is valid, and all its fields are plain.
+    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
+    assert!(
+        name.len() < request.ifr_name.len(),
+        "a name of an interface"
+    );
+    for (to, from) in request.ifr_name.iter_mut().zip(name.bytes()) {
+        *to = from.cast_signed();
+    }
+    request.ifr_ifru.ifru_flags = i16::try_from(libc::IFF_TUN | libc::IFF_NO_PI).expect("small");
+    let number = std::os::fd::AsRawFd::as_raw_fd(&file);
+    // SAFETY: the request is a valid `ifreq` with a terminated name, and outlives the call
+    // (netdevice(7), tuntap.rst).
+    let made = unsafe { libc::ioctl(number, libc::TUNSETIFF, &request) };
+    match made {
+        0 => Ok(file.into()),
+        _ => Err(std::io::Error::last_os_error()),
+    }
+}
+
 /// Closes descriptors 0, 1 and 2, as a careless parent does. For isolated processes.
 pub fn close_stdio() {
     for number in 0..=2 {

@@ -2,7 +2,7 @@
 
 use crate::wire::Wire;
 use crate::{Code, Status};
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 
 /// Turns messages into bytes and back. A binding brings the one that its wire speaks; the
 /// contract, the stubs and the layers never see it.
@@ -22,7 +22,7 @@ pub trait Codec: Send + Sync {
     ///
     /// # Errors
     /// [`Code::InvalidArgument`] for bytes that are no such message.
-    fn decode(&self, bytes: &[u8], message: &mut dyn Wire) -> Result<(), Status>;
+    fn decode(&self, bytes: Bytes, message: &mut dyn Wire) -> Result<(), Status>;
 }
 
 /// Protobuf's binary format.
@@ -37,7 +37,7 @@ impl Codec for Protobuf {
         message.append_protobuf(out);
         Ok(())
     }
-    fn decode(&self, bytes: &[u8], message: &mut dyn Wire) -> Result<(), Status> {
+    fn decode(&self, bytes: Bytes, message: &mut dyn Wire) -> Result<(), Status> {
         message.merge_protobuf(bytes)
     }
 }
@@ -64,11 +64,11 @@ impl Codec for Json {
         serde_json::to_writer(Append(out), message.as_serialize())
             .map_err(|error| Status::new(Code::Internal, format!("encode as JSON: {error}")))
     }
-    fn decode(&self, bytes: &[u8], message: &mut dyn Wire) -> Result<(), Status> {
+    fn decode(&self, bytes: Bytes, message: &mut dyn Wire) -> Result<(), Status> {
         let wrong = |error: &dyn std::fmt::Display| {
             Status::new(Code::InvalidArgument, format!("decode as JSON: {error}"))
         };
-        let mut reader = serde_json::Deserializer::from_slice(bytes);
+        let mut reader = serde_json::Deserializer::from_slice(&bytes);
         message
             .deserialize(&mut <dyn erased_serde::Deserializer<'_>>::erase(
                 &mut reader,

@@ -85,7 +85,11 @@ impl Contract {
             return None;
         }
         let mut lines = BTreeMap::new();
-        for line in text.lines() {
+        for line in text.split_terminator('\n') {
+            // It is shown to people, and must be the same when it is written again.
+            if line.contains(char::is_control) {
+                return None;
+            }
             let (key, value) = line.split_once(" = ").unwrap_or((line, ""));
             let known = [
                 "service ", "method ", "message ", "field ", "enum ", "value ",

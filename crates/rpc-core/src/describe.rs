@@ -179,6 +179,11 @@ impl TypeSet {
         self.types.values()
     }
 
+    /// Adds a type that was read, unless it is there already.
+    pub(crate) fn insert(&mut self, ty: TypeDesc) {
+        self.types.entry(ty.name.clone()).or_insert(ty);
+    }
+
     fn begin(&mut self, name: &str, doc: &str, shape: Shape) -> bool {
         if self.types.contains_key(name) {
             return false;

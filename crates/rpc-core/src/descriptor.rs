@@ -71,7 +71,7 @@ pub struct MethodDescriptor {
     /// The full name of its service.
     pub service: &'static str,
     /// Its service.
-    pub descriptor: fn() -> &'static ServiceDescriptor,
+    pub descriptor: Owner,
     /// Its name on every wire: `GetItem`.
     pub name: &'static str,
     /// Its documentation.
@@ -98,6 +98,41 @@ pub struct MethodDescriptor {
     pub output: &'static str,
 }
 
+/// The service that a method belongs to.
+#[derive(Clone, Copy, Debug)]
+pub struct Owner(OwnerKind);
+
+#[derive(Clone, Copy, Debug)]
+enum OwnerKind {
+    Made(fn() -> &'static ServiceDescriptor),
+    /// A service whose methods are read before it.
+    Parsed(&'static OnceLock<&'static ServiceDescriptor>),
+}
+
+impl Owner {
+    /// What the macro fills in.
+    #[must_use]
+    pub const fn new(descriptor: fn() -> &'static ServiceDescriptor) -> Self {
+        Self(OwnerKind::Made(descriptor))
+    }
+
+    pub(crate) const fn parsed(later: &'static OnceLock<&'static ServiceDescriptor>) -> Self {
+        Self(OwnerKind::Parsed(later))
+    }
+
+    /// The service.
+    ///
+    /// # Panics
+    /// Never: a method is given out after its service.
+    #[must_use]
+    pub fn get(&self) -> &'static ServiceDescriptor {
+        match &self.0 {
+            OwnerKind::Made(descriptor) => descriptor(),
+            OwnerKind::Parsed(later) => later.get().expect("set before the method is given out"),
+        }
+    }
+}
+
 /// The number by which the native wire knows a method: FNV-1a of its name. It stays when methods
 /// are added or moved.
 #[must_use]
@@ -116,8 +151,15 @@ pub struct ServiceDescriptor {
     name: &'static str,
     doc: &'static str,
     methods: &'static [MethodDescriptor],
-    types: fn(&mut TypeSet),
+    types: Types,
     contract: OnceLock<Contract>,
+}
+
+#[derive(Debug)]
+enum Types {
+    Made(fn(&mut TypeSet)),
+    /// What was read, and the `FileDescriptorSet` that it was read from.
+    Parsed(TypeSet, Vec<u8>),
 }
 
 impl ServiceDescriptor {
@@ -133,8 +175,32 @@ impl ServiceDescriptor {
             name,
             doc,
             methods,
-            types,
+            types: Types::Made(types),
             contract: OnceLock::new(),
+        }
+    }
+
+    pub(crate) const fn parsed(
+        name: &'static str,
+        doc: &'static str,
+        methods: &'static [MethodDescriptor],
+        types: TypeSet,
+        source: Vec<u8>,
+    ) -> Self {
+        Self {
+            name,
+            doc,
+            methods,
+            types: Types::Parsed(types, source),
+            contract: OnceLock::new(),
+        }
+    }
+
+    /// The `FileDescriptorSet` that it was read from, if it was.
+    pub(crate) fn source(&self) -> Option<&[u8]> {
+        match &self.types {
+            Types::Made(_) => None,
+            Types::Parsed(_, source) => Some(source),
         }
     }
 
@@ -173,9 +239,14 @@ impl ServiceDescriptor {
     /// The types that its methods name.
     #[must_use]
     pub fn types(&self) -> TypeSet {
-        let mut types = TypeSet::default();
-        (self.types)(&mut types);
-        types
+        match &self.types {
+            Types::Made(add) => {
+                let mut types = TypeSet::default();
+                add(&mut types);
+                types
+            }
+            Types::Parsed(types, _) => types.clone(),
+        }
     }
 
     /// What both sides must agree on.

@@ -12,6 +12,7 @@ mod identity;
 pub mod introspect;
 pub mod layers;
 mod metadata;
+mod parsed;
 mod proto;
 mod server;
 pub mod skeleton;
@@ -32,7 +33,7 @@ pub use crate::{
         Describe, DescribeOneof, FieldDesc, FieldKind, Fields, Label, Scalar, Shape, TypeDesc,
         TypeSet, Values,
     },
-    descriptor::{Idempotency, MethodDescriptor, MethodKind, ServiceDescriptor, method_id},
+    descriptor::{Idempotency, MethodDescriptor, MethodKind, Owner, ServiceDescriptor, method_id},
     executor::block_on,
     identity::{Peer, Principal},
     metadata::Metadata,

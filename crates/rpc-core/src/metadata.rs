@@ -17,7 +17,12 @@ pub struct Metadata {
     bytes: usize,
 }
 
-type Entry = (Box<str>, Box<[u8]>);
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Entry {
+    name: Box<str>,
+    value: Box<[u8]>,
+    trailing: bool,
+}
 
 impl Metadata {
     /// How many bytes all names and values have together, at most.
@@ -42,6 +47,19 @@ impl Metadata {
     /// [`Code::InvalidArgument`] for a name that is not lower-case letters, digits, `-`, `_`, `.`;
     /// [`Code::ResourceExhausted`] beyond the limits.
     pub fn insert(&mut self, name: &str, value: &[u8]) -> Result<(), Status> {
+        self.add(name, value, false)
+    }
+
+    /// Adds an entry that belongs after an answer, on wires that have such a place; elsewhere it
+    /// is one like any other.
+    ///
+    /// # Errors
+    /// As [`insert`](Metadata::insert).
+    pub fn insert_trailing(&mut self, name: &str, value: &[u8]) -> Result<(), Status> {
+        self.add(name, value, true)
+    }
+
+    fn add(&mut self, name: &str, value: &[u8], trailing: bool) -> Result<(), Status> {
         let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_.".contains(&b);
         if name.is_empty() || name.len() > Self::MAX_NAME_BYTES || !name.bytes().all(plain) {
             return Err(Status::new(
@@ -58,7 +76,11 @@ impl Metadata {
         }
         self.bytes = bytes;
         let entries = Arc::make_mut(self.entries.get_or_insert_default());
-        entries.push((name.into(), value.into()));
+        entries.push(Entry {
+            name: name.into(),
+            value: value.into(),
+            trailing,
+        });
         Ok(())
     }
 
@@ -77,8 +99,20 @@ impl Metadata {
 
     /// All entries, in the order they were added.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        let entries = self.entries.as_deref().map_or(&[][..], Vec::as_slice);
-        entries.iter().map(|(name, value)| (&**name, &**value))
+        self.entries()
+            .iter()
+            .map(|entry| (&*entry.name, &*entry.value))
+    }
+
+    /// The entries that belong before an answer (false), or after it.
+    pub fn of_place(&self, trailing: bool) -> impl Iterator<Item = (&str, &[u8])> {
+        let entries = self.entries().iter();
+        let here = entries.filter(move |entry| entry.trailing == trailing);
+        here.map(|entry| (&*entry.name, &*entry.value))
+    }
+
+    fn entries(&self) -> &[Entry] {
+        self.entries.as_deref().map_or(&[][..], Vec::as_slice)
     }
 
     /// How many entries there are.

@@ -41,6 +41,9 @@ impl ServiceDescriptor {
     /// own.
     #[must_use]
     pub fn file_descriptor_set(&self) -> Vec<u8> {
+        if let Some(source) = self.source() {
+            return source.to_vec();
+        }
         let file = FileDescriptorProto {
             name: Some(format!("{}.proto", self.name().replace('.', "/"))),
             package: Some(self.package().to_owned()).filter(|package| !package.is_empty()),

@@ -1,6 +1,6 @@
 //! What a generated server skeleton calls: decode, run the method within its limits, answer.
 
-use crate::call::{Call, CallFuture, PayloadStream, Reply, ready};
+use crate::call::{Body, Call, CallFuture, PayloadStream, Reply, ready};
 use crate::context::expired;
 use crate::streaming::{Out, Streaming, generate};
 use crate::timer::Timer;
@@ -20,6 +20,9 @@ where
     F: FnOnce(Context, A) -> Fut,
     Fut: Future<Output = Result<R, Status>> + Send + 'static,
 {
+    if let Err(late) = call.context.check() {
+        return ready(Err(late.before_running()));
+    }
     let arguments = match call.body.one() {
         Ok(arguments) => arguments,
         Err(status) => return ready(Err(status.before_running())),
@@ -53,6 +56,9 @@ where
     F: FnOnce(Context, Streaming<A>) -> Fut,
     Fut: Future<Output = Result<R, Status>> + Send + 'static,
 {
+    if let Err(late) = call.context.check() {
+        return ready(Err(late.before_running()));
+    }
     let items = match call.body.many() {
         Ok(items) => Streaming::new(items, call.context.expires()),
         Err(status) => return ready(Err(status.before_running())),
@@ -70,6 +76,9 @@ where
     F: FnOnce(Context, A, Out<R>) -> Fut,
     Fut: Future<Output = Result<(), Status>> + Send + 'static,
 {
+    if let Err(late) = call.context.check() {
+        return ready(Err(late.before_running()));
+    }
     let arguments = match call.body.one() {
         Ok(arguments) => arguments,
         Err(status) => return ready(Err(status.before_running())),
@@ -87,6 +96,9 @@ where
     F: FnOnce(Context, Streaming<A>, Out<R>) -> Fut,
     Fut: Future<Output = Result<(), Status>> + Send + 'static,
 {
+    if let Err(late) = call.context.check() {
+        return ready(Err(late.before_running()));
+    }
     let items = match call.body.many() {
         Ok(items) => Streaming::new(items, call.context.expires()),
         Err(status) => return ready(Err(status.before_running())),
@@ -94,6 +106,31 @@ where
     let bounds = Bounds::of(&call.context);
     let context = call.context;
     many(bounds, generate(|out| run(context, items, out)))
+}
+
+/// Runs a method whose messages this process does not look into: its deadline, the context that
+/// nested calls inherit and the net under panics are those of every other method.
+pub fn opaque<F, Fut>(call: Call, run: F) -> CallFuture
+where
+    F: FnOnce(Call) -> Fut,
+    Fut: Future<Output = Result<Reply, Status>> + Send + 'static,
+{
+    if let Err(late) = call.context.check() {
+        return ready(Err(late.before_running()));
+    }
+    let mut bounds = Bounds::of(&call.context);
+    let after = Bounds::of(&call.context);
+    let answer = run(call);
+    Box::pin(async move {
+        let mut answer = Box::pin(answer);
+        let work = poll_fn(|task| bounds.poll(task, |task| answer.as_mut().poll(task), Err));
+        let mut reply = work.await?;
+        if let Body::Many(stream) = reply.body {
+            let bounds = after;
+            reply.body = Body::Many(Box::pin(Bounded { bounds, stream }));
+        }
+        Ok(reply)
+    })
 }
 
 /// A call of a method that the service has not.

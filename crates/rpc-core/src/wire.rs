@@ -11,11 +11,12 @@ pub trait Wire: Any + Send + Sync {
     /// Appends protobuf's bytes.
     fn append_protobuf(&self, out: &mut BytesMut);
 
-    /// Reads protobuf's bytes.
+    /// Reads protobuf's bytes. They come as a share of what was received, so that a field of
+    /// [`Bytes`] is a part of it and not a copy, and one of `Vec<u8>` is copied once.
     ///
     /// # Errors
     /// [`Code::InvalidArgument`] for bytes that are no such message.
-    fn merge_protobuf(&mut self, bytes: &[u8]) -> Result<(), Status>;
+    fn merge_protobuf(&mut self, bytes: Bytes) -> Result<(), Status>;
 
     /// As serde sees it, to be written.
     fn as_serialize(&self) -> &dyn erased_serde::Serialize;
@@ -46,7 +47,7 @@ where
         out.reserve(self.encoded_len());
         self.encode_raw(out);
     }
-    fn merge_protobuf(&mut self, bytes: &[u8]) -> Result<(), Status> {
+    fn merge_protobuf(&mut self, bytes: Bytes) -> Result<(), Status> {
         prost::Message::merge(self, bytes)
             .map_err(|error| Status::new(Code::InvalidArgument, error.to_string()))
     }
@@ -96,7 +97,7 @@ impl Payload {
             },
             Self::Encoded(codec, bytes) => {
                 let mut value = T::default();
-                codec.decode(&bytes, &mut value)?;
+                codec.decode(bytes, &mut value)?;
                 Ok(value)
             }
         }

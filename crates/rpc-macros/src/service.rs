@@ -164,7 +164,7 @@ fn descriptor(input: &ItemTrait, options: &Options, methods: &[Method]) -> Token
         quote! {
             #path::MethodDescriptor {
                 service: #service,
-                descriptor: || &#static_name,
+                descriptor: #path::Owner::new(|| &#static_name),
                 name: #wire_name,
                 doc: #doc,
                 index: #index,

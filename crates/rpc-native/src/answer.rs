@@ -71,7 +71,12 @@ impl Answer {
         outcome: Result<impl FnOnce(&mut BytesMut) -> Result<(), Status>, Status>,
     ) {
         match self.oneway_cost {
-            Some(cost) => state.machine.oneway_done(cost),
+            Some(cost) => {
+                state
+                    .oneways
+                    .retain(|(number, _)| *number != self.generation);
+                state.machine.oneway_done(cost);
+            }
             None => {
                 let ours = |running: &&mut Running| running.generation == self.generation;
                 let Some(running) = state.running(self.call).filter(ours) else {
@@ -151,6 +156,7 @@ pub(crate) async fn stream(
 /// The items of a stream of arguments.
 pub(crate) struct Items {
     pub(crate) shared: Arc<Shared>,
+    pub(crate) method: &'static MethodDescriptor,
     pub(crate) call: u32,
     pub(crate) generation: u64,
     pub(crate) format: Format,
@@ -169,6 +175,9 @@ impl Stream for Items {
         if let Some(item) = running.items.pop_front() {
             state.machine.consumed(self.call, item.len());
             self.shared.io.flush(state, false);
+            if let Err(status) = within(self.method, item.len()) {
+                return Poll::Ready(Some(Err(status)));
+            }
             let payload = Payload::Encoded(self.format.codec(), item);
             return Poll::Ready(Some(Ok(payload)));
         }

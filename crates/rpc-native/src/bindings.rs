@@ -16,6 +16,8 @@ pub(crate) struct Bindings {
 enum Binding {
     /// Named with this number; the server has not answered.
     Asked(u16, &'static ServiceDescriptor),
+    /// Named again, by the server's own fingerprint.
+    AskedAgain(u16),
     Good(u16),
     Refused(Status),
 }
@@ -33,11 +35,11 @@ impl Bindings {
         machine.usable()?;
         match self.known.get(method.service) {
             Some(Binding::Good(number)) => return Ok(Some(*number)),
-            Some(Binding::Asked(..)) => return Ok(None),
+            Some(Binding::Asked(..) | Binding::AskedAgain(_)) => return Ok(None),
             Some(Binding::Refused(status)) => return Err(status.clone()),
             None => {}
         }
-        let service = (method.descriptor)();
+        let service = method.descriptor.get();
         let fingerprint = service.contract().fingerprint();
         let number = machine.bind(method.service, fingerprint, format.number());
         let asked = Binding::Asked(number, service);
@@ -60,8 +62,9 @@ impl Bindings {
             .iter_mut()
             .find_map(|(name, binding)| match binding {
                 Binding::Asked(asked, service) if *asked == number => {
-                    Some((*name, *service, binding))
+                    Some((*name, Some(*service), binding))
                 }
+                Binding::AskedAgain(asked) if *asked == number => Some((*name, None, binding)),
                 _ => None,
             });
         let Some((name, service, binding)) = asked else {
@@ -80,6 +83,12 @@ impl Bindings {
                 refused(Code::Unimplemented, text)
             }
             Verdict::OtherContract => {
+                // Not its own contract either: asked a third time it would lie again.
+                let Some(service) = service else {
+                    let text = "the server denies the contract that it told".to_owned();
+                    *binding = refused(Code::FailedPrecondition, text);
+                    return;
+                };
                 let theirs = std::str::from_utf8(text).ok().and_then(Contract::parse);
                 match theirs {
                     None => {
@@ -93,7 +102,7 @@ impl Bindings {
                         _ => {
                             let fingerprint = theirs.fingerprint();
                             let number = machine.bind(name, fingerprint, format.number());
-                            Binding::Asked(number, service)
+                            Binding::AskedAgain(number)
                         }
                     },
                 }

@@ -21,20 +21,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context as Task, Poll};
 use std::time::Instant;
 
-/// A connection without a runtime, as a channel for stubs: a call is done when its future is
-/// made, so [`block_on`] gives its answer at once. Threads that share it take turns.
-///
-/// It has no stream in both directions at once, for which somebody must read while another
-/// writes.
-///
-/// ```no_run
-/// # fn f<C>(_: C) {}
-/// let connection = rpc_native::connect_blocking("unix:/run/shop.sock")?;
-/// # f(connection);
-/// # Ok::<(), rpc_native::Status>(())
-/// ```
+/// A connection without a runtime over a byte stream: a call is done when its future is made.
+/// Threads that share it take turns.
 #[derive(Clone)]
-pub struct BlockingConnection {
+pub(crate) struct BlockingWired {
     inner: Arc<Mutex<Inner>>,
     format: Format,
 }
@@ -53,7 +43,7 @@ struct Slot {
     items: VecDeque<Bytes>,
 }
 
-impl BlockingConnection {
+impl BlockingWired {
     pub(crate) fn greet(wire: Wire, options: &Options) -> Result<Self, Status> {
         let mut inner = Inner {
             wire,
@@ -119,15 +109,15 @@ impl BlockingConnection {
     }
 }
 
-impl Channel for BlockingConnection {
+impl Channel for BlockingWired {
     fn call(&self, call: Call) -> CallFuture {
         ready(self.run(call))
     }
 }
 
-impl fmt::Debug for BlockingConnection {
+impl fmt::Debug for BlockingWired {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("BlockingConnection(..)")
+        f.write_str("BlockingWired(..)")
     }
 }
 
@@ -222,6 +212,7 @@ impl Inner {
                 Ok(Some(_)) => {}
                 Err(status) => {
                     let _ = self.flush(Until::Now);
+                    self.wire.shut_down();
                     return Err(status);
                 }
             }
@@ -265,7 +256,7 @@ impl Inner {
 
 /// The items of a stream of answers.
 struct Answers {
-    connection: BlockingConnection,
+    connection: BlockingWired,
     call: u32,
     until: Until,
     over: bool,

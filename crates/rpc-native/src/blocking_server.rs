@@ -10,7 +10,7 @@ use rpc_core::{
     Body, Call, Channel, Code, Metadata, MethodDescriptor, Payload, PayloadStream, Served, Status,
     block_on,
 };
-use rpc_transport::{Listener, Wire};
+use rpc_transport::{Endpoint, Listener, Wire};
 use std::collections::VecDeque;
 use std::fmt;
 use std::time::Instant;
@@ -54,6 +54,14 @@ impl BlockingListener {
         })
     }
 
+    /// Where it listens, with the port that the system chose.
+    ///
+    /// # Errors
+    /// As [`Listener::endpoint`].
+    pub fn endpoint(&self) -> Result<Endpoint, Status> {
+        self.listener.endpoint().map_err(Status::from)
+    }
+
     /// Waits for a client.
     ///
     /// # Errors
@@ -74,6 +82,8 @@ impl BlockingListener {
 /// waits.
 pub struct BlockingSession {
     wire: Wire,
+    /// The transport's own handshake is made.
+    proven: bool,
     served: Served,
     machine: ServerSide,
     named: Named,
@@ -89,6 +99,7 @@ impl BlockingSession {
     pub(crate) fn new(wire: Wire, served: Served, options: &Options) -> Self {
         Self {
             wire,
+            proven: false,
             served,
             machine: ServerSide::new(options.limits.clone(), Instant::now()),
             named: Named::default(),
@@ -114,6 +125,10 @@ impl BlockingSession {
     /// # Errors
     /// As [`run`](BlockingSession::run).
     pub fn serve_next(&mut self) -> Result<bool, Status> {
+        if !self.proven {
+            self.wire.handshake(Until::after(self.limits.handshake))?;
+            self.proven = true;
+        }
         // The first time it is the greeting that goes out.
         self.flush()?;
         let goes_on = self.turn()?;
@@ -180,10 +195,14 @@ impl BlockingSession {
         let (number, cost) = (incoming.call, incoming.cost);
         self.cancelled = None;
         let target = self.named.target(&incoming);
-        let message = incoming.message.unwrap_or_default();
-        let checked = target
-            .and_then(|(method, format)| within(method, message.len()).map(|()| (method, format)));
-        let (method, format) = match checked {
+        let checked = target.and_then(|(method, format)| {
+            let Some(message) = incoming.message else {
+                let text = format!("{}: a blocking server takes no stream", method.name);
+                return Err(Status::new(Code::Unimplemented, text));
+            };
+            within(method, message.len()).map(|()| (method, format, message))
+        });
+        let (method, format, message) = match checked {
             Ok(target) => target,
             Err(status) => {
                 self.answered(number, cost, Err(status.before_running()));
@@ -192,7 +211,7 @@ impl BlockingSession {
         };
         let call = Call {
             method,
-            context: context(self.wire.peer(), &incoming.head, Instant::now()),
+            context: context(self.wire.peer(), &incoming.head, incoming.came),
             body: Body::One(Payload::Encoded(format.codec(), message)),
         };
         match block_on(self.served.call(call)) {
@@ -240,6 +259,7 @@ impl BlockingSession {
                     item.append(format.codec(), out)?;
                     within(method, out.len() - before)
                 });
+                // At once: what makes the next item may block this thread for long.
                 self.flush()?;
                 match sent {
                     Ok(true) => break,

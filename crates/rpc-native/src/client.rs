@@ -15,7 +15,7 @@ use rpc_core::{
     Body, Call, CallFuture, Channel, Code, Context, MethodDescriptor, MethodKind, Payload, Reply,
     Status,
 };
-use rpc_transport::{Connected, Wire};
+use rpc_transport::Wire;
 use std::fmt;
 use std::future::poll_fn;
 use std::sync::{Arc, MutexGuard};
@@ -24,12 +24,10 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::AbortHandle;
 
-/// A connection to a server, as a channel for stubs. Clones share it; it ends with the last, and
-/// with the last stream of answers.
-///
-/// Tasks of the runtime in which it was made read and write for it.
+/// A connection over a byte stream. Tasks of the runtime in which it was made read and write for
+/// it; they end with the last clone, and with the last stream of answers.
 #[derive(Clone)]
-pub struct Connection {
+pub(crate) struct Wired {
     owner: Arc<Owner>,
 }
 
@@ -47,7 +45,7 @@ pub(crate) struct Shared {
     pub(crate) numbers: Semaphore,
 }
 
-impl Connection {
+impl Wired {
     /// A connection over `wire`, once the server has greeted.
     pub(crate) async fn greet(wire: Wire, options: &Options) -> Result<Self, Status> {
         let machine = ClientSide::new(options.limits.clone(), Instant::now());
@@ -92,8 +90,7 @@ impl Connection {
     }
 
     /// How many calls are under way.
-    #[must_use]
-    pub fn calls_under_way(&self) -> u32 {
+    pub(crate) fn calls_under_way(&self) -> u32 {
         self.owner.shared.lock().machine.under_way
     }
 
@@ -209,21 +206,21 @@ impl Connection {
     }
 }
 
-impl Channel for Connection {
+impl Channel for Wired {
     fn call(&self, call: Call) -> CallFuture {
         Box::pin(self.clone().run(call))
     }
 }
 
-impl Connected for Connection {
+impl rpc_transport::Connected for Wired {
     fn is_usable(&self) -> bool {
         self.owner.shared.lock().machine.usable().is_ok()
     }
 }
 
-impl fmt::Debug for Connection {
+impl fmt::Debug for Wired {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Connection")
+        f.debug_struct("Wired")
             .field("peer", self.owner.shared.io.wire.get_ref().peer())
             .finish_non_exhaustive()
     }
@@ -298,6 +295,8 @@ async fn read(shared: Arc<Shared>) {
         }
         if state.machine.link.ended.is_some() {
             shared.io.write_now(state);
+            // The peer need not wait until nobody holds the connection any more.
+            shared.io.wire.get_ref().shut_down();
             shared.numbers.close();
             return;
         }

@@ -115,7 +115,8 @@ pub(crate) async fn pump(
             });
             match sent {
                 Ok(true) => {
-                    shared.flush(state);
+                    // The next item may be there already: they go out together.
+                    shared.io.flush(state, false);
                     Poll::Ready(Ok(()))
                 }
                 Ok(false) => {

@@ -62,6 +62,8 @@ pub(crate) struct ClientSide {
     /// Numbers of calls that are over.
     free: Vec<u32>,
     next_binding: u16,
+    /// Numbers of services that the server has not answered.
+    asked: Vec<u16>,
     pub(crate) under_way: u32,
     /// Numbers that came back since the driver last looked.
     pub(crate) freed: usize,
@@ -74,6 +76,7 @@ impl ClientSide {
             slots: Vec::new(),
             free: Vec::new(),
             next_binding: 0,
+            asked: Vec::new(),
             under_way: 0,
             freed: 0,
         }
@@ -107,6 +110,7 @@ impl ClientSide {
     pub(crate) fn bind(&mut self, name: &str, fingerprint: [u8; 16], codec: u8) -> u16 {
         self.next_binding = self.next_binding.wrapping_add(1);
         let binding = self.next_binding;
+        self.asked.push(binding);
         let name = frame::clip(name, 255);
         frame::begin(&mut self.link.output, Kind::Bind, 0, 0, |out| {
             out.put_u16_le(binding);
@@ -281,6 +285,11 @@ impl ClientSide {
             return Err(self.link.violation("a word on a service is cut short"));
         }
         let binding = payload.get_u16_le();
+        let Some(at) = self.asked.iter().position(|asked| *asked == binding) else {
+            let wrong = "a word on a service that nobody asked for";
+            return Err(self.link.violation(wrong));
+        };
+        self.asked.swap_remove(at);
         let verdict = match payload.get_u8() {
             0 => Verdict::Good,
             1 => Verdict::Unknown,

@@ -52,7 +52,11 @@ impl Side for State {
         for slot in &mut self.slots {
             if slot.outcome.is_none() {
                 let text = format!("the connection was lost: {}", status.message());
-                slot.outcome = Some(Err(Status::new(Code::Unavailable, text)));
+                let mut lost = Status::new(Code::Unavailable, text);
+                if status.did_not_run() {
+                    lost = lost.before_running();
+                }
+                slot.outcome = Some(Err(lost));
             }
             wake(&mut slot.receiver);
             wake(&mut slot.sender);

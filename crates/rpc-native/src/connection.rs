@@ -8,18 +8,21 @@ use crate::link::Link;
 use crate::named::{Named, context, within};
 use crate::server_side::{Event, Incoming, ServerSide};
 use bytes::Bytes;
+use ipc_core::{Interest, Until};
 use rpc_core::{
     Body, Call, CallFuture, Channel, Code, MethodDescriptor, Payload, PayloadStream, Peer, Reply,
     Status,
 };
-use rpc_transport::Wire;
+use rpc_transport::{Stopped, Wire};
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context as Task, Poll, Waker};
 use std::time::{Duration, Instant};
-use tokio::sync::watch;
 use tokio::task::AbortHandle;
+
+/// How long a client has to take what it is owed when the server ends.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// A connection that is served.
 pub(crate) struct Served {
@@ -39,6 +42,9 @@ pub(crate) struct State {
     pub(crate) machine: ServerSide,
     pub(crate) named: Named,
     pub(crate) calls: Vec<Running>,
+    /// Oneway calls that run, which have no number: the limit bounds them.
+    pub(crate) oneways: Vec<(u64, Option<AbortHandle>)>,
+    last_oneway: u64,
     pub(crate) outlet: Outlet,
     /// The reader takes in what came, and sends for all when it is through.
     pub(crate) reading: bool,
@@ -71,6 +77,8 @@ impl Served {
             machine: ServerSide::new(limits, Instant::now()),
             named: Named::default(),
             calls: Vec::new(),
+            oneways: Vec::new(),
+            last_oneway: 0,
             outlet: Outlet::default(),
             reading: false,
             room: None,
@@ -86,19 +94,19 @@ impl Served {
     }
 
     /// Serves until the client goes, or until what runs is finished after `stopped`.
-    pub(crate) async fn run(self, mut stopped: watch::Receiver<bool>) {
+    pub(crate) async fn run(self, mut stopped: Stopped) {
         let shared = &self.shared;
         shared.io.flush(&mut shared.io.lock(), true);
-        let tasks = [
-            tokio::spawn(io::write(Arc::clone(&shared.io))).abort_handle(),
-            tokio::spawn(io::keep_time(Arc::clone(&shared.io))).abort_handle(),
-        ];
-        let _tasks = Tasks(tasks);
+        let writing = tokio::spawn(io::write(Arc::clone(&shared.io)));
+        // It is over when the client has dawdled, which may say nothing for ever.
+        let mut timing = tokio::spawn(io::keep_time(Arc::clone(&shared.io)));
+        let _tasks = Tasks([writing.abort_handle(), timing.abort_handle()]);
         let reading = read(Arc::clone(shared));
         tokio::pin!(reading);
         tokio::select! {
             () = &mut reading => return,
-            _ = stopped.wait_for(|stop| *stop) => {}
+            _ = &mut timing => return,
+            () = stopped.wait() => {}
         }
         {
             let mut state = shared.io.lock();
@@ -107,14 +115,26 @@ impl Served {
         }
         tokio::select! {
             () = &mut reading => return,
+            _ = &mut timing => return,
             () = shared.idle() => {}
             () = tokio::time::sleep(shared.drain) => {}
         }
-        let mut state = shared.io.lock();
         let end = Status::new(Code::Unavailable, "the server is ending");
-        state.machine.link.end(end.clone());
-        shared.io.write_now(&mut state);
-        state.lost(&end);
+        {
+            let mut state = shared.io.lock();
+            // What had no time to finish is told so: a call without a return did not run.
+            state.machine.finish_all(&end);
+            state.machine.link.end_in_order();
+        }
+        // Answers that wait for room in the socket are answers that a client waits for.
+        let written = shared.io.wire.ready(Interest::Write, |_| {
+            match shared.io.write_now(&mut shared.io.lock()) {
+                true => Ok(()),
+                false => Err(Until::Now.over("write")),
+            }
+        });
+        let _ = tokio::time::timeout(LAST_WORDS, written).await;
+        shared.io.lock().lost(&end);
     }
 }
 
@@ -221,7 +241,10 @@ impl Shared {
             Event::Call(incoming) => self.begin(incoming, now),
             Event::Message(call, item) => {
                 let mut state = self.io.lock();
-                if let Some(running) = state.running(call) {
+                if !state.machine.runs(call) {
+                    // It has ended since the machine spoke: nobody will take the item.
+                    state.machine.consumed(call, item.len());
+                } else if let Some(running) = state.running(call) {
                     running.items.push_back(item);
                     wake(&mut running.receiver);
                 }
@@ -282,7 +305,7 @@ impl Shared {
                 }
                 Body::One(Payload::Encoded(format.codec(), message))
             }
-            None => Body::Many(self.items(number, answer.generation, format)),
+            None => Body::Many(self.items(method, &answer)),
         };
         let context = context(&self.peer, &incoming.head, now);
         let call = Call {
@@ -327,17 +350,28 @@ impl Shared {
         {
             // A connection that ended meanwhile has not seen this task.
             _ if cancelled => rest.abort(),
+            _ if call == 0 => {
+                let mut own = state.oneways.iter_mut();
+                if let Some((_, task)) = own.find(|(number, _)| *number == generation) {
+                    *task = Some(rest.abort_handle());
+                }
+            }
             Some(running) => running.task = Some(rest.abort_handle()),
             None => {}
         }
     }
 
-    fn items(self: &Arc<Self>, call: u32, generation: u64, format: Format) -> PayloadStream {
+    fn items(
+        self: &Arc<Self>,
+        method: &'static MethodDescriptor,
+        answer: &Answer,
+    ) -> PayloadStream {
         Box::pin(Items {
             shared: Arc::clone(self),
-            call,
-            generation,
-            format,
+            method,
+            call: answer.call,
+            generation: answer.generation,
+            format: answer.format,
         })
     }
 }
@@ -352,7 +386,9 @@ impl State {
             self.calls.resize_with(call as usize, Running::default);
         }
         let Some(running) = self.running(call) else {
-            return 0;
+            self.last_oneway += 1;
+            self.oneways.push((self.last_oneway, None));
+            return self.last_oneway;
         };
         let generation = running.generation + 1;
         *running = Running {
@@ -381,6 +417,9 @@ impl Side for State {
 
     fn lost(&mut self, status: &Status) {
         self.machine.link.lost(status.clone());
+        for (_, task) in self.oneways.drain(..) {
+            task.inspect(AbortHandle::abort);
+        }
         for running in &mut self.calls {
             if let Some(task) = running.task.take() {
                 task.abort();

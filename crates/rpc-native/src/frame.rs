@@ -50,6 +50,15 @@ impl Kind {
             _ => return None,
         })
     }
+
+    /// The flags that it may have: what another one would mean nobody here knows.
+    pub(crate) const fn flags(self) -> u8 {
+        match self {
+            Self::Call => flag::DEADLINE | flag::TRACE | flag::METADATA | flag::END | flag::ONEWAY,
+            Self::Return => flag::METADATA | flag::NOT_RUN,
+            _ => 0,
+        }
+    }
 }
 
 /// What the flags of a frame say.

@@ -4,7 +4,7 @@ use crate::link::Link;
 use bytes::Buf;
 use ipc_async::Async;
 use ipc_core::{ByteSink, ByteSource, ErrorKind, Interest, Until};
-use rpc_core::Status;
+use rpc_core::{Code, Status};
 use rpc_transport::Wire;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -32,6 +32,8 @@ pub(crate) struct Outlet {
     timer: Option<Waker>,
     /// When the timer will look.
     timer_at: Option<Instant>,
+    /// The timer knows that the peer has greeted.
+    greeted: bool,
 }
 
 pub(crate) struct Io<S> {
@@ -67,14 +69,17 @@ impl<S: Side> Io<S> {
 
     /// Writes what fits; true when nothing is left.
     pub(crate) fn write_now(&self, state: &mut S) -> bool {
-        let output = &mut state.link().output;
-        while !output.is_empty() {
+        loop {
+            let output = &mut state.link().output;
+            if output.is_empty() {
+                break;
+            }
             match self.wire.get_ref().write_until(&[], output, Until::Now) {
                 Ok(written) => output.advance(written),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return false,
-                Err(_) => {
-                    // The reader sees the end, after what the peer still had to say.
+                Err(error) => {
                     output.clear();
+                    self.cannot_write(state, &error);
                     return true;
                 }
             }
@@ -86,6 +91,20 @@ impl<S: Side> Io<S> {
         }
     }
 
+    /// What was to be said is lost, and with it the order of frames.
+    fn cannot_write(&self, state: &mut S, error: &ipc_core::Error) {
+        match error.kind() {
+            // The reader sees the end, after what the peer still had to say.
+            ErrorKind::Closed | ErrorKind::PeerDied => {}
+            _ => {
+                let text = format!("the connection takes no more: {error}");
+                state.lost(&Status::new(Code::Unavailable, text));
+            }
+        }
+        // So both readers see an end, ours and the peer's, where only this write has failed.
+        self.wire.get_ref().shut_down();
+    }
+
     /// Reads what there is, at least one byte; `Ok(0)` at the end.
     pub(crate) async fn read(&self, buffer: &mut [u8]) -> ipc_core::Result<usize> {
         if self.wire.get_ref().short_reads_empty_it() {
@@ -95,13 +114,15 @@ impl<S: Side> Io<S> {
         self.wire.ready(Interest::Read, attempt).await
     }
 
-    /// Wakes the timer, if it would look too late.
+    /// Wakes the timer, if it would look too late, or for nothing once the peer has greeted. What
+    /// else it was armed for it forgets when it looks: disarming it for each frame would cost more.
     pub(crate) fn look_at_clock(state: &mut S) {
         let wakes = state.link().wakes();
+        let greeted = state.link().theirs.is_some();
         let outlet = state.outlet();
-        if let Some(at) = wakes
-            && outlet.timer_at.is_none_or(|armed| at < armed)
-        {
+        let late = wakes.is_some_and(|at| outlet.timer_at.is_none_or(|armed| at < armed));
+        if late || greeted != outlet.greeted {
+            outlet.greeted = greeted;
             wake(&mut outlet.timer);
         }
     }
@@ -158,6 +179,8 @@ pub(crate) async fn keep_time<S: Side>(io: Arc<Io<S>>) {
             remember(&mut outlet.timer, task);
             outlet.timer_at = wakes;
             let Some(at) = wakes else {
+                // Not to be woken for nothing.
+                sleep = None;
                 return Poll::Pending;
             };
             let next = sleep.insert(Box::pin(tokio::time::sleep_until(at.into())));

@@ -5,13 +5,21 @@ mod answer;
 mod bindings;
 mod blocking_client;
 mod blocking_server;
+mod channels;
 mod client;
 mod client_call;
 mod client_side;
 mod client_state;
 mod codecs;
 mod connection;
+#[cfg(test)]
+mod ending_tests;
 mod frame;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
+#[cfg(test)]
+mod fuzzing_tests;
 mod io;
 mod limits;
 mod link;
@@ -23,15 +31,15 @@ mod server;
 mod server_side;
 
 pub use crate::{
-    blocking_client::BlockingConnection,
     blocking_server::{BlockingListener, BlockingSession},
-    client::Connection,
+    channels::{BlockingConnection, Connection},
     codecs::Format,
     limits::Limits,
     options::Options,
-    server::{Serving, Stopper},
+    server::Serving,
 };
 pub use rpc_core::{Code, Status};
+pub use rpc_transport::Stopper;
 
 /// Connects to the server at a string binding with the default options.
 ///

@@ -109,6 +109,12 @@ impl Limits {
         self
     }
 
+    /// How long a peer that is asked whether it lives has for its answer; 10 seconds by default.
+    pub fn keep_alive_answer(&mut self, timeout: Duration) -> &mut Self {
+        self.keep_alive_answer = timeout;
+        self
+    }
+
     /// How long an orderly end waits for the calls that still run.
     pub fn drain_timeout(&mut self, timeout: Duration) -> &mut Self {
         self.drain = timeout;

@@ -146,6 +146,9 @@ impl Link {
         let Some(kind) = Kind::from_number(kind).filter(|_| zero == 0) else {
             return Err(self.violation("a frame of no known kind"));
         };
+        if flags & !kind.flags() != 0 {
+            return Err(self.violation("a frame with a flag that its kind has not"));
+        }
         if self.input.len() < HEADER_BYTES + length {
             self.partial_since.get_or_insert(now);
             return Ok(None);
@@ -227,6 +230,19 @@ impl Link {
         self.end(Status::new(Code::Internal, wrong))
     }
 
+    /// Ends the connection in order: every call that ran has been returned.
+    pub(crate) fn end_in_order(&mut self) -> Status {
+        let status = Status::new(Code::Unavailable, "the server is ending");
+        if self.ended.is_none() {
+            frame::begin(&mut self.output, Kind::Close, 0, 0, |out| {
+                out.put_u8(Code::Ok as u8);
+                out.put_slice(status.message().as_bytes());
+            });
+            self.lost(status.clone());
+        }
+        status
+    }
+
     /// Ends the connection and tells the peer why.
     pub(crate) fn end(&mut self, status: Status) -> Status {
         if self.ended.is_none() {
@@ -249,9 +265,19 @@ impl Link {
     fn closed_by_peer(&mut self, payload: Bytes) -> Status {
         let text = payload.get(1..).unwrap_or_default();
         let text = String::from_utf8_lossy(text);
-        let status = Status::new(Code::Unavailable, format!("the peer closed: {text}"));
+        let mut status = Status::new(Code::Unavailable, format!("the peer closed: {text}"));
+        if self.draining && payload.first() == Some(&(Code::Ok as u8)) {
+            // An orderly end: it has returned all that ran.
+            status = status.before_running();
+        }
         self.lost(status.clone());
         status
+    }
+
+    /// What may still be sent, what the peer may still send, and what it was not told of.
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub(crate) fn balance(&self) -> (i64, i64, i64) {
+        (self.send_credit, self.allowed, i64::from(self.owed))
     }
 
     pub(crate) fn drain(&mut self) {

@@ -1,17 +1,17 @@
 //! How connections and servers are made.
 
-use crate::blocking_client::BlockingConnection;
+use crate::blocking_client::BlockingWired;
 use crate::blocking_server::{BlockingListener, BlockingSession};
-use crate::client::Connection;
+use crate::channels::{BlockingConnection, Connection};
+use crate::client::Wired;
 use crate::codecs::Format;
 use crate::connection;
 use crate::limits::Limits;
 use crate::server::Serving;
 use ipc_core::Until;
-use rpc_core::{Served, Status};
-use rpc_transport::{Endpoint, Listener, Wire};
+use rpc_core::{Code, Served, Status};
+use rpc_transport::{Endpoint, Listener, Stopped, Wire, inproc};
 use std::time::{Duration, Instant};
-use tokio::sync::watch;
 
 /// How connections and servers are made.
 ///
@@ -90,6 +90,9 @@ impl Options {
     /// says.
     pub async fn connect(&self, endpoint: &str) -> Result<Connection, Status> {
         let endpoint: Endpoint = endpoint.parse().map_err(Status::from)?;
+        if let Endpoint::Inproc(name) = &endpoint {
+            return Ok(inproc::connect(name).map_err(unsent)?.into());
+        }
         let now = Instant::now();
         let deadline = now.checked_add(self.connect_timeout).unwrap_or(now);
         let wire = self.transport.connect_async(&endpoint, deadline).await;
@@ -101,7 +104,8 @@ impl Options {
     /// # Errors
     /// [`Unavailable`](rpc_core::Code::Unavailable) where the peer is gone or does not greet.
     pub async fn over(&self, wire: Wire) -> Result<Connection, Status> {
-        Connection::greet(wire, self).await
+        let wire = wire.proven(self.limits.handshake).await.map_err(unsent)?;
+        Ok(Wired::greet(wire, self).await?.into())
     }
 
     /// Connects without a runtime: stubs over it are run by [`block_on`](rpc_core::block_on).
@@ -110,6 +114,9 @@ impl Options {
     /// As [`connect`](Options::connect).
     pub fn connect_blocking(&self, endpoint: &str) -> Result<BlockingConnection, Status> {
         let endpoint: Endpoint = endpoint.parse().map_err(Status::from)?;
+        if let Endpoint::Inproc(name) = &endpoint {
+            return Ok(inproc::connect(name).map_err(unsent)?.into());
+        }
         let until = Until::after(self.connect_timeout);
         let wire = self.transport.connect(&endpoint, until).map_err(unsent)?;
         self.over_blocking(wire)
@@ -119,8 +126,10 @@ impl Options {
     ///
     /// # Errors
     /// As [`over`](Options::over).
-    pub fn over_blocking(&self, wire: Wire) -> Result<BlockingConnection, Status> {
-        BlockingConnection::greet(wire, self)
+    pub fn over_blocking(&self, mut wire: Wire) -> Result<BlockingConnection, Status> {
+        wire.handshake(Until::after(self.limits.handshake))
+            .map_err(unsent)?;
+        Ok(BlockingWired::greet(wire, self)?.into())
     }
 
     /// Serves without a runtime, at a string binding.
@@ -128,13 +137,18 @@ impl Options {
     /// # Errors
     /// As the transport says; [`Unimplemented`](rpc_core::Code::Unimplemented) for a contract in
     /// which arguments are a stream, which a server that does one thing at a time cannot carry,
-    /// naming the method.
+    /// naming the method, and for `inproc:`, where calls run in the threads that make them.
     pub fn bind_blocking(
         &self,
         endpoint: &str,
         served: Served,
     ) -> Result<BlockingListener, Status> {
         let endpoint: Endpoint = endpoint.parse().map_err(Status::from)?;
+        if let Endpoint::Inproc(_) = &endpoint {
+            let text = "inproc: there is nothing to accept, since each call runs in the thread \
+                        that makes it; bind it awaited";
+            return Err(Status::new(Code::Unimplemented, text));
+        }
         let listener = self.transport.bind(&endpoint).map_err(Status::from)?;
         BlockingListener::new(listener, served, self.clone())
     }
@@ -145,9 +159,9 @@ impl Options {
     /// [`Internal`](rpc_core::Code::Internal) where the stream cannot be awaited.
     pub async fn serve(self, wire: Wire, served: Served) -> Result<(), Status> {
         let limits = self.limits.clone();
+        let wire = wire.proven(limits.handshake).await.map_err(Status::from)?;
         let connection = connection::Served::new(wire, served, limits).map_err(Status::from)?;
-        let never = watch::Sender::new(false);
-        connection.run(never.subscribe()).await;
+        connection.run(Stopped::never()).await;
         Ok(())
     }
 
@@ -163,6 +177,10 @@ impl Options {
     /// As the transport says.
     pub fn bind(&self, endpoint: &str) -> Result<Serving, Status> {
         let endpoint: Endpoint = endpoint.parse().map_err(Status::from)?;
+        if let Endpoint::Inproc(name) = &endpoint {
+            let entrance = inproc::bind(name).map_err(Status::from)?;
+            return Ok(Serving::inproc(entrance, self.clone()));
+        }
         let listener = self.transport.bind(&endpoint).map_err(Status::from)?;
         Ok(self.listen(listener))
     }

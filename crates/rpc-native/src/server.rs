@@ -2,56 +2,45 @@
 
 use crate::connection::Served;
 use crate::options::Options;
-use ipc_async::Async;
-use rpc_core::{Binding, MethodDescriptor, Peer, Status};
-use rpc_transport::{Listener, Wire};
-use std::collections::HashMap;
+use rpc_core::{Binding, MethodDescriptor, Status};
+use rpc_transport::inproc::Entrance;
+use rpc_transport::{Acceptor, Endpoint, Listener, Seats, Stopped, Stopper, Wire};
 use std::future::Future;
-use std::net::IpAddr;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
-use tokio::sync::watch;
-
-/// How long a listener rests after a failure that does not pass by itself, such as having no
-/// descriptor left.
-const REST: Duration = Duration::from_millis(50);
 
 /// A way into a server, for [`Server::with`](rpc_core::Server::with).
 #[derive(Debug)]
 pub struct Serving {
-    listener: Listener,
+    way: Way,
     options: Options,
-    stop: watch::Sender<bool>,
 }
 
-/// Ends a way into a server in order: no new connections and calls, what runs is finished.
-#[derive(Clone, Debug)]
-pub struct Stopper {
-    stop: watch::Sender<bool>,
-}
-
-impl Stopper {
-    /// Ends it. Calls that run have the drain timeout of the limits to finish.
-    pub fn stop(&self) {
-        self.stop.send_replace(true);
-    }
+#[derive(Debug)]
+enum Way {
+    Listener(Acceptor),
+    /// Callers of this process.
+    Inproc(Entrance, Stopper),
 }
 
 impl Serving {
     pub(crate) fn new(listener: Listener, options: Options) -> Self {
-        Self {
-            listener,
-            options,
-            stop: watch::Sender::new(false),
-        }
+        let seats = Seats::new(options.max_connections, options.max_connections_per_user);
+        let way = Way::Listener(Acceptor::new(listener, seats));
+        Self { way, options }
     }
 
-    /// What ends it in order.
+    pub(crate) fn inproc(entrance: Entrance, options: Options) -> Self {
+        let way = Way::Inproc(entrance, Stopper::new());
+        Self { way, options }
+    }
+
+    /// What ends it in order: no new connections and calls, and calls that run have the drain
+    /// timeout of the limits to finish.
     #[must_use]
     pub fn stopper(&self) -> Stopper {
-        Stopper {
-            stop: self.stop.clone(),
+        match &self.way {
+            Way::Listener(acceptor) => acceptor.stopper(),
+            Way::Inproc(_, stopper) => stopper.clone(),
         }
     }
 
@@ -59,59 +48,37 @@ impl Serving {
     ///
     /// # Errors
     /// As [`Listener::endpoint`].
-    pub fn endpoint(&self) -> Result<rpc_transport::Endpoint, Status> {
-        self.listener.endpoint().map_err(Status::from)
+    pub fn endpoint(&self) -> Result<Endpoint, Status> {
+        match &self.way {
+            Way::Listener(acceptor) => acceptor.endpoint().map_err(Status::from),
+            Way::Inproc(entrance, _) => Ok(Endpoint::Inproc(entrance.name().to_owned())),
+        }
     }
 
     async fn run(self, served: rpc_core::Served) -> Result<(), Status> {
-        let listener = Async::new(self.listener).map_err(Status::from)?;
-        let seats = Arc::new(Seats {
-            options: self.options.clone(),
-            taken: Mutex::default(),
-        });
-        let mut stopped = self.stop.subscribe();
-        let mut connections = tokio::task::JoinSet::new();
-        loop {
-            let accepted = tokio::select! {
-                accepted = listener.accept() => accepted,
-                Some(_) = connections.join_next(), if !connections.is_empty() => continue,
-                _ = stopped.wait_for(|stop| *stop) => break,
-            };
-            match accepted {
-                Ok(wire) => {
-                    let Some(seat) = Seat::take(&seats, wire.peer()) else {
-                        tracing::warn!(peer = ?wire.peer(), "refused: too many connections");
-                        continue;
-                    };
-                    let (served, limits) = (served.clone(), self.options.limits.clone());
-                    let stopped = self.stop.subscribe();
-                    connections.spawn(async move {
-                        let _seat = seat;
-                        serve(wire, served, limits, stopped).await;
-                    });
-                }
-                Err(error) => {
-                    // A listener outlives every failure: what it lacks may come back.
-                    tracing::warn!(%error, "a connection could not be accepted");
-                    tokio::time::sleep(REST).await;
-                }
+        let limits = self.options.limits;
+        match self.way {
+            Way::Listener(acceptor) => {
+                let serve = |wire, stopped| serve(wire, served.clone(), limits.clone(), stopped);
+                acceptor.run(serve).await.map_err(Status::from)
+            }
+            Way::Inproc(entrance, stopper) => {
+                let mut stopped = stopper.stopped();
+                entrance.serve(served, stopped.wait(), limits.drain).await;
+                Ok(())
             }
         }
-        drop(listener);
-        while connections.join_next().await.is_some() {}
-        Ok(())
     }
 }
 
-async fn serve(
-    wire: Wire,
-    served: rpc_core::Served,
-    limits: crate::Limits,
-    stopped: watch::Receiver<bool>,
-) {
-    match Served::new(wire, served, limits) {
+async fn serve(wire: Wire, served: rpc_core::Served, limits: crate::Limits, mut stopped: Stopped) {
+    let wire = tokio::select! {
+        proven = wire.proven(limits.handshake) => proven,
+        () = stopped.wait() => return,
+    };
+    match wire.and_then(|wire| Served::new(wire, served, limits)) {
         Ok(connection) => connection.run(stopped).await,
-        Err(error) => tracing::warn!(%error, "a connection could not be served"),
+        Err(error) => tracing::debug!(%error, "a connection could not be served"),
     }
 }
 
@@ -126,66 +93,5 @@ impl Binding for Serving {
     fn carries(&self, _method: &MethodDescriptor) -> Result<(), Status> {
         // All five kinds.
         Ok(())
-    }
-}
-
-/// Whose connections are counted together.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Owner {
-    User(u32),
-    Address(IpAddr),
-    Other,
-}
-
-#[derive(Debug)]
-struct Seats {
-    options: Options,
-    taken: Mutex<HashMap<Owner, usize>>,
-}
-
-impl Seats {
-    fn taken(&self) -> MutexGuard<'_, HashMap<Owner, usize>> {
-        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The right of one connection to be there.
-#[derive(Debug)]
-struct Seat {
-    seats: Arc<Seats>,
-    owner: Owner,
-}
-
-impl Seat {
-    fn take(seats: &Arc<Seats>, peer: &Peer) -> Option<Self> {
-        let owner = match peer {
-            Peer::Unix(credentials) => Owner::User(credentials.uid),
-            Peer::Tcp(address) => Owner::Address(address.ip()),
-            _ => Owner::Other,
-        };
-        let mut taken = seats.taken();
-        let all: usize = taken.values().sum();
-        let own = taken.entry(owner.clone()).or_default();
-        if all >= seats.options.max_connections || *own >= seats.options.max_connections_per_user {
-            return None;
-        }
-        *own += 1;
-        drop(taken);
-        Some(Self {
-            seats: Arc::clone(seats),
-            owner,
-        })
-    }
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        let mut taken = self.seats.taken();
-        if let Some(own) = taken.get_mut(&self.owner) {
-            *own -= 1;
-            if *own == 0 {
-                taken.remove(&self.owner);
-            }
-        }
     }
 }

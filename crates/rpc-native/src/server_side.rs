@@ -40,6 +40,8 @@ pub(crate) struct Incoming {
     pub(crate) message: Option<Bytes>,
     /// What it counts against the connection's credit, to be given back when it is over.
     pub(crate) cost: u32,
+    /// When it came: its time runs from here, also while it waits for others.
+    pub(crate) came: Instant,
 }
 
 #[derive(Debug, Default)]
@@ -60,6 +62,8 @@ pub(crate) struct ServerSide {
     /// Calls and oneway calls that are not over.
     pub(crate) under_way: u32,
     oneways: u32,
+    /// Which numbers of services were used.
+    named: Vec<bool>,
     /// Oneway calls that were dropped because too many run.
     pub(crate) dropped_oneways: u64,
 }
@@ -71,6 +75,7 @@ impl ServerSide {
             slots: Vec::new(),
             under_way: 0,
             oneways: 0,
+            named: Vec::new(),
             dropped_oneways: 0,
         }
     }
@@ -84,7 +89,7 @@ impl ServerSide {
             let event = match frame.kind {
                 Kind::Hello => None,
                 Kind::Bind => Some(self.bind_came(frame.payload)?),
-                Kind::Call => self.call_came(frame)?,
+                Kind::Call => self.call_came(frame, now)?,
                 Kind::Message => self.message_came(frame)?,
                 Kind::End => self.end_came(frame.stream)?,
                 Kind::Cancel => self.cancel_came(frame.stream)?,
@@ -162,6 +167,14 @@ impl ServerSide {
         });
     }
 
+    /// Ends all calls that run: the server has no more time for them.
+    pub(crate) fn finish_all(&mut self, status: &Status) {
+        for call in 1..=u32::try_from(self.slots.len()).unwrap_or(u32::MAX) {
+            let failed = Err::<fn(&mut BytesMut) -> _, _>(status.clone());
+            self.finish(call, &Metadata::new(), failed);
+        }
+    }
+
     /// A oneway call is over.
     pub(crate) fn oneway_done(&mut self, cost: u32) {
         self.oneways = self.oneways.saturating_sub(1);
@@ -210,6 +223,12 @@ impl ServerSide {
         self.link.consumed(bytes);
     }
 
+    /// Whether this call has not been ended.
+    pub(crate) fn runs(&self, call: u32) -> bool {
+        let index = (call as usize).checked_sub(1);
+        index.is_some_and(|index| self.slots.get(index).is_some_and(|slot| slot.active))
+    }
+
     /// Forgets a call that is over; `None` where there is none.
     fn free(&mut self, call: u32) -> Option<()> {
         let slot = slot(&mut self.slots, call).filter(|slot| slot.active)?;
@@ -232,6 +251,12 @@ impl ServerSide {
                 .link
                 .violation("a service's name or number is out of bounds"));
         }
+        // Each answer may be a whole contract: they are as few as the numbers.
+        let index = usize::from(binding) - 1;
+        self.named.resize(self.named.len().max(index + 1), false);
+        if std::mem::replace(&mut self.named[index], true) {
+            return Err(self.link.violation("a service's number is in use"));
+        }
         Ok(Event::Bind {
             binding,
             codec,
@@ -240,7 +265,7 @@ impl ServerSide {
         })
     }
 
-    fn call_came(&mut self, frame: Frame) -> Result<Option<Event>, Status> {
+    fn call_came(&mut self, frame: Frame, came: Instant) -> Result<Option<Event>, Status> {
         let cost = frame.cost();
         self.link.charge(cost)?;
         let (call, flags, mut payload) = (frame.stream, frame.flags, frame.payload);
@@ -258,6 +283,7 @@ impl ServerSide {
             head,
             message: end.then_some(payload),
             cost,
+            came,
         };
         if oneway {
             if self.oneways >= self.link.limits.max_oneways || self.link.draining {

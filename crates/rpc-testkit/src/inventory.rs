@@ -63,8 +63,14 @@ pub struct Shop {
     pub notes: Mutex<Vec<String>>,
 }
 
+/// Each method panics where it is given the name `panic`.
+fn asked_for(name: &str) {
+    assert_ne!(name, "panic", "asked for");
+}
+
 impl Shop {
     fn item(&self, sku: &str) -> Result<Item, Status> {
+        asked_for(sku);
         let shelves = self.shelves.lock().expect("no panic while it is held");
         let count = *shelves
             .get(sku)
@@ -74,6 +80,7 @@ impl Shop {
     }
 
     fn add(&self, item: Item) -> u32 {
+        asked_for(&item.sku);
         let mut shelves = self.shelves.lock().expect("no panic while it is held");
         let count = shelves.entry(item.sku).or_default();
         *count += item.count;
@@ -83,7 +90,6 @@ impl Shop {
 
 impl Stock for Arc<Shop> {
     async fn get(&self, _: &Context, sku: String) -> Result<Item, Status> {
-        assert_ne!(sku, "panic", "asked for");
         if sku == "never" {
             std::future::pending::<()>().await;
         }
@@ -108,6 +114,7 @@ impl Stock for Arc<Shop> {
         _: &Context,
         prefix: String,
     ) -> Result<impl Stream<Item = Result<Item, Status>>, Status> {
+        asked_for(&prefix);
         if prefix == "bad" {
             return Err(Status::bare(Code::InvalidArgument));
         }
@@ -127,6 +134,10 @@ impl Stock for Arc<Shop> {
     }
 
     async fn note(&self, _: &Context, text: String) {
+        asked_for(&text);
+        if text == "never" {
+            std::future::pending::<()>().await;
+        }
         self.notes
             .lock()
             .expect("no panic while it is held")

@@ -2,5 +2,12 @@
 #![forbid(unsafe_code)]
 
 pub mod calculator;
+#[cfg(feature = "tonic")]
+pub mod generated;
+#[cfg(feature = "tonic")]
+pub mod generated_shop;
+#[cfg(feature = "identities")]
+pub mod identities;
+pub mod interop;
 pub mod inventory;
 pub mod table;

@@ -21,6 +21,12 @@ pub enum Endpoint {
     Unix(PathBuf),
     /// TCP, at `host:port`.
     Tcp(String),
+    /// TLS over TCP, at `host:port`: the server proves who it is.
+    Tls(String),
+    /// TLS over TCP, at `host:port`, in which both sides prove who they are.
+    Mtls(String),
+    /// A server of this process, by its name.
+    Inproc(String),
 }
 
 impl Endpoint {
@@ -50,13 +56,13 @@ impl FromStr for Endpoint {
         match transport {
             "unix" if rest.is_empty() => refuse("a path is missing"),
             "unix" => Ok(Self::unix(rest)),
-            "tcp" => match rest.rsplit_once(':') {
-                Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok() => {
-                    Ok(Self::Tcp(rest.to_owned()))
-                }
-                _ => refuse("TCP is `tcp:host:port`"),
-            },
-            _ => refuse("transports here: unix, tcp"),
+            "tcp" if has_port(rest) => Ok(Self::Tcp(rest.to_owned())),
+            "tls" if has_port(rest) => Ok(Self::Tls(rest.to_owned())),
+            "mtls" if has_port(rest) => Ok(Self::Mtls(rest.to_owned())),
+            "tcp" | "tls" | "mtls" => refuse("it is `tcp:host:port`, and so for tls and mtls"),
+            "inproc" if rest.is_empty() => refuse("a name is missing"),
+            "inproc" => Ok(Self::Inproc(rest.to_owned())),
+            _ => refuse("transports here: inproc, unix, tcp, tls, mtls"),
         }
     }
 }
@@ -66,8 +72,18 @@ impl fmt::Display for Endpoint {
         match self {
             Self::Unix(path) => write!(f, "unix:{}", path.display()),
             Self::Tcp(address) => write!(f, "tcp:{address}"),
+            Self::Tls(address) => write!(f, "tls:{address}"),
+            Self::Mtls(address) => write!(f, "mtls:{address}"),
+            Self::Inproc(name) => write!(f, "inproc:{name}"),
         }
     }
+}
+
+/// Whether it is `host:port`.
+fn has_port(address: &str) -> bool {
+    address
+        .rsplit_once(':')
+        .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
 }
 
 #[cfg(test)]
@@ -84,12 +100,22 @@ mod tests {
             "tcp:host",
             "tcp::80",
             "tcp:h:70000",
+            "tls:host",
+            "mtls::1",
+            "inproc:",
             "x:y",
         ] {
             let error = text.parse::<Endpoint>().expect_err(text);
             assert_eq!(error.kind(), ErrorKind::InvalidInput, "{text}");
         }
-        for text in ["unix:/run/x y", "tcp:[::1]:80", "tcp:localhost:0"] {
+        for text in [
+            "unix:/run/x y",
+            "tcp:[::1]:80",
+            "tcp:localhost:0",
+            "tls:shop.example:443",
+            "mtls:[::1]:7000",
+            "inproc:shop",
+        ] {
             let endpoint: Endpoint = text.parse().expect(text);
             assert_eq!(endpoint.to_string(), text);
         }

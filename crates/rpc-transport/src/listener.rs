@@ -4,6 +4,7 @@ use crate::endpoint::Endpoint;
 use crate::wire::Wire;
 use ipc_core::{Error, ErrorKind, Interest, Pollable, Result, TryAccept, Until};
 use std::os::fd::BorrowedFd;
+use std::time::Instant;
 
 /// Where connections come in.
 ///
@@ -18,6 +19,12 @@ pub struct Listener {
 enum Kind {
     Unix(Box<ipc_uds::Listener>),
     Tcp(ipc_net::Listener),
+    #[cfg(feature = "tls")]
+    Tls {
+        listener: Box<ipc_net::tls::Listener>,
+        /// Clients prove who they are, too.
+        mutual: bool,
+    },
 }
 
 impl Listener {
@@ -28,6 +35,14 @@ impl Listener {
     pub fn endpoint(&self) -> Result<Endpoint> {
         match &self.kind {
             Kind::Tcp(listener) => Ok(Endpoint::Tcp(listener.address()?.to_string())),
+            #[cfg(feature = "tls")]
+            Kind::Tls { listener, mutual } => {
+                let address = listener.address()?.to_string();
+                Ok(match mutual {
+                    true => Endpoint::Mtls(address),
+                    false => Endpoint::Tls(address),
+                })
+            }
             Kind::Unix(listener) => match listener.address()?.as_path() {
                 Some(path) => Ok(Endpoint::unix(path)),
                 None => Err(Error::new("endpoint", ErrorKind::Unsupported)
@@ -36,22 +51,51 @@ impl Listener {
         }
     }
 
-    /// Accepts a connection, waiting until `until`.
+    #[cfg(feature = "tls")]
+    pub(crate) fn tls(listener: ipc_net::tls::Listener, mutual: bool) -> Self {
+        let listener = Box::new(listener);
+        Self {
+            kind: Kind::Tls { listener, mutual },
+        }
+    }
+
+    /// Accepts a connection, waiting until `until`. It waits for no
+    /// [handshake](Wire::handshake): a client that is slow at it holds up nobody else.
+    ///
+    /// A client that is gone again before it was accepted, or whom the kernel does not name, is
+    /// passed over: it is no failure of the listener.
     ///
     /// # Errors
     /// As the transport says; the listener stays usable.
     pub fn accept(&self, until: Until) -> Result<Wire> {
-        match &self.kind {
-            Kind::Unix(listener) => Wire::unix(match until {
-                Until::Now => listener.try_accept(),
-                Until::Forever => listener.accept(),
-                Until::At(deadline) => listener.accept_deadline(deadline),
-            }?),
-            Kind::Tcp(listener) => Wire::tcp(match until {
-                Until::Now => listener.try_accept(),
-                Until::Forever => listener.accept(),
-                Until::At(deadline) => listener.accept_deadline(deadline),
-            }?),
+        loop {
+            let wire = match &self.kind {
+                Kind::Unix(listener) => Wire::unix(match until {
+                    Until::Now => listener.try_accept(),
+                    Until::Forever => listener.accept(),
+                    Until::At(deadline) => listener.accept_deadline(deadline),
+                }?),
+                Kind::Tcp(listener) => Wire::tcp(match until {
+                    Until::Now => listener.try_accept(),
+                    Until::Forever => listener.accept(),
+                    Until::At(deadline) => listener.accept_deadline(deadline),
+                }?),
+                #[cfg(feature = "tls")]
+                Kind::Tls { listener, .. } => Wire::tls(match until {
+                    Until::Now => listener.try_accept(),
+                    Until::Forever => listener.accept(),
+                    Until::At(deadline) => listener.accept_deadline(deadline),
+                }?),
+            };
+            match wire {
+                Ok(wire) => return Ok(wire),
+                // A flood of them does not hold the caller beyond its deadline. A try goes on to
+                // the next: readiness that was told once would be lost.
+                Err(_) if matches!(until, Until::At(deadline) if deadline <= Instant::now()) => {
+                    return Err(until.over("accept"));
+                }
+                Err(_) => {}
+            }
         }
     }
 }
@@ -77,12 +121,16 @@ impl Pollable for Listener {
         match &self.kind {
             Kind::Unix(listener) => listener.descriptor(interest),
             Kind::Tcp(listener) => listener.descriptor(interest),
+            #[cfg(feature = "tls")]
+            Kind::Tls { listener, .. } => listener.descriptor(interest),
         }
     }
     fn wait_ready(&self, interests: &[Interest], until: Until) -> Result<()> {
         match &self.kind {
             Kind::Unix(listener) => listener.wait_ready(interests, until),
             Kind::Tcp(listener) => listener.wait_ready(interests, until),
+            #[cfg(feature = "tls")]
+            Kind::Tls { listener, .. } => listener.wait_ready(interests, until),
         }
     }
 }

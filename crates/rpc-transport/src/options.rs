@@ -19,6 +19,9 @@ use std::time::Instant;
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     insecure_plain_text: bool,
+    tcp: ipc_net::Options,
+    #[cfg(feature = "tls")]
+    identities: crate::identities::Identities,
 }
 
 impl Options {
@@ -35,13 +38,57 @@ impl Options {
         self
     }
 
+    /// How the sockets of TCP and TLS are made: when a host that is silent counts as dead, from
+    /// where connections are taken …
+    pub fn tcp(&mut self, options: &ipc_net::Options) -> &mut Self {
+        self.tcp = options.clone();
+        self
+    }
+
+    /// The own certificate for TLS, followed by those that lead to the root, and its private key,
+    /// all PEM: a server must have one, a client shows it where the server asks.
+    #[cfg(feature = "tls")]
+    pub fn certificate(
+        &mut self,
+        chain_pem: impl AsRef<[u8]>,
+        key_pem: impl AsRef<[u8]>,
+    ) -> &mut Self {
+        self.identities.certificate(chain_pem, key_pem);
+        self
+    }
+
+    /// The roots, PEM, up to which the other side's certificate must chain, and no others. A
+    /// client needs some. A server that has some demands a certificate of every client.
+    #[cfg(feature = "tls")]
+    pub fn trust(&mut self, roots_pem: impl AsRef<[u8]>) -> &mut Self {
+        self.identities.trust(roots_pem);
+        self
+    }
+
+    /// What else TLS can be told: revocation lists, who is admitted, how long a handshake takes.
+    #[cfg(feature = "tls")]
+    pub fn tls(&mut self, set: impl FnOnce(&mut ipc_net::tls::Options)) -> &mut Self {
+        self.identities.set(set);
+        self
+    }
+
+    /// The name that a TLS server must prove; by default the host in the string binding.
+    #[cfg(feature = "tls")]
+    pub fn server_name(&mut self, name: &str) -> &mut Self {
+        self.identities.server_name(name);
+        self
+    }
+
     /// Listens at `endpoint`; the socket path that a killed server left is taken over.
     ///
     /// # Errors
     /// [`Denied`](ErrorKind::Denied) for TCP without
     /// [`insecure_plain_text`](Options::insecure_plain_text);
-    /// [`AlreadyExists`](ErrorKind::AlreadyExists) where another server lives; else as the
-    /// transport says.
+    /// [`AlreadyExists`](ErrorKind::AlreadyExists) where another server lives;
+    /// [`InvalidInput`](ErrorKind::InvalidInput) for TLS without a certificate, and for mutual
+    /// TLS without roots to trust; [`Unsupported`](ErrorKind::Unsupported) for TLS
+    /// without the feature `tls`, and for `inproc:`, over which no bytes go (see
+    /// [`inproc`](crate::inproc)); else as the transport says.
     pub fn bind(&self, endpoint: &Endpoint) -> Result<Listener> {
         match endpoint {
             Endpoint::Unix(path) => {
@@ -52,6 +99,11 @@ impl Options {
                 let listener = self.plain_tcp("bind", address)?.bind(&address[..])?;
                 Ok(listener.into())
             }
+            #[cfg(feature = "tls")]
+            Endpoint::Tls(address) => self.identities.bind(&self.tcp, address, false),
+            #[cfg(feature = "tls")]
+            Endpoint::Mtls(address) => self.identities.bind(&self.tcp, address, true),
+            other => Err(no_bytes("bind", other)),
         }
     }
 
@@ -59,7 +111,8 @@ impl Options {
     ///
     /// # Errors
     /// As the transport says: [`NotFound`](ErrorKind::NotFound), [`Refused`](ErrorKind::Refused),
-    /// [`Denied`](ErrorKind::Denied) as for [`bind`](Options::bind) …
+    /// [`Denied`](ErrorKind::Denied) as for [`bind`](Options::bind), and where TLS finds that the
+    /// server is not who it should be …
     pub fn connect(&self, endpoint: &Endpoint, until: Until) -> Result<Wire> {
         match endpoint {
             Endpoint::Unix(path) => Wire::unix(match until {
@@ -75,6 +128,11 @@ impl Options {
                     Until::At(deadline) => options.connect_deadline(&address[..], deadline),
                 }?)
             }
+            #[cfg(feature = "tls")]
+            Endpoint::Tls(address) => self.identities.connect(&self.tcp, address, until, false),
+            #[cfg(feature = "tls")]
+            Endpoint::Mtls(address) => self.identities.connect(&self.tcp, address, until, true),
+            other => Err(no_bytes("connect", other)),
         }
     }
 
@@ -104,8 +162,20 @@ impl Options {
                  Options::insecure_plain_text allows it",
             ));
         }
-        let mut options = ipc_net::Options::new();
+        let mut options = self.tcp.clone();
         options.insecure_plain_text(true);
         Ok(options)
     }
+}
+
+/// The failure of what is no byte stream here.
+#[cold]
+fn no_bytes(operation: &'static str, endpoint: &Endpoint) -> Error {
+    let hint = match endpoint {
+        Endpoint::Inproc(_) => "no bytes go there: rpc_transport::inproc has its calls",
+        _ => "this program was built without the feature `tls`",
+    };
+    Error::new(operation, ErrorKind::Unsupported)
+        .on(endpoint)
+        .hint(hint)
 }

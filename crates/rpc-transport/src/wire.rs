@@ -15,9 +15,17 @@ use std::os::fd::BorrowedFd;
 /// # Ok::<(), rpc_transport::Error>(())
 /// ```
 pub struct Wire {
-    stream: Box<dyn Duplex + Send + Sync>,
+    carrier: Carrier,
     peer: Peer,
     plain: bool,
+}
+
+/// What carries the bytes.
+enum Carrier {
+    Any(Box<dyn Duplex + Send + Sync>),
+    /// Its peer is known after the handshake.
+    #[cfg(feature = "tls")]
+    Tls(Box<ipc_net::tls::Stream>),
 }
 
 impl Wire {
@@ -25,7 +33,7 @@ impl Wire {
     /// and the names in the peer's certificate.
     pub fn new(stream: impl Duplex + Send + Sync + 'static, peer: Peer) -> Self {
         Self {
-            stream: Box::new(stream),
+            carrier: Carrier::Any(Box::new(stream)),
             peer,
             plain: false,
         }
@@ -54,10 +62,13 @@ impl Wire {
     /// As [`ipc_pipe::duplex`].
     pub fn pipe_pair() -> Result<(Self, Self)> {
         let (left, right) = ipc_pipe::duplex()?;
-        Ok((
-            Self::plain(left, Peer::Unknown),
-            Self::plain(right, Peer::Unknown),
-        ))
+        Ok((Self::pipe(left), Self::pipe(right)))
+    }
+
+    /// Two pipes, such as standard input and output, whose peer nobody proves.
+    #[must_use]
+    pub fn pipe(stream: ipc_pipe::Stream) -> Self {
+        Self::plain(stream, Peer::Unknown)
     }
 
     /// A Unix stream, with the peer that the kernel names.
@@ -78,11 +89,92 @@ impl Wire {
         Ok(Self::plain(stream, peer))
     }
 
+    /// A TLS stream over TCP, whose peer is an address until its
+    /// [handshake](Wire::handshake) is made.
+    ///
+    /// # Errors
+    /// As [`peer_address`](ipc_net::Stream::peer_address).
+    #[cfg(feature = "tls")]
+    pub fn tls(stream: ipc_net::tls::Stream) -> Result<Self> {
+        let peer = Peer::Tcp(stream.inner().peer_address()?);
+        Ok(Self {
+            carrier: Carrier::Tls(Box::new(stream)),
+            peer,
+            plain: false,
+        })
+    }
+
+    /// Lets the peer prove who it is, where the transport has a handshake for that (TLS), waiting
+    /// until `until`: then [`peer`](Wire::peer) has the names in its certificate. Others have
+    /// said all they can when they are connected.
+    ///
+    /// # Errors
+    /// [`Denied`](ipc_core::ErrorKind::Denied) where one side refuses the other, and as the
+    /// transport says.
+    pub fn handshake(&mut self, until: Until) -> Result<()> {
+        self.shake_hands(until)?;
+        #[cfg(feature = "tls")]
+        if let Carrier::Tls(stream) = &self.carrier
+            && let Some(identity) = stream.identity()
+        {
+            let names = [identity.dns_names(), identity.uris()].concat();
+            self.peer = Peer::Tls(names.into());
+        }
+        Ok(())
+    }
+
+    /// The part of [`handshake`](Wire::handshake) that waits, for event loops: once it is done,
+    /// [`handshake`](Wire::handshake) is done at once.
+    ///
+    /// # Errors
+    /// [`WouldBlock`](ipc_core::ErrorKind::WouldBlock) while the peer has its turn, and as
+    /// [`handshake`](Wire::handshake).
+    pub fn try_handshake(&self) -> Result<()> {
+        self.shake_hands(Until::Now)
+    }
+
+    /// Whether [`handshake`](Wire::handshake) has anything to do.
+    #[must_use]
+    pub const fn has_handshake(&self) -> bool {
+        !matches!(self.carrier, Carrier::Any(_))
+    }
+
+    #[cfg_attr(not(feature = "tls"), allow(clippy::unnecessary_wraps))]
+    fn shake_hands(&self, until: Until) -> Result<()> {
+        let _ = until;
+        match &self.carrier {
+            Carrier::Any(_) => Ok(()),
+            #[cfg(feature = "tls")]
+            Carrier::Tls(stream) => match until {
+                Until::Now => stream.try_handshake(),
+                Until::Forever => stream.handshake(),
+                Until::At(deadline) => stream.handshake_deadline(deadline),
+            },
+        }
+    }
+
+    #[inline]
+    fn stream(&self) -> &(dyn Duplex + Send + Sync) {
+        match &self.carrier {
+            Carrier::Any(stream) => &**stream,
+            #[cfg(feature = "tls")]
+            Carrier::Tls(stream) => &**stream,
+        }
+    }
+
     /// Whether a read that leaves room in its buffer has emptied the kernel's: an event loop then
     /// need not try again. A stream that reads for itself, as TLS does, may leave some there.
     #[must_use]
     pub const fn short_reads_empty_it(&self) -> bool {
         self.plain
+    }
+
+    /// Ends both directions of a socket, also for whoever waits on it now. Pipes have no such
+    /// thing: they end when they are dropped.
+    pub fn shut_down(&self) {
+        let socket = self.descriptor(Interest::Write);
+        // A pipe says that it is no socket, and one that has ended says so: both are no news.
+        let _ = rustix::net::shutdown(socket, rustix::net::Shutdown::Both);
     }
 
     /// What the transport proves of the peer.
@@ -94,39 +186,39 @@ impl Wire {
 
 impl Pollable for Wire {
     fn descriptor(&self, interest: Interest) -> BorrowedFd<'_> {
-        self.stream.descriptor(interest)
+        self.stream().descriptor(interest)
     }
     fn wait_ready(&self, interests: &[Interest], until: Until) -> Result<()> {
-        self.stream.wait_ready(interests, until)
+        self.stream().wait_ready(interests, until)
     }
     fn arm(&self, interest: Interest) -> Result<bool> {
-        self.stream.arm(interest)
+        self.stream().arm(interest)
     }
     fn has_buffered(&self) -> bool {
-        self.stream.has_buffered()
+        self.stream().has_buffered()
     }
     fn owes(&self) -> bool {
-        self.stream.owes()
+        self.stream().owes()
     }
 }
 
 impl ByteSource for Wire {
     #[inline]
     fn read_until(&self, buffer: &mut [u8], until: Until) -> Result<usize> {
-        self.stream.read_until(buffer, until)
+        self.stream().read_until(buffer, until)
     }
 }
 
 impl ByteSink for Wire {
     #[inline]
     fn write_until(&self, head: &[u8], body: &[u8], until: Until) -> Result<usize> {
-        self.stream.write_until(head, body, until)
+        self.stream().write_until(head, body, until)
     }
     fn debt(&self) -> &Debt {
-        self.stream.debt()
+        self.stream().debt()
     }
     fn pay_until(&self, until: Until) -> Result<()> {
-        self.stream.pay_until(until)
+        self.stream().pay_until(until)
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod cancelled;
 mod more_verbs;
+mod polls;
 mod sockets;
 mod tails;
 mod verbs;

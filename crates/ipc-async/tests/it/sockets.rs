@@ -1,9 +1,11 @@
 //! The verbs with `.await`, over every kind of Unix socket.
 
-use ipc_async::{Async, ErrorKind};
+use ipc_async::{Async, ErrorKind, Interest};
+use ipc_core::{ByteSink, Pollable, Until};
 use ipc_testkit::{Role, TempDir, watchdog};
 use ipc_uds::Options;
 use std::future::Future;
+use std::os::fd::{AsRawFd, RawFd};
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -210,4 +212,50 @@ pub(crate) fn connect_and_wait(stage: ipc_testkit::Stage) {
     loop {
         std::thread::park();
     }
+}
+
+/// The events for which an epoll of this process watches `fd`, from proc(5).
+fn watched_events(fd: RawFd) -> Option<u32> {
+    let infos = std::fs::read_dir("/proc/self/fdinfo").expect("proc is there");
+    for info in infos.flatten() {
+        // Descriptors of other tests come and go.
+        let text = std::fs::read_to_string(info.path()).unwrap_or_default();
+        for line in text.lines() {
+            let words: Vec<_> = line.split_whitespace().collect();
+            if let ["tfd:", watched, "events:", events, ..] = words[..]
+                && watched.parse() == Ok(fd)
+            {
+                return u32::from_str_radix(events, 16).ok();
+            }
+        }
+    }
+    None
+}
+
+#[tokio::test]
+async fn a_socket_is_watched_for_room_only_while_somebody_waits_for_it() {
+    const ROOM: u32 = 4; // EPOLLOUT
+    let _watchdog = watchdog(PATIENCE);
+    let (left, right) = ipc_uds::pair().expect("sockets");
+    let (left, right) = (Async::new(left).expect("ok"), right);
+    let number = left.get_ref().descriptor(Interest::Read).as_raw_fd();
+    let events = watched_events(number).expect("it is registered");
+    assert_eq!(events & ROOM, 0, "each message that is taken would wake");
+    // Whoever waits for room is told of it all the same.
+    let many = vec![7; 4 << 20];
+    let reader = std::thread::spawn(move || {
+        let (mut got, mut bytes) = (0, vec![0; 1 << 16]);
+        while got < 4 << 20 {
+            got += right.recv(&mut bytes).expect("the sender lives");
+        }
+    });
+    let mut rest = &many[..];
+    while !rest.is_empty() {
+        let written = left.ready(Interest::Write, |end| {
+            end.write_until(&[], rest, Until::Now)
+        });
+        rest = &rest[written.await.expect("the reader lives")..];
+    }
+    reader.join().expect("no panic");
+    assert_eq!(watched_events(number).map(|events| events & ROOM), Some(0));
 }

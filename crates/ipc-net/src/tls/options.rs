@@ -31,6 +31,7 @@ pub struct Options {
     admission: Option<Admission>,
     handshake_timeout: Duration,
     allow_tls_1_2: bool,
+    protocols: Vec<Vec<u8>>,
     transport: crate::Options,
 }
 
@@ -43,6 +44,7 @@ impl Default for Options {
             admission: None,
             handshake_timeout: HANDSHAKE_TIMEOUT,
             allow_tls_1_2: false,
+            protocols: Vec::new(),
             transport: crate::Options::new(),
         }
     }
@@ -103,6 +105,16 @@ impl Options {
         self
     }
 
+    /// The protocols that are spoken inside, most wanted first, as ALPN names them (`h2`): both
+    /// sides that name some agree on one, or the handshake fails. By default none is named.
+    pub fn protocols<P: AsRef<[u8]>>(&mut self, names: impl IntoIterator<Item = P>) -> &mut Self {
+        self.protocols = names
+            .into_iter()
+            .map(|name| name.as_ref().to_vec())
+            .collect();
+        self
+    }
+
     /// How the TCP socket below is made. Addresses beyond the loopback interface need no further
     /// permission, since no plain text goes there.
     pub fn transport(&mut self, options: &crate::Options) -> &mut Self {
@@ -140,6 +152,7 @@ impl Options {
         // A resumed session would skip all checks of the client's certificate.
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.send_tls13_tickets = 0;
+        config.alpn_protocols.clone_from(&self.protocols);
         Ok(Server::new(Arc::new(config), self.handshake_timeout))
     }
 
@@ -164,6 +177,7 @@ impl Options {
             None => builder.with_no_client_auth(),
         };
         config.resumption = Resumption::disabled();
+        config.alpn_protocols.clone_from(&self.protocols);
         let transport = self.transport.protected();
         Ok(Client::new(
             Arc::new(config),

@@ -65,10 +65,17 @@ pub struct Limited<C> {
 }
 
 impl<C: Channel> Channel for Limited<C> {
+    #[inline]
     fn call(&self, call: Call) -> CallFuture {
-        let Some(gate) = self.limits.of(call.method) else {
-            return self.inner.call(call);
-        };
+        match self.limits.of(call.method) {
+            None => self.inner.call(call),
+            Some(gate) => self.through(gate, call),
+        }
+    }
+}
+
+impl<C: Channel> Limited<C> {
+    fn through(&self, gate: &Arc<Gate>, call: Call) -> CallFuture {
         let Some(pass) = Pass::take(gate) else {
             let refused = Status::new(Code::ResourceExhausted, "too many calls run already");
             return ready(Err(refused.before_running()));

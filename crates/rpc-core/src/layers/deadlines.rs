@@ -53,10 +53,18 @@ pub struct Bounded<C> {
 }
 
 impl<C: Channel> Channel for Bounded<C> {
-    fn call(&self, mut call: Call) -> CallFuture {
-        if let Some(limit) = self.limits.of(call.method)
-            && let Some(deadline) = Instant::now().checked_add(*limit)
-        {
+    #[inline]
+    fn call(&self, call: Call) -> CallFuture {
+        match self.limits.of(call.method) {
+            None => self.inner.call(call),
+            Some(limit) => self.shortened(*limit, call),
+        }
+    }
+}
+
+impl<C: Channel> Bounded<C> {
+    fn shortened(&self, limit: Duration, mut call: Call) -> CallFuture {
+        if let Some(deadline) = Instant::now().checked_add(limit) {
             call.context.set_deadline(deadline);
         }
         self.inner.call(call)

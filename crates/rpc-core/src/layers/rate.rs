@@ -83,10 +83,17 @@ pub struct RateLimited<C> {
 }
 
 impl<C: Channel> Channel for RateLimited<C> {
+    #[inline]
     fn call(&self, call: Call) -> CallFuture {
-        let Some(bucket) = self.limits.of(call.method) else {
-            return self.inner.call(call);
-        };
+        match self.limits.of(call.method) {
+            None => self.inner.call(call),
+            Some(bucket) => self.within(bucket, call),
+        }
+    }
+}
+
+impl<C: Channel> RateLimited<C> {
+    fn within(&self, bucket: &Bucket, call: Call) -> CallFuture {
         match bucket.take(Instant::now()) {
             Ok(()) => self.inner.call(call),
             Err(wait) => {

@@ -2,6 +2,7 @@
 
 use super::PerMethod;
 use crate::call::{Body, Call, CallFuture, Channel, Reply};
+use crate::descriptor::MethodDescriptor;
 use crate::timer::sleep_until;
 use crate::{Code, Status};
 use std::hash::{BuildHasher, RandomState};
@@ -24,11 +25,54 @@ use tower_layer::Layer;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Retry {
-    attempts: PerMethod<u32>,
-    codes: Arc<[Code]>,
-    first_backoff: Duration,
-    max_backoff: Duration,
+    rules: PerMethod<Rule>,
+    all: RetryPolicy,
     bucket: Arc<Bucket>,
+}
+
+/// When and how often a call is made again.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RetryPolicy {
+    /// How many attempts there are at most; no more than [`Retry::MAX_ATTEMPTS`].
+    pub attempts: u32,
+    /// After which failures.
+    pub codes: Arc<[Code]>,
+    /// How long to wait before the second attempt at most; each wait is random below a limit.
+    pub first_backoff: Duration,
+    /// How long to wait at most.
+    pub max_backoff: Duration,
+    /// What the limit grows by with each attempt.
+    pub multiplier: f64,
+}
+
+/// What is said of a method.
+#[derive(Clone, Debug)]
+enum Rule {
+    /// How often, and else as for all.
+    Attempts(u32),
+    Policy(RetryPolicy),
+}
+
+impl Rule {
+    /// Whether the method is ever called again.
+    const fn repeats(&self) -> bool {
+        match self {
+            Self::Attempts(attempts) => *attempts > 1,
+            Self::Policy(policy) => policy.attempts > 1,
+        }
+    }
+}
+
+impl Default for RetryPolicy {
+    fn default() -> Self {
+        Self {
+            attempts: 1,
+            codes: [Code::Unavailable].into(),
+            first_backoff: Duration::from_millis(10),
+            max_backoff: Duration::from_secs(1),
+            multiplier: 2.0,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -41,10 +85,8 @@ struct Bucket {
 impl Default for Retry {
     fn default() -> Self {
         Self {
-            attempts: PerMethod::default(),
-            codes: [Code::Unavailable].into(),
-            first_backoff: Duration::from_millis(10),
-            max_backoff: Duration::from_secs(1),
+            rules: PerMethod::default(),
+            all: RetryPolicy::default(),
             bucket: Arc::new(Bucket::new(10.0, 0.1)),
         }
     }
@@ -64,15 +106,23 @@ impl Retry {
     /// [`Retry::MAX_ATTEMPTS`].
     #[must_use]
     pub fn attempts(mut self, what: &str, attempts: u32) -> Self {
-        self.attempts
-            .set(what, attempts.clamp(1, Self::MAX_ATTEMPTS));
+        let attempts = attempts.clamp(1, Self::MAX_ATTEMPTS);
+        self.rules.set(what, Rule::Attempts(attempts));
+        self
+    }
+
+    /// The whole policy of `what`: `service/Method`, `service` or `*`. It stands before what is
+    /// said for all methods.
+    #[must_use]
+    pub fn policy(mut self, what: &str, policy: RetryPolicy) -> Self {
+        self.rules.set(what, Rule::Policy(policy));
         self
     }
 
     /// After which failures; `UNAVAILABLE` if this is not said.
     #[must_use]
     pub fn codes(mut self, codes: impl IntoIterator<Item = Code>) -> Self {
-        self.codes = codes.into_iter().collect();
+        self.all.codes = codes.into_iter().collect();
         self
     }
 
@@ -80,7 +130,7 @@ impl Retry {
     /// nothing and a limit that doubles.
     #[must_use]
     pub fn backoff(mut self, first: Duration, max: Duration) -> Self {
-        (self.first_backoff, self.max_backoff) = (first, max);
+        (self.all.first_backoff, self.all.max_backoff) = (first, max);
         self
     }
 
@@ -91,22 +141,40 @@ impl Retry {
         self
     }
 
+    fn of(&self, method: &MethodDescriptor) -> RetryPolicy {
+        let mut policy = match self.rules.of(method) {
+            Some(Rule::Policy(policy)) => policy.clone(),
+            Some(Rule::Attempts(attempts)) => RetryPolicy {
+                attempts: *attempts,
+                ..self.all.clone()
+            },
+            None => self.all.clone(),
+        };
+        policy.attempts = policy.attempts.min(Self::MAX_ATTEMPTS);
+        policy
+    }
+
     /// How long to wait before another attempt; `None` where there is none.
     fn next(&self, call: &Attempt, failure: &Status) -> Option<Duration> {
         let push_back = failure.push_back_millis();
         // Every failure of these codes takes a token, so that all of them are within the budget.
-        if !self.codes.contains(&failure.code()) || !self.bucket.failed() {
+        if !call.policy.codes.contains(&failure.code()) || !self.bucket.failed() {
             return None;
         }
         let safe = call.may_repeat || failure.did_not_run();
-        if !safe || call.number + 1 >= call.attempts {
+        if !safe || call.number + 1 >= call.policy.attempts {
             return None;
         }
         if let Some(millis) = push_back {
             return Some(Duration::from_millis(u64::from(millis)));
         }
-        let limit = self.first_backoff.saturating_mul(1 << call.number.min(16));
-        Some(random_below(limit.min(self.max_backoff)))
+        let exponent = i32::try_from(call.number.min(16)).unwrap_or(16);
+        let growth = call.policy.multiplier.clamp(1.0, 10.0).powi(exponent);
+        let limit = call.policy.first_backoff.as_secs_f64() * growth;
+        let limit = limit.min(call.policy.max_backoff.as_secs_f64());
+        Some(random_below(
+            Duration::try_from_secs_f64(limit).unwrap_or_default(),
+        ))
     }
 }
 
@@ -145,7 +213,7 @@ fn random_below(limit: Duration) -> Duration {
 
 struct Attempt {
     number: u32,
-    attempts: u32,
+    policy: RetryPolicy,
     may_repeat: bool,
 }
 
@@ -167,15 +235,23 @@ pub struct Retried<C> {
 }
 
 impl<C: Channel + Clone> Channel for Retried<C> {
+    #[inline]
     fn call(&self, call: Call) -> CallFuture {
-        let attempts = self.rule.attempts.of(call.method).copied().unwrap_or(1);
+        match self.rule.rules.of(call.method) {
+            Some(rule) if rule.repeats() && matches!(call.body, Body::One(_)) => {
+                self.repeatedly(call)
+            }
+            _ => self.inner.call(call),
+        }
+    }
+}
+
+impl<C: Channel + Clone> Retried<C> {
+    fn repeatedly(&self, call: Call) -> CallFuture {
         let method = call.method;
         let Body::One(message) = &call.body else {
             return self.inner.call(call);
         };
-        if attempts <= 1 {
-            return self.inner.call(call);
-        }
         let (message, deadline) = (message.clone(), call.context.expires());
         let context = call.context;
         let attempt = move |number| {
@@ -192,7 +268,7 @@ impl<C: Channel + Clone> Channel for Retried<C> {
         Box::pin(async move {
             let mut state = Attempt {
                 number: 0,
-                attempts,
+                policy: this.rule.of(method),
                 may_repeat: method.idempotency.may_repeat(),
             };
             let mut outcome: Result<Reply, Status> = this.inner.call(attempt(0)).await;

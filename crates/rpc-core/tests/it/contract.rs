@@ -199,3 +199,19 @@ fn parameters_may_have_any_name() {
     assert_eq!(sum, Ok(28));
     assert!(NAMES_SERVICE.proto().contains("uint32 type = 7;"));
 }
+
+#[test]
+fn the_text_of_a_stranger_is_read_as_it_would_be_written_or_not_at_all() {
+    use rpc_core::Contract;
+    let good = Contract::parse("service a.B\n").expect("one line");
+    assert_eq!(good.text(), "service a.B\n");
+    for bad in [
+        "service a.B\r\n",
+        "service a.B\r",
+        "enum \0\n",
+        "service a\u{1b}[2J\n",
+        "x y\n",
+    ] {
+        assert!(Contract::parse(bad).is_none(), "{bad:?}");
+    }
+}

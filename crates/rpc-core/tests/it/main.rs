@@ -2,4 +2,7 @@
 
 mod calls;
 mod contract;
+mod foreign;
+mod nesting;
+mod overload;
 mod policies;

@@ -7,6 +7,7 @@ use rpc_core::{
     Call, CallFuture, Channel, Code, Context, Payload, Principal, Reply, Router, Status, Tower,
     TraceContext, block_on, ready,
 };
+use rpc_testkit::calculator::CalculatorClient;
 use rpc_testkit::inventory::{Item, Shop, StockClient, StockServer};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -281,4 +282,36 @@ fn a_server_tells_what_it_offers_and_what_was_counted() {
         put.map(|count| (count.started, count.succeeded)),
         Some((1, 1))
     );
+}
+
+#[test]
+fn what_is_said_of_a_method_counts_before_what_is_said_of_its_service() {
+    let rate = || {
+        Rate::new()
+            .at_most("*", 0.001, 3)
+            .at_most("inventory.v1.Stock", 0.001, 2)
+            .at_most("inventory.v1.Stock/Put", 0.001, 9)
+            .at_most("inventory.v1.Other/Put", 0.001, 8)
+            // Said again, the last word counts.
+            .at_most("inventory.v1.Stock/Put", 0.001, 1)
+    };
+    let passed = |call: &dyn Fn(Fake)| {
+        let fake = Fake::default();
+        call(fake.clone());
+        fake.calls()
+    };
+    let cx = Context::new();
+    let of_the_method = passed(&|fake| {
+        let channel = rate().layer(fake);
+        (0..5).for_each(|_| drop(put(channel.clone())));
+    });
+    let of_the_service = passed(&|fake| {
+        let stock = StockClient::new(rate().layer(fake));
+        (0..5).for_each(|_| drop(block_on(stock.get(&cx, "a".into()))));
+    });
+    let of_all = passed(&|fake| {
+        let calculator = CalculatorClient::new(rate().layer(fake));
+        (0..5).for_each(|_| drop(block_on(calculator.add(&cx, 1, 2))));
+    });
+    assert_eq!((of_the_method, of_the_service, of_all), (1, 2, 3));
 }

@@ -1,5 +1,6 @@
 //! A server whose clients send garbage, dawdle, or flood serves the others.
 
+use crate::raw::{frame, hello};
 use crate::remote::{PATIENCE, Remote};
 use ipc_testkit::watchdog;
 use rpc_core::Context;
@@ -20,25 +21,6 @@ fn answer(remote: &Remote, bytes: &[u8]) -> Vec<u8> {
     let mut came = Vec::new();
     let _ = stream.read_to_end(&mut came);
     came
-}
-
-fn frame(kind: u8, flags: u8, call: u32, payload: &[u8]) -> Vec<u8> {
-    let mut frame = u32::try_from(payload.len())
-        .expect("short")
-        .to_le_bytes()
-        .to_vec();
-    frame.extend([kind, flags, 0, 0]);
-    frame.extend(call.to_le_bytes());
-    frame.extend(payload);
-    frame
-}
-
-fn hello() -> Vec<u8> {
-    let mut payload = b"IPCR\x01\0\0\0".to_vec();
-    for limit in [128_u32, 1 << 20, 1 << 18, 1 << 22] {
-        payload.extend(limit.to_le_bytes());
-    }
-    frame(1, 0, 0, &payload)
 }
 
 #[tokio::test]

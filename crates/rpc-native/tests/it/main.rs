@@ -1,15 +1,37 @@
 //! Calls over real connections, between real processes.
 
+mod authority;
 mod blocking;
 mod calls;
+mod chain;
 mod endings;
+mod false_servers;
+mod floods;
 mod foreign;
 mod hostile;
+mod lengths;
+mod lie_cases;
+mod lies;
+mod limits;
+mod network;
+mod network_devices;
+mod network_faults;
+mod panics;
+mod raw;
 mod remote;
-mod resets;
+mod restarts;
+mod transports;
 mod verified;
+
+use rpc_testkit::identities;
 
 ipc_testkit::roles! {
     "server" => remote::serve,
     "blocking-server" => remote::serve_blocking,
+    "chain-middle" => chain::middle,
+    "chain-last" => chain::last,
+    "guarded-server" => floods::serve,
+    "flood" => floods::flood,
+    "transport-server" => transports::serve,
+    "blocking-transport-server" => transports::serve_blocking,
 }

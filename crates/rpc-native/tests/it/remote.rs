@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// A guard against hanging, never a claim about speed.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
 
 pub(crate) fn router() -> Router {
     Router::new()
@@ -58,19 +58,25 @@ impl Remote {
     pub(crate) fn start(role: &str) -> Self {
         let directory = TempDir::new();
         let endpoint = format!("unix:{}", directory.join("socket").display());
-        let (told, tell) = ipc_uds::pair().expect("a pair");
-        let server = Role::new(role)
-            .argument(&endpoint)
-            .descriptor(&tell)
-            .spawn();
-        drop(tell);
-        let end = told.recv(&mut [0; 1]).expect_err("it listens");
-        assert_eq!(end.kind(), ipc_core::ErrorKind::Closed);
         Self {
-            server,
+            server: Self::spawn(role, &endpoint),
             endpoint,
             _directory: directory,
         }
+    }
+
+    /// Another server at the same place.
+    pub(crate) fn start_again(&mut self, role: &str) {
+        self.server = Self::spawn(role, &self.endpoint);
+    }
+
+    fn spawn(role: &str, endpoint: &str) -> Child {
+        let (told, tell) = ipc_uds::pair().expect("a pair");
+        let server = Role::new(role).argument(endpoint).descriptor(&tell).spawn();
+        drop(tell);
+        let end = told.recv(&mut [0; 1]).expect_err("it listens");
+        assert_eq!(end.kind(), ipc_core::ErrorKind::Closed);
+        server
     }
 
     pub(crate) async fn connection(&self, format: Format) -> Connection {

@@ -1,5 +1,9 @@
 //! Connections that come and go, and the endpoints they come from.
 
+mod inproc;
+#[cfg(feature = "tls")]
+mod proofs;
+
 use ipc_core::Until;
 use ipc_testkit::TempDir;
 use rpc_core::{Call, CallFuture, Channel, Code, Payload, Peer, Reply, Status, ready};
@@ -97,6 +101,42 @@ async fn a_pool_takes_its_connections_in_turn() {
 #[rpc_core::service(name = "turn.v1.Turn")]
 trait Turn {
     async fn take(&self, cx: &rpc_core::Context) -> Result<u64, Status>;
+}
+
+#[test]
+fn a_default_start_on_plain_tcp_is_refused_wherever_it_listens() {
+    for place in [
+        "tcp:127.0.0.1:0",
+        "tcp:[::1]:0",
+        "tcp:0.0.0.0:0",
+        "tcp:192.0.2.1:7000",
+    ] {
+        let endpoint: Endpoint = place.parse().expect("a binding");
+        let refused = Options::new().bind(&endpoint).expect_err(place);
+        assert_eq!(refused.kind(), ErrorKind::Denied, "{place}");
+        assert!(
+            refused.to_string().contains("insecure_plain_text"),
+            "{refused}"
+        );
+        let refused = Options::new().connect(&endpoint, Until::Now);
+        let refused = refused.expect_err(place);
+        assert_eq!(refused.kind(), ErrorKind::Denied, "{place}");
+    }
+    let mut accepted = Options::new();
+    accepted.insecure_plain_text(true);
+    for place in ["tcp:127.0.0.1:0", "tcp:0.0.0.0:0"] {
+        let endpoint: Endpoint = place.parse().expect("a binding");
+        accepted.bind(&endpoint).expect(place);
+    }
+}
+
+#[cfg(not(feature = "tls"))]
+#[test]
+fn tls_without_its_feature_says_so() {
+    let endpoint: Endpoint = "tls:localhost:0".parse().expect("a binding");
+    let refused = Options::new().bind(&endpoint).expect_err("not built in");
+    assert_eq!(refused.kind(), ErrorKind::Unsupported);
+    assert!(refused.to_string().contains("feature `tls`"), "{refused}");
 }
 
 #[test]

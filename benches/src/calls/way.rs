@@ -1,0 +1,132 @@
+//! The kinds of connections that calls go over, made by hand, so that every maker has the same.
+
+use std::{io, net::TcpStream, os::fd::OwnedFd, os::unix::net::UnixStream};
+
+use rpc_transport::Wire;
+
+use crate::{
+    descriptors::ByteStream,
+    limits::loopback,
+    mechanisms::tcp,
+    meet::Meet,
+    scenario::{Scenario, Shape, Side},
+};
+
+/// The largest message of a call that a default run measures.
+const USUAL_MAX: usize = 4 << 10;
+
+/// One end of a connection.
+#[derive(Debug)]
+pub enum Socket {
+    /// Of two Unix sockets.
+    Unix(UnixStream),
+    /// Over loopback.
+    Tcp(TcpStream),
+    /// A pipe each way: to write, and to read.
+    Pipe(OwnedFd, OwnedFd),
+}
+
+impl Socket {
+    /// As our transports have it.
+    pub fn into_wire(self) -> io::Result<Wire> {
+        Ok(match self {
+            Socket::Unix(socket) => Wire::unix(OwnedFd::from(socket).into())?,
+            Socket::Tcp(socket) => Wire::tcp(OwnedFd::from(socket).into())?,
+            Socket::Pipe(tx, rx) => Wire::pipe(ipc_pipe::Stream::join(tx.into(), rx.into())),
+        })
+    }
+
+    /// For plain system calls.
+    pub(super) fn into_raw(self) -> io::Result<RawStream> {
+        Ok(match self {
+            Socket::Unix(socket) => RawStream::Socket(ByteStream::of_socket(socket.into())?),
+            Socket::Tcp(socket) => RawStream::Socket(ByteStream::of_socket(socket.into())?),
+            Socket::Pipe(tx, rx) => RawStream::Pipes(ByteStream::of_pipes(tx, rx)),
+        })
+    }
+
+    /// What a maker says that has no pipes.
+    pub fn no_pipes() -> io::Error {
+        io::Error::new(io::ErrorKind::Unsupported, "it takes sockets only")
+    }
+}
+
+/// A connection for plain system calls.
+pub(super) enum RawStream {
+    Socket(ByteStream<true>),
+    Pipes(ByteStream<false>),
+}
+
+/// How the two sides of a connection find each other.
+pub trait Way: 'static {
+    /// How often bytes are copied on their way.
+    const COPIES: &'static str = "2 (in and out of the kernel), and by the codec";
+
+    /// Makes this side's end.
+    fn socket(side: Side, meet: &Meet) -> io::Result<Socket>;
+
+    /// Why this host lacks it.
+    fn probe() -> Result<(), String> {
+        Ok(())
+    }
+
+    /// Whether a default run has time for this cell.
+    fn usual(_: &Shape) -> bool {
+        false
+    }
+}
+
+/// Unix sockets: what a default run measures of calls.
+#[derive(Debug)]
+pub struct Unix;
+
+impl Way for Unix {
+    fn socket(side: Side, meet: &Meet) -> io::Result<Socket> {
+        meet.share(side, UnixStream::pair).map(Socket::Unix)
+    }
+
+    fn usual(shape: &Shape) -> bool {
+        shape.scenario == Scenario::RoundTrip && shape.size <= USUAL_MAX
+    }
+}
+
+/// TCP over loopback, without delay.
+#[derive(Debug)]
+pub struct Tcp;
+
+impl Way for Tcp {
+    fn socket(side: Side, meet: &Meet) -> io::Result<Socket> {
+        tcp::meet_by_tcp(side, meet).map(Socket::Tcp)
+    }
+
+    fn probe() -> Result<(), String> {
+        loopback()
+    }
+}
+
+/// A pipe each way.
+#[derive(Debug)]
+pub struct Pipe;
+
+impl Way for Pipe {
+    fn socket(side: Side, meet: &Meet) -> io::Result<Socket> {
+        match side {
+            Side::Server => {
+                let (rx, their_tx) = rustix_pipe()?;
+                let (their_rx, tx) = rustix_pipe()?;
+                use std::os::fd::AsFd;
+                meet.send_descriptors(&[their_tx.as_fd(), their_rx.as_fd()])?;
+                Ok(Socket::Pipe(tx, rx))
+            }
+            Side::Client => {
+                let [tx, rx] = meet.recv_descriptors()?;
+                Ok(Socket::Pipe(tx, rx))
+            }
+        }
+    }
+}
+
+/// The reading end and the writing end.
+fn rustix_pipe() -> io::Result<(OwnedFd, OwnedFd)> {
+    Ok(rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?)
+}

@@ -1,0 +1,191 @@
+//! Compression of messages: which a side understands, and unpacking that a bomb cannot abuse.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue};
+use rpc_core::{Code, Status};
+
+/// How messages are compressed on the way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Encoding {
+    /// Not at all.
+    #[default]
+    Identity,
+    /// By gzip.
+    #[cfg(feature = "gzip")]
+    Gzip,
+    /// By Zstandard.
+    #[cfg(feature = "zstd")]
+    Zstd,
+}
+
+impl Encoding {
+    /// All that this side understands.
+    const ALL: &'static [Self] = &[
+        Self::Identity,
+        #[cfg(feature = "gzip")]
+        Self::Gzip,
+        #[cfg(feature = "zstd")]
+        Self::Zstd,
+    ];
+
+    /// Its name on the wire.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Identity => "identity",
+            #[cfg(feature = "gzip")]
+            Self::Gzip => "gzip",
+            #[cfg(feature = "zstd")]
+            Self::Zstd => "zstd",
+        }
+    }
+
+    fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|own| own.name() == name)
+    }
+
+    /// What the sender of these headers compresses by.
+    pub(crate) fn of_messages(headers: &HeaderMap) -> Result<Self, Status> {
+        let Some(name) = headers.get("grpc-encoding") else {
+            return Ok(Self::Identity);
+        };
+        let known = name.to_str().ok().and_then(Self::from_name);
+        known.ok_or_else(|| {
+            let text = format!("the encoding {name:?} is not understood here");
+            Status::new(Code::Unimplemented, text)
+        })
+    }
+
+    /// This, where the sender of these headers understands it, else none.
+    pub(crate) fn where_accepted(self, headers: &HeaderMap) -> Self {
+        let accepted = headers.get_all("grpc-accept-encoding").iter();
+        let mut names = accepted
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|names| names.split(','));
+        match names.any(|name| name.trim() == self.name()) {
+            true => self,
+            false => Self::Identity,
+        }
+    }
+
+    /// Tells the other side how messages are compressed.
+    pub(crate) fn tell(self, headers: &mut HeaderMap) {
+        if self != Self::Identity {
+            headers.insert("grpc-encoding", HeaderValue::from_static(self.name()));
+        }
+    }
+
+    /// Tells the other side what is understood here.
+    pub(crate) fn tell_accepted(headers: &mut HeaderMap) {
+        if let Some(names) = Self::accepted() {
+            headers.insert("grpc-accept-encoding", HeaderValue::from_static(names));
+        }
+    }
+
+    const fn accepted() -> Option<&'static str> {
+        match (cfg!(feature = "gzip"), cfg!(feature = "zstd")) {
+            (true, true) => Some("identity,gzip,zstd"),
+            (true, false) => Some("identity,gzip"),
+            (false, true) => Some("identity,zstd"),
+            (false, false) => None,
+        }
+    }
+
+    /// `bytes`, smaller.
+    pub(crate) fn compress(self, bytes: &[u8]) -> Result<Vec<u8>, Status> {
+        match self {
+            Self::Identity => Ok(bytes.to_vec()),
+            #[cfg(feature = "gzip")]
+            Self::Gzip => {
+                use std::io::Write;
+                let level = flate2::Compression::fast();
+                let mut writer = flate2::write::GzEncoder::new(Vec::new(), level);
+                let written = writer.write_all(bytes).and_then(|()| writer.finish());
+                written.map_err(|error| failed("compress", &error))
+            }
+            #[cfg(feature = "zstd")]
+            Self::Zstd => {
+                zstd::bulk::compress(bytes, 1).map_err(|error| failed("compress", &error))
+            }
+        }
+    }
+
+    /// What was compressed, if it has at most `limit` bytes.
+    pub(crate) fn decompress(self, bytes: &Bytes, limit: usize) -> Result<Bytes, Status> {
+        match self {
+            Self::Identity => Ok(bytes.slice(..bytes.len().min(limit))),
+            #[cfg(feature = "gzip")]
+            Self::Gzip => read_at_most(flate2::read::MultiGzDecoder::new(&bytes[..]), limit),
+            #[cfg(feature = "zstd")]
+            Self::Zstd => {
+                let reader = zstd::stream::read::Decoder::with_buffer(&bytes[..]);
+                let mut reader = reader.map_err(|error| failed("decompress", &error))?;
+                // What the peer wants remembered while unpacking is its choice up to here.
+                let window = reader.window_log_max(WINDOW_LOG);
+                window.map_err(|error| failed("decompress", &error))?;
+                read_at_most(reader, limit)
+            }
+        }
+    }
+}
+
+/// The largest window that a Zstandard stream may ask for: 8 MiB, as its specification says that
+/// all readers should offer.
+#[cfg(feature = "zstd")]
+const WINDOW_LOG: u32 = 23;
+
+#[cfg(any(feature = "gzip", feature = "zstd"))]
+fn read_at_most(mut reader: impl std::io::Read, limit: usize) -> Result<Bytes, Status> {
+    let mut out = Vec::new();
+    let mut step = [0; 8 << 10];
+    loop {
+        match reader.read(&mut step) {
+            Ok(0) => return Ok(out.into()),
+            Ok(length) if out.len() + length > limit => {
+                let text = format!("a message is larger than {limit} bytes once unpacked");
+                return Err(Status::new(Code::ResourceExhausted, text));
+            }
+            Ok(length) => out.extend_from_slice(&step[..length]),
+            Err(error) => return Err(failed("decompress", &error)),
+        }
+    }
+}
+
+#[cfg(any(feature = "gzip", feature = "zstd"))]
+fn failed(verb: &str, error: &std::io::Error) -> Status {
+    Status::new(Code::Internal, format!("{verb} a message: {error}"))
+}
+
+#[cfg(all(test, feature = "gzip", feature = "zstd"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_packed_is_unpacked_and_a_bomb_stops_at_the_limit() {
+        for encoding in [Encoding::Gzip, Encoding::Zstd] {
+            let text = b"text ".repeat(1_000);
+            let packed: Bytes = encoding.compress(&text).expect("packed").into();
+            assert!(packed.len() < text.len() / 10);
+            assert_eq!(
+                encoding.decompress(&packed, text.len()),
+                Ok(text.clone().into())
+            );
+            let over = encoding
+                .decompress(&packed, text.len() - 1)
+                .expect_err("a byte more");
+            assert_eq!(over.code(), Code::ResourceExhausted);
+            let bomb: Bytes = encoding
+                .compress(&vec![0; 16 << 20])
+                .expect("packed")
+                .into();
+            assert!(bomb.len() < 256 << 10, "{}", bomb.len());
+            let over = encoding.decompress(&bomb, 4 << 20).expect_err("a bomb");
+            assert_eq!(over.code(), Code::ResourceExhausted);
+            let junk = encoding.decompress(&Bytes::from_static(b"junk"), 100);
+            assert_eq!(junk.expect_err("junk").code(), Code::Internal);
+            let half = encoding.decompress(&packed.slice(..packed.len() / 2), 1 << 20);
+            assert_eq!(half.expect_err("half").code(), Code::Internal);
+        }
+    }
+}

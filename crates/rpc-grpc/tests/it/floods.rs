@@ -1,0 +1,333 @@
+//! Floods, dawdlers and storms: a server cuts them, serves the others, and keeps nothing of them;
+//! and a client survives a server that floods.
+
+use crate::remote::Remote;
+use crate::shop::{PATIENCE, Served, plain, router};
+use crate::spy::Spy;
+use ipc_testkit::{Role, Stage, TempDir, watchdog};
+use rpc_core::{Code, Context, Server};
+use rpc_grpc::Limits;
+use rpc_testkit::inventory::{StockClient, item};
+use rustix::process::{Resource, Rlimit, setrlimit};
+use std::io::{Read, Write};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::sync::Arc;
+use std::time::Duration;
+
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+const ENHANCE_YOUR_CALM: u8 = 0xb;
+
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).expect("short").to_be_bytes();
+    let mut frame = length[1..].to_vec();
+    frame.extend([kind, flags]);
+    frame.extend(stream.to_be_bytes());
+    frame.extend(payload);
+    frame
+}
+
+/// The headers of a call of `Get`, as HPACK writes them without a table of its own.
+fn head() -> Vec<u8> {
+    let mut head = vec![0x83, 0x86];
+    for (index, value) in [(4, "/inventory.v1.Stock/Get"), (1, "localhost")] {
+        head.extend([index, u8::try_from(value.len()).expect("short")]);
+        head.extend(value.as_bytes());
+    }
+    head.extend([0x0f, 0x10, 16]);
+    head.extend(b"application/grpc");
+    head
+}
+
+/// A connection that has greeted.
+fn greeted(endpoint: &str) -> UnixStream {
+    let path = endpoint.strip_prefix("unix:").expect("a path");
+    let mut stream = UnixStream::connect(path).expect("it listens");
+    stream.write_all(PREFACE).expect("room");
+    stream.write_all(&frame(4, 0, 0, &[])).expect("room");
+    stream
+}
+
+/// The reason of the last GOAWAY among frames, if there is one.
+fn goodbye(mut bytes: &[u8]) -> Option<u8> {
+    let mut reason = None;
+    while let [a, b, c, kind, _, _, _, _, _, rest @ ..] = bytes {
+        let length = u32::from_be_bytes([0, *a, *b, *c]) as usize;
+        let payload = rest.get(..length)?;
+        if *kind == 7 {
+            reason = payload.get(7).copied();
+        }
+        bytes = &rest[length..];
+    }
+    reason
+}
+
+/// Sends what `flood` says until the server has had enough; what it said, and how many floods were
+/// taken at most.
+fn flood(endpoint: &str, flood: impl Fn(u32) -> Vec<u8>) -> (Vec<u8>, u32) {
+    let mut stream = greeted(endpoint);
+    let mut reading = stream.try_clone().expect("a descriptor");
+    let reader = std::thread::spawn(move || {
+        let mut came = Vec::new();
+        let mut buffer = [0; 4096];
+        while let Ok(length @ 1..) = reading.read(&mut buffer) {
+            came.extend(&buffer[..length]);
+        }
+        came
+    });
+    let mut sent = 0;
+    while sent < 1_000_000 && stream.write_all(&flood(sent)).is_ok() {
+        sent += 1;
+    }
+    (reader.join().expect("no panic"), sent)
+}
+
+/// What is sent as the n-th of a flood.
+type Frames = fn(u32) -> Vec<u8>;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_flood_of_frames_is_cut_and_the_others_are_served() {
+    let _watchdog = watchdog(PATIENCE);
+    let remote = Remote::start("well");
+    let stock = StockClient::new(remote.connect().await);
+    let floods: [(&str, Frames); 9] = [
+        ("PING", |_| frame(6, 0, 0, &[0; 8])),
+        ("SETTINGS", |_| frame(4, 0, 0, &[])),
+        ("PRIORITY", |_| frame(2, 0, 1, &[0, 0, 0, 3, 1])),
+        ("WINDOW_UPDATE", |_| frame(8, 0, 0, &[0, 0, 0, 1])),
+        ("unknown", |_| frame(99, 0, 0, &[])),
+        ("empty DATA", |number| match number {
+            0 => frame(1, 4, 1, &head()),
+            _ => frame(0, 0, 1, &[]),
+        }),
+        ("CONTINUATION", |number| match number {
+            0 => frame(1, 0, 1, &head()),
+            _ => frame(9, 0, 1, &[]),
+        }),
+        ("rapid reset", |number| {
+            let stream = 2 * number + 1;
+            let reset = frame(3, 0, stream, &[0, 0, 0, 8]);
+            [frame(1, 4, stream, &head()), reset].concat()
+        }),
+        ("late reset", |number| {
+            let stream = 2 * number + 1;
+            let message = frame(0, 0, stream, &[0, 0, 0, 0, 3, 10, 1, b'x']);
+            let reset = frame(3, 0, stream, &[0, 0, 0, 8]);
+            [frame(1, 4, stream, &head()), message, reset].concat()
+        }),
+    ];
+    for (name, what) in floods {
+        let endpoint = remote.endpoint.clone();
+        let flooding = tokio::task::spawn_blocking(move || flood(&endpoint, what));
+        while !flooding.is_finished() {
+            let put = stock.put(&Context::new(), item("a", 1)).await;
+            assert!(put.is_ok(), "{name}: {put:?}");
+        }
+        let (came, sent) = flooding.await.expect("no panic");
+        assert!(sent < 1_000_000, "{name}: {sent}");
+        // A server that closes with bytes unread may lose its goodbye; it never says another.
+        let reason = goodbye(&came);
+        assert!(
+            reason.is_none_or(|reason| reason == ENHANCE_YOUR_CALM),
+            "{name}: {reason:?}"
+        );
+    }
+    assert!(stock.put(&Context::new(), item("a", 1)).await.is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_dawdles_is_cut_and_who_calls_is_served() {
+    let _watchdog = watchdog(PATIENCE);
+    let limits = Limits::new()
+        .greeting_timeout(Duration::from_millis(300))
+        .frame_timeout(Duration::from_millis(300))
+        .clone();
+    let served = Served::unix(plain().limits(limits).clone());
+    let path = served
+        .endpoint
+        .strip_prefix("unix:")
+        .expect("a path")
+        .to_owned();
+    let stock = StockClient::new(served.connect().await);
+    let beginnings: [Vec<u8>; 5] = [
+        Vec::new(),
+        PREFACE[..1].to_vec(),
+        PREFACE.to_vec(),
+        [PREFACE, &frame(4, 0, 0, &[]), &[0, 0, 9]].concat(),
+        [PREFACE, &frame(4, 0, 0, &[]), &frame(1, 0, 1, &head())].concat(),
+    ];
+    let dawdlers: Vec<_> = (0..200)
+        .map(|number| {
+            let mut stream = UnixStream::connect(&path).expect("it listens");
+            stream.write_all(&beginnings[number % 5]).expect("room");
+            stream
+        })
+        .collect();
+    let cut = tokio::task::spawn_blocking(move || {
+        for mut stream in dawdlers {
+            // It comes to an end, whether by a close or by a reset.
+            let _ = stream.read_to_end(&mut Vec::new());
+        }
+    });
+    let mut puts = 0;
+    while !cut.is_finished() {
+        puts += 1;
+        assert_eq!(stock.put(&Context::new(), item("a", 1)).await, Ok(puts));
+    }
+    cut.await.expect("no panic");
+    assert_eq!(stock.put(&Context::new(), item("a", 1)).await, Ok(puts + 1));
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_storm_of_deadlines_leaves_nothing_behind() {
+    let _watchdog = watchdog(PATIENCE);
+    let spy = Spy::new();
+    let server = Server::new(router(&Arc::default())).layer(spy.clone());
+    let served = Served::server(server, plain());
+    let stock = StockClient::new(served.connect().await);
+    let callers: Vec<_> = (0..64)
+        .map(|_| {
+            let stock = stock.clone();
+            tokio::spawn(async move {
+                for _ in 0..32 {
+                    let short = Context::new().timeout(Duration::from_millis(1));
+                    let late = stock.get(&short, "never".into()).await;
+                    let late = late.expect_err("nobody answers");
+                    // Who resets too often is cut, which the client sees as that.
+                    let codes = [Code::DeadlineExceeded, Code::Unavailable];
+                    assert!(codes.contains(&late.code()), "{late}");
+                }
+            })
+        })
+        .collect();
+    for caller in callers {
+        caller.await.expect("no panic");
+    }
+    spy.running(0).await;
+    let fresh = StockClient::new(served.connect().await);
+    let many: Vec<_> = (0..128)
+        .map(|_| {
+            let fresh = fresh.clone();
+            tokio::spawn(async move { fresh.get(&Context::new(), "a".into()).await })
+        })
+        .collect();
+    for one in many {
+        let missing = one.await.expect("no panic").expect_err("empty");
+        assert_eq!(missing.code(), Code::NotFound);
+    }
+    drop((stock, fresh));
+    served.stop().await;
+}
+
+/// A server that has hardly any descriptors left once it listens.
+pub(crate) fn serve_starved(mut stage: Stage) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let ready = stage.descriptor();
+    runtime.expect("a runtime").block_on(async {
+        let serving = plain().bind(stage.argument(0)).expect("bind");
+        let server = Server::new(router(&Arc::default()))
+            .with(serving)
+            .expect("carried");
+        let open = std::fs::read_dir("/proc/self/fd")
+            .expect("readable")
+            .count() as u64;
+        let few = Some(open + 8);
+        setrlimit(
+            Resource::Nofile,
+            Rlimit {
+                current: few,
+                maximum: few,
+            },
+        )
+        .expect("less");
+        drop(ready);
+        server.run().await.expect("it serves until it is killed");
+    });
+}
+
+#[tokio::test]
+async fn a_server_without_descriptors_serves_on_and_recovers() {
+    let _watchdog = watchdog(PATIENCE);
+    let dir = TempDir::new();
+    let endpoint = format!("unix:{}", dir.join("socket").display());
+    let (told, tell) = ipc_uds::pair().expect("a pair");
+    let server = Role::new("starved")
+        .argument(&endpoint)
+        .descriptor(&tell)
+        .spawn();
+    drop(tell);
+    told.recv(&mut [0; 1]).expect_err("it listens");
+    let early = StockClient::new(plain().connect(&endpoint).await.expect("it listens"));
+    let cx = Context::new();
+    assert_eq!(early.put(&cx, item("a", 1)).await, Ok(1));
+    let path = endpoint.strip_prefix("unix:").expect("a path");
+    let crowd: Vec<_> = (0..30)
+        .map(|_| UnixStream::connect(path).expect("a backlog"))
+        .collect();
+    for count in 2..20 {
+        assert_eq!(early.put(&cx, item("a", 1)).await, Ok(count));
+    }
+    drop(crowd);
+    let late = StockClient::new(plain().connect(&endpoint).await.expect("it listens"));
+    assert_eq!(late.put(&cx, item("a", 1)).await, Ok(20));
+    drop(server);
+}
+
+#[tokio::test]
+async fn a_client_ends_its_calls_when_a_server_floods_or_talks_nonsense() {
+    let _watchdog = watchdog(PATIENCE);
+    let says: [(&str, Vec<u8>); 5] = [
+        ("nothing, and goes", Vec::new()),
+        ("garbage", b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec()),
+        (
+            "pings",
+            [frame(4, 0, 0, &[]), frame(6, 0, 0, &[0; 8]).repeat(5_000)].concat(),
+        ),
+        (
+            "a reset",
+            [frame(4, 0, 0, &[]), frame(3, 0, 1, &[0, 0, 0, 7])].concat(),
+        ),
+        (
+            "half a frame",
+            [frame(4, 0, 0, &[]), vec![0, 0, 4, 1, 4]].concat(),
+        ),
+    ];
+    for (name, bytes) in says {
+        let dir = TempDir::new();
+        let path = dir.join("socket");
+        let listener = UnixListener::bind(&path).expect("a free path");
+        let server = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().expect("a client");
+            let mut preface = [0; 24];
+            stream.read_exact(&mut preface).expect("a preface");
+            // After the head of the call, so that it is under way.
+            let mut seen: Vec<u8> = Vec::new();
+            while !seen
+                .windows(9)
+                .any(|nine| nine[3] == 1 && nine[5..] == [0, 0, 0, 1])
+            {
+                let mut some = [0; 4096];
+                let length = stream.read(&mut some).expect("frames");
+                seen.extend(&some[..length]);
+            }
+            let _ = stream.write_all(&bytes);
+        });
+        let endpoint = format!("unix:{}", path.display());
+        let stock = StockClient::new(plain().connect(&endpoint).await.expect("it listens"));
+        let failed = stock
+            .get(&Context::new(), "a".into())
+            .await
+            .expect_err(name);
+        // What is no HTTP/2 is the server's fault, if it is seen before the end of the connection.
+        let garbage = name == "garbage" && failed.code() == Code::Internal;
+        assert!(
+            garbage || failed.code() == Code::Unavailable,
+            "{name}: {failed}"
+        );
+        let sure = name == "a reset";
+        assert_eq!(failed.did_not_run(), sure, "{name}: {failed}");
+        server.join().expect("no panic");
+    }
+}

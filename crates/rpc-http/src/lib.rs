@@ -1,0 +1,10 @@
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+mod connect;
+mod limits;
+mod meter;
+mod serve;
+mod stream;
+
+pub use crate::{connect::connect, limits::Limits, serve::serve, stream::WireStream};
