@@ -258,6 +258,7 @@ fn receive(socket: &SeqPacket, options: &Options, until: Until) -> Result<Theirs
 pub(crate) fn attach(fd: OwnedFd, side: Side) -> Result<Region> {
     ipc_shm::Options::new()
         .read_only(true)
+        .any_word(true)
         .prefault(true)
         .layout(layout::layout(side))
         .attach(fd)

@@ -178,6 +178,16 @@ impl Header {
         })
     }
 
+    /// Refuses a header for any word where a layout was expected that depends on it.
+    pub(crate) fn expected_by(self, options: &Options) -> Result<Self> {
+        if self.any_word && !options.any_word {
+            return Err(Error::new("attach", ErrorKind::Corrupt).hint(
+                "it is for programs of any word size: say Options::any_word where that is meant",
+            ));
+        }
+        Ok(self)
+    }
+
     pub(crate) const fn is_growable(&self) -> bool {
         self.max_bytes > self.size_bytes
     }

@@ -88,8 +88,8 @@ impl Options {
         self
     }
 
-    /// Lets programs of another word size attach a region that is made: for layouts of fields of
-    /// fixed widths alone.
+    /// Makes a region that programs of any word size may attach, and attaches one: for layouts of
+    /// fields of fixed widths alone.
     pub fn any_word(&mut self, any_word: bool) -> &mut Self {
         self.any_word = any_word;
         self

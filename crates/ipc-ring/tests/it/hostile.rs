@@ -125,7 +125,10 @@ fn with_liar() -> (Channel, Region, Region) {
     // Memory of the same layouts as the real side's, which we may write.
     let like = |fd: &OwnedFd| {
         let fd = fd.try_clone().expect("a copy");
-        let real = ipc_shm::Options::new().read_only(true).attach(fd);
+        let real = ipc_shm::Options::new()
+            .read_only(true)
+            .any_word(true)
+            .attach(fd);
         let real = real.expect("its memory");
         let mut own = ipc_shm::Options::new()
             .size_bytes(real.len_bytes())

@@ -25,6 +25,7 @@ fn hear(socket: &SeqPacket) -> (Vec<u8>, Vec<OwnedFd>) {
 fn like(fd: &OwnedFd) -> Region {
     let real = ipc_shm::Options::new()
         .read_only(true)
+        .any_word(true)
         .attach(fd.try_clone().expect("a copy"))
         .expect("its memory");
     let mut own = ipc_shm::Options::new()
@@ -104,7 +105,7 @@ fn a_reader_that_says_it_took_what_was_not_sent_is_left_out_alone() {
     assert_eq!(received, Received::Message(8));
     // What it was given lets it write nothing.
     let given = given.into_iter().next().expect("memory");
-    let region = ipc_shm::Options::new().attach(given);
+    let region = ipc_shm::Options::new().any_word(true).attach(given);
     assert!(region.is_err() || region.is_ok_and(|region| region.is_read_only()));
 }
 
