@@ -41,7 +41,13 @@ pub fn family() -> Family {
         role: Role::Mechanism,
         payload: true,
         takes_whole: false,
-        makers: vec![raw],
+        makers: vec![
+            raw,
+            Maker {
+                copies: "2 (into and out of the ring)",
+                ..Maker::ours("ipc-ring", connect_ours)
+            },
+        ],
         sweep: None,
     }
     .able(Abilities::MEMORY.with_boundaries())
@@ -80,6 +86,53 @@ fn connect(side: Side, meet: &Meet, shape: &Shape) -> io::Result<Box<dyn Endpoin
         tx,
         rx,
     }))
+}
+
+fn connect_ours(side: Side, meet: &Meet, shape: &Shape) -> io::Result<Box<dyn Endpoint>> {
+    let socket = meet.share(side, || Ok(ipc_uds::pair_seqpacket()?))?;
+    // As much as the raw ring has: 64 slots, as long as they are small, and two in any case.
+    let bytes = (64 * shape.size).min(RING_BYTES).max(2 * shape.size);
+    let mut options = ipc_ring::Options::new();
+    options.capacity_messages(64).capacity_bytes(bytes);
+    Ok(Box::new(Channel(options.over(socket)?)))
+}
+
+struct Channel(ipc_ring::Channel);
+
+impl Endpoint for Channel {
+    fn send(&mut self, message: &[u8]) -> io::Result<()> {
+        Ok(self.0.sender().send(message)?)
+    }
+
+    fn recv(&mut self, into: &mut [u8]) -> io::Result<()> {
+        whole(self.0.receiver().recv(into)?, into)
+    }
+
+    fn try_send(&mut self, message: &[u8]) -> io::Result<bool> {
+        done(self.0.sender().try_send(message))
+    }
+
+    fn try_recv(&mut self, into: &mut [u8]) -> io::Result<bool> {
+        match self.0.receiver().try_recv(into) {
+            Ok(len) => whole(len, into).map(|()| true),
+            Err(error) => done(Err(error)),
+        }
+    }
+}
+
+fn whole(len: usize, into: &[u8]) -> io::Result<()> {
+    match len == into.len() {
+        true => Ok(()),
+        false => Err(io::ErrorKind::UnexpectedEof.into()),
+    }
+}
+
+fn done(outcome: ipc_ring::Result<()>) -> io::Result<bool> {
+    match outcome {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == ipc_ring::ErrorKind::WouldBlock => Ok(false),
+        Err(error) => Err(error.into()),
+    }
 }
 
 #[derive(Clone, Copy)]

@@ -307,7 +307,7 @@ impl<T: Pollable + Send + Sync + 'static> Shared<T> {
                 // The caller waits for room in another way.
                 return Poll::Pending;
             };
-            let ready = match interest {
+            let ready = match endpoint.shown_by(interest) {
                 Interest::Read => watched.poll_read_ready(task),
                 Interest::Write => watched.poll_write_ready(task),
             };
@@ -348,7 +348,7 @@ impl<T: Pollable + Send + Sync + 'static> Shared<T> {
                 }
                 continue;
             };
-            let ready = match interest {
+            let ready = match endpoint.shown_by(interest) {
                 Interest::Read => watched.readable().await,
                 Interest::Write => watched.writable().await,
             };

@@ -52,9 +52,13 @@ impl<T: Pollable> Registration<T> {
         let endpoint = Arc::new(endpoint);
         let read = endpoint.descriptor(Interest::Read).as_raw_fd();
         let write = endpoint.descriptor(Interest::Write).as_raw_fd();
+        let shown = |interest| match endpoint.shown_by(interest) {
+            Interest::Read => Registered::READABLE,
+            Interest::Write => Registered::WRITABLE,
+        };
         let (interest, write) = if read != write {
-            let write = register(write, Registered::WRITABLE)?;
-            (Registered::READABLE, Writing::Apart(write))
+            let write = register(write, shown(Interest::Write))?;
+            (shown(Interest::Read), Writing::Apart(write))
         } else if is_socket(endpoint.descriptor(Interest::Read)) {
             (Registered::READABLE, Writing::OnDemand)
         } else {

@@ -23,6 +23,12 @@ pub trait Pollable {
     /// The descriptor on which readiness for `interest` shows.
     fn descriptor(&self, interest: Interest) -> BorrowedFd<'_>;
 
+    /// The readiness of the descriptor by which `interest` shows: the same, but where a mechanism
+    /// is told of room by a message, and the descriptor becomes readable for both.
+    fn shown_by(&self, interest: Interest) -> Interest {
+        interest
+    }
+
     /// Blocks until the endpoint is ready for any of `interests`, or has ended.
     ///
     /// # Errors
@@ -67,6 +73,9 @@ pub trait Pollable {
 impl<T: Pollable + ?Sized> Pollable for &T {
     fn descriptor(&self, interest: Interest) -> BorrowedFd<'_> {
         (**self).descriptor(interest)
+    }
+    fn shown_by(&self, interest: Interest) -> Interest {
+        (**self).shown_by(interest)
     }
     fn wait_ready(&self, interests: &[Interest], until: Until) -> Result<()> {
         (**self).wait_ready(interests, until)

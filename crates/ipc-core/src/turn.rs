@@ -21,6 +21,12 @@ pub struct Turn<T = ()>(Mutex<T>);
 pub type Held<'a, T = ()> = MutexGuard<'a, T>;
 
 impl<T> Turn<T> {
+    /// A turn at `value`.
+    #[must_use]
+    pub const fn new(value: T) -> Self {
+        Self(parking_lot::const_mutex(value))
+    }
+
     /// Takes the turn, or `None` when `until` is over.
     #[inline]
     pub fn take(&self, until: Until) -> Option<Held<'_, T>> {

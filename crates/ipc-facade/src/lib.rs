@@ -17,6 +17,8 @@ pub use ipc_mq as mq;
 pub use ipc_net as net;
 #[cfg(feature = "pipe")]
 pub use ipc_pipe as pipe;
+#[cfg(feature = "ring")]
+pub use ipc_ring as ring;
 #[cfg(feature = "sem")]
 pub use ipc_sem as sem;
 #[cfg(feature = "shm")]

@@ -21,7 +21,7 @@ pub(crate) fn attach(fd: OwnedFd, options: &Options) -> Result<Region> {
     let backing = backing_of(fd.as_fd(), options)?;
     let seals = seals_of(fd.as_fd());
     check_seals(seals, backing, options)?;
-    let header = read_header(fd.as_fd(), options.layout)?;
+    let header = read_header(fd.as_fd(), options.layout)?.expected_by(options)?;
     if !header.is_growable() && !seals.contains(SealFlags::GROW) && !options.trust_peers {
         return Err(refused(
             ErrorKind::Denied,

@@ -30,7 +30,7 @@ const CHECKED: std::ops::Range<usize> = 0..60;
 /// | 0–7 | magic `ipc-shm\0` |
 /// | 8–11 | byte order: 0x01020304 in the writer's |
 /// | 12–13 | format version |
-/// | 14 | bytes of a word |
+/// | 14 | bytes of a word; 0 where the layout does not depend on it |
 /// | 15 | zero |
 /// | 16–23 | size in bytes, at creation |
 /// | 24–31 | size it may grow to |
@@ -47,6 +47,8 @@ pub(crate) struct Header {
     pub(crate) detail: u64,
     /// Where the user's bytes begin.
     pub(crate) start: usize,
+    /// The layout does not depend on the word.
+    pub(crate) any_word: bool,
 }
 
 impl Header {
@@ -75,6 +77,7 @@ impl Header {
             layout: options.layout,
             detail: 0,
             start: DATA_OFFSET,
+            any_word: options.any_word,
         })
     }
 
@@ -101,7 +104,7 @@ impl Header {
         put(0, &MAGIC);
         put(8, &BYTE_ORDER.to_ne_bytes());
         put(12, &FORMAT_VERSION.to_ne_bytes());
-        put(14, &[WORD_BYTES]);
+        put(14, &[if self.any_word { 0 } else { WORD_BYTES }]);
         put(16, &(self.size_bytes as u64).to_ne_bytes());
         put(24, &(self.max_bytes as u64).to_ne_bytes());
         put(32, &self.layout.to_ne_bytes());
@@ -132,7 +135,7 @@ impl Header {
                 "its format is version {version}, ours is {FORMAT_VERSION}"
             ));
         }
-        if bytes[14] != WORD_BYTES {
+        if bytes[14] != 0 && bytes[14] != WORD_BYTES {
             return refuse(format!(
                 "it was made by a program with words of {} bytes, ours have {WORD_BYTES}",
                 bytes[14]
@@ -171,7 +174,18 @@ impl Header {
             layout: found,
             detail: u64_at(40),
             start,
+            any_word: bytes[14] == 0,
         })
+    }
+
+    /// Refuses a header for any word where a layout was expected that depends on it.
+    pub(crate) fn expected_by(self, options: &Options) -> Result<Self> {
+        if self.any_word && !options.any_word {
+            return Err(Error::new("attach", ErrorKind::Corrupt).hint(
+                "it is for programs of any word size: say Options::any_word where that is meant",
+            ));
+        }
+        Ok(self)
     }
 
     pub(crate) const fn is_growable(&self) -> bool {
@@ -219,6 +233,7 @@ mod tests {
             layout: 0x1234_5678_9abc_def0,
             detail: 7,
             start: DATA_OFFSET,
+            any_word: false,
         }
     }
 
@@ -226,6 +241,16 @@ mod tests {
     fn what_is_written_is_read_again() {
         assert_eq!(crc32c(b"123456789"), 0xe306_9283);
         assert_eq!(Header::decode(&header().encode(), 0).unwrap(), header());
+    }
+
+    #[test]
+    fn a_layout_of_any_word_is_read_by_all() {
+        let portable = Header {
+            any_word: true,
+            ..header()
+        };
+        assert_eq!(portable.encode()[14], 0);
+        assert_eq!(Header::decode(&portable.encode(), 0).unwrap(), portable);
     }
 
     #[test]

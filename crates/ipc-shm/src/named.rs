@@ -300,7 +300,7 @@ pub(crate) fn publish(fd: BorrowedFd<'_>, header: &Header) -> Result<()> {
 
 /// Attaches an object that is whole and on which we share the `ATTACHED` lock.
 fn attach(fd: OwnedFd, path: PathBuf, options: &Options) -> Result<Region> {
-    let header = attach::read_header(fd.as_fd(), options.layout)?;
+    let header = attach::read_header(fd.as_fd(), options.layout)?.expected_by(options)?;
     let name = Name::of(path, fd.as_fd(), false, false)?;
     let backing = backing_of(options);
     let mut inner = match backing {

@@ -28,6 +28,7 @@ pub struct Options {
     pub(crate) protection: Protection,
     pub(crate) narrowable: bool,
     pub(crate) read_only: bool,
+    pub(crate) any_word: bool,
     pub(crate) trust_peers: bool,
     pub(crate) foreign_owner: bool,
     pub(crate) replace_stale: bool,
@@ -84,6 +85,13 @@ impl Options {
     /// narrow it too, so it is off by default.
     pub fn narrowable(&mut self, narrowable: bool) -> &mut Self {
         self.narrowable = narrowable;
+        self
+    }
+
+    /// Makes a region that programs of any word size may attach, and attaches one: for layouts of
+    /// fields of fixed widths alone.
+    pub fn any_word(&mut self, any_word: bool) -> &mut Self {
+        self.any_word = any_word;
         self
     }
 

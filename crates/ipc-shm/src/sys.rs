@@ -2,6 +2,9 @@
 
 #![allow(unsafe_code)]
 
+mod window;
+
+pub use self::window::{Window, WritableWindow};
 use crate::copy;
 use ipc_core::Result;
 use ipc_sys::os_error;

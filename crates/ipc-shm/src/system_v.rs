@@ -201,7 +201,7 @@ fn attach_segment(id: i32, options: &Options, known: Option<(OwnedFd, &Header)>)
     let mapping = Mapping::of_segment(id, total, !options.read_only)?;
     let mut bytes = [0; HEADER_BYTES];
     mapping.read(0, &mut bytes);
-    let header = Header::decode(&bytes, options.layout)?;
+    let header = Header::decode(&bytes, options.layout)?.expected_by(options)?;
     if known.as_ref().is_some_and(|(_, known)| **known != header) {
         return Err(attach::refused(
             ErrorKind::Corrupt,

@@ -114,6 +114,7 @@ fn region(
         detail: 0,
         // Such a segment has none of ours.
         start: 0,
+        any_word: false,
     };
     let unlink = made.is_some_and(|options| options.unlink_on_drop);
     let name = Name::of(path, fd.as_fd(), made.is_some(), unlink)?;

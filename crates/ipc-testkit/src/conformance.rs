@@ -19,6 +19,9 @@ pub trait Channel {
     /// Whether the sender's own host knows that the receiver is gone, so that the next send says
     /// so; over a network a later one does, and room shows late as well.
     const ENDS_AT_ONCE: bool;
+    /// Whether an end lives for as long as any process has its descriptor, though the value that
+    /// it came from is dropped.
+    const HELD_BY_DESCRIPTOR: bool;
     /// Whether one send is one receive.
     const MESSAGES: bool;
 
@@ -49,8 +52,9 @@ pub trait Channel {
 ///
 /// `unit` is `bytes` or `messages`; `flush` says whether the sender can owe a tail and so has
 /// the flush verbs; `ends` whether the end of one side shows at the other (`later`: to a sender not
-/// at its next send, but at one soon after); `send_with` what a channel's `send` takes besides the
-/// message, such as a priority.
+/// at its next send, but at one soon after; `by_process`: an end is more than a descriptor, and so
+/// what a death does is the crate's own test); `send_with` what a channel's `send` takes besides
+/// the message, such as a priority.
 ///
 /// ```text
 /// ipc_testkit::conformance! {
@@ -81,6 +85,7 @@ macro_rules! conformance {
                 type Rx = $rx;
                 const ENDS: bool = $crate::conformance!(@bool $ends);
                 const ENDS_AT_ONCE: bool = $crate::conformance!(@at_once $ends);
+                const HELD_BY_DESCRIPTOR: bool = $crate::conformance!(@held $ends);
                 const MESSAGES: bool = $crate::conformance!(@unit $unit);
 
                 fn pair() -> (Self::Tx, Self::Rx) {
@@ -149,9 +154,12 @@ macro_rules! conformance {
     )*};
     (@bool yes) => { true };
     (@bool later) => { true };
+    (@bool by_process) => { true };
     (@bool no) => { false };
     (@at_once later) => { false };
     (@at_once $ends:ident) => { true };
+    (@held by_process) => { false };
+    (@held $ends:ident) => { true };
     (@unit messages) => { true };
     (@unit bytes) => { false };
     (@flush yes $tx:ident) => { $tx.try_flush() };

@@ -250,3 +250,19 @@ fn damaged_files_and_objects_are_refused_too() {
         }
     });
 }
+
+#[test]
+fn a_region_for_any_word_is_attached_by_who_says_so() {
+    let region = Options::new()
+        .size_bytes(64)
+        .any_word(true)
+        .anonymous()
+        .expect("memory");
+    let copy = || region.to_read_only_fd().expect("a descriptor");
+    let error = Options::new()
+        .attach(copy())
+        .expect_err("it did not say so");
+    assert_eq!(error.kind(), ErrorKind::Corrupt);
+    let attached = Options::new().any_word(true).attach(copy());
+    assert_eq!(attached.expect("it did").len_bytes(), 64);
+}

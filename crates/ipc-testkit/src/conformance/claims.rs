@@ -264,7 +264,7 @@ fn ended<T>(outcome: &Result<T>) -> bool {
 
 #[allow(missing_docs)]
 pub fn a_killed_sender_ends_the_channel<C: Channel>(_here: &str) {
-    if !C::ENDS {
+    if !C::ENDS || !C::HELD_BY_DESCRIPTOR {
         return;
     }
     let _watchdog = watchdog(PATIENCE);
@@ -284,7 +284,7 @@ pub fn a_killed_sender_ends_the_channel<C: Channel>(_here: &str) {
 
 #[allow(missing_docs)]
 pub fn a_killed_receiver_ends_the_channel<C: Channel>(_here: &str) {
-    if !C::ENDS {
+    if !C::ENDS || !C::HELD_BY_DESCRIPTOR {
         return;
     }
     let _watchdog = watchdog(PATIENCE);

@@ -1,0 +1,63 @@
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+mod acked;
+mod audience;
+mod batch;
+mod bell;
+mod broadcaster;
+mod join;
+mod layout;
+mod link;
+mod loan;
+mod meet;
+mod options;
+mod receiver;
+mod sender;
+mod spin;
+mod stream;
+mod subscriber;
+mod turns;
+mod when_full;
+
+pub use crate::{
+    acked::Ack,
+    batch::Batch,
+    broadcaster::Broadcaster,
+    layout::{FORMAT_VERSION, INLINE_BYTES},
+    loan::{Lent, Loan},
+    meet::{Channel, Listener},
+    options::Options,
+    receiver::Receiver,
+    sender::Sender,
+    spin::Spin,
+    stream::Stream,
+    subscriber::{Received, Subscriber},
+    when_full::WhenFull,
+};
+pub use ipc_core::{Error, ErrorKind, Result};
+
+/// Makes a channel with the default options, whose ends are in this process until one of them is
+/// sent to another.
+///
+/// # Errors
+/// As [`Options::pair`].
+pub fn pair() -> Result<(Sender, Receiver)> {
+    Options::new().pair()
+}
+
+/// Connects to the process that listens at `address`, with the default options.
+///
+/// # Errors
+/// As [`Options::connect`].
+pub fn connect(address: impl ipc_uds::ToAddress) -> Result<Channel> {
+    Options::new().connect(address)
+}
+
+/// Listens at `address`, with the default options.
+///
+/// # Errors
+/// As [`Options::bind`].
+pub fn bind(address: impl ipc_uds::ToAddress) -> Result<Listener> {
+    Options::new().bind(address)
+}

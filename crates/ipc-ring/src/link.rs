@@ -1,0 +1,293 @@
+//! What both ends of a channel do alike: say that they sleep, sleep, and wake each other.
+//!
+//! Who sleeps says so first, and then looks once more; who sends commits first, and then looks
+//! whether the other sleeps. Between the two of each side stands a full barrier, or one of both
+//! would be missed. A side that sends much and never finds the other asleep gives its own
+//! barriers up: it says that it is *asymmetric*, and who wants to sleep then asks the kernel for
+//! a barrier on every processor (membarrier(2)), which costs much, but seldom comes.
+
+use crate::bell::{Bell, Rope, Woken};
+use crate::layout::{AT_ASYMMETRIC, AT_CLOSED, AT_CPU, AT_PARKED};
+use crate::spin::{Budget, Spin};
+use crate::turns::{Cell, Holding, Turns};
+use ipc_core::{Error, ErrorKind, Result, Until};
+use ipc_shm::{Region, Window, WritableWindow};
+use rustix::thread::{MembarrierCommand, membarrier, sched_getcpu};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
+use std::sync::atomic::fence;
+
+/// Messages in a row that found the other side awake before barriers are given up.
+pub(crate) const AWAKE_BEFORE_ASYMMETRIC: u64 = 64;
+/// Tries in a row that find nothing before the first look at the other side's end.
+const TRIES_BEFORE_END: u64 = 256;
+/// And between two later ones: who tries without a pause has a system call for so many.
+const TRIES_PER_END: u64 = 4096;
+/// Looks between two at the other side's end.
+pub(crate) const LOOKS_PER_END: u64 = 1 << 16;
+
+/// One side's connection to the other.
+#[derive(Debug)]
+pub(crate) struct Link {
+    pub(crate) own: WritableWindow,
+    pub(crate) theirs: Window,
+    turns: Turns,
+    rope: Rope,
+    bell: Bell,
+    budget: Budget,
+    /// The number of our sleep; odd while we sleep.
+    parked: Cell,
+    /// The number of their sleep from which we woke them last.
+    rung: Cell,
+    /// Messages since they were last asleep; from a number on, without barriers.
+    awake: Cell,
+    can_be_asymmetric: bool,
+    /// The processor that we said we run on, plus 1.
+    cpu: Cell,
+    /// Tries in a row that found nothing.
+    tries: Cell,
+    /// How far we were at the last of them.
+    tried_at: Cell,
+}
+
+impl Link {
+    pub(crate) fn new(
+        own: &Region,
+        theirs: &Region,
+        rope: Rope,
+        bell: Bell,
+        spin: Spin,
+    ) -> Result<Self> {
+        let register = MembarrierCommand::RegisterGlobalExpedited;
+        Ok(Self {
+            turns: Turns::new(),
+            budget: Budget::new(spin),
+            parked: Cell::new(0),
+            rung: Cell::new(0),
+            awake: Cell::new(0),
+            can_be_asymmetric: membarrier(register).is_ok(),
+            tries: Cell::new(0),
+            tried_at: Cell::new(0),
+            cpu: Cell::new(0),
+            own: own.writable_window(0, own.len_bytes())?,
+            theirs: theirs.window(0, theirs.len_bytes())?,
+            rope,
+            bell,
+        })
+    }
+
+    /// Takes the turn at this end.
+    #[inline]
+    pub(crate) fn turn(&self, operation: &'static str, until: Until) -> Result<Holding<'_>> {
+        self.turns.take(until).ok_or_else(|| until.over(operation))
+    }
+
+    /// What was just written is to be seen: wakes the other side where it sleeps.
+    #[inline]
+    pub(crate) fn published(&self) {
+        let awake = self.awake.get();
+        if awake < AWAKE_BEFORE_ASYMMETRIC || !self.can_be_asymmetric {
+            fence(SeqCst);
+            self.awake.set(awake + 1);
+            if awake + 1 == AWAKE_BEFORE_ASYMMETRIC && self.can_be_asymmetric {
+                self.own.u32(AT_ASYMMETRIC).store(1, Relaxed);
+                fence(SeqCst);
+            }
+        }
+        let parked = self.theirs.load_u64(AT_PARKED, Relaxed);
+        if parked & 1 == 1 && parked != self.rung.get() {
+            self.wake(parked);
+        }
+    }
+
+    #[cold]
+    fn wake(&self, parked: u64) {
+        self.rung.set(parked);
+        self.awake.set(0);
+        // Who reads the nought sees what was committed before it.
+        self.own.u32(AT_ASYMMETRIC).store(0, Release);
+        fence(SeqCst);
+        self.rope.ring();
+    }
+
+    /// Whether the other side sleeps, or is about to.
+    #[inline]
+    pub(crate) fn they_sleep(&self) -> bool {
+        let parked = self.theirs.load_u64(AT_PARKED, Relaxed);
+        parked & 1 == 1 && parked != self.rung.get()
+    }
+
+    /// Waits until `ready` finds something; `at` is how far we are.
+    pub(crate) fn wait<T>(
+        &self,
+        operation: &'static str,
+        at: u64,
+        until: Until,
+        mut ready: impl FnMut() -> Result<Option<T>>,
+    ) -> Result<T> {
+        if until == Until::Now {
+            return self.try_once(operation, at, ready);
+        }
+        let mut looks = self.budget.looks();
+        if looks > 0 && self.share_a_processor() {
+            looks = 0;
+        }
+        let mut look = 0;
+        while look < looks {
+            if let Some(found) = ready()? {
+                self.budget.paid();
+                return Ok(found);
+            }
+            std::hint::spin_loop();
+            look += 1;
+            if look.is_multiple_of(LOOKS_PER_END) {
+                if let Some(Woken::Alone) = self.bell.try_hear()? {
+                    return ready()?.ok_or_else(|| self.alone(operation));
+                }
+                if looks == u64::MAX {
+                    look = 0;
+                }
+                if matches!(until, Until::At(_))
+                    && until.remaining().is_some_and(|left| left.is_zero())
+                {
+                    return Err(until.over(operation));
+                }
+            }
+        }
+        self.budget.wasted(looks);
+        self.sleep(operation, until, ready)
+    }
+
+    #[cold]
+    fn sleep<T>(
+        &self,
+        operation: &'static str,
+        until: Until,
+        mut ready: impl FnMut() -> Result<Option<T>>,
+    ) -> Result<T> {
+        loop {
+            self.park();
+            let found = ready();
+            if !matches!(found, Ok(None)) {
+                self.unpark();
+                return found.map(|found| found.unwrap_or_else(|| unreachable!()));
+            }
+            let woken = self.bell.sleep(until);
+            self.unpark();
+            match woken {
+                Ok(Woken::Rung) => {
+                    if let Some(found) = ready()? {
+                        return Ok(found);
+                    }
+                }
+                Ok(Woken::Alone) => return ready()?.ok_or_else(|| self.alone(operation)),
+                Err(error) => return ready()?.ok_or(error),
+            }
+        }
+    }
+
+    /// Says that we sleep; what is committed after this returns, the other side wakes us for.
+    pub(crate) fn park(&self) {
+        let number = (self.parked.get() + 1) | 1;
+        self.parked.set(number);
+        self.say_where_we_run();
+        self.own.u64(AT_PARKED).store(number, Relaxed);
+        fence(SeqCst);
+        if self.theirs.load_u32(AT_ASYMMETRIC, Acquire) != 0 {
+            // Refused only where the kernel has none, where no honest peer is asymmetric.
+            let _ = membarrier(MembarrierCommand::GlobalExpedited);
+        }
+    }
+
+    pub(crate) fn unpark(&self) {
+        if self.parked.get() & 1 == 1 {
+            self.parked.set(self.parked.get() + 1);
+            self.own.u64(AT_PARKED).store(self.parked.get(), Release);
+        }
+    }
+
+    /// Prepares for a sleep on the bell's descriptor.
+    pub(crate) fn arm(&self) -> Result<()> {
+        self.unpark();
+        self.bell.try_hear()?;
+        self.park();
+        Ok(())
+    }
+
+    pub(crate) fn bell(&self) -> BorrowedFd<'_> {
+        self.bell.as_fd()
+    }
+
+    fn share_a_processor(&self) -> bool {
+        let cpu = self.say_where_we_run();
+        self.theirs.load_u32(AT_CPU, Relaxed) == cpu
+    }
+
+    /// It is written only when it is another, since the other side reads its line with every
+    /// message.
+    fn say_where_we_run(&self) -> u32 {
+        let cpu = this_processor();
+        if self.cpu.get() != u64::from(cpu) {
+            self.cpu.set(u64::from(cpu));
+            self.own.u32(AT_CPU).store(cpu, Relaxed);
+        }
+        cpu
+    }
+
+    /// Whether the other side has closed its end.
+    #[inline]
+    pub(crate) fn they_closed(&self) -> bool {
+        self.theirs.load_u32(AT_CLOSED, Acquire) != 0
+    }
+
+    /// Fails where the other side is gone, as a try tells it.
+    pub(crate) fn still_there(&self, operation: &'static str, at: u64) -> Result<()> {
+        match self.try_once(operation, at, || Ok(None::<()>)) {
+            Err(error) if error.kind() != ErrorKind::WouldBlock => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// A try: what is there, or the end. A death shows to the 256th in a row that finds nothing.
+    fn try_once<T>(
+        &self,
+        operation: &'static str,
+        at: u64,
+        mut ready: impl FnMut() -> Result<Option<T>>,
+    ) -> Result<T> {
+        let in_a_row = self.tried_at.get() == at;
+        let tries = if in_a_row { self.tries.get() + 1 } else { 1 };
+        self.tries.set(tries);
+        self.tried_at.set(at);
+        let look = tries == TRIES_BEFORE_END || tries.is_multiple_of(TRIES_PER_END);
+        let alone = look && self.bell.try_hear()? == Some(Woken::Alone);
+        match ready()? {
+            Some(found) => Ok(found),
+            None if alone => Err(self.alone(operation)),
+            None => Err(Until::Now.over(operation)),
+        }
+    }
+
+    /// The other side is gone without having closed its end.
+    fn alone(&self, operation: &'static str) -> Error {
+        match self.they_closed() {
+            true => Error::new(operation, ErrorKind::Closed),
+            false => Error::new(operation, ErrorKind::PeerDied),
+        }
+    }
+
+    /// Closes our end.
+    pub(crate) fn close(&self) {
+        self.own.u32(AT_CLOSED).store(1, Release);
+        fence(SeqCst);
+        // Whatever they wait for: it comes no more.
+        if self.they_sleep() {
+            self.rope.ring();
+        }
+    }
+}
+
+/// The processor we run on, plus 1.
+pub(crate) fn this_processor() -> u32 {
+    u32::try_from(sched_getcpu()).unwrap_or(0) + 1
+}

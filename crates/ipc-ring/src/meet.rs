@@ -1,0 +1,293 @@
+//! How two processes come to a channel: over a Unix socket, by which each passes what it writes.
+//!
+//! Each side makes the memory that it alone writes, closes it to every later writer, and sends
+//! it with the ropes of its bells. What comes from the other side is checked before it is used:
+//! memory that could be cut short, is not wholly reserved, or could be written through what we
+//! hold is refused, and a rope is a pipe.
+
+use crate::bell::{Bell, Rope, bell};
+use crate::layout::{self, AT_BYTE_COUNT, AT_SLOT_COUNT, FORMAT_VERSION, Shape, Side};
+use crate::link::Link;
+use crate::{Options, Receiver, Sender};
+use ipc_core::{Credentials, Error, ErrorKind, Interest, Pollable, Result, TryAccept, Until};
+use ipc_shm::{Protection, Region};
+use ipc_sys::{DescriptorKind, descriptor_kind};
+use ipc_uds::{Ancillary, SeqPacket, SeqPacketListener};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::Ordering::Relaxed;
+
+const MAGIC: [u8; 8] = *b"ipc-ring";
+/// Memory to send, memory to take, the rope of the receiver's bell, that of the sender's.
+const FDS: usize = 4;
+
+/// Both directions between two processes.
+#[derive(Debug)]
+pub struct Channel {
+    sender: Sender,
+    receiver: Receiver,
+    socket: SeqPacket,
+}
+
+impl Channel {
+    /// The end that sends to the peer.
+    #[must_use]
+    pub const fn sender(&self) -> &Sender {
+        &self.sender
+    }
+
+    /// The end that receives from it.
+    #[must_use]
+    pub const fn receiver(&self) -> &Receiver {
+        &self.receiver
+    }
+
+    /// Both ends, to be used by two threads.
+    #[must_use]
+    pub fn split(self) -> (Sender, Receiver) {
+        (self.sender, self.receiver)
+    }
+
+    /// Who the peer is, as the kernel has it.
+    ///
+    /// # Errors
+    /// As [`SeqPacket::credentials`].
+    pub fn credentials(&self) -> Result<Credentials> {
+        self.socket.credentials()
+    }
+}
+
+/// Where processes come to make channels.
+#[derive(Debug)]
+pub struct Listener {
+    socket: SeqPacketListener,
+    options: Options,
+}
+
+impl Listener {
+    pub(crate) const fn new(socket: SeqPacketListener, options: Options) -> Self {
+        Self { socket, options }
+    }
+
+    ipc_core::four_forms! {
+        /// Makes a channel with the next process that comes. One that comes and does not do its
+        /// part within [`Options::meet_timeout`] is left out, with the error that says so.
+        ///
+        /// # Errors
+        /// As [`Options::connect`].
+        accept / try_accept / accept_timeout / accept_deadline = accept_until() -> Channel
+    }
+
+    fn accept_until(&self, until: Until) -> Result<Channel> {
+        self.options.over(self.socket_until(until)?)
+    }
+
+    /// The socket of the next process that comes.
+    pub(crate) fn socket_until(&self, until: Until) -> Result<SeqPacket> {
+        match until {
+            Until::Now => self.socket.try_accept(),
+            Until::Forever => self.socket.accept(),
+            Until::At(deadline) => self.socket.accept_deadline(deadline),
+        }
+    }
+}
+
+impl Pollable for Listener {
+    fn descriptor(&self, interest: Interest) -> BorrowedFd<'_> {
+        self.socket.descriptor(interest)
+    }
+    fn wait_ready(&self, interests: &[Interest], until: Until) -> Result<()> {
+        self.socket.wait_ready(interests, until)
+    }
+}
+
+impl TryAccept for Listener {
+    type Connection = Channel;
+    fn try_accept(&self) -> Result<Channel> {
+        self.accept_until(Until::Now)
+    }
+}
+
+/// What this side has made: its two regions, and what will wake it.
+struct Ours {
+    sends: Region,
+    takes: Region,
+    sender_bell: Bell,
+    receiver_bell: Bell,
+}
+
+/// What the other side has sent.
+struct Theirs {
+    sends: Region,
+    takes: Region,
+    wake_receiver: Rope,
+    wake_sender: Rope,
+    shape: Shape,
+}
+
+/// Makes a channel over a connected socket.
+pub(crate) fn meet(socket: SeqPacket, options: &Options) -> Result<Channel> {
+    let shape = options.shape_for_one()?;
+    let until = Until::after(options.meet_timeout);
+    let (ours, ropes) = make(shape)?;
+    send(&socket, &ours, &ropes, until)?;
+    drop(ropes);
+    let theirs = receive(&socket, options, until)?;
+    let sender = Link::new(
+        &ours.sends,
+        &theirs.takes,
+        theirs.wake_receiver,
+        ours.sender_bell,
+        options.spin,
+    )?;
+    let receiver = Link::new(
+        &ours.takes,
+        &theirs.sends,
+        theirs.wake_sender,
+        ours.receiver_bell,
+        options.spin,
+    )?;
+    Ok(Channel {
+        sender: Sender::new(sender, shape, options.when_full),
+        receiver: Receiver::new(receiver, theirs.shape),
+        socket,
+    })
+}
+
+fn make(shape: Shape) -> Result<(Ours, [Rope; 2])> {
+    let mut sends = region(Side::Sender, shape.region_bytes())?;
+    let mut takes = region(Side::Receiver, layout::AT_SLOTS)?;
+    write_shape(&sends, shape)?;
+    // Mapped here, and writable nowhere else from now on.
+    sends.protect(Protection::ReadOnly)?;
+    takes.protect(Protection::ReadOnly)?;
+    let ((receiver_rope, receiver_bell), (sender_rope, sender_bell)) = (bell()?, bell()?);
+    let ours = Ours {
+        sends,
+        takes,
+        sender_bell,
+        receiver_bell,
+    };
+    Ok((ours, [receiver_rope, sender_rope]))
+}
+
+/// A region of a side that is to be given away.
+pub(crate) fn region(side: Side, bytes: usize) -> Result<Region> {
+    ipc_shm::Options::new()
+        .size_bytes(bytes)
+        .layout(layout::layout(side))
+        .any_word(true)
+        .narrowable(true)
+        .prefault(true)
+        .anonymous()
+}
+
+pub(crate) fn write_shape(sends: &Region, shape: Shape) -> Result<()> {
+    let slots = u32::try_from(shape.slots).unwrap_or(u32::MAX);
+    sends.atomic_u32(AT_SLOT_COUNT)?.store(slots, Relaxed);
+    sends.atomic_u64(AT_BYTE_COUNT)?.store(shape.bytes, Relaxed);
+    Ok(())
+}
+
+fn send(socket: &SeqPacket, ours: &Ours, ropes: &[Rope; 2], until: Until) -> Result<()> {
+    let memory = [ours.sends.to_read_only_fd()?, ours.takes.to_read_only_fd()?];
+    let fds = [
+        memory[0].as_fd(),
+        memory[1].as_fd(),
+        ropes[0].as_fd(),
+        ropes[1].as_fd(),
+    ];
+    say(socket, MAGIC, &[], &fds, until)
+}
+
+/// Says what begins a meeting, and `more`.
+pub(crate) fn say(
+    socket: &SeqPacket,
+    magic: [u8; 8],
+    more: &[u8],
+    fds: &[BorrowedFd<'_>],
+    until: Until,
+) -> Result<()> {
+    let hello = [&magic, &FORMAT_VERSION.to_le_bytes()[..], more].concat();
+    match until {
+        Until::At(deadline) => socket.send_with_fds_deadline(&hello, fds, deadline),
+        _ => socket.send_with_fds(&hello, fds),
+    }
+}
+
+/// Hears what begins a meeting; returns what more was said, and what came with it.
+pub(crate) fn hear<const N: usize>(
+    socket: &SeqPacket,
+    magic: [u8; 8],
+    until: Until,
+) -> Result<(Vec<u8>, [OwnedFd; N])> {
+    let (mut hello, mut ancillary) = ([0; 64], Ancillary::new());
+    let len = match until {
+        Until::At(deadline) => socket.recv_with_fds_deadline(&mut hello, &mut ancillary, deadline),
+        _ => socket.recv_with_fds(&mut hello, &mut ancillary),
+    }?;
+    if len < 12 || hello[..8] != magic {
+        return Err(corrupt("the other side speaks another protocol"));
+    }
+    let version = u32::from_le_bytes([hello[8], hello[9], hello[10], hello[11]]);
+    if version != FORMAT_VERSION {
+        return Err(Error::new("meet", ErrorKind::Unsupported).hint(format!(
+            "the other side has version {version} of the layout, this one {FORMAT_VERSION}"
+        )));
+    }
+    let fds: Vec<OwnedFd> = ancillary.take_fds().collect();
+    let fds = <[OwnedFd; N]>::try_from(fds)
+        .map_err(|_| corrupt("more or fewer descriptors came than belong to it"))?;
+    Ok((hello.get(12..len).unwrap_or_default().to_vec(), fds))
+}
+
+fn receive(socket: &SeqPacket, options: &Options, until: Until) -> Result<Theirs> {
+    let (_, fds) = hear::<FDS>(socket, MAGIC, until)?;
+    let [sends, takes, wake_receiver, wake_sender] = fds;
+    let sends = attach(sends, Side::Sender)?;
+    let takes = attach(takes, Side::Receiver)?;
+    let shape = read_shape(&sends, options)?;
+    Ok(Theirs {
+        sends,
+        takes,
+        wake_receiver: rope(wake_receiver)?,
+        wake_sender: rope(wake_sender)?,
+        shape,
+    })
+}
+
+pub(crate) fn attach(fd: OwnedFd, side: Side) -> Result<Region> {
+    ipc_shm::Options::new()
+        .read_only(true)
+        .any_word(true)
+        .prefault(true)
+        .layout(layout::layout(side))
+        .attach(fd)
+}
+
+/// The shape that the sender says, read once and checked against what it has given.
+pub(crate) fn read_shape(sends: &Region, options: &Options) -> Result<Shape> {
+    let slots = u64::from(sends.load_u32(AT_SLOT_COUNT, Relaxed)?);
+    let bytes = sends.load_u64(AT_BYTE_COUNT, Relaxed)?;
+    let checked = || Shape::new(usize::try_from(slots).ok()?, usize::try_from(bytes).ok()?).ok();
+    let wrong = || corrupt("the sender's slots and bytes are not those of its memory");
+    let shape = checked().ok_or_else(wrong)?;
+    if (shape.slots, shape.bytes) != (slots, bytes) || shape.region_bytes() != sends.len_bytes() {
+        return Err(wrong());
+    }
+    if shape.max_message_bytes() > options.max_receive_bytes {
+        return Err(Error::new("meet", ErrorKind::TooLarge)
+            .hint("the sender may send more at once than Options::max_receive_bytes accepts"));
+    }
+    Ok(shape)
+}
+
+pub(crate) fn rope(fd: OwnedFd) -> Result<Rope> {
+    match descriptor_kind(&fd)? {
+        DescriptorKind::Pipe => Ok(Rope::given(fd)),
+        _ => Err(corrupt("what wakes the other side is a pipe")),
+    }
+}
+
+pub(crate) fn corrupt(why: &'static str) -> Error {
+    Error::new("meet", ErrorKind::Corrupt).hint(why)
+}

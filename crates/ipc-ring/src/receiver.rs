@@ -1,0 +1,293 @@
+//! The end that receives.
+
+use crate::layout::{ACKED, AT_DONE, AT_PROGRESS, COMMIT_BYTES, INLINE_BYTES, Shape, committed};
+use crate::link::Link;
+use crate::loan::Lent;
+use crate::turns::Cell;
+use ipc_core::{
+    Error, ErrorKind, Interest, Pollable, Result, TryRecv, TryRecvVec, Until, four_forms,
+};
+use std::os::fd::BorrowedFd;
+use std::sync::atomic::Ordering::{Acquire, Release};
+
+/// The end that receives: threads take turns.
+#[derive(Debug)]
+pub struct Receiver {
+    pub(crate) link: Link,
+    shape: Shape,
+    /// Messages that were taken.
+    taken: Cell,
+    /// How many of them the sender has been told of.
+    told: Cell,
+    /// At how many it is to be told again.
+    due: Cell,
+    /// Where the bytes of the last message that was taken end.
+    end: Cell,
+    /// Where they ended when the sender was told.
+    told_end: Cell,
+}
+
+/// A message that has been found: its length, and where its bytes are.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Found {
+    pub(crate) len: usize,
+    pub(crate) at: usize,
+    /// Where the bytes of all messages up to it end.
+    end: u64,
+}
+
+impl Receiver {
+    pub(crate) fn new(link: Link, shape: Shape) -> Self {
+        Self {
+            link,
+            shape,
+            taken: Cell::new(0),
+            told: Cell::new(0),
+            due: Cell::new(shape.slots / 8 + 1),
+            end: Cell::new(0),
+            told_end: Cell::new(0),
+        }
+    }
+
+    four_forms! {
+        /// Receives a message into `buffer`; returns its length in bytes.
+        ///
+        /// # Errors
+        /// [`TooLarge`](ErrorKind::TooLarge) where `buffer` is too small, and the message stays;
+        /// [`Closed`](ErrorKind::Closed) and [`PeerDied`](ErrorKind::PeerDied) behind the last
+        /// message; [`Corrupt`](ErrorKind::Corrupt) where the sender breaks the rules.
+        recv / try_recv / recv_timeout / recv_deadline
+            = recv_until(buffer: &mut [u8]) -> usize
+    }
+
+    four_forms! {
+        /// Receives a message of any size: `buffer` is replaced by it.
+        ///
+        /// # Errors
+        /// As [`recv`](Receiver::recv), but for `TooLarge`.
+        recv_vec / try_recv_vec / recv_vec_timeout / recv_vec_deadline
+            = recv_vec_until(buffer: &mut Vec<u8>) -> ()
+    }
+
+    four_forms! {
+        /// Receives a message where it stands, without copying it.
+        ///
+        /// # Errors
+        /// As [`recv`](Receiver::recv), but for `TooLarge`.
+        recv_loan / try_recv_loan / recv_loan_timeout / recv_loan_deadline
+            = recv_loan_until() -> Lent<'_>
+    }
+
+    /// Says that all messages that were taken are done with, for which a sender may
+    /// [wait](crate::Ack::Done).
+    ///
+    /// # Errors
+    /// None so far; it waits for its turn.
+    pub fn done(&self) -> Result<()> {
+        let _turn = self.link.turn("done", Until::Forever)?;
+        // Nobody is done with what it has not taken.
+        self.tell();
+        self.link.own.u64(AT_DONE).store(self.taken.get(), Release);
+        self.link.published();
+        Ok(())
+    }
+
+    /// How large a message may be.
+    #[must_use]
+    pub fn max_message_bytes(&self) -> usize {
+        self.shape.max_message_bytes()
+    }
+
+    #[inline]
+    fn recv_until(&self, buffer: &mut [u8], until: Until) -> Result<usize> {
+        let _turn = self.link.turn("recv", until)?;
+        let found = self.found(until)?;
+        let Some(buffer) = buffer.get_mut(..found.len) else {
+            return Err(Error::new("recv", ErrorKind::TooLarge).hint(format!(
+                "the message has {} bytes, the buffer {}",
+                found.len,
+                buffer.len()
+            )));
+        };
+        self.link.theirs.read(found.at, buffer);
+        self.take(found);
+        Ok(found.len)
+    }
+
+    fn recv_vec_until(&self, buffer: &mut Vec<u8>, until: Until) -> Result<()> {
+        let _turn = self.link.turn("recv", until)?;
+        let found = self.found(until)?;
+        buffer.clear();
+        buffer.resize(found.len, 0);
+        self.link.theirs.read(found.at, buffer);
+        self.take(found);
+        Ok(())
+    }
+
+    pub(crate) fn recv_loan_until(&self, until: Until) -> Result<Lent<'_>> {
+        let turn = self.link.turn("recv", until)?;
+        Ok(Lent {
+            receiver: self,
+            found: self.found(until)?,
+            taken: true,
+            _turn: turn,
+        })
+    }
+
+    /// The next message, once there is one.
+    #[inline]
+    pub(crate) fn found(&self, until: Until) -> Result<Found> {
+        match self.look()? {
+            Some(found) => Ok(found),
+            None => self.wait(until),
+        }
+    }
+
+    #[cold]
+    fn wait(&self, until: Until) -> Result<Found> {
+        // Whoever waits for us to go on should not.
+        self.tell();
+        let at = self.taken.get();
+        self.link.wait("recv", at, until, || self.look_or_end())
+    }
+
+    /// The next message, if it is there, or the end.
+    #[inline]
+    fn look_or_end(&self) -> Result<Option<Found>> {
+        if let Some(found) = self.look()? {
+            return Ok(Some(found));
+        }
+        if !self.link.they_closed() {
+            return Ok(None);
+        }
+        // What was sent before the end is looked for once more.
+        match self.look()? {
+            None => Err(Error::new("recv", ErrorKind::Closed)),
+            found => Ok(found),
+        }
+    }
+
+    /// The next message, if it is there. Its word is read once; what it says is checked before
+    /// it is believed.
+    #[inline]
+    pub(crate) fn look(&self) -> Result<Option<Found>> {
+        let number = self.taken.get();
+        let slot = self.shape.slot(number);
+        let word = self.link.theirs.load_u64(slot, Acquire);
+        let Some(len) = committed(word, number) else {
+            return Ok(None);
+        };
+        if len <= INLINE_BYTES {
+            let (at, end) = (slot + COMMIT_BYTES, self.end.get());
+            return Ok(Some(Found { len, at, end }));
+        }
+        self.look_beside(number, len).map(Some)
+    }
+
+    /// A message that stands beside its slot, or whose sender waits to be told of it.
+    #[cold]
+    #[inline(never)]
+    fn look_beside(&self, number: u64, len: usize) -> Result<Found> {
+        let (acked, len) = (len & ACKED != 0, len & !ACKED);
+        if acked {
+            self.due.set(self.due.get().min(number + 1));
+        }
+        if len <= INLINE_BYTES {
+            let at = self.shape.slot(number) + COMMIT_BYTES;
+            let end = self.end.get();
+            return Ok(Found { len, at, end });
+        }
+        if len > self.shape.max_message_bytes() {
+            return Err(Error::new("recv", ErrorKind::Corrupt)
+                .hint(format!("the sender says that a message has {len} bytes")));
+        }
+        let (start, end) = self.shape.place(self.end.get(), len);
+        if end - self.told_end.get() > self.shape.bytes / 8 {
+            self.due.set(self.due.get().min(number + 1));
+        }
+        let at = self.shape.at(start);
+        Ok(Found { len, at, end })
+    }
+
+    /// The message was copied: its slot is free.
+    #[inline]
+    pub(crate) fn take(&self, found: Found) {
+        self.pass(found);
+        self.tell_if_due();
+    }
+
+    /// Goes to the next message; the sender is to be told, if it is due.
+    #[inline]
+    pub(crate) fn pass(&self, found: Found) {
+        let taken = self.taken.get() + 1;
+        self.taken.set(taken);
+        self.end.set(found.end);
+    }
+
+    #[inline]
+    pub(crate) fn tell_if_due(&self) {
+        if self.taken.get() >= self.due.get() {
+            self.tell();
+        }
+    }
+
+    /// Tells the sender how many messages were taken.
+    #[inline(never)]
+    fn tell(&self) {
+        if self.told.get() == self.taken.get() {
+            return;
+        }
+        self.told.set(self.taken.get());
+        self.told_end.set(self.end.get());
+        self.due.set(self.taken.get() + self.shape.slots / 8 + 1);
+        let progress = self.link.own.u64(AT_PROGRESS);
+        progress.store(self.taken.get(), Release);
+        self.link.published();
+    }
+}
+
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        self.tell();
+        self.link.close();
+    }
+}
+
+impl Pollable for Receiver {
+    fn descriptor(&self, _interest: Interest) -> BorrowedFd<'_> {
+        self.link.bell()
+    }
+
+    fn wait_ready(&self, _interests: &[Interest], until: Until) -> Result<()> {
+        let _turn = self.link.turn("wait", until)?;
+        match self.found(until) {
+            Ok(_) => Ok(()),
+            // The end is something to be told.
+            Err(error) if matches!(error.kind(), ErrorKind::Closed | ErrorKind::PeerDied) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn arm(&self, _interest: Interest) -> Result<bool> {
+        let _turn = self.link.turn("wait", Until::Forever)?;
+        self.tell();
+        self.link.arm()?;
+        Ok(self.look()?.is_some() || self.link.they_closed())
+    }
+
+    fn has_buffered(&self) -> bool {
+        matches!(self.look(), Ok(Some(_)) | Err(_))
+    }
+}
+
+impl TryRecv for Receiver {
+    fn try_recv(&self, buffer: &mut [u8]) -> Result<usize> {
+        self.recv_until(buffer, Until::Now)
+    }
+}
+
+impl TryRecvVec for Receiver {
+    fn try_recv_vec(&self, buffer: &mut Vec<u8>) -> Result<()> {
+        self.recv_vec_until(buffer, Until::Now)
+    }
+}

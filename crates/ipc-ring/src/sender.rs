@@ -1,0 +1,259 @@
+//! The end that sends.
+
+use crate::WhenFull;
+use crate::layout::{AT_PROGRESS, COMMIT_BYTES, INLINE_BYTES, Shape, commit};
+use crate::link::Link;
+use crate::loan::Loan;
+use crate::turns::Cell;
+use ipc_core::{Error, ErrorKind, Flush, Interest, Pollable, Result, TrySend, Until, four_forms};
+use std::os::fd::BorrowedFd;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+
+/// The end that sends: threads take turns.
+#[derive(Debug)]
+pub struct Sender {
+    pub(crate) link: Link,
+    shape: Shape,
+    /// Messages that were sent.
+    pub(crate) sent: Cell,
+    /// Messages that were taken, as far as we have looked.
+    pub(crate) taken: Cell,
+    /// Where the bytes of the last message end.
+    end: Cell,
+    /// Where those of the last message that was taken end.
+    freed: Cell,
+    /// Where those of each message under way end, by slot.
+    ends: Box<[Cell]>,
+    when_full: WhenFull,
+    /// Messages that were dropped, since there was no room.
+    dropped: AtomicU64,
+}
+
+impl Sender {
+    pub(crate) fn new(link: Link, shape: Shape, when_full: WhenFull) -> Self {
+        Self {
+            when_full,
+            dropped: AtomicU64::new(0),
+            link,
+            shape,
+            sent: Cell::new(0),
+            taken: Cell::new(0),
+            end: Cell::new(0),
+            freed: Cell::new(0),
+            ends: (0..shape.slots).map(|_| Cell::new(0)).collect(),
+        }
+    }
+
+    four_forms! {
+        /// Sends a message, waiting while the channel is full.
+        ///
+        /// # Errors
+        /// [`TooLarge`](ErrorKind::TooLarge) above
+        /// [`max_message_bytes`](Sender::max_message_bytes); [`Closed`](ErrorKind::Closed) and
+        /// [`PeerDied`](ErrorKind::PeerDied) where nobody will take it; [`Full`](ErrorKind::Full)
+        /// with [`WhenFull::Fail`].
+        send / try_send / send_timeout / send_deadline
+            = send_until(message: &[u8]) -> ()
+    }
+
+    /// How many messages were dropped for want of room ([`WhenFull::DropNewest`]).
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Relaxed)
+    }
+
+    /// How large a message may be.
+    #[must_use]
+    pub fn max_message_bytes(&self) -> usize {
+        self.shape.max_message_bytes()
+    }
+
+    four_forms! {
+        /// Room for a message of `len` bytes, to be filled in the shared memory and then sent;
+        /// waits while the channel is full.
+        ///
+        /// # Errors
+        /// As [`send`](Sender::send); [`Full`](ErrorKind::Full) with [`WhenFull::DropNewest`], too.
+        loan / try_loan / loan_timeout / loan_deadline = loan_until(len: usize) -> Loan<'_>
+    }
+
+    #[inline]
+    fn send_until(&self, message: &[u8], until: Until) -> Result<()> {
+        self.put(message, until)
+            .or_else(|error| self.drop_newest(error))
+    }
+
+    #[inline]
+    fn put(&self, message: &[u8], until: Until) -> Result<()> {
+        let _turn = self.link.turn("send", until)?;
+        let len = message.len();
+        let (at, end) = self.room(len, until)?;
+        if len > 0 {
+            self.link.own.write(at, message);
+        }
+        self.commit(len, end);
+        Ok(())
+    }
+
+    pub(crate) fn loan_until(&self, len: usize, until: Until) -> Result<Loan<'_>> {
+        let turn = self.link.turn("send", until)?;
+        let (at, end) = self.room(len, until)?;
+        Ok(Loan {
+            sender: self,
+            _turn: turn,
+            at,
+            len,
+            end,
+            filled: 0,
+        })
+    }
+
+    #[cold]
+    pub(crate) fn drop_newest(&self, error: Error) -> Result<()> {
+        if self.when_full != WhenFull::DropNewest || error.kind() != ErrorKind::Full {
+            return Err(error);
+        }
+        self.dropped.fetch_add(1, Relaxed);
+        Ok(())
+    }
+
+    /// Room for the next message: where it stands, and where the bytes of all up to it end.
+    #[inline]
+    pub(crate) fn room(&self, len: usize, until: Until) -> Result<(usize, u64)> {
+        if self.link.they_closed() {
+            return Err(Error::new("send", ErrorKind::Closed));
+        }
+        if len > INLINE_BYTES {
+            return self.large_room(len, until);
+        }
+        let (number, end) = (self.sent.get(), self.end.get());
+        if number - self.taken.get() == self.shape.slots {
+            self.wait_for_room(end, until)?;
+        }
+        Ok((self.shape.slot(number) + COMMIT_BYTES, end))
+    }
+
+    fn large_room(&self, len: usize, until: Until) -> Result<(usize, u64)> {
+        if len > self.shape.max_message_bytes() {
+            return Err(Error::new("send", ErrorKind::TooLarge).hint(format!(
+                "the message has {len} bytes, and the channel room for {}",
+                self.shape.max_message_bytes()
+            )));
+        }
+        let (start, end) = self.shape.place(self.end.get(), len);
+        if !self.has_room(end) {
+            self.wait_for_room(end, until)?;
+        }
+        Ok((self.shape.at(start), end))
+    }
+
+    #[inline]
+    pub(crate) fn commit(&self, len: usize, end: u64) {
+        self.put_commit(len, end);
+        self.link.published();
+    }
+
+    /// Commits a message; the receiver is to be woken.
+    #[inline]
+    pub(crate) fn put_commit(&self, len: usize, end: u64) {
+        let number = self.sent.get();
+        self.ends[(number & (self.shape.slots - 1)) as usize].set(end);
+        self.end.set(end);
+        self.sent.set(number + 1);
+        let word = self.link.own.u64(self.shape.slot(number));
+        word.store(commit(number, len), Release);
+    }
+
+    /// Whether one more message fits whose bytes end at `end`. Bytes that were left out before the
+    /// end of the memory take room only while messages stand before them.
+    #[inline]
+    fn has_room(&self, end: u64) -> bool {
+        self.sent.get() - self.taken.get() < self.shape.slots
+            && (self.sent.get() == self.taken.get() || end - self.freed.get() <= self.shape.bytes)
+    }
+
+    #[cold]
+    fn wait_for_room(&self, end: u64, until: Until) -> Result<()> {
+        let look = || {
+            if self.link.they_closed() {
+                return Err(Error::new("send", ErrorKind::Closed));
+            }
+            self.look_at_progress()?;
+            Ok(self.has_room(end).then_some(()))
+        };
+        match look()? {
+            Some(()) => Ok(()),
+            None if self.when_full != WhenFull::Block => self.no_room(),
+            None => self.link.wait("send", self.sent.get(), until, look),
+        }
+    }
+
+    /// There is no room, or nobody: the dead empty no channel.
+    fn no_room(&self) -> Result<()> {
+        self.link.still_there("send", self.sent.get())?;
+        Err(Error::new("send", ErrorKind::Full).hint("the receiver has not taken what is there"))
+    }
+
+    /// Reads how many messages were taken, which only ever grows, and not beyond what was sent.
+    pub(crate) fn look_at_progress(&self) -> Result<()> {
+        let (taken, sent) = (self.taken.get(), self.sent.get());
+        let now = self.link.theirs.load_u64(AT_PROGRESS, Acquire);
+        if now == taken {
+            return Ok(());
+        }
+        if now.wrapping_sub(taken) > sent - taken {
+            return Err(Error::new("send", ErrorKind::Corrupt)
+                .hint("the receiver says that it has taken what was not sent"));
+        }
+        self.taken.set(now);
+        let last = (now - 1) & (self.shape.slots - 1);
+        self.freed.set(self.ends[last as usize].get());
+        Ok(())
+    }
+}
+
+impl Drop for Sender {
+    fn drop(&mut self) {
+        self.link.close();
+    }
+}
+
+impl Pollable for Sender {
+    fn descriptor(&self, _interest: Interest) -> BorrowedFd<'_> {
+        self.link.bell()
+    }
+
+    fn shown_by(&self, _interest: Interest) -> Interest {
+        // Of room, too, it is told by its bell.
+        Interest::Read
+    }
+
+    fn wait_ready(&self, _interests: &[Interest], until: Until) -> Result<()> {
+        let _turn = self.link.turn("wait", until)?;
+        if self.has_room(self.end.get()) {
+            return Ok(());
+        }
+        self.wait_for_room(self.end.get(), until)
+    }
+
+    fn arm(&self, _interest: Interest) -> Result<bool> {
+        let _turn = self.link.turn("wait", Until::Forever)?;
+        self.link.arm()?;
+        self.look_at_progress()?;
+        Ok(self.has_room(self.end.get()) || self.link.they_closed())
+    }
+}
+
+impl TrySend for Sender {
+    fn try_send(&self, message: &[u8]) -> Result<()> {
+        self.send_until(message, Until::Now)
+    }
+}
+
+impl Flush for Sender {
+    fn try_flush(&self) -> Result<()> {
+        // A message is there whole or not at all.
+        Ok(())
+    }
+}

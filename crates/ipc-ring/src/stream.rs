@@ -1,0 +1,244 @@
+//! A channel as a stream of bytes, for protocols that were written for sockets.
+
+use crate::{Channel, Receiver, Sender};
+use ipc_core::{
+    ByteSink, ByteSource, Debt, Error, ErrorKind, Flush, Framed, Interest, Pollable, Result,
+    TryRecv, TrySend, Turn, Until, four_forms,
+};
+use ipc_sys::{PollFd, PollFlags, os_error, wait_any};
+use std::io::{self, Read, Write};
+use std::os::fd::BorrowedFd;
+
+/// A channel as a stream of bytes in both directions: where messages begin and end is not seen.
+///
+/// ```
+/// use std::io::{Read, Write};
+/// let (left, right) = ipc_uds::pair_seqpacket()?;
+/// let other = std::thread::spawn(|| ipc_ring::Options::new().over(right));
+/// let mut stream = ipc_ring::Options::new().over(left)?.stream();
+/// let mut other = other.join().expect("no panic")?.stream();
+/// stream.write_all(b"ping")?;
+/// let mut bytes = [0; 2];
+/// other.read_exact(&mut bytes)?;
+/// assert_eq!(&bytes, b"pi");
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Stream {
+    sender: Sender,
+    receiver: Receiver,
+    /// How much of the first message was read; who reads holds it.
+    read: Turn<usize>,
+    debt: Debt,
+}
+
+impl Channel {
+    /// The channel as a stream of bytes.
+    #[must_use]
+    pub fn stream(self) -> Stream {
+        let (sender, receiver) = self.split();
+        Stream {
+            sender,
+            receiver,
+            read: Turn::default(),
+            debt: Debt::default(),
+        }
+    }
+}
+
+impl Stream {
+    four_forms! {
+        /// Sends all of `bytes`.
+        ///
+        /// # Errors
+        /// [`Closed`](ErrorKind::Closed) and [`PeerDied`](ErrorKind::PeerDied) where nobody will
+        /// read them.
+        send / try_send / send_timeout / send_deadline = send_until(bytes: &[u8]) -> ()
+    }
+
+    four_forms! {
+        /// Receives at least one byte into `buffer`; returns how many.
+        ///
+        /// # Errors
+        /// [`Closed`](ErrorKind::Closed) and [`PeerDied`](ErrorKind::PeerDied) at the end.
+        recv / try_recv / recv_timeout / recv_deadline
+            = recv_until(buffer: &mut [u8]) -> usize
+    }
+
+    four_forms! {
+        /// Sends what is owed of an earlier send that was cut short by its deadline.
+        ///
+        /// # Errors
+        /// As [`send`](Stream::send).
+        flush / try_flush / flush_timeout / flush_deadline = flush_until() -> ()
+    }
+
+    /// Messages with their length before them, in both directions.
+    #[must_use]
+    pub fn framed(self) -> Framed<Self> {
+        Framed::new(self)
+    }
+
+    fn send_until(&self, bytes: &[u8], until: Until) -> Result<()> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        self.debt.send(self, &[], bytes, until)
+    }
+
+    fn recv_until(&self, buffer: &mut [u8], until: Until) -> Result<usize> {
+        match self.read_until(buffer, until)? {
+            0 if !buffer.is_empty() => Err(Error::new("recv", ErrorKind::Closed)),
+            length => Ok(length),
+        }
+    }
+
+    fn flush_until(&self, until: Until) -> Result<()> {
+        self.debt.flush(self, until)
+    }
+
+    /// Reads from the first message, which stays until all of it was read.
+    fn read_some(&self, buffer: &mut [u8], until: Until) -> Result<usize> {
+        let turn = self.read.take(until);
+        let mut read = turn.ok_or_else(|| until.over("recv"))?;
+        let message = match self.receiver.recv_loan_until(until) {
+            Ok(message) => message,
+            Err(error) if error.kind() == ErrorKind::Closed => return Ok(0),
+            Err(error) => return Err(error),
+        };
+        let len = buffer.len().min(message.len() - *read);
+        message.read_at(*read, &mut buffer[..len])?;
+        *read += len;
+        match *read == message.len() {
+            true => *read = 0,
+            false => message.leave(),
+        }
+        Ok(len)
+    }
+}
+
+impl ByteSource for Stream {
+    fn read_until(&self, buffer: &mut [u8], until: Until) -> Result<usize> {
+        if buffer.is_empty() {
+            return Ok(0);
+        }
+        if self.debt.owes() {
+            let try_read = || self.read_some(&mut *buffer, Until::Now);
+            return self.debt.read_paying(self, try_read, until);
+        }
+        self.read_some(buffer, until)
+    }
+}
+
+impl ByteSink for Stream {
+    /// One message, of at most a quarter of what the channel holds, so that the receiver reads
+    /// while the rest is written.
+    fn write_until(&self, head: &[u8], body: &[u8], until: Until) -> Result<usize> {
+        let most = self.sender.max_message_bytes().div_ceil(4);
+        let head = &head[..head.len().min(most)];
+        let body = &body[..body.len().min(most - head.len())];
+        if head.is_empty() && body.is_empty() {
+            return Ok(0);
+        }
+        let mut loan = self.sender.loan_until(head.len() + body.len(), until)?;
+        loan.write(head)?;
+        loan.write(body)?;
+        loan.send();
+        Ok(head.len() + body.len())
+    }
+
+    fn debt(&self) -> &Debt {
+        &self.debt
+    }
+}
+
+impl Pollable for Stream {
+    fn descriptor(&self, interest: Interest) -> BorrowedFd<'_> {
+        match interest {
+            Interest::Read => self.receiver.descriptor(interest),
+            Interest::Write => self.sender.descriptor(interest),
+        }
+    }
+    fn shown_by(&self, _interest: Interest) -> Interest {
+        Interest::Read
+    }
+    fn wait_ready(&self, interests: &[Interest], until: Until) -> Result<()> {
+        match *interests {
+            [Interest::Read] => self.receiver.wait_ready(interests, until),
+            [Interest::Write] => self.sender.wait_ready(interests, until),
+            _ => self.wait_for_either(until),
+        }
+    }
+    fn arm(&self, interest: Interest) -> Result<bool> {
+        match interest {
+            Interest::Read => self.receiver.arm(interest),
+            Interest::Write => self.sender.arm(interest),
+        }
+    }
+    fn has_buffered(&self) -> bool {
+        self.receiver.has_buffered()
+    }
+    fn owes(&self) -> bool {
+        self.debt.owes()
+    }
+    fn pay(&self) -> Result<()> {
+        self.try_flush()
+    }
+}
+
+impl Stream {
+    /// Sleeps until there is something to read or room to write.
+    fn wait_for_either(&self, until: Until) -> Result<()> {
+        loop {
+            if self.receiver.arm(Interest::Read)? || self.sender.arm(Interest::Write)? {
+                return Ok(());
+            }
+            let bells = [Interest::Read, Interest::Write].map(|interest| self.descriptor(interest));
+            let fds = &mut bells.map(|bell| PollFd::from_borrowed_fd(bell, PollFlags::IN));
+            match wait_any(fds, until) {
+                Ok(true) => {}
+                Ok(false) => return Err(until.over("wait")),
+                Err(errno) => return Err(os_error("wait", errno)),
+            }
+            // A bell that has ended is told by the try that follows.
+            let ended = PollFlags::HUP;
+            if fds.iter().any(|fd| fd.revents().contains(ended)) {
+                return Ok(());
+            }
+        }
+    }
+}
+
+impl TrySend for Stream {
+    fn try_send(&self, message: &[u8]) -> Result<()> {
+        self.send_until(message, Until::Now)
+    }
+}
+
+impl Flush for Stream {
+    fn try_flush(&self) -> Result<()> {
+        self.flush_until(Until::Now)
+    }
+}
+
+impl TryRecv for Stream {
+    fn try_recv(&self, buffer: &mut [u8]) -> Result<usize> {
+        self.recv_until(buffer, Until::Now)
+    }
+}
+
+impl Read for Stream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        Ok(self.read_until(buffer, Until::Forever)?)
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.flush_until(Until::Forever)?;
+        Ok(self.write_until(&[], bytes, Until::Forever)?)
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(self.flush_until(Until::Forever)?)
+    }
+}

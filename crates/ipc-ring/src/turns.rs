@@ -1,0 +1,207 @@
+//! Whose turn it is at an end: for the one thread that uses it, almost for nothing.
+//!
+//! The first thread that takes a turn owns the lock, and takes it by a plain store. Another thread
+//! that comes revokes that: it says so, and asks the kernel for a barrier on every processor that
+//! runs a thread of this process (membarrier(2)). After it either the owner has seen that it
+//! owns the lock no more, or the other sees that it is inside, and waits until it has left. From
+//! then on all threads take an ordinary lock.
+
+use ipc_core::{Held, Turn, Until};
+use rustix::thread::{MembarrierCommand, membarrier};
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, compiler_fence};
+use std::sync::{Condvar, Mutex, PoisonError};
+
+/// No thread has come yet.
+const NOBODY: usize = 0;
+/// More than one has.
+const EVERYBODY: usize = 1;
+
+/// The lock of an end.
+#[derive(Debug)]
+pub(crate) struct Turns {
+    /// The thread that owns it, by the address of something of its own.
+    owner: AtomicUsize,
+    /// The owner is inside.
+    inside: AtomicBool,
+    shared: Turn,
+    /// Whether the owner has left for good.
+    left: Mutex<bool>,
+    leaving: Condvar,
+}
+
+/// The turn is held until this is dropped.
+#[derive(Debug)]
+pub(crate) enum Holding<'a> {
+    Owner(&'a Turns),
+    Other(#[allow(dead_code, reason = "held for its drop")] Held<'a>),
+}
+
+impl Turns {
+    pub(crate) fn new() -> Self {
+        let register = MembarrierCommand::RegisterPrivateExpedited;
+        let owner = match membarrier(register) {
+            Ok(()) => NOBODY,
+            Err(_) => EVERYBODY,
+        };
+        Self {
+            owner: AtomicUsize::new(owner),
+            inside: AtomicBool::new(false),
+            shared: Turn::default(),
+            left: Mutex::new(owner == EVERYBODY),
+            leaving: Condvar::new(),
+        }
+    }
+
+    /// Takes the turn, or `None` when `until` is over.
+    #[inline]
+    pub(crate) fn take(&self, until: Until) -> Option<Holding<'_>> {
+        let me = this_thread();
+        if self.owner.load(Relaxed) == me {
+            self.inside.store(true, Relaxed);
+            // The kernel's barrier stands between the two where somebody revokes.
+            compiler_fence(SeqCst);
+            if self.owner.load(Acquire) == me {
+                return Some(Holding::Owner(self));
+            }
+            self.leave();
+        }
+        self.take_slowly(me, until)
+    }
+
+    #[cold]
+    fn take_slowly(&self, me: usize, until: Until) -> Option<Holding<'_>> {
+        let first = self.owner.compare_exchange(NOBODY, me, Acquire, Relaxed);
+        if first.is_ok() {
+            return self.take(until);
+        }
+        let held = self.shared.take(until)?;
+        if self.owner.load(Relaxed) != EVERYBODY {
+            self.owner.store(EVERYBODY, SeqCst);
+            let barrier = membarrier(MembarrierCommand::PrivateExpedited);
+            debug_assert!(barrier.is_ok(), "it was registered");
+        }
+        self.until_the_owner_left(until)
+            .then_some(Holding::Other(held))
+    }
+
+    fn until_the_owner_left(&self, until: Until) -> bool {
+        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        while !*left {
+            if !self.inside.load(Acquire) {
+                *left = true;
+                break;
+            }
+            left = match until.remaining() {
+                Some(rest) if rest.is_zero() => return false,
+                Some(rest) => {
+                    let waited = self.leaving.wait_timeout(left, rest);
+                    waited.unwrap_or_else(PoisonError::into_inner).0
+                }
+                None => {
+                    let waited = self.leaving.wait(left);
+                    waited.unwrap_or_else(PoisonError::into_inner)
+                }
+            };
+        }
+        true
+    }
+
+    /// The owner leaves.
+    #[inline]
+    fn leave(&self) {
+        self.inside.store(false, Release);
+        compiler_fence(SeqCst);
+        if self.owner.load(Relaxed) == EVERYBODY {
+            self.say_that_the_owner_left();
+        }
+    }
+
+    #[cold]
+    fn say_that_the_owner_left(&self) {
+        *self.left.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.leaving.notify_all();
+    }
+}
+
+impl Drop for Holding<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        if let Self::Owner(turns) = self {
+            turns.leave();
+        }
+    }
+}
+
+/// The calling thread, as an address that no other live thread has.
+#[inline]
+fn this_thread() -> usize {
+    thread_local! {
+        static HERE: u8 = const { 0 };
+    }
+    HERE.with(|here| std::ptr::from_ref(here).addr())
+}
+
+/// A number that only the holder of the turn reads and writes.
+#[derive(Debug, Default)]
+pub(crate) struct Cell(AtomicU64);
+
+impl Cell {
+    pub(crate) const fn new(value: u64) -> Self {
+        Self(AtomicU64::new(value))
+    }
+
+    #[inline]
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+
+    #[inline]
+    pub(crate) fn set(&self, value: u64) {
+        self.0.store(value, Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn no_two_threads_have_the_turn_at_a_time() {
+        let (turns, count) = (Turns::new(), Cell::new(0));
+        let count_up = |many| {
+            for _ in 0..many {
+                let _held = turns.take(Until::Forever).expect("it waits");
+                count.set(count.get() + 1);
+            }
+        };
+        std::thread::scope(|scope| {
+            // One alone at first, so that there is something to revoke.
+            scope.spawn(|| count_up(200_000));
+            scope.spawn(|| count_up(100_000));
+            scope.spawn(|| count_up(100_000));
+        });
+        assert_eq!(count.get(), 400_000);
+    }
+
+    #[test]
+    fn who_comes_while_the_owner_is_inside_waits_as_it_says() {
+        let turns = Turns::new();
+        let held = turns.take(Until::Now).expect("free");
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                assert!(turns.take(Until::Now).is_none());
+                assert!(turns.take(Until::after(Duration::from_millis(5))).is_none());
+            });
+        });
+        std::thread::scope(|scope| {
+            scope.spawn(|| assert!(turns.take(Until::Forever).is_some()));
+            drop(held);
+        });
+        assert!(
+            turns.take(Until::Now).is_some(),
+            "the owner is one of all now"
+        );
+    }
+}

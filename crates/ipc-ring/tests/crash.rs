@@ -1,0 +1,33 @@
+//! The laboratory of rings: deaths of either side at any instruction and at any time.
+
+#[path = "crash/casts.rs"]
+mod casts;
+#[path = "crash/deaths.rs"]
+mod deaths;
+#[path = "crash/polled.rs"]
+mod polled;
+#[path = "crash/steps.rs"]
+mod steps;
+#[path = "crash/wakes.rs"]
+mod wakes;
+
+use ipc_testkit::crash::laboratory;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    laboratory(&[
+        ("a sender killed at each instruction", steps::of_a_sender),
+        (
+            "a receiver killed at each instruction",
+            steps::of_a_receiver,
+        ),
+        ("a sender killed at random", deaths::of_a_sender),
+        ("a receiver killed at random", deaths::of_a_receiver),
+        ("a broadcaster killed at random", casts::of_a_writer),
+        ("a subscriber killed at random", casts::of_a_reader),
+        ("system calls of who polls", polled::no_system_call),
+        ("time of who is blocked", polled::no_time_while_blocked),
+        ("wake-ups", wakes::no_wake_up_is_lost),
+        ("storm", wakes::a_storm_of_signals_changes_nothing),
+    ])
+}

@@ -1,0 +1,221 @@
+//! Peers that lie: about what they send to begin with, and in their memory afterwards.
+
+use ipc_ring::{Channel, ErrorKind, Options, Result};
+use ipc_shm::{Protection, Region};
+use ipc_testkit::watchdog;
+use ipc_uds::{Ancillary, SeqPacket};
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
+
+const PATIENCE: Duration = Duration::from_secs(60);
+const HELLO: &[u8; 12] = b"ipc-ring\x01\0\0\0";
+
+/// What an honest side sends, taken from a real one.
+struct Honest {
+    _socket: SeqPacket,
+    hello: Vec<u8>,
+    fds: Vec<OwnedFd>,
+}
+
+/// Lets one real side say what it says, to a socket that we hold.
+fn overhear(options: &Options) -> (Honest, std::thread::JoinHandle<Result<Channel>>) {
+    let (theirs, socket) = ipc_uds::pair_seqpacket().expect("a pair");
+    let options = options.clone();
+    let real = std::thread::spawn(move || options.over(theirs));
+    let (mut hello, mut ancillary) = ([0; 64], Ancillary::new());
+    let len = socket
+        .recv_with_fds(&mut hello, &mut ancillary)
+        .expect("it begins");
+    let honest = Honest {
+        _socket: socket,
+        hello: hello[..len].to_vec(),
+        fds: ancillary.take_fds().collect(),
+    };
+    (honest, real)
+}
+
+/// What one side answers to a beginning.
+fn answer_to(hello: &[u8], fds: &[OwnedFd]) -> Result<Channel> {
+    let (ours, theirs) = ipc_uds::pair_seqpacket().expect("a pair");
+    let borrowed: Vec<_> = fds.iter().map(AsFd::as_fd).collect();
+    theirs.send_with_fds(hello, &borrowed).expect("sent");
+    Options::new().over(ours)
+}
+
+#[test]
+fn a_beginning_that_is_not_a_channels_is_refused() {
+    let _watchdog = watchdog(PATIENCE);
+    let (honest, real) = overhear(&Options::new());
+    assert_eq!(honest.hello, HELLO);
+    let kind = |hello: &[u8], fds: &[OwnedFd]| match answer_to(hello, fds) {
+        Ok(_) => panic!("{hello:?} is believed"),
+        Err(error) => error.kind(),
+    };
+    let fds = &honest.fds;
+    assert_eq!(kind(b"ipc-rinG\x01\0\0\0", fds), ErrorKind::Corrupt);
+    assert_eq!(kind(b"ipc-ring\x01\0\0", fds), ErrorKind::Corrupt);
+    assert_eq!(kind(b"ipc-ring\x02\0\0\0", fds), ErrorKind::Unsupported);
+    assert_eq!(kind(HELLO, &fds[..3]), ErrorKind::Corrupt);
+    assert_eq!(kind(HELLO, &[]), ErrorKind::Corrupt);
+    // Memory in the wrong place, and what wakes in the place of memory.
+    let copy = |at: usize| fds[at].try_clone().expect("a copy");
+    let swapped = [copy(1), copy(0), copy(2), copy(3)];
+    assert_eq!(kind(HELLO, &swapped), ErrorKind::Corrupt);
+    let turned = [copy(2), copy(3), copy(0), copy(1)];
+    assert_eq!(kind(HELLO, &turned), ErrorKind::Denied);
+    let no_pipe = [copy(0), copy(1), copy(0), copy(3)];
+    assert_eq!(kind(HELLO, &no_pipe), ErrorKind::Corrupt);
+    drop(honest);
+    let error = real.join().expect("no panic").expect_err("nobody answers");
+    assert_eq!(error.kind(), ErrorKind::Closed);
+}
+
+#[test]
+fn memory_that_could_be_cut_short_is_refused() {
+    let _watchdog = watchdog(PATIENCE);
+    let (honest, _real) = overhear(&Options::new());
+    let mut fds = honest.fds;
+    let file = std::fs::File::from(fds[0].try_clone().expect("a copy"));
+    let len = file.metadata().expect("a size").len();
+    let unsealed = rustix::fs::memfd_create("m", rustix::fs::MemfdFlags::ALLOW_SEALING);
+    let unsealed = std::fs::File::from(unsealed.expect("a memfd"));
+    unsealed.set_len(len).expect("sized");
+    fds[0] = unsealed.into();
+    let error = answer_to(HELLO, &fds).expect_err("it is not sealed");
+    assert_eq!(error.kind(), ErrorKind::Denied);
+}
+
+#[test]
+fn a_sender_of_larger_messages_than_are_accepted_is_refused() {
+    let _watchdog = watchdog(PATIENCE);
+    let (left, right) = ipc_uds::pair_seqpacket().expect("a pair");
+    let large = std::thread::spawn(|| Options::new().capacity_bytes(1 << 20).over(left));
+    let mut careful = Options::new();
+    let error = careful.max_receive_bytes(1 << 16).over(right);
+    assert_eq!(error.expect_err("too large").kind(), ErrorKind::TooLarge);
+    drop(large.join().expect("no panic"));
+}
+
+#[test]
+fn who_says_nothing_is_left_in_time() {
+    let _watchdog = watchdog(PATIENCE);
+    let (ours, _theirs) = ipc_uds::pair_seqpacket().expect("a pair");
+    let error = Options::new()
+        .meet_timeout(Duration::from_millis(20))
+        .over(ours);
+    assert_eq!(error.expect_err("nobody").kind(), ErrorKind::TimedOut);
+}
+
+/// A channel, and the memory by which its peer, who is us, talks to it.
+fn with_liar() -> (Channel, Region, Region) {
+    let (ours, theirs) = ipc_uds::pair_seqpacket().expect("a pair");
+    let mut options = Options::new();
+    options.capacity_messages(4).capacity_bytes(256);
+    let (real, template) = {
+        let options = options.clone();
+        let real = std::thread::spawn(move || options.over(ours));
+        let (mut hello, mut ancillary) = ([0; 64], Ancillary::new());
+        theirs
+            .recv_with_fds(&mut hello, &mut ancillary)
+            .expect("it begins");
+        (real, ancillary)
+    };
+    let mut template = template;
+    let fds: Vec<OwnedFd> = template.take_fds().collect();
+    // Memory of the same layouts as the real side's, which we may write.
+    let like = |fd: &OwnedFd| {
+        let fd = fd.try_clone().expect("a copy");
+        let real = ipc_shm::Options::new()
+            .read_only(true)
+            .any_word(true)
+            .attach(fd);
+        let real = real.expect("its memory");
+        let mut own = ipc_shm::Options::new()
+            .size_bytes(real.len_bytes())
+            .layout(real.layout())
+            .narrowable(true)
+            .anonymous()
+            .expect("memory");
+        let mut bytes = vec![0; real.len_bytes()];
+        real.read_at(0, &mut bytes).expect("read");
+        own.write_at(0, &bytes).expect("written");
+        own.protect(Protection::ReadOnly).expect("sealed");
+        own
+    };
+    let (sends, takes) = (like(&fds[0]), like(&fds[1]));
+    let memory = [&sends, &takes].map(|region| region.to_read_only_fd().expect("a descriptor"));
+    let (_, rope) = rustix::pipe::pipe().expect("a pipe");
+    let fds = [
+        memory[0].as_fd(),
+        memory[1].as_fd(),
+        rope.as_fd(),
+        rope.as_fd(),
+    ];
+    theirs.send_with_fds(HELLO, &fds).expect("sent");
+    let channel = real.join().expect("no panic").expect("it believes us");
+    (channel, sends, takes)
+}
+
+#[test]
+fn whatever_stands_in_a_peers_memory_is_a_message_or_an_error() {
+    let _watchdog = watchdog(PATIENCE);
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut random = move || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state
+    };
+    let (mut messages, mut errors) = (0, 0);
+    for _ in 0..60 {
+        let (channel, sends, takes) = with_liar();
+        let mut buffer = Vec::new();
+        for _ in 0..500 {
+            for (region, from) in [(&sends, 0), (&takes, 0)] {
+                let words = (region.len_bytes() - from) / 8;
+                let at = from + (random() as usize % words) * 8;
+                // Numbers that are nearly right do more harm than noise.
+                let value = match random() % 4 {
+                    0 => random(),
+                    1 => ((random() % 8) << 32) | (random() % 300),
+                    2 => random() % 8,
+                    _ => (1 << 32) | (random() % 64),
+                };
+                region
+                    .atomic_u64(at)
+                    .expect("ours")
+                    .store(value, std::sync::atomic::Ordering::Relaxed);
+            }
+            match channel.receiver().try_recv_vec(&mut buffer) {
+                Ok(()) => {
+                    assert!(buffer.len() <= channel.receiver().max_message_bytes());
+                    messages += 1;
+                }
+                Err(error) => {
+                    let kind = error.kind();
+                    let known = [
+                        ErrorKind::WouldBlock,
+                        ErrorKind::Corrupt,
+                        ErrorKind::Closed,
+                        ErrorKind::PeerDied,
+                    ];
+                    assert!(known.contains(&kind), "{error}");
+                    errors += 1;
+                }
+            }
+            if let Err(error) = channel.sender().try_send(&[7; 70]) {
+                let known = [
+                    ErrorKind::WouldBlock,
+                    ErrorKind::Corrupt,
+                    ErrorKind::Closed,
+                    ErrorKind::PeerDied,
+                ];
+                assert!(known.contains(&error.kind()), "{error}");
+            }
+        }
+    }
+    assert!(
+        messages > 0 && errors > 0,
+        "{messages} messages, {errors} errors"
+    );
+}

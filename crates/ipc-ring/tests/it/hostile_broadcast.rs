@@ -1,0 +1,204 @@
+//! Readers and writers of a broadcast that lie: the worst is an error, and it is the liar's.
+
+use crate::broadcast::{message, options, with_readers};
+use ipc_ring::{ErrorKind, Options, Received, Result, Subscriber, WhenFull};
+use ipc_shm::{Protection, Region};
+use ipc_testkit::watchdog;
+use ipc_uds::{Ancillary, SeqPacket};
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+const PATIENCE: Duration = Duration::from_secs(60);
+const HELLO: &[u8; 12] = b"ipc-cast\x01\0\0\0";
+/// Where a reader says how far it is, a writer which message is the oldest.
+const AT_PROGRESS: usize = 64;
+
+fn hear(socket: &SeqPacket) -> (Vec<u8>, Vec<OwnedFd>) {
+    let (mut hello, mut ancillary) = ([0; 64], Ancillary::new());
+    let len = socket.recv_with_fds(&mut hello, &mut ancillary);
+    let hello = hello[..len.expect("it is said")].to_vec();
+    (hello, ancillary.take_fds().collect())
+}
+
+/// Memory like that at `fd`, which we may write.
+fn like(fd: &OwnedFd) -> Region {
+    let real = ipc_shm::Options::new()
+        .read_only(true)
+        .any_word(true)
+        .attach(fd.try_clone().expect("a copy"))
+        .expect("its memory");
+    let mut own = ipc_shm::Options::new()
+        .size_bytes(real.len_bytes())
+        .layout(real.layout())
+        .narrowable(true)
+        .anonymous()
+        .expect("memory");
+    let mut bytes = vec![0; real.len_bytes()];
+    real.read_at(0, &mut bytes).expect("read");
+    own.write_at(0, &bytes).expect("written");
+    own.protect(Protection::ReadOnly).expect("sealed");
+    own
+}
+
+/// What a real reader begins with.
+fn real_reader() -> (Vec<u8>, Vec<OwnedFd>) {
+    let (theirs, socket) = ipc_uds::pair_seqpacket().expect("a pair");
+    let reader = std::thread::spawn(|| Options::new().subscribe_over(theirs));
+    let heard = hear(&socket);
+    drop(socket);
+    let error = reader.join().expect("no panic").expect_err("no answer");
+    assert_eq!(error.kind(), ErrorKind::Closed);
+    heard
+}
+
+#[test]
+fn a_beginning_that_is_not_a_readers_is_refused() {
+    let _watchdog = watchdog(PATIENCE);
+    let (hello, fds) = real_reader();
+    assert_eq!((&hello[..], fds.len()), (&HELLO[..], 2));
+    let writer = Options::new().broadcast().expect("memory");
+    let kind = |hello: &[u8], fds: &[&OwnedFd]| {
+        let (ours, theirs) = ipc_uds::pair_seqpacket().expect("a pair");
+        let fds: Vec<_> = fds.iter().map(AsFd::as_fd).collect();
+        theirs.send_with_fds(hello, &fds).expect("sent");
+        writer.add(ours).expect_err("it lies").kind()
+    };
+    let (memory, rope) = (&fds[0], &fds[1]);
+    assert_eq!(
+        kind(b"ipc-ring\x01\0\0\0", &[memory, rope]),
+        ErrorKind::Corrupt
+    );
+    assert_eq!(
+        kind(b"ipc-cast\x02\0\0\0", &[memory, rope]),
+        ErrorKind::Unsupported
+    );
+    assert_eq!(kind(HELLO, &[memory]), ErrorKind::Corrupt);
+    assert_eq!(kind(HELLO, &[memory, memory]), ErrorKind::Corrupt);
+    assert_eq!(kind(HELLO, &[rope, memory]), ErrorKind::Denied);
+    assert_eq!(writer.readers().expect("counted"), 0);
+}
+
+#[test]
+fn a_reader_that_says_it_took_what_was_not_sent_is_left_out_alone() {
+    let _watchdog = watchdog(PATIENCE);
+    let (_, fds) = real_reader();
+    let (writer, readers) = with_readers(&options(WhenFull::Block), 1);
+    writer.send(&message(0)).expect("room");
+    let (ours, theirs) = ipc_uds::pair_seqpacket().expect("a pair");
+    let takes = like(&fds[0]);
+    let memory = takes.to_read_only_fd().expect("a descriptor");
+    theirs
+        .send_with_fds(HELLO, &[memory.as_fd(), fds[1].as_fd()])
+        .expect("sent");
+    writer.add(ours).expect("it looks like a reader");
+    let (hello, given) = hear(&theirs);
+    assert_eq!(hello[12..], 1_u64.to_le_bytes());
+    assert_eq!(given.len(), 2);
+    assert_eq!(writer.readers().expect("counted"), 2);
+    takes
+        .atomic_u64(AT_PROGRESS)
+        .expect("ours")
+        .store(7, Relaxed);
+    assert_eq!(writer.readers().expect("counted"), 1);
+    let received = readers[0].recv(&mut [0; 16]).expect("a message");
+    assert_eq!(received, Received::Message(8));
+    // What it was given lets it write nothing.
+    let given = given.into_iter().next().expect("memory");
+    let region = ipc_shm::Options::new().any_word(true).attach(given);
+    assert!(region.is_err() || region.is_ok_and(|region| region.is_read_only()));
+}
+
+/// A reader whose writer, who is us, lies; and the writer's memory.
+fn with_liar(start: u64) -> (Result<Subscriber>, Region) {
+    let (honest, _) = with_readers_fds();
+    let (ours, theirs) = ipc_uds::pair_seqpacket().expect("a pair");
+    let reader = std::thread::spawn(|| Options::new().subscribe_over(ours));
+    hear(&theirs);
+    let sends = like(&honest[0]);
+    let memory = sends.to_read_only_fd().expect("a descriptor");
+    let hello = [&HELLO[..], &start.to_le_bytes()].concat();
+    theirs
+        .send_with_fds(&hello, &[memory.as_fd(), honest[1].as_fd()])
+        .expect("sent");
+    (reader.join().expect("no panic"), sends)
+}
+
+/// What a real writer answers.
+fn with_readers_fds() -> (Vec<OwnedFd>, ipc_ring::Broadcaster) {
+    let writer = options(WhenFull::DropOldest).broadcast().expect("memory");
+    let (_, fds) = real_reader();
+    let (ours, theirs) = ipc_uds::pair_seqpacket().expect("a pair");
+    theirs
+        .send_with_fds(HELLO, &[fds[0].as_fd(), fds[1].as_fd()])
+        .expect("sent");
+    writer.add(ours).expect("taken in");
+    (hear(&theirs).1, writer)
+}
+
+#[test]
+fn whatever_stands_in_a_writers_memory_is_a_message_a_miss_or_an_error() {
+    let _watchdog = watchdog(PATIENCE);
+    assert!(with_liar(u64::MAX).0.is_err());
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    let mut random = move || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state
+    };
+    let (mut messages, mut missed, mut errors) = (0, 0, 0);
+    for _ in 0..40 {
+        let (reader, sends) = with_liar(0);
+        let (reader, mut buffer) = (reader.expect("it believes us"), Vec::new());
+        let mut next = 0_u64;
+        for _ in 0..800 {
+            // The first lines and slots do more harm than the bytes behind them.
+            let slot = 128 + (next % 16) as usize * 64;
+            let at = match random() % 6 {
+                0 => AT_PROGRESS,
+                1 => slot,
+                2 => slot + 8,
+                3 => random() as usize % (sends.len_bytes() / 8) * 8,
+                _ => random() as usize % 160 * 8,
+            };
+            // Numbers that are nearly right do more harm than noise.
+            let value = match random() % 8 {
+                0 => random(),
+                1 => ((random() % 40) << 32) | (random() % 300),
+                2 => next + random() % 40,
+                3 => random() % 4_096,
+                _ => ((next + 1) << 32) | (random() % 3_000),
+            };
+            // It would have missed too much to be lied to any more.
+            let value = match at {
+                AT_PROGRESS if value < 1 << 62 => value % (next + 40),
+                _ => value,
+            };
+            sends.atomic_u64(at).expect("ours").store(value, Relaxed);
+            match reader.try_recv_vec(&mut buffer) {
+                Ok(Received::Message(len)) => {
+                    assert!(len <= reader.max_message_bytes());
+                    messages += 1;
+                    next += 1;
+                }
+                Ok(Received::Missed(count)) => {
+                    missed += u64::from(count > 0);
+                    next += count;
+                }
+                Err(error) => {
+                    let known = [
+                        ErrorKind::WouldBlock,
+                        ErrorKind::Corrupt,
+                        ErrorKind::Closed,
+                        ErrorKind::PeerDied,
+                    ];
+                    assert!(known.contains(&error.kind()), "{error}");
+                    errors += 1;
+                }
+            }
+        }
+    }
+    let all = [messages, missed, errors];
+    assert!(all.iter().all(|&count| count > 0), "{all:?}");
+}
