@@ -21,7 +21,7 @@ pub trait Channel {
     const ENDS_AT_ONCE: bool;
     /// Whether an end lives for as long as any process has its descriptor, though the value that
     /// it came from is dropped.
-    const HELD_BY_DESCRIPTOR: bool;
+    const HELD_BY_DESCRIPTOR: bool = true;
     /// Whether one send is one receive.
     const MESSAGES: bool;
 
