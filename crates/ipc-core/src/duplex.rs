@@ -68,3 +68,73 @@ impl<T: ByteSink + ?Sized> ByteSink for &T {
         (**self).pay_until(until)
     }
 }
+
+/// The traits of a byte stream that it has by its verbs: the try-forms, and `Read` and `Write` of
+/// the standard library, for itself and for references to it.
+///
+/// The type implements [`ByteSource`] and [`ByteSink`], and has, private or not, what
+/// [`four_forms!`](crate::four_forms!) calls for `send`, `recv` and `flush`: `send_until`,
+/// `recv_until` and `flush_until`. Generics stand in brackets before it.
+///
+/// ```text
+/// ipc_core::byte_stream!(Stream);
+/// ipc_core::byte_stream!([T: Duplex] Stream<T>);
+/// ```
+#[macro_export]
+macro_rules! byte_stream {
+    ([$($generics:tt)*] $stream:ty) => {
+        impl<$($generics)*> $crate::TrySend for $stream {
+            fn try_send(&self, message: &[u8]) -> $crate::Result<()> {
+                self.send_until(message, $crate::Until::Now)
+            }
+        }
+
+        impl<$($generics)*> $crate::Flush for $stream {
+            fn try_flush(&self) -> $crate::Result<()> {
+                self.flush_until($crate::Until::Now)
+            }
+        }
+
+        impl<$($generics)*> $crate::TryRecv for $stream {
+            fn try_recv(&self, buffer: &mut [u8]) -> $crate::Result<usize> {
+                self.recv_until(buffer, $crate::Until::Now)
+            }
+        }
+
+        impl<$($generics)*> ::std::io::Read for &$stream {
+            fn read(&mut self, buffer: &mut [u8]) -> ::std::io::Result<usize> {
+                let forever = $crate::Until::Forever;
+                Ok($crate::ByteSource::read_until(*self, buffer, forever)?)
+            }
+        }
+
+        impl<$($generics)*> ::std::io::Read for $stream {
+            fn read(&mut self, buffer: &mut [u8]) -> ::std::io::Result<usize> {
+                ::std::io::Read::read(&mut &*self, buffer)
+            }
+        }
+
+        impl<$($generics)*> ::std::io::Write for &$stream {
+            fn write(&mut self, bytes: &[u8]) -> ::std::io::Result<usize> {
+                let forever = $crate::Until::Forever;
+                self.flush_until(forever)?;
+                Ok($crate::ByteSink::write_until(*self, &[], bytes, forever)?)
+            }
+            fn flush(&mut self) -> ::std::io::Result<()> {
+                Ok(self.flush_until($crate::Until::Forever)?)
+            }
+        }
+
+        impl<$($generics)*> ::std::io::Write for $stream {
+            fn write(&mut self, bytes: &[u8]) -> ::std::io::Result<usize> {
+                ::std::io::Write::write(&mut &*self, bytes)
+            }
+            fn flush(&mut self) -> ::std::io::Result<()> {
+                ::std::io::Write::flush(&mut &*self)
+            }
+        }
+    };
+    ($stream:ty) => {
+        $crate::byte_stream!([] $stream);
+    };
+}

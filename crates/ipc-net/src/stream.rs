@@ -3,12 +3,11 @@
 use crate::socket::{Socket, failure};
 use crate::sys;
 use ipc_core::{
-    ByteSink, ByteSource, Debt, Error, ErrorKind, Flush, Framed, HalfClose, Interest, Pollable,
-    Result, TryRecv, TrySend, Until, four_forms,
+    ByteSink, ByteSource, Debt, Error, ErrorKind, Framed, HalfClose, Interest, Pollable, Result,
+    Until, byte_stream, four_forms,
 };
 use rustix::io::Errno;
 use rustix::net::Shutdown;
-use std::io::{self, Read, Write};
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
@@ -255,54 +254,7 @@ impl Pollable for Stream {
     }
 }
 
-impl TrySend for Stream {
-    fn try_send(&self, message: &[u8]) -> Result<()> {
-        self.send_until(message, Until::Now)
-    }
-}
-
-impl Flush for Stream {
-    fn try_flush(&self) -> Result<()> {
-        self.flush_until(Until::Now)
-    }
-}
-
-impl TryRecv for Stream {
-    fn try_recv(&self, buffer: &mut [u8]) -> Result<usize> {
-        self.recv_until(buffer, Until::Now)
-    }
-}
-
-impl Read for &Stream {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        Ok(self.read_until(buffer, Until::Forever)?)
-    }
-}
-
-impl Read for Stream {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        (&*self).read(buffer)
-    }
-}
-
-impl Write for &Stream {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.flush_until(Until::Forever)?;
-        Ok(self.write_until(&[], bytes, Until::Forever)?)
-    }
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(self.flush_until(Until::Forever)?)
-    }
-}
-
-impl Write for Stream {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        (&*self).write(bytes)
-    }
-    fn flush(&mut self) -> io::Result<()> {
-        Write::flush(&mut &*self)
-    }
-}
+byte_stream!(Stream);
 
 impl AsFd for Stream {
     fn as_fd(&self) -> BorrowedFd<'_> {

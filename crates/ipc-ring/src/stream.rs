@@ -2,11 +2,10 @@
 
 use crate::{Channel, Receiver, Sender};
 use ipc_core::{
-    ByteSink, ByteSource, Debt, Error, ErrorKind, Flush, Framed, Interest, Pollable, Result,
-    TryRecv, TrySend, Turn, Until, four_forms,
+    ByteSink, ByteSource, Debt, Error, ErrorKind, Framed, Interest, Pollable, Result, Turn, Until,
+    byte_stream, four_forms,
 };
 use ipc_sys::{PollFd, PollFlags, os_error, wait_any};
-use std::io::{self, Read, Write};
 use std::os::fd::BorrowedFd;
 
 /// A channel as a stream of bytes in both directions: where messages begin and end is not seen.
@@ -209,36 +208,4 @@ impl Stream {
     }
 }
 
-impl TrySend for Stream {
-    fn try_send(&self, message: &[u8]) -> Result<()> {
-        self.send_until(message, Until::Now)
-    }
-}
-
-impl Flush for Stream {
-    fn try_flush(&self) -> Result<()> {
-        self.flush_until(Until::Now)
-    }
-}
-
-impl TryRecv for Stream {
-    fn try_recv(&self, buffer: &mut [u8]) -> Result<usize> {
-        self.recv_until(buffer, Until::Now)
-    }
-}
-
-impl Read for Stream {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        Ok(self.read_until(buffer, Until::Forever)?)
-    }
-}
-
-impl Write for Stream {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.flush_until(Until::Forever)?;
-        Ok(self.write_until(&[], bytes, Until::Forever)?)
-    }
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(self.flush_until(Until::Forever)?)
-    }
-}
+byte_stream!(Stream);

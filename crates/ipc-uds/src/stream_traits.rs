@@ -4,10 +4,9 @@ use crate::ancillary::Ancillary;
 use crate::socket::message;
 use crate::stream::Stream;
 use ipc_core::{
-    ByteSink, ByteSource, Debt, ErrorKind, Flush, HalfClose, Interest, Pollable, Result, TryRecv,
-    TryRecvFds, TrySend, TrySendFds, Until,
+    ByteSink, ByteSource, Debt, ErrorKind, HalfClose, Interest, Pollable, Result, TryRecvFds,
+    TrySendFds, Until, byte_stream,
 };
-use std::io::{self, Read, Write};
 use std::os::fd::BorrowedFd;
 
 impl ByteSource for Stream {
@@ -66,54 +65,7 @@ impl Pollable for Stream {
     }
 }
 
-impl TrySend for Stream {
-    fn try_send(&self, message: &[u8]) -> Result<()> {
-        self.send_until(message, Until::Now)
-    }
-}
-
-impl Flush for Stream {
-    fn try_flush(&self) -> Result<()> {
-        self.flush_until(Until::Now)
-    }
-}
-
-impl TryRecv for Stream {
-    fn try_recv(&self, buffer: &mut [u8]) -> Result<usize> {
-        self.recv_until(buffer, Until::Now)
-    }
-}
-
-impl Read for &Stream {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        Ok(self.read_until(buffer, Until::Forever)?)
-    }
-}
-
-impl Read for Stream {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        (&*self).read(buffer)
-    }
-}
-
-impl Write for &Stream {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.flush_until(Until::Forever)?;
-        Ok(self.write_until(&[], bytes, Until::Forever)?)
-    }
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(self.flush_until(Until::Forever)?)
-    }
-}
-
-impl Write for Stream {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        (&*self).write(bytes)
-    }
-    fn flush(&mut self) -> io::Result<()> {
-        Write::flush(&mut &*self)
-    }
-}
+byte_stream!(Stream);
 
 impl TrySendFds for Stream {
     fn try_send_with_fds(&self, message: &[u8], fds: &[BorrowedFd<'_>]) -> Result<()> {

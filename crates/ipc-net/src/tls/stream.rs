@@ -5,10 +5,9 @@ mod handshake;
 use super::identity::Identity;
 use super::session::{Opened, Sealed, Session};
 use ipc_core::{
-    ByteSink, ByteSource, Debt, Duplex, Error, ErrorKind, Flush, Framed, HalfClose, Interest,
-    Pollable, Result, TryRecv, TrySend, Turn, Until, four_forms,
+    ByteSink, ByteSource, Debt, Duplex, Error, ErrorKind, Framed, HalfClose, Interest, Pollable,
+    Result, Turn, Until, byte_stream, four_forms,
 };
-use std::io::{self, Read, Write};
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -340,54 +339,7 @@ impl<T: Duplex> Pollable for Stream<T> {
     }
 }
 
-impl<T: Duplex> TrySend for Stream<T> {
-    fn try_send(&self, message: &[u8]) -> Result<()> {
-        self.send_until(message, Until::Now)
-    }
-}
-
-impl<T: Duplex> Flush for Stream<T> {
-    fn try_flush(&self) -> Result<()> {
-        self.flush_until(Until::Now)
-    }
-}
-
-impl<T: Duplex> TryRecv for Stream<T> {
-    fn try_recv(&self, buffer: &mut [u8]) -> Result<usize> {
-        self.recv_until(buffer, Until::Now)
-    }
-}
-
-impl<T: Duplex> Read for &Stream<T> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        Ok(self.read_until(buffer, Until::Forever)?)
-    }
-}
-
-impl<T: Duplex> Read for Stream<T> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        (&*self).read(buffer)
-    }
-}
-
-impl<T: Duplex> Write for &Stream<T> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.flush_until(Until::Forever)?;
-        Ok(self.write_until(&[], bytes, Until::Forever)?)
-    }
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(self.flush_until(Until::Forever)?)
-    }
-}
-
-impl<T: Duplex> Write for Stream<T> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        (&*self).write(bytes)
-    }
-    fn flush(&mut self) -> io::Result<()> {
-        Write::flush(&mut &*self)
-    }
-}
+byte_stream!([T: Duplex] Stream<T>);
 
 impl<T: Duplex> Drop for Stream<T> {
     /// Writes what is owed, and says that it was all, as far as that fits without waiting. A
