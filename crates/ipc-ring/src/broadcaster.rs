@@ -150,13 +150,7 @@ impl Broadcaster {
 
     fn send_until(&self, message: &[u8], until: Until) -> Result<()> {
         let mut writer = self.writer("send", until)?;
-        if message.len() > self.shape.max_message_bytes() {
-            return Err(Error::new("send", ErrorKind::TooLarge).hint(format!(
-                "the message has {} bytes, and the channel room for {}",
-                message.len(),
-                self.shape.max_message_bytes()
-            )));
-        }
+        self.shape.admit(message.len())?;
         let (start, end) = writer.place(message.len());
         match self.options.when_full {
             WhenFull::DropOldest => writer.drop_oldest(end),

@@ -104,6 +104,17 @@ impl Shape {
         AT_SLOTS + (self.slots as usize) * LINE + self.bytes as usize
     }
 
+    /// Refuses a message that the channel has no room for.
+    pub(crate) fn admit(self, len: usize) -> Result<()> {
+        let most = self.max_message_bytes();
+        if len > most {
+            return Err(Error::new("send", ErrorKind::TooLarge).hint(format!(
+                "the message has {len} bytes, and the channel room for {most}"
+            )));
+        }
+        Ok(())
+    }
+
     /// How large a message may be.
     pub(crate) const fn max_message_bytes(self) -> usize {
         if self.bytes as usize >= ACKED {

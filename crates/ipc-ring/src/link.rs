@@ -117,6 +117,42 @@ impl Link {
         parked & 1 == 1 && parked != self.rung.get()
     }
 
+    /// Waits until `look` finds a message, or until no more will come: what was sent before the end
+    /// is looked for once more.
+    pub(crate) fn wait_or_end<T>(
+        &self,
+        operation: &'static str,
+        at: u64,
+        until: Until,
+        look: impl Fn() -> Result<Option<T>>,
+    ) -> Result<T> {
+        self.wait(operation, at, until, || {
+            if let Some(found) = look()? {
+                return Ok(Some(found));
+            }
+            if !self.they_closed() {
+                return Ok(None);
+            }
+            match look()? {
+                None => Err(Error::new(operation, ErrorKind::Closed)),
+                found => Ok(found),
+            }
+        })
+    }
+
+    /// Copies the message of `len` bytes at `at` into `buffer`, if that has room for it.
+    #[inline]
+    pub(crate) fn read_into(&self, buffer: &mut [u8], at: usize, len: usize) -> Result<()> {
+        let Some(buffer) = buffer.get_mut(..len) else {
+            return Err(Error::new("recv", ErrorKind::TooLarge).hint(format!(
+                "the message has {len} bytes, the buffer {}",
+                buffer.len()
+            )));
+        };
+        self.theirs.read(at, buffer);
+        Ok(())
+    }
+
     /// Waits until `ready` finds something; `at` is how far we are.
     pub(crate) fn wait<T>(
         &self,
@@ -284,6 +320,15 @@ impl Link {
         if self.they_sleep() {
             self.rope.ring();
         }
+    }
+}
+
+/// A receiver is ready also for its end, which the next receive tells.
+pub(crate) fn something_to_tell<T>(outcome: Result<T>) -> Result<()> {
+    match outcome {
+        Ok(_) => Ok(()),
+        Err(error) if matches!(error.kind(), ErrorKind::Closed | ErrorKind::PeerDied) => Ok(()),
+        Err(error) => Err(error),
     }
 }
 

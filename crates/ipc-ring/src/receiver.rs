@@ -1,7 +1,7 @@
 //! The end that receives.
 
 use crate::layout::{ACKED, AT_DONE, AT_PROGRESS, COMMIT_BYTES, INLINE_BYTES, Shape, committed};
-use crate::link::Link;
+use crate::link::{Link, something_to_tell};
 use crate::loan::Lent;
 use crate::turns::Cell;
 use ipc_core::{
@@ -102,14 +102,7 @@ impl Receiver {
     fn recv_until(&self, buffer: &mut [u8], until: Until) -> Result<usize> {
         let _turn = self.link.turn("recv", until)?;
         let found = self.found(until)?;
-        let Some(buffer) = buffer.get_mut(..found.len) else {
-            return Err(Error::new("recv", ErrorKind::TooLarge).hint(format!(
-                "the message has {} bytes, the buffer {}",
-                found.len,
-                buffer.len()
-            )));
-        };
-        self.link.theirs.read(found.at, buffer);
+        self.link.read_into(buffer, found.at, found.len)?;
         self.take(found);
         Ok(found.len)
     }
@@ -148,23 +141,7 @@ impl Receiver {
         // Whoever waits for us to go on should not.
         self.tell();
         let at = self.taken.get();
-        self.link.wait("recv", at, until, || self.look_or_end())
-    }
-
-    /// The next message, if it is there, or the end.
-    #[inline]
-    fn look_or_end(&self) -> Result<Option<Found>> {
-        if let Some(found) = self.look()? {
-            return Ok(Some(found));
-        }
-        if !self.link.they_closed() {
-            return Ok(None);
-        }
-        // What was sent before the end is looked for once more.
-        match self.look()? {
-            None => Err(Error::new("recv", ErrorKind::Closed)),
-            found => Ok(found),
-        }
+        self.link.wait_or_end("recv", at, until, || self.look())
     }
 
     /// The next message, if it is there. Its word is read once; what it says is checked before
@@ -260,12 +237,7 @@ impl Pollable for Receiver {
 
     fn wait_ready(&self, _interests: &[Interest], until: Until) -> Result<()> {
         let _turn = self.link.turn("wait", until)?;
-        match self.found(until) {
-            Ok(_) => Ok(()),
-            // The end is something to be told.
-            Err(error) if matches!(error.kind(), ErrorKind::Closed | ErrorKind::PeerDied) => Ok(()),
-            Err(error) => Err(error),
-        }
+        something_to_tell(self.found(until))
     }
 
     fn arm(&self, _interest: Interest) -> Result<bool> {

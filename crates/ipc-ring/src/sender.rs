@@ -135,12 +135,7 @@ impl Sender {
     }
 
     fn large_room(&self, len: usize, until: Until) -> Result<(usize, u64)> {
-        if len > self.shape.max_message_bytes() {
-            return Err(Error::new("send", ErrorKind::TooLarge).hint(format!(
-                "the message has {len} bytes, and the channel room for {}",
-                self.shape.max_message_bytes()
-            )));
-        }
+        self.shape.admit(len)?;
         let (start, end) = self.shape.place(self.end.get(), len);
         if !self.has_room(end) {
             self.wait_for_room(end, until)?;

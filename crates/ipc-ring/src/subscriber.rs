@@ -1,7 +1,7 @@
 //! The end that receives what is sent to many.
 
 use crate::layout::{AT_PROGRESS, AT_START, COMMIT_BYTES, INLINE_BYTES, NUMBERS, Shape, committed};
-use crate::link::Link;
+use crate::link::{Link, something_to_tell};
 use crate::turns::Cell;
 use ipc_core::{
     Credentials, Error, ErrorKind, Interest, Pollable, Result, TryRecv, TryRecvVec, Until,
@@ -105,16 +105,7 @@ impl Subscriber {
     #[inline]
     fn recv_until(&self, buffer: &mut [u8], until: Until) -> Result<Received> {
         let _turn = self.link.turn("recv", until)?;
-        self.receive(until, |at, len| {
-            let Some(buffer) = buffer.get_mut(..len) else {
-                return Err(Error::new("recv", ErrorKind::TooLarge).hint(format!(
-                    "the message has {len} bytes, the buffer {}",
-                    buffer.len()
-                )));
-            };
-            self.link.theirs.read(at, buffer);
-            Ok(())
-        })
+        self.receive(until, |at, len| self.link.read_into(buffer, at, len))
     }
 
     fn recv_vec_until(&self, buffer: &mut Vec<u8>, until: Until) -> Result<Received> {
@@ -167,19 +158,7 @@ impl Subscriber {
         // A writer that waits for us to go on should not.
         self.tell();
         let at = self.next.get();
-        self.link.wait("recv", at, until, || {
-            if let Some(seen) = self.look()? {
-                return Ok(Some(seen));
-            }
-            if !self.link.they_closed() {
-                return Ok(None);
-            }
-            // What was sent before the end is looked for once more.
-            match self.look()? {
-                None => Err(Error::new("recv", ErrorKind::Closed)),
-                seen => Ok(seen),
-            }
-        })
+        self.link.wait_or_end("recv", at, until, || self.look())
     }
 
     /// The next message, if it is there, or that it is gone. Each word is read once; what it says
@@ -266,12 +245,7 @@ impl Pollable for Subscriber {
 
     fn wait_ready(&self, _interests: &[Interest], until: Until) -> Result<()> {
         let _turn = self.link.turn("wait", until)?;
-        match self.seen(until) {
-            Ok(_) => Ok(()),
-            // The end is something to be told.
-            Err(error) if matches!(error.kind(), ErrorKind::Closed | ErrorKind::PeerDied) => Ok(()),
-            Err(error) => Err(error),
-        }
+        something_to_tell(self.seen(until))
     }
 
     fn arm(&self, _interest: Interest) -> Result<bool> {
