@@ -19,6 +19,8 @@ use std::str::FromStr;
 pub enum Endpoint {
     /// A Unix socket at a path.
     Unix(PathBuf),
+    /// Shared memory: its two sides meet over a Unix socket at a path.
+    Shm(PathBuf),
     /// TCP, at `host:port`.
     Tcp(String),
     /// TLS over TCP, at `host:port`: the server proves who it is.
@@ -34,6 +36,12 @@ impl Endpoint {
     #[must_use]
     pub fn unix(path: impl AsRef<Path>) -> Self {
         Self::Unix(path.as_ref().to_owned())
+    }
+
+    /// Shared memory, whose two sides meet at `path`.
+    #[must_use]
+    pub fn shm(path: impl AsRef<Path>) -> Self {
+        Self::Shm(path.as_ref().to_owned())
     }
 }
 
@@ -54,15 +62,16 @@ impl FromStr for Endpoint {
             .rsplit_once('+')
             .map_or(scheme, |(_, transport)| transport);
         match transport {
-            "unix" if rest.is_empty() => refuse("a path is missing"),
+            "unix" | "shm" if rest.is_empty() => refuse("a path is missing"),
             "unix" => Ok(Self::unix(rest)),
+            "shm" => Ok(Self::shm(rest)),
             "tcp" if has_port(rest) => Ok(Self::Tcp(rest.to_owned())),
             "tls" if has_port(rest) => Ok(Self::Tls(rest.to_owned())),
             "mtls" if has_port(rest) => Ok(Self::Mtls(rest.to_owned())),
             "tcp" | "tls" | "mtls" => refuse("it is `tcp:host:port`, and so for tls and mtls"),
             "inproc" if rest.is_empty() => refuse("a name is missing"),
             "inproc" => Ok(Self::Inproc(rest.to_owned())),
-            _ => refuse("transports here: inproc, unix, tcp, tls, mtls"),
+            _ => refuse("transports here: inproc, shm, unix, tcp, tls, mtls"),
         }
     }
 }
@@ -71,6 +80,7 @@ impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unix(path) => write!(f, "unix:{}", path.display()),
+            Self::Shm(path) => write!(f, "shm:{}", path.display()),
             Self::Tcp(address) => write!(f, "tcp:{address}"),
             Self::Tls(address) => write!(f, "tls:{address}"),
             Self::Mtls(address) => write!(f, "mtls:{address}"),
@@ -96,6 +106,7 @@ mod tests {
             "",
             "unix",
             "unix:",
+            "shm:",
             "tcp:",
             "tcp:host",
             "tcp::80",
@@ -110,6 +121,7 @@ mod tests {
         }
         for text in [
             "unix:/run/x y",
+            "shm:/run/x y",
             "tcp:[::1]:80",
             "tcp:localhost:0",
             "tls:shop.example:443",

@@ -9,6 +9,7 @@ mod handshake;
 mod identities;
 pub mod inproc;
 mod listener;
+mod meeting;
 mod options;
 mod pool;
 mod reconnect;

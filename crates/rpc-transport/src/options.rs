@@ -20,6 +20,7 @@ use std::time::Instant;
 pub struct Options {
     insecure_plain_text: bool,
     tcp: ipc_net::Options,
+    ring: ipc_ring::Options,
     #[cfg(feature = "tls")]
     identities: crate::identities::Identities,
 }
@@ -42,6 +43,13 @@ impl Options {
     /// where connections are taken …
     pub fn tcp(&mut self, options: &ipc_net::Options) -> &mut Self {
         self.tcp = options.clone();
+        self
+    }
+
+    /// How channels in shared memory are made: how much they hold, how long they spin before they
+    /// sleep, how long a meeting takes.
+    pub fn ring(&mut self, options: &ipc_ring::Options) -> &mut Self {
+        self.ring = options.clone();
         self
     }
 
@@ -95,6 +103,11 @@ impl Options {
                 let mut options = ipc_uds::Options::new();
                 Ok(options.mode(0o600).replace_stale(true).bind(path)?.into())
             }
+            Endpoint::Shm(path) => {
+                let mut options = ipc_uds::Options::new();
+                let socket = options.mode(0o600).replace_stale(true);
+                Ok(Listener::shm(socket.bind_seqpacket(path)?, &self.ring))
+            }
             Endpoint::Tcp(address) => {
                 let listener = self.plain_tcp("bind", address)?.bind(&address[..])?;
                 Ok(listener.into())
@@ -120,6 +133,19 @@ impl Options {
                 Until::Forever => ipc_uds::connect(path),
                 Until::At(deadline) => ipc_uds::connect_deadline(path, deadline),
             }?),
+            Endpoint::Shm(path) => {
+                let options = ipc_uds::Options::new();
+                let socket = match until {
+                    Until::Now => options.try_connect_seqpacket(path),
+                    Until::Forever => options.connect_seqpacket(path),
+                    Until::At(deadline) => options.connect_seqpacket_deadline(path, deadline),
+                }?;
+                let mut wire = Wire::shm_meeting(self.ring.begin(socket)?)?;
+                if until != Until::Now {
+                    wire.handshake(until)?;
+                }
+                Ok(wire)
+            }
             Endpoint::Tcp(address) => {
                 let options = self.plain_tcp("connect", address)?;
                 Wire::tcp(match until {
@@ -142,10 +168,11 @@ impl Options {
     /// As [`connect`](Options::connect).
     pub async fn connect_async(&self, endpoint: &Endpoint, deadline: Instant) -> Result<Wire> {
         // A path is there or not; a name may have to be asked for.
-        if let Endpoint::Unix(_) = endpoint {
+        if let Endpoint::Unix(_) | Endpoint::Shm(_) = endpoint {
             match self.connect(endpoint, Until::Now) {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                outcome => return outcome,
+                Ok(wire) => return wire.proven(deadline - Instant::now()).await,
+                Err(error) => return Err(error),
             }
         }
         let (options, endpoint) = (self.clone(), endpoint.clone());

@@ -20,6 +20,7 @@ mod panics;
 mod raw;
 mod remote;
 mod restarts;
+mod shared_memory;
 mod transports;
 mod verified;
 
@@ -32,6 +33,8 @@ ipc_testkit::roles! {
     "chain-last" => chain::last,
     "guarded-server" => floods::serve,
     "flood" => floods::flood,
+    "shm-client" => shared_memory::client,
+    "shm-stranger" => shared_memory::stranger,
     "transport-server" => transports::serve,
     "blocking-transport-server" => transports::serve_blocking,
 }
