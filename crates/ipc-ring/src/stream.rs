@@ -2,13 +2,13 @@
 
 use crate::{Channel, Receiver, Sender};
 use ipc_core::{
-    ByteSink, ByteSource, Debt, Error, ErrorKind, Framed, Interest, Pollable, Result, Turn, Until,
-    byte_stream, four_forms,
+    ByteSink, ByteSource, Debt, Error, ErrorKind, Framed, HalfClose, Interest, Pollable, Result,
+    Turn, Until, byte_stream, four_forms,
 };
 use ipc_sys::{PollFd, PollFlags, os_error, wait_any};
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering::{Acquire, Release};
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Release};
 
 /// A channel as a stream of bytes in both directions: where messages begin and end is not seen.
 ///
@@ -33,6 +33,8 @@ pub struct Stream {
     debt: Debt,
     /// It was shut down here.
     ended: AtomicBool,
+    /// No more is sent from here.
+    write_ended: AtomicBool,
 }
 
 impl Channel {
@@ -46,6 +48,7 @@ impl Channel {
             read: Turn::default(),
             debt: Debt::default(),
             ended: AtomicBool::new(false),
+            write_ended: AtomicBool::new(false),
         }
     }
 }
@@ -87,6 +90,7 @@ impl Stream {
     /// received, on both sides.
     pub fn shut_down(&self) {
         self.ended.store(true, Release);
+        self.write_ended.store(true, Release);
         self.sender.link.end();
         self.receiver.link.end();
     }
@@ -152,7 +156,7 @@ impl ByteSink for Stream {
     /// One message, of at most a quarter of what the channel holds, so that the receiver reads
     /// while the rest is written.
     fn write_until(&self, head: &[u8], body: &[u8], until: Until) -> Result<usize> {
-        if self.ended.load(Acquire) {
+        if self.write_ended.load(Acquire) {
             return Err(Error::new("send", ErrorKind::Closed));
         }
         let most = self.sender.max_message_bytes().div_ceil(4);
@@ -170,6 +174,20 @@ impl ByteSink for Stream {
 
     fn debt(&self) -> &Debt {
         &self.debt
+    }
+    fn end_until(&self, until: Until) -> Result<()> {
+        self.pay_until(until)?;
+        HalfClose::close_write(self)
+    }
+}
+
+impl HalfClose for Stream {
+    fn close_write(&self) -> Result<()> {
+        if self.write_ended.swap(true, AcqRel) {
+            return Err(Error::new("close", ErrorKind::Closed));
+        }
+        self.sender.link.close();
+        Ok(())
     }
 }
 

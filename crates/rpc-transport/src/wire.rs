@@ -261,6 +261,9 @@ impl ByteSink for Wire {
     fn pay_until(&self, until: Until) -> Result<()> {
         self.stream().pay_until(until)
     }
+    fn end_until(&self, until: Until) -> Result<()> {
+        self.stream().end_until(until)
+    }
 }
 
 impl fmt::Debug for Wire {

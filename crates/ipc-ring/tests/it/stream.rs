@@ -1,9 +1,11 @@
 //! The stream of bytes: what ends it, for whom.
 
+use ipc_async::Async;
 use ipc_core::{ByteSink, ByteSource, Until};
 use ipc_ring::{ErrorKind, Options, Stream};
 use ipc_testkit::watchdog;
 use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -81,6 +83,33 @@ fn what_came_before_the_end_here_is_still_read() {
     let mut buffer = [0; 16];
     let mut read = || here.read_until(&mut buffer, Until::Forever).expect("read");
     assert_eq!((read(), read()), (9, 0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_tokio_copies_comes_back_and_ends() {
+    let _watchdog = watchdog(PATIENCE);
+    let (near, far) = pair(Options::new().capacity_messages(8).capacity_bytes(8192));
+    let echo = tokio::spawn(async move {
+        let (mut read, mut write) = tokio::io::split(Async::new(far).expect("a runtime"));
+        tokio::io::copy(&mut read, &mut write)
+            .await
+            .expect("it ends");
+        write.shutdown().await.expect("the end");
+    });
+    let sent: Vec<u8> = (0..1 << 20).map(|at| (at % 251) as u8).collect();
+    let (mut read, mut write) = tokio::io::split(Async::new(near).expect("a runtime"));
+    let expected = sent.clone();
+    let writing = tokio::spawn(async move {
+        write.write_all(&sent).await.expect("it is read");
+        write.shutdown().await.expect("the end");
+        write.write_all(b"more").await.expect_err("after the end")
+    });
+    let mut came = Vec::new();
+    read.read_to_end(&mut came).await.expect("it ends");
+    assert!(came == expected, "{} bytes came", came.len());
+    echo.await.expect("no panic");
+    let refused = writing.await.expect("no panic");
+    assert_eq!(refused.kind(), std::io::ErrorKind::BrokenPipe);
 }
 
 #[test]
