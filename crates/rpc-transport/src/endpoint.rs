@@ -1,6 +1,6 @@
 //! Where a server is, as a string binding: `unix:/run/shop.sock`.
 
-use ipc_core::{Error, ErrorKind, Result};
+use ipc_core::{Error, ErrorKind, Name, Result};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -29,6 +29,14 @@ pub enum Endpoint {
     Mtls(String),
     /// A server of this process, by its name.
     Inproc(String),
+    /// A server of this host, by its name in the runtime directory: in this process, over shared
+    /// memory, over a Unix socket, and over TCP where an address is given.
+    Local {
+        /// Its name.
+        name: Name,
+        /// `host:port`.
+        tcp: Option<String>,
+    },
 }
 
 impl Endpoint {
@@ -71,7 +79,8 @@ impl FromStr for Endpoint {
             "tcp" | "tls" | "mtls" => refuse("it is `tcp:host:port`, and so for tls and mtls"),
             "inproc" if rest.is_empty() => refuse("a name is missing"),
             "inproc" => Ok(Self::Inproc(rest.to_owned())),
-            _ => refuse("transports here: inproc, shm, unix, tcp, tls, mtls"),
+            "local" => local(rest, text),
+            _ => refuse("transports here: local, inproc, shm, unix, tcp, tls, mtls"),
         }
     }
 }
@@ -85,8 +94,29 @@ impl fmt::Display for Endpoint {
             Self::Tls(address) => write!(f, "tls:{address}"),
             Self::Mtls(address) => write!(f, "mtls:{address}"),
             Self::Inproc(name) => write!(f, "inproc:{name}"),
+            Self::Local { name, tcp: None } => write!(f, "local:{name}"),
+            Self::Local {
+                name,
+                tcp: Some(address),
+            } => write!(f, "local:{name}@{address}"),
         }
     }
+}
+
+/// `NAME` or `NAME@HOST:PORT`.
+fn local(rest: &str, text: &str) -> Result<Endpoint> {
+    let (name, tcp) = match rest.split_once('@') {
+        None => (rest, None),
+        Some((name, address)) if has_port(address) => (name, Some(address.to_owned())),
+        Some(_) => {
+            let error = Error::new("parse", ErrorKind::InvalidInput);
+            return Err(error
+                .on(text)
+                .hint("it is `local:name` or `local:name@host:port`"));
+        }
+    };
+    let name = Name::new(name)?;
+    Ok(Endpoint::Local { name, tcp })
 }
 
 /// Whether it is `host:port`.
@@ -114,6 +144,10 @@ mod tests {
             "tls:host",
             "mtls::1",
             "inproc:",
+            "local:",
+            "local:../x",
+            "local:shop@",
+            "local:shop@host",
             "x:y",
         ] {
             let error = text.parse::<Endpoint>().expect_err(text);
@@ -127,6 +161,8 @@ mod tests {
             "tls:shop.example:443",
             "mtls:[::1]:7000",
             "inproc:shop",
+            "local:shop",
+            "local:shop@127.0.0.1:0",
         ] {
             let endpoint: Endpoint = text.parse().expect(text);
             assert_eq!(endpoint.to_string(), text);

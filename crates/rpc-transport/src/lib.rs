@@ -9,11 +9,13 @@ mod handshake;
 mod identities;
 pub mod inproc;
 mod listener;
+mod local;
 mod meeting;
 mod options;
 mod pool;
 mod reconnect;
 mod seats;
+mod several;
 mod wire;
 
 pub use crate::{

@@ -1,6 +1,7 @@
 //! Where connections come in, whichever transport brings them.
 
 use crate::endpoint::Endpoint;
+use crate::several::Several;
 use crate::wire::Wire;
 use ipc_core::{Error, ErrorKind, Interest, Pollable, Result, TryAccept, Until};
 use std::os::fd::BorrowedFd;
@@ -24,6 +25,7 @@ enum Kind {
         ring: Box<ipc_ring::Options>,
     },
     Tcp(ipc_net::Listener),
+    Several(Box<Several>),
     #[cfg(feature = "tls")]
     Tls {
         listener: Box<ipc_net::tls::Listener>,
@@ -49,6 +51,7 @@ impl Listener {
                 })
             }
             Kind::Unix(listener) => at_path(&listener.address()?, |path| Endpoint::unix(path)),
+            Kind::Several(several) => Ok(several.endpoint.clone()),
             Kind::Shm { socket, .. } => at_path(&socket.address()?, |path| Endpoint::shm(path)),
         }
     }
@@ -59,6 +62,14 @@ impl Listener {
         Self {
             kind: Kind::Shm { socket, ring },
         }
+    }
+
+    /// All of these, as one.
+    pub(crate) fn several(endpoint: Endpoint, listeners: Vec<Self>) -> Result<Self> {
+        let several = Box::new(Several::new(endpoint, listeners)?);
+        Ok(Self {
+            kind: Kind::Several(several),
+        })
     }
 
     #[cfg(feature = "tls")]
@@ -93,6 +104,7 @@ impl Listener {
                     }?;
                     ring.begin(socket).and_then(Wire::shm_meeting)
                 }
+                Kind::Several(several) => return several.accept(until),
                 Kind::Tcp(listener) => Wire::tcp(match until {
                     Until::Now => listener.try_accept(),
                     Until::Forever => listener.accept(),
@@ -145,6 +157,7 @@ impl Pollable for Listener {
         match &self.kind {
             Kind::Unix(listener) => listener.descriptor(interest),
             Kind::Shm { socket, .. } => socket.descriptor(interest),
+            Kind::Several(several) => several.descriptor(interest),
             Kind::Tcp(listener) => listener.descriptor(interest),
             #[cfg(feature = "tls")]
             Kind::Tls { listener, .. } => listener.descriptor(interest),
@@ -154,6 +167,7 @@ impl Pollable for Listener {
         match &self.kind {
             Kind::Unix(listener) => listener.wait_ready(interests, until),
             Kind::Shm { socket, .. } => socket.wait_ready(interests, until),
+            Kind::Several(several) => several.wait_ready(interests, until),
             Kind::Tcp(listener) => listener.wait_ready(interests, until),
             #[cfg(feature = "tls")]
             Kind::Tls { listener, .. } => listener.wait_ready(interests, until),

@@ -4,6 +4,7 @@ use crate::endpoint::Endpoint;
 use crate::listener::Listener;
 use crate::wire::Wire;
 use ipc_core::{Error, ErrorKind, Result, Until};
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 /// How endpoints are listened at and connected to.
@@ -21,6 +22,7 @@ pub struct Options {
     insecure_plain_text: bool,
     tcp: ipc_net::Options,
     ring: ipc_ring::Options,
+    pub(crate) directory: Option<PathBuf>,
     #[cfg(feature = "tls")]
     identities: crate::identities::Identities,
 }
@@ -50,6 +52,12 @@ impl Options {
     /// sleep, how long a meeting takes.
     pub fn ring(&mut self, options: &ipc_ring::Options) -> &mut Self {
         self.ring = options.clone();
+        self
+    }
+
+    /// The directory in which names of `local:` live; the runtime directory by default.
+    pub fn directory(&mut self, directory: impl AsRef<Path>) -> &mut Self {
+        self.directory = Some(directory.as_ref().to_owned());
         self
     }
 
@@ -116,6 +124,7 @@ impl Options {
             Endpoint::Tls(address) => self.identities.bind(&self.tcp, address, false),
             #[cfg(feature = "tls")]
             Endpoint::Mtls(address) => self.identities.bind(&self.tcp, address, true),
+            Endpoint::Local { name, tcp } => self.bind_ways(name, tcp.as_deref()),
             other => Err(no_bytes("bind", other)),
         }
     }
@@ -127,6 +136,13 @@ impl Options {
     /// [`Denied`](ErrorKind::Denied) as for [`bind`](Options::bind), and where TLS finds that the
     /// server is not who it should be …
     pub fn connect(&self, endpoint: &Endpoint, until: Until) -> Result<Wire> {
+        if let Endpoint::Local { name, tcp } = endpoint {
+            return self.connect_ways(name, tcp.as_deref(), until);
+        }
+        Ok(self.connect_one(endpoint, until)?.of(endpoint))
+    }
+
+    fn connect_one(&self, endpoint: &Endpoint, until: Until) -> Result<Wire> {
         match endpoint {
             Endpoint::Unix(path) => Wire::unix(match until {
                 Until::Now => ipc_uds::try_connect(path),
@@ -167,6 +183,11 @@ impl Options {
     /// # Errors
     /// As [`connect`](Options::connect).
     pub async fn connect_async(&self, endpoint: &Endpoint, deadline: Instant) -> Result<Wire> {
+        if let Endpoint::Local { name, tcp } = endpoint {
+            return self
+                .connect_ways_async(name, tcp.as_deref(), deadline)
+                .await;
+        }
         // A path is there or not; a name may have to be asked for.
         if let Endpoint::Unix(_) | Endpoint::Shm(_) = endpoint {
             match self.connect(endpoint, Until::Now) {

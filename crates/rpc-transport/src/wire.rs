@@ -1,5 +1,6 @@
 //! A connected byte stream of any transport, and what it proves of the peer.
 
+use crate::endpoint::Endpoint;
 use crate::meeting::Meeting;
 use ipc_core::{ByteSink, ByteSource, Debt, Duplex, Interest, Pollable, Result, Until};
 use rpc_core::Peer;
@@ -19,6 +20,7 @@ pub struct Wire {
     carrier: Carrier,
     peer: Peer,
     plain: bool,
+    endpoint: Option<Box<Endpoint>>,
 }
 
 /// What carries the bytes.
@@ -41,6 +43,7 @@ impl Wire {
             carrier: Carrier::Any(Box::new(stream)),
             peer,
             plain: false,
+            endpoint: None,
         }
     }
 
@@ -106,6 +109,7 @@ impl Wire {
             carrier: Carrier::Tls(Box::new(stream)),
             peer,
             plain: false,
+            endpoint: None,
         })
     }
 
@@ -120,6 +124,7 @@ impl Wire {
             carrier,
             peer,
             plain: false,
+            endpoint: None,
         })
     }
 
@@ -135,6 +140,7 @@ impl Wire {
             carrier,
             peer,
             plain: false,
+            endpoint: None,
         })
     }
 
@@ -216,6 +222,18 @@ impl Wire {
         let socket = self.descriptor(Interest::Write);
         // A pipe says that it is no socket, and one that has ended says so: both are no news.
         let _ = rustix::net::shutdown(socket, rustix::net::Shutdown::Both);
+    }
+
+    /// It leads there.
+    pub(crate) fn of(mut self, endpoint: &Endpoint) -> Self {
+        self.endpoint = Some(Box::new(endpoint.clone()));
+        self
+    }
+
+    /// Where it leads, if it was connected by a string binding: the transport that was taken.
+    #[must_use]
+    pub fn endpoint(&self) -> Option<&Endpoint> {
+        self.endpoint.as_deref()
     }
 
     /// What the transport proves of the peer.

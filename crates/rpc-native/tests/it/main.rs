@@ -13,6 +13,7 @@ mod lengths;
 mod lie_cases;
 mod lies;
 mod limits;
+mod local;
 mod network;
 mod network_devices;
 mod network_faults;
@@ -33,6 +34,7 @@ ipc_testkit::roles! {
     "chain-last" => chain::last,
     "guarded-server" => floods::serve,
     "flood" => floods::flood,
+    "local-server" => local::serve,
     "shm-client" => shared_memory::client,
     "shm-stranger" => shared_memory::stranger,
     "transport-server" => transports::serve,
