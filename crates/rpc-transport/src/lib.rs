@@ -15,6 +15,8 @@ mod options;
 mod pool;
 mod reconnect;
 mod seats;
+#[cfg(feature = "tls")]
+mod secured;
 mod several;
 mod wire;
 

@@ -32,7 +32,7 @@ enum Carrier {
     Meeting(Box<Meeting>),
     /// Its peer is known after the handshake.
     #[cfg(feature = "tls")]
-    Tls(Box<ipc_net::tls::Stream>),
+    Tls(Box<dyn crate::secured::Secured>),
 }
 
 impl Wire {
@@ -113,6 +113,21 @@ impl Wire {
         })
     }
 
+    /// TLS over a stream of another transport, such as a Unix socket or shared memory between
+    /// two that trust certificates more than users. Until its [handshake](Wire::handshake) is
+    /// made, nothing is proven of the peer but what the stream below proves.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn tls_over(stream: ipc_net::tls::Stream<Self>) -> Self {
+        let peer = stream.inner().peer().clone();
+        Self {
+            carrier: Carrier::Tls(Box::new(stream)),
+            peer,
+            plain: false,
+            endpoint: None,
+        }
+    }
+
     /// A channel in shared memory, with the peer that the kernel names.
     ///
     /// # Errors
@@ -187,11 +202,7 @@ impl Wire {
             Carrier::Any(_) | Carrier::Ring(_) => Ok(()),
             Carrier::Meeting(meeting) => meeting.finish(until),
             #[cfg(feature = "tls")]
-            Carrier::Tls(stream) => match until {
-                Until::Now => stream.try_handshake(),
-                Until::Forever => stream.handshake(),
-                Until::At(deadline) => stream.handshake_deadline(deadline),
-            },
+            Carrier::Tls(stream) => stream.shake_hands(until),
         }
     }
 
@@ -216,8 +227,11 @@ impl Wire {
     /// Ends both directions of a socket, also for whoever waits on it now. Pipes have no such
     /// thing: they end when they are dropped.
     pub fn shut_down(&self) {
-        if let Carrier::Ring(stream) = &self.carrier {
-            return stream.shut_down();
+        match &self.carrier {
+            Carrier::Ring(stream) => return stream.shut_down(),
+            #[cfg(feature = "tls")]
+            Carrier::Tls(stream) => return stream.shut_down(),
+            _ => {}
         }
         let socket = self.descriptor(Interest::Write);
         // A pipe says that it is no socket, and one that has ended says so: both are no news.
