@@ -1,6 +1,7 @@
 //! Calls over real connections, between real processes.
 
 mod authority;
+mod balance;
 mod blocking;
 mod calls;
 mod chain;
