@@ -81,7 +81,8 @@ impl Metadata {
     }
 
     /// The entries that came after the last item of a stream: none before, and on wires that have
-    /// no such place.
+    /// no such place. Where the stream was there before the answer began, also those from before
+    /// its first item ([`of_place`](Metadata::of_place) tells them apart).
     #[must_use]
     pub fn after(&self) -> Option<&Self> {
         self.later.as_ref()?.get()

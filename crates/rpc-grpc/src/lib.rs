@@ -10,6 +10,7 @@ mod gate;
 #[cfg(feature = "tonic")]
 mod generated;
 pub mod health;
+mod late;
 mod messages;
 mod metadata;
 mod options;

@@ -1,7 +1,7 @@
 //! Certificates made for one test, and transport options of sides that show and trust them.
 
 use ipc_testkit::TempDir;
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, SanType};
+use rcgen::{BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair, SanType};
 use std::path::Path;
 
 /// The DNS name of every server here.
@@ -49,6 +49,7 @@ impl Identities {
 pub fn write_into(folder: &Path) {
     let mut params = CertificateParams::default();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    call(&mut params, "root");
     let key = KeyPair::generate().expect("a key");
     let root = params.self_signed(&key).expect("signed").pem();
     let authority = Issuer::new(params, key);
@@ -61,10 +62,18 @@ pub fn write_into(folder: &Path) {
 fn issue(folder: &Path, authority: &Issuer<'_, KeyPair>, name: &str, of: SanType) {
     let mut params = CertificateParams::default();
     params.subject_alt_names = vec![of];
+    call(&mut params, name);
     let key = KeyPair::generate().expect("a key");
     let certificate = params.signed_by(&key, authority).expect("signed");
     write(folder, &format!("{name}.pem"), &certificate.pem());
     write(folder, &format!("{name}.key"), &key.serialize_pem());
+}
+
+/// Each has a name of its own: what has its issuer's passes for self-signed with OpenSSL.
+fn call(params: &mut CertificateParams, name: &str) {
+    let mut own = DistinguishedName::new();
+    own.push(DnType::CommonName, name);
+    params.distinguished_name = own;
 }
 
 fn write(folder: &Path, name: &str, text: &str) {

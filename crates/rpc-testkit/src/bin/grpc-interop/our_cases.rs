@@ -5,6 +5,7 @@ use crate::observed::Observed;
 use crate::outcome::{Outcome, Verdict, failed, same};
 use crate::{our_compressed, our_streams};
 use rpc_core::{Channel, Code, Context, Metadata, Status, items};
+use rpc_grpc::health::{HealthCheckResponse, HealthClient, ServingStatus};
 use rpc_grpc::{Connection, Encoding};
 use rpc_testkit::interop::{
     BoolValue, EchoStatus, StreamingOutputCallRequest, TestServiceClient, UnimplementedClient,
@@ -53,6 +54,12 @@ pub(crate) async fn run(case: &str, arguments: &Arguments) -> Verdict {
         "concurrent_large_unary" => concurrent_large_unary(&client).await,
         "rpc_soak" => soak(&client, arguments.rounds).await,
         "channel_soak" => channel_soak(arguments).await,
+        "health" => health(HealthClient::new(connection)).await,
+        "reflection_v1" | "reflection_v1alpha" => {
+            return Ok(Outcome::Cannot(
+                "rpc-grpc serves reflection and does not ask for it",
+            ));
+        }
         other => Err(format!("no case {other}")),
     };
     done.map(|()| Outcome::Whole)
@@ -220,4 +227,21 @@ async fn channel_soak(arguments: &Arguments) -> Result<(), String> {
         one.map_err(|error| format!("channel {round}: {error}"))?;
     }
     Ok(())
+}
+
+async fn health(client: HealthClient<Connection>) -> Result<(), String> {
+    let cx = Context::new();
+    let serving = HealthCheckResponse::from(ServingStatus::Serving);
+    for name in ["grpc.testing.TestService", ""] {
+        let status = client.check(&cx, name.to_owned()).await;
+        same("check", &status.map_err(failed("check"))?, &serving)?;
+    }
+    let watch = client
+        .watch(&cx, "grpc.testing.TestService".to_owned())
+        .await;
+    let first = watch.map_err(failed("watch"))?.next().await;
+    same("watch", first, Some(Ok(serving)))?;
+    let nobody = client.check(&cx, "nobody".to_owned()).await;
+    let code = nobody.map_err(|status| status.code());
+    same("nobody", code, Err(Code::NotFound))
 }

@@ -20,7 +20,8 @@ use tower_layer::layer_fn;
 
 /// What plain tonic cannot show as a server.
 const LIMITS: &str = "hidden\tno handler of tonic sees which messages came compressed
-cannot\tserver_compressed_streaming\ttonic compresses all messages of a stream or none";
+cannot\tserver_compressed_streaming\ttonic compresses all messages of a stream or none
+cannot\thealth\ta crate of its own, not part of tonic";
 
 /// Serves until the standard input ends.
 pub(crate) async fn serve(arguments: &Arguments) -> Result<(), String> {
