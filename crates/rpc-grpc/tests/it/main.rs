@@ -8,6 +8,7 @@ mod floods;
 mod generated;
 mod hostile;
 mod interop;
+mod late_head;
 mod meaning;
 mod raw;
 mod remote;
