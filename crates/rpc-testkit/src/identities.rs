@@ -1,7 +1,9 @@
 //! Certificates made for one test, and transport options of sides that show and trust them.
 
 use ipc_testkit::TempDir;
-use rcgen::{BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair, SanType};
+use rcgen::{
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair, SanType,
+};
 use std::path::Path;
 
 /// The DNS name of every server here.

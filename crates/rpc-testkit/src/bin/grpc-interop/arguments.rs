@@ -101,6 +101,13 @@ impl Arguments {
 
     /// Options of a side of this toolkit.
     pub(crate) fn options(&self, encoding: Encoding) -> Options {
+        let mut options = Options::new();
+        options.transport(self.transport(&[])).authority(SERVER);
+        options.encoding(encoding).clone()
+    }
+
+    /// How its bytes travel, where it offers these protocols.
+    pub(crate) fn transport(&self, protocols: &[&[u8]]) -> rpc_transport::Options {
         let (name, trusts) = match (self.role, self.security) {
             (Role::Server, Security::Mtls) => (Some("server"), true),
             (Role::Server, _) => (Some("server"), false),
@@ -109,9 +116,10 @@ impl Arguments {
         };
         let mut transport = side(&self.certificates, name, trusts);
         transport.insecure_plain_text(self.security == Security::Plain);
-        let mut options = Options::new();
-        options.transport(transport).authority(SERVER);
-        options.encoding(encoding).clone()
+        transport.tls(|tls| {
+            tls.protocols(protocols);
+        });
+        transport
     }
 
     /// The text of one of the certificates or keys.

@@ -16,6 +16,7 @@ mod tonic_cases;
 mod tonic_echo;
 mod tonic_server;
 mod tonic_streams;
+mod witness;
 
 use crate::arguments::{Arguments, Role, Stack};
 use std::process::ExitCode;

@@ -3,10 +3,12 @@
 use crate::arguments::Arguments;
 use crate::compression::Compression;
 use crate::outcome::failed;
+use crate::witness::Witness;
 use rpc_core::{Router, Server, Status};
 use rpc_grpc::Encoding;
 use rpc_grpc::health::{HealthReporter, ServingStatus};
 use rpc_testkit::interop::{EchoMetadata, TestServiceServer, Tester};
+use rpc_transport::Endpoint;
 use tower_layer::layer_fn;
 
 /// Serves until the standard input ends, and then drains.
@@ -22,12 +24,13 @@ pub(crate) async fn serve(arguments: &Arguments) -> Result<(), String> {
         .layer(layer_fn(Compression));
     // What may be compressed, the layer says.
     let options = arguments.options(Encoding::Gzip);
-    let serving = options
-        .bind(&arguments.endpoint())
-        .map_err(failed("bind"))?;
-    let endpoint = serving.endpoint().map_err(failed("bind"))?.to_string();
+    let endpoint: Endpoint = arguments.endpoint().parse().map_err(failed("bind"))?;
+    let transport = arguments.transport(&[b"h2", b"http/1.1"]);
+    let listener = transport.bind(&endpoint).map_err(failed("bind"))?;
+    let endpoint = listener.endpoint().map_err(failed("bind"))?.to_string();
     let port = endpoint.rsplit(':').next().unwrap_or_default();
     println!("listening {port}");
+    let serving = Witness::new(listener, options);
     let stopper = serving.stopper();
     let server = server.with(serving).map_err(failed("bind"))?;
     let running = tokio::spawn(server.run());
