@@ -47,6 +47,21 @@ pub(crate) struct Args {
     skip_missing: bool,
 }
 
+impl Args {
+    /// The whole table, with what can be installed here.
+    pub(crate) const fn what_is_here() -> Self {
+        Self {
+            protocol: Protocol::Grpc,
+            stack: Vec::new(),
+            case: Vec::new(),
+            role: Vec::new(),
+            security: Vec::new(),
+            rounds: 20,
+            skip_missing: true,
+        }
+    }
+}
+
 /// What is spoken.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Protocol {

@@ -12,8 +12,8 @@ use crate::Outcome as Done;
 
 /// What stands above the table.
 const HEAD: &str = "No package of a stack holds its project's own interoperation programs: \
-    all programs are our own, written with that stack's library and with what its generator makes \
-    of the contract's emitted `.proto`.";
+    every program here is `own`, written with that stack's library and with what its generator \
+    makes of the contract's emitted `.proto`.";
 const KEY: &str = "A cell is plain / TLS / mTLS, or one word where they agree.";
 
 /// A table of words, and notes to which its words point.
@@ -184,5 +184,49 @@ fn head(cell: &Cell) -> String {
     match cell.role {
         Role::Client => format!("{theirs} > {ours}"),
         Role::Server => format!("{ours} > {theirs}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::stacks::Stack;
+    use super::*;
+
+    fn cells(outcomes: [Outcome; 3]) -> Vec<Cell> {
+        let securities = [Security::Plain, Security::Tls, Security::Mtls];
+        let cells = securities.into_iter().zip(outcomes);
+        let cell = |(security, outcome)| Cell {
+            case: "empty_unary".to_owned(),
+            stack: Stack::Tonic,
+            role: Role::Server,
+            security,
+            outcome,
+        };
+        cells.map(cell).collect()
+    }
+
+    #[test]
+    fn a_word_stands_for_three_only_where_they_agree() {
+        let part = || Outcome::Part("seen in part".to_owned());
+        let same = Table::of(&cells([part(), part(), part()]));
+        assert_eq!(same.rows[0].1, ["part [1]"]);
+        assert_eq!(same.notes, ["seen in part"]);
+        let failed = Outcome::read("failed", "late");
+        let table = Table::of(&cells([Outcome::Passed, failed, part()]));
+        assert_eq!(table.heads, ["rpc-grpc > tonic"]);
+        assert_eq!(table.rows[0].1, ["ok/FAILED [1]/part [2]"]);
+        assert_eq!(table.notes[0], "rpc-grpc > tonic empty_unary TLS: late");
+    }
+
+    #[test]
+    fn a_word_that_nobody_knows_is_a_failure() {
+        assert!(Outcome::read("fine", "").is_failure());
+        assert!(!Outcome::read("n/a", "no such thing").is_failure());
+        let all = sums(&cells([
+            Outcome::Passed,
+            Outcome::Passed,
+            Outcome::read("", ""),
+        ]));
+        assert_eq!(all, "3 cells: 2 ok, 0 part, 0 n/a, 0 skipped, 1 FAILED");
     }
 }

@@ -152,6 +152,8 @@ fn python(folder: &Path) -> Result<Programs, Absent> {
             "--require-hashes",
             "--only-binary=:all:",
         ]);
+        // A registry out of reach is said within a minute.
+        pip.args(["--retries", "1", "--timeout", "15"]);
         let get = "it needs the registry of Python packages, by pip";
         step(pip.arg("--requirement").arg(&pins), get)?;
         copy(&pins, &installed)?;
@@ -193,6 +195,7 @@ fn node(folder: &Path) -> Result<Programs, Absent> {
         step(Command::new("npm").arg("--version"), get)?;
         let mut npm = Command::new("npm");
         npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]);
+        npm.args(["--fetch-retries=1", "--fetch-timeout=20000"]);
         let get = "it needs the registry of Node packages, by npm";
         step(npm.current_dir(folder), get)?;
         copy(&lock, &installed)?;
@@ -249,4 +252,40 @@ fn is_copy(one: &Path, other: &Path) -> bool {
 
 fn copy(from: &Path, to: &Path) -> Result<(), Absent> {
     fs::copy(from, to).map(drop).map_err(broken)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ended(script: &str) -> Result<(), Absent> {
+        step(Command::new("sh").args(["-c", script]), "get it")
+    }
+
+    #[test]
+    fn what_is_missing_is_told_from_what_was_forged() {
+        assert!(ended("true").is_ok());
+        let Err(Absent::Missing(why)) = ended("echo no route >&2; false") else {
+            panic!("no registry is missing");
+        };
+        assert_eq!(why, "sh failed (no route); get it");
+        for word in [
+            "THESE PACKAGES DO NOT MATCH THE HASHES",
+            "npm error code EINTEGRITY",
+        ] {
+            let forged = ended(&format!("echo '{word}'; false"));
+            assert!(matches!(forged, Err(Absent::Broken(_))), "{word}");
+        }
+        let none = step(&mut Command::new("no-such-program"), "get it");
+        assert!(matches!(none, Err(Absent::Missing(why)) if why.ends_with("; get it")));
+    }
+
+    #[test]
+    fn every_stack_has_a_version() {
+        for stack in Stack::value_variants() {
+            let version = stack.version();
+            let known = version.contains("0.14.") || version.contains(" 1.");
+            assert!(known || *stack == Stack::Own, "{version}");
+        }
+    }
 }

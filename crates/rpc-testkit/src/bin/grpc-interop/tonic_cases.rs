@@ -58,7 +58,7 @@ pub(crate) async fn run(case: &str, arguments: &Arguments) -> Verdict {
         "cancel_after_first_response" => {
             tonic_streams::cancel_after_first_response(&mut client).await
         }
-        "timeout_on_sleeping_server" => tonic_streams::timeout(&mut client).await,
+        "timeout_on_sleeping_server" => return tonic_streams::timeout(&mut client).await,
         "concurrent_large_unary" => concurrent(&client).await,
         "rpc_soak" => soak(&mut client, arguments.rounds).await,
         "channel_soak" => channel_soak(arguments).await,
