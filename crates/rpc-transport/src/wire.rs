@@ -177,6 +177,17 @@ impl Wire {
         let _ = rustix::net::shutdown(socket, rustix::net::Shutdown::Both);
     }
 
+    /// What both sides have agreed to speak, where the transport's handshake has words for that
+    /// (TLS, by ALPN); `None` where nothing was agreed.
+    #[must_use]
+    pub fn protocol(&self) -> Option<Vec<u8>> {
+        match &self.carrier {
+            Carrier::Any(_) => None,
+            #[cfg(feature = "tls")]
+            Carrier::Tls(stream) => stream.protocol(),
+        }
+    }
+
     /// What the transport proves of the peer.
     #[must_use]
     pub const fn peer(&self) -> &Peer {
