@@ -221,12 +221,16 @@ fn step(command: &mut Command, get: &str) -> Result<(), Absent> {
     }
     let said = [output.stdout, output.stderr].concat();
     let said = String::from_utf8_lossy(&said);
-    let lines: Vec<&str> = said
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty())
-        .collect();
-    let last = lines[lines.len().saturating_sub(3)..].join(" / ");
+    let lines: Vec<&str> = said.lines().map(str::trim).collect();
+    // The first lines that say what is wrong; the last ones are advice.
+    let wrong = lines
+        .iter()
+        .filter(|line| line.to_lowercase().contains("error"));
+    let wrong: Vec<&str> = wrong.take(2).copied().collect();
+    let last = match wrong.is_empty() {
+        true => lines.last().copied().unwrap_or_default().to_owned(),
+        false => wrong.join(" / "),
+    };
     let why = format!("{name} failed ({last}); {get}");
     match said.contains("DO NOT MATCH THE HASHES") || said.contains("EINTEGRITY") {
         true => Err(Absent::Broken(why)),

@@ -1,5 +1,6 @@
 //! Calls by gRPC over real connections.
 
+mod alpn;
 mod beside;
 mod calls;
 mod clients;
