@@ -8,6 +8,7 @@ mod stacks;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Instant;
 
 use clap::ValueEnum;
 
@@ -119,10 +120,24 @@ pub(crate) fn run(args: &Args) -> Outcome {
     fs::create_dir_all(&folder)?;
     let own = build(&workspace)?;
     let certificates = certify(&own, &folder)?;
+    let cells = fill(args, &own, &certificates, &folder)?;
+    report::print(&cells);
+    report::write(&cells, args.rounds, &folder)?;
+    let failed = cells.iter().filter(|cell| cell.outcome.is_failure());
+    match failed.count() {
+        0 => Ok(()),
+        failed => Err(format!("{failed} of {} cells failed", cells.len()).into()),
+    }
+}
+
+/// Fills the cells, one pair of programs after the other.
+fn fill(args: &Args, own: &Path, certificates: &Path, folder: &Path) -> Outcome<Vec<Cell>> {
     let cases = chosen(&CASES.map(str::to_owned), &args.case);
+    let ours = Programs::ours(own);
+    let log = folder.join("session.log");
     let mut cells = Vec::new();
     for stack in chosen(Stack::value_variants(), &args.stack) {
-        let programs = match stack.install(&own, &folder) {
+        let programs = match stack.install(own, folder) {
             Ok(programs) => Ok(programs),
             Err(Absent::Missing(why)) if args.skip_missing => {
                 println!("SKIPPED {}: {why}", stack.title());
@@ -134,7 +149,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
         };
         for role in chosen(stack.roles(), &args.role) {
             for security in chosen(Security::value_variants(), &args.security) {
-                let ours = Programs::ours(&own);
+                let started = Instant::now();
                 let found = match &programs {
                     Err(why) => cell::all(&cases, &Verdict::Skipped(why.clone())),
                     Ok(theirs) => {
@@ -146,34 +161,27 @@ pub(crate) fn run(args: &Args) -> Outcome {
                             client,
                             server,
                             security,
-                            certificates: &certificates,
-                            log: &folder.join("session.log"),
+                            certificates,
+                            log: &log,
                             rounds: args.rounds,
                         };
                         session.run(&cases)
                     }
                 };
-                let found = found.into_iter();
-                cells.extend(found.map(|(case, outcome)| Cell {
+                let new = found.into_iter().map(|(case, outcome)| Cell {
                     case,
                     stack,
                     role,
                     security,
                     outcome,
-                }));
+                });
+                let new: Vec<Cell> = new.collect();
+                report::progress(&new, started.elapsed());
+                cells.extend(new);
             }
         }
     }
-    report::print(&cells);
-    report::write(&cells, &folder)?;
-    match cells
-        .iter()
-        .filter(|cell| cell.outcome.is_failure())
-        .count()
-    {
-        0 => Ok(()),
-        failed => Err(format!("{failed} of {} cells failed", cells.len()).into()),
-    }
+    Ok(cells)
 }
 
 /// Those of `all` that were asked for, or all where none was.

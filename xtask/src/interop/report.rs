@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -21,6 +22,15 @@ struct Table {
     heads: Vec<String>,
     rows: Vec<(String, Vec<String>)>,
     notes: Vec<String>,
+}
+
+/// Says how one pair of programs did.
+pub(crate) fn progress(cells: &[Cell], took: Duration) {
+    if let Some(first) = cells.first() {
+        let (head, security) = (head(first), first.security.title());
+        let seconds = took.as_secs_f64();
+        println!("{head:<19} {security:<5} {seconds:>6.1} s  {}", sums(cells));
+    }
 }
 
 /// Prints the table.
@@ -52,12 +62,13 @@ pub(crate) fn print(cells: &[Cell]) {
 }
 
 /// Writes `grpc.md` and `grpc.json` into the folder.
-pub(crate) fn write(cells: &[Cell], folder: &Path) -> Done {
+pub(crate) fn write(cells: &[Cell], rounds: u32, folder: &Path) -> Done {
     let table = Table::of(cells);
     let mut text = format!("# gRPC interoperation\n\n{HEAD}\n{KEY}\n\n");
     for stack in stacks(cells) {
         let _ = writeln!(text, "- {stack}");
     }
+    let _ = writeln!(text, "- {rounds} rounds of the cases that soak");
     let _ = writeln!(text, "\n| case | {} |", table.heads.join(" | "));
     let _ = writeln!(text, "|---|{}", "---|".repeat(table.heads.len()));
     for (case, words) in &table.rows {
