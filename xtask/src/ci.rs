@@ -7,9 +7,10 @@ use nix::unistd::Uid;
 use xshell::cmd;
 
 use crate::workspace::shell;
-use crate::{Outcome, build_matrix, docs, interop, models, test, tidy};
+use crate::{Outcome, build_matrix, contract, docs, interop, models, test, tidy};
 
-/// Runs what a change must pass: build, fmt, clippy, tidy, test, confined, models, docs, interop.
+/// Runs what a change must pass: build, fmt, clippy, tidy, contract, test, confined, models, docs,
+/// interop.
 ///
 /// The step `confined` runs the tests as a user without rights. It needs root, to give it up: for
 /// anybody else it is left out, and the table at the end says so. The step `interop` meets other
@@ -31,6 +32,7 @@ enum Step {
     Fmt,
     Clippy,
     Tidy,
+    Contract,
     Test,
     Confined,
     Models,
@@ -106,6 +108,7 @@ impl Step {
                 Ok(cmd!(sh, "cargo clippy --quiet {scope...} -- -D warnings").run()?)
             }
             Self::Tidy => tidy::run(),
+            Self::Contract => contract::run(&contract::Args::check()),
             Self::Test => test::run(&test::Args::all()),
             Self::Confined => test::run(&test::Args::all_confined()),
             Self::Models => models::run(&models::Args::all()),

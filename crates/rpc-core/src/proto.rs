@@ -185,7 +185,6 @@ impl ServiceDescriptor {
                 idempotency_level: Some(level as i32),
                 ..MethodOptions::default()
             }),
-            ..MethodDescriptorProto::default()
         });
         ServiceDescriptorProto {
             name: self.name().rsplit('.').next().map(ToOwned::to_owned),

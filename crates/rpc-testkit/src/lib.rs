@@ -12,4 +12,5 @@ pub mod generated_testing;
 pub mod identities;
 pub mod interop;
 pub mod inventory;
+pub mod lockfile;
 pub mod table;
