@@ -62,7 +62,7 @@ fn large_calls(lab: &mut Lab) {
     soak::repeat(lab, "S3", what, count, |number| {
         let sent = zeros(271_828).map_err(|status| status.to_string())?;
         let cx = Context::new();
-        let answer = client.unary_call(&cx, 0, 314_159, sent, false, false, None, None);
+        let answer = client.unary_call(&cx, 0, 314_159, sent, false, false, None, None, None);
         let answer = runtime
             .block_on(answer)
             .map_err(|status| status.to_string())?;

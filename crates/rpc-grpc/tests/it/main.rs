@@ -1,5 +1,6 @@
 //! Calls by gRPC over real connections.
 
+mod alpn;
 mod beside;
 mod calls;
 mod clients;
@@ -8,6 +9,7 @@ mod floods;
 mod generated;
 mod hostile;
 mod interop;
+mod late_head;
 mod meaning;
 mod raw;
 mod remote;
