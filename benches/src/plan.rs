@@ -108,10 +108,12 @@ impl Group {
         };
         // A goal that only its own cell can show must not drown in noise.
         let each = if self.of_goal { 3 * each } else { each };
-        // A single wave of so many calls is as long as other slices.
-        let each = match self.shape.scenario.connections() {
-            1 => each,
-            _ => 4 * each,
+        // A single wave of so many calls is as long as other slices, and a load at a tenth of the
+        // rate has a tenth of the calls.
+        let scenario = self.shape.scenario;
+        let each = match scenario.connections() > 1 || scenario.share().is_some() {
+            true => 4 * each,
+            false => each,
         };
         each * self.makers.len() as u32
     }

@@ -16,8 +16,11 @@ const FIRST: u32 = 256;
 /// The slices of which the middle one counts, and how long each is at least.
 const SLICES: usize = 5;
 const LONG_ENOUGH: Duration = Duration::from_millis(20);
-/// A slice of a load has this many calls at least.
-const LEAST: u32 = 4;
+/// Calls of a slice of a load at least, of which some are slow; fewer where that takes longer than
+/// any slice should, and never less than a handful.
+const LEAST: u64 = 64;
+const LONGEST: Duration = Duration::from_millis(100);
+const HANDFUL: u64 = 4;
 
 impl Bench<'_> {
     /// Finds the rate that saturates each lane, by its closed loop, and from that how long a load
@@ -43,9 +46,10 @@ impl Bench<'_> {
                 return Err((seat.lane, Trouble::Broken(why)));
             };
             let every_ns = (1e9 / (base * share.share)).max(1.0) as u64;
-            let fitting = slice.as_nanos() as u64 / every_ns;
+            let within = |time: Duration| time.as_nanos() as u64 / every_ns;
+            let least = within(LONGEST).clamp(HANDFUL, LEAST);
             lane.pattern = Some(Pattern {
-                messages: fitting.clamp(u64::from(LEAST), 1 << 20) as u32,
+                messages: within(slice).clamp(least, 1 << 20) as u32,
                 group: 1,
                 every_ns,
             });
