@@ -34,6 +34,7 @@ const FULL_LANE: Duration = Duration::from_millis(450);
 /// (TCP's buffers, where pages lie), and the interval must show that.
 const DEFAULT_PAIRS: usize = 3;
 const MORE_PAIRS: usize = 6;
+const FEW_PAIRS: usize = 2;
 /// The longest slice.
 const SLICE_MAX: Duration = Duration::from_millis(10);
 /// The same of a load: what comes once in a thousand calls must be seen at a tenth of the rate.
@@ -141,7 +142,11 @@ impl Gathered {
                     Some(_) => LOAD_SLICE_MAX,
                     None => SLICE_MAX,
                 },
-                fresh_pairs,
+                // The many connections of a pair share their luck already.
+                fresh_pairs: match group.shape.scenario.connections() {
+                    1 => fresh_pairs,
+                    _ => FEW_PAIRS,
+                },
                 count_calls: group.role == Role::Mechanism,
             };
             orchestrator.measure(group, &mut lanes, allowance)?;

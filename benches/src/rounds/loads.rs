@@ -13,9 +13,8 @@ use crate::{
 
 /// Calls of the first slice that looks for the rate.
 const FIRST: u32 = 256;
-/// The slices of which the middle one counts, and how long each is at least.
+/// The slices of which the middle one counts. Each takes half as long as a slice of the load.
 const SLICES: usize = 5;
-const LONG_ENOUGH: Duration = Duration::from_millis(20);
 /// Calls of a slice of a load at least, of which some are slow; fewer where that takes longer than
 /// any slice should, and never less than a handful.
 const LEAST: u64 = 64;
@@ -33,7 +32,9 @@ impl Bench<'_> {
     ) -> Result<(), (usize, Trouble)> {
         for seat in seats {
             if self.lanes[seat.lane].saturation.is_none() {
-                let rate = self.saturation(seat).map_err(|why| (seat.lane, why))?;
+                let rate = self
+                    .saturation(seat, slice / 2)
+                    .map_err(|why| (seat.lane, why))?;
                 self.lanes[seat.lane].saturation = Some(rate);
             }
         }
@@ -58,7 +59,7 @@ impl Bench<'_> {
     }
 
     /// Calls a second, as fast as they are answered.
-    fn saturation(&self, seat: &Seat) -> Result<f64, Trouble> {
+    fn saturation(&self, seat: &Seat, long_enough: Duration) -> Result<f64, Trouble> {
         let mut messages = FIRST;
         if self.group.shape.size > super::LARGE {
             messages /= 16;
@@ -72,7 +73,7 @@ impl Bench<'_> {
             };
             let rate = self.slice(seat, usize::MAX, pattern)?.per_second;
             let took = f64::from(messages) / rate;
-            if took < LONG_ENOUGH.as_secs_f64() {
+            if took < long_enough.as_secs_f64() {
                 messages = messages.saturating_mul(2);
                 continue;
             }
