@@ -6,6 +6,8 @@ mod echoes;
 mod fixed;
 #[cfg(feature = "grpc")]
 mod grpc;
+#[cfg(feature = "peers")]
+mod grpcio;
 mod here;
 mod ours;
 mod raw;
@@ -54,6 +56,7 @@ pub use way::{Pipe, Socket, Tcp, Unix, Way};
 #[cfg(feature = "peers")]
 pub use {
     capnp_calls::Capnp,
+    grpcio::maker as grpcio,
     socket_library::{Nng, Zeromq, maker as library},
     tarpc_calls::Tarpc,
     tonic_calls::Tonic,
@@ -118,6 +121,13 @@ impl Batch<'_> {
 /// What a client of calls does besides one call after the other. A maker whose [`Maker::fits`]
 /// refuses the scenario keeps the default.
 pub trait Calls {
+    /// Makes one call after the other, and takes the time of each by itself; false where the harness
+    /// is to make them.
+    fn one_after_another(&mut self, batch: &Batch<'_>, laps: &mut Vec<u64>) -> io::Result<bool> {
+        let _ = (batch, laps);
+        Ok(false)
+    }
+
     /// Makes the calls, so many of them at once.
     fn keep_under_way(&mut self, batch: &Batch<'_>, under_way: u32) -> io::Result<()> {
         let _ = (batch, under_way);

@@ -244,7 +244,7 @@ impl Rig {
                 calls.at_rate(&batch, every_ns, &mut self.laps)?;
             }
             _ if scenario.under_way() > 1 => calls.keep_under_way(&batch, scenario.under_way())?,
-            _ => return Ok(false),
+            _ => return calls.one_after_another(&batch, &mut self.laps),
         }
         Ok(true)
     }

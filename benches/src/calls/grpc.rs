@@ -49,7 +49,7 @@ impl Kit for Grpc {
 }
 
 /// Messages of the sweep are larger than the default limit.
-fn options(shape: &Shape) -> Options {
+pub(super) fn options(shape: &Shape) -> Options {
     let mut limits = Limits::new();
     limits.max_streams(MAX_CALLS).greeting_timeout(PATIENCE);
     let mut options = Options::new();

@@ -11,7 +11,7 @@ pub fn family() -> Family {
     #[cfg_attr(not(feature = "peers"), expect(unused_mut))]
     let mut makers = vec![calls::maker::<Raw, Unix>(), calls::maker::<Grpc, Unix>()];
     #[cfg(feature = "peers")]
-    makers.push(calls::maker::<calls::Tonic, Unix>());
+    makers.extend([calls::maker::<calls::Tonic, Unix>(), calls::grpcio()]);
     Family {
         name: "rpc-grpc",
         about: "calls by gRPC over a Unix socket (raw: the bytes there and back)",

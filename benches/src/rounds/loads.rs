@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Calls of the first slice that looks for the rate.
-const FIRST: u32 = 256;
+const FIRST: u32 = 64;
 /// The slices of which the middle one counts. Each takes half as long as a slice of the load.
 const SLICES: usize = 5;
 /// Calls of a slice of a load at least, of which some are slow; fewer where that takes longer than
@@ -62,7 +62,7 @@ impl Bench<'_> {
     fn saturation(&self, seat: &Seat, long_enough: Duration) -> Result<f64, Trouble> {
         let mut messages = FIRST;
         if self.group.shape.size > super::LARGE {
-            messages /= 16;
+            messages /= 8;
         }
         let mut rates = Vec::new();
         while rates.len() < SLICES {

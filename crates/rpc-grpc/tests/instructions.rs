@@ -24,6 +24,9 @@ fn a_call_costs_what_it_costs_by_tonic() {
     if let Ok(part) = std::env::var(PART) {
         return counted(&part);
     }
+    if cfg!(debug_assertions) {
+        ipc_testkit::skip!("not optimised: `cargo test --release` counts what users run");
+    }
     let _watchdog = ipc_testkit::watchdog(Duration::from_secs(300));
     if Command::new("valgrind").arg("--version").output().is_err() {
         ipc_testkit::skip!("no valgrind to count instructions with");
