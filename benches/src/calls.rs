@@ -121,8 +121,8 @@ impl Batch<'_> {
 /// What a client of calls does besides one call after the other. A maker whose [`Maker::fits`]
 /// refuses the scenario keeps the default.
 pub trait Calls {
-    /// Makes one call after the other, and takes the time of each by itself; false where the harness
-    /// is to make them.
+    /// Makes one call after the other, and takes the time of each by itself; false where the
+    /// harness is to make them.
     fn one_after_another(&mut self, batch: &Batch<'_>, laps: &mut Vec<u64>) -> io::Result<bool> {
         let _ = (batch, laps);
         Ok(false)

@@ -108,8 +108,7 @@ impl Group {
         };
         // A goal that only its own cell can show must not drown in noise.
         let each = if self.of_goal { 3 * each } else { each };
-        // A single wave of so many calls is as long as other slices, and a load at a tenth of the
-        // rate has a tenth of the calls.
+        // One wave of so many calls is as long as a slice; a tenth of the rate is a tenth of them.
         let scenario = self.shape.scenario;
         let each = match scenario.connections() > 1 || scenario.share().is_some() {
             true => 4 * each,

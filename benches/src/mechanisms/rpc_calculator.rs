@@ -10,7 +10,7 @@ use crate::{
 pub fn family() -> Family {
     Family {
         name: "rpc-calculator",
-        about: "sums by the calculator of the tests, over a Unix socket (raw: 16 bytes there and back)",
+        about: "sums by the calculator of the tests (raw: 16 bytes there and back)",
         role: Role::Mechanism,
         payload: false,
         takes_whole: false,

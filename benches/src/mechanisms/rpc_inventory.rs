@@ -10,7 +10,7 @@ use crate::{
 pub fn family() -> Family {
     Family {
         name: "rpc-inventory",
-        about: "items put and looked up in the inventory of the tests, over a Unix socket (raw: 16 bytes there and back)",
+        about: "items in the inventory of the tests (raw: 16 bytes there and back)",
         role: Role::Mechanism,
         payload: false,
         takes_whole: false,
