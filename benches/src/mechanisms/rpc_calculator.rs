@@ -14,7 +14,11 @@ pub fn family() -> Family {
         role: Role::Mechanism,
         payload: false,
         takes_whole: false,
-        makers: vec![calls::maker::<Fixed, Unix>(), calls::maker::<Blocking<Sums>, Unix>(), calls::maker::<Awaited<Sums>, Unix>()],
+        makers: vec![
+            calls::maker::<Fixed, Unix>(),
+            calls::maker::<Blocking<Sums>, Unix>(),
+            calls::maker::<Awaited<Sums>, Unix>(),
+        ],
         sweep: None,
     }
     .able(Abilities::MESSAGES)

@@ -45,7 +45,9 @@ pub fn family() -> Family {
         takes_whole: true,
         makers: vec![
             here(Maker::raw(|side, meet, _| connect(side, meet, By::Queue))),
-            here(Maker::ours("direct", |side, meet, _| connect(side, meet, By::Served))),
+            here(Maker::ours("direct", |side, meet, _| {
+                connect(side, meet, By::Served)
+            })),
             named,
         ],
         sweep: None,
