@@ -31,6 +31,7 @@ ipc_testkit::roles! {
     "chain-middle" => chain::middle,
     "chain-last" => chain::last,
     "guarded-server" => floods::serve,
+    "guarded-blocking-server" => floods::serve_blocking,
     "flood" => floods::flood,
     "transport-server" => transports::serve,
     "blocking-transport-server" => transports::serve_blocking,
