@@ -25,6 +25,8 @@ mod spam;
 mod storms;
 #[path = "soak/target.rs"]
 mod target;
+#[path = "soak/victim.rs"]
+mod victim;
 
 use ipc_testkit::soak;
 use std::process::ExitCode;

@@ -1,7 +1,8 @@
 //! D3: a thousand clients that say nothing, or a byte in a second, and somebody else's calls.
 
 use crate::counted::runtime;
-use crate::target::{Compared, Target, Times, Transport, raise_descriptors};
+use crate::target::{Target, Transport, raise_descriptors};
+use crate::victim::{Compared, Times};
 use ipc_testkit::crash::{Lab, Tally, Tier};
 use ipc_testkit::{Role, Stage, watchdog};
 use rpc_testkit::identities::Identities;
@@ -26,7 +27,7 @@ const CALL: &[u8] = b"\x08\0\0\0\x04\x08\0\0\x01\0\0\0\x01\0\0\0";
 pub(crate) fn hinder_nobody(lab: &mut Lab) {
     let _watchdog = watchdog(Duration::from_secs(24 * 3600));
     let many = lab.count(100, 1_000, 1_000);
-    let rounds = lab.count(1, 3, 20);
+    let rounds = lab.count(1, 4, 20);
     let push = lab.tier == Tier::Push;
     let servers = Transport::ALL
         .map(|transport| ("target", transport))
@@ -56,11 +57,11 @@ pub(crate) fn hinder_nobody(lab: &mut Lab) {
             let connection = options.connect(&there.endpoint).await.expect("the first");
             let way_in = (&options, &there.endpoint[..]);
             for _ in 0..rounds {
-                let mut round = (Times::default(), Times::default());
+                let (mut calm, mut stormy) = (Times::default(), Times::default());
                 let begun = Instant::now();
-                let calm = Duration::from_millis(if push { 100 } else { 8_000 });
-                let more = || begun.elapsed() < calm;
-                round.0.take(way_in, &connection, &mut tally, more).await;
+                let time = Duration::from_millis(if push { 100 } else { 10_000 });
+                let more = || begun.elapsed() < time;
+                calm.take(way_in, &connection, &mut tally, more).await;
                 let (told, tell) = std::io::pipe().expect("a pipe");
                 let dawdlers = Role::new("dawdlers")
                     .argument(&there.endpoint)
@@ -71,10 +72,10 @@ pub(crate) fn hinder_nobody(lab: &mut Lab) {
                 drop(tell);
                 let report = std::thread::spawn(move || read_report(told));
                 let more = || !report.is_finished();
-                round.1.take(way_in, &connection, &mut tally, more).await;
+                stormy.take(way_in, &connection, &mut tally, more).await;
                 latest = latest.max(report.join().expect("no panic"));
                 dawdlers.done();
-                compared.0.push(round);
+                compared.push(calm, stormy);
             }
         });
         if latest > CUT {

@@ -1,7 +1,8 @@
 //! D13: oneway calls without end, and what other callers of the same server notice of it.
 
 use crate::counted::runtime;
-use crate::target::{Compared, Target, Times, Transport};
+use crate::target::{Target, Transport};
+use crate::victim::{Compared, Times};
 use ipc_testkit::crash::{Lab, Tally, Tier};
 use ipc_testkit::{Role, Stage, watchdog};
 use rpc_core::Context;
@@ -14,7 +15,7 @@ use std::time::{Duration, Instant};
 pub(crate) fn delays_nobody(lab: &mut Lab) {
     let _watchdog = watchdog(Duration::from_secs(24 * 3600));
     let push = lab.tier == Tier::Push;
-    let rounds = lab.count(1, 10, 20);
+    let rounds = lab.count(1, 30, 60);
     let calls = lab.count(20_000, 1_000_000, 10_000_000) / rounds;
     let identities = Identities::new();
     let mut tally = Tally::new(
@@ -34,11 +35,11 @@ pub(crate) fn delays_nobody(lab: &mut Lab) {
         let connection = options.connect(&there.endpoint).await.expect("the first");
         let way_in = (&options, &there.endpoint[..]);
         for _ in 0..rounds {
-            let mut round = (Times::default(), Times::default());
+            let (mut calm, mut stormy) = (Times::default(), Times::default());
             let begun = Instant::now();
-            let calm = Duration::from_millis(if push { 50 } else { 1_000 });
-            let more = || begun.elapsed() < calm;
-            round.0.take(way_in, &connection, &mut tally, more).await;
+            let time = Duration::from_millis(if push { 50 } else { 200 });
+            let more = || begun.elapsed() < time;
+            calm.take(way_in, &connection, &mut tally, more).await;
             // It is ready before its time counts.
             let (told, tell) = std::io::pipe().expect("a pipe");
             let (over, end) = std::io::pipe().expect("a pipe");
@@ -53,7 +54,7 @@ pub(crate) fn delays_nobody(lab: &mut Lab) {
             let report = std::thread::spawn(move || std::io::read_to_string(over));
             let begun = Instant::now();
             let more = || !report.is_finished();
-            round.1.take(way_in, &connection, &mut tally, more).await;
+            stormy.take(way_in, &connection, &mut tally, more).await;
             spent += begun.elapsed();
             let own = report.join().expect("no panic").expect("text");
             tally.trial(
@@ -62,7 +63,7 @@ pub(crate) fn delays_nobody(lab: &mut Lab) {
                     .ok_or("its own call fails".into()),
             );
             spam.done();
-            compared.0.push(round);
+            compared.push(calm, stormy);
         }
     });
     let times = compared.enter(&mut tally, !push);

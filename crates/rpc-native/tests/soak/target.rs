@@ -1,23 +1,16 @@
-//! The server that is attacked, in a process of its own, and the caller whose calls are timed
-//! meanwhile.
+//! The server that is attacked, in a process of its own.
 
-use ipc_testkit::crash::Tally;
 use ipc_testkit::{Child, Role, Stage, TempDir};
-use rpc_core::{Call, CallFuture, Channel, Context, Router, Server};
-use rpc_native::{Connection, Limits, Options};
-use rpc_testkit::calculator::{Adder, CalculatorClient, CalculatorServer};
+use rpc_core::{Call, CallFuture, Channel, Router, Server};
+use rpc_native::{Limits, Options};
+use rpc_testkit::calculator::{Adder, CalculatorServer};
 use rpc_testkit::identities::{Identities, side};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
-
-/// After so many calls over a connection that stands, the caller comes in once more.
-const CALLS_A_CONNECTION: usize = 50;
-/// What an attack may make of the 99th percentile.
-pub(crate) const WORSE: f64 = 2.0;
+use std::time::Duration;
 
 /// How a server is reached.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -244,98 +237,4 @@ impl Channel for Watched {
 pub(crate) fn now_nanos() -> u64 {
     let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
     (now.tv_sec * 1_000_000_000 + now.tv_nsec).unsigned_abs()
-}
-
-/// Times of calls, over a connection that stands and over new ones.
-#[derive(Default)]
-pub(crate) struct Times {
-    pub(crate) calls: Vec<Duration>,
-    pub(crate) ways_in: Vec<Duration>,
-}
-
-impl Times {
-    /// Calls one after the other until it is told to stop; each failure is the tally's.
-    pub(crate) async fn take(
-        &mut self,
-        (options, endpoint): (&Options, &str),
-        connection: &Connection,
-        tally: &mut Tally,
-        more: impl Fn() -> bool,
-    ) {
-        while more() {
-            for _ in 0..CALLS_A_CONNECTION {
-                let begun = Instant::now();
-                tally.trial(sum(connection).await);
-                self.calls.push(begun.elapsed());
-            }
-            let begun = Instant::now();
-            tally.trial(match options.connect(endpoint).await {
-                Ok(new) => sum(&new).await,
-                Err(status) => Err(format!("no way in: {status}")),
-            });
-            self.ways_in.push(begun.elapsed());
-        }
-    }
-}
-
-async fn sum(connection: &Connection) -> Result<(), String> {
-    let calculator = CalculatorClient::new(connection.clone());
-    match calculator.add(&Context::new(), 2, 3).await {
-        Ok(5) => Ok(()),
-        other => Err(format!("{other:?}")),
-    }
-}
-
-pub(crate) fn percentile(times: &[Duration], share: f64) -> Duration {
-    let mut times = times.to_vec();
-    times.sort_unstable();
-    let at = ((times.len() as f64 * share).ceil() as usize).saturating_sub(1);
-    times.get(at).copied().unwrap_or_default()
-}
-
-/// Times without and under attack, taken in turns: one pair a round.
-#[derive(Default)]
-pub(crate) struct Compared(pub(crate) Vec<(Times, Times)>);
-
-impl Compared {
-    /// The 99th percentiles of all rounds together, which `judge` lets fail where the attack makes
-    /// it twice of what it is; with the smallest and largest ratio of a round.
-    pub(crate) fn enter(&self, tally: &mut Tally, judge: bool) -> String {
-        let mut words = Vec::new();
-        type Part = fn(&Times) -> &Vec<Duration>;
-        let parts: [(&str, Part); 2] = [
-            ("calls", |times| &times.calls),
-            ("ways in", |times| &times.ways_in),
-        ];
-        for (what, part) in parts {
-            let all = |side: fn(&(Times, Times)) -> &Times| -> Vec<Duration> {
-                let rounds = self.0.iter();
-                rounds.flat_map(|round| part(side(round)).clone()).collect()
-            };
-            let (calm, stormy) = (all(|round| &round.0), all(|round| &round.1));
-            let p99 = |times: &[Duration]| percentile(times, 0.99);
-            let ratio = |calm: &[Duration], stormy: &[Duration]| {
-                p99(stormy).as_secs_f64() / p99(calm).as_secs_f64()
-            };
-            let rounds = self.0.iter();
-            let rounds = rounds.map(|(calm, stormy)| ratio(part(calm), part(stormy)));
-            let (least, most) = rounds.fold((f64::INFINITY, 0.0_f64), |(least, most), one| {
-                (least.min(one), most.max(one))
-            });
-            let whole = ratio(&calm, &stormy);
-            words.push(format!(
-                "{what} p99 {:.0?} calm, {:.0?} meanwhile: {whole:.2} x [{least:.2}, {most:.2}] n \
-                 {}",
-                p99(&calm),
-                p99(&stormy),
-                stormy.len()
-            ));
-            if judge && whole >= WORSE {
-                tally.fail(format!(
-                    "{what}: {whole:.2} x as long at the 99th percentile"
-                ));
-            }
-        }
-        words.join("; ")
-    }
 }
