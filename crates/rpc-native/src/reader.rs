@@ -11,12 +11,16 @@ use rpc_core::{
 use std::sync::Arc;
 use std::task::{Context as Task, Poll, Waker};
 use std::time::Instant;
+use tokio::runtime::{Handle, RuntimeFlavor};
 
-/// After so many events of one connection others of its thread have their turn.
-const TURN: u32 = 128;
+/// After so many oneway calls of one connection others have their turn, where one thread runs all:
+/// nothing else bounds how many come at once. Where there are several threads the others go on
+/// meanwhile, and to stop would only cost them the event loop.
+const TURN: u32 = 16;
 
 /// Reads and runs what comes until the connection ends.
 pub(crate) async fn read(shared: Arc<Shared>) {
+    let alone = Handle::current().runtime_flavor() == RuntimeFlavor::CurrentThread;
     let mut buffer = vec![0; 64 * 1024];
     loop {
         shared.room().await;
@@ -35,11 +39,15 @@ pub(crate) async fn read(shared: Arc<Shared>) {
             state.reading = true;
             state.machine.link.receive(&buffer[..length], now);
         }
-        for number in 1_u32.. {
+        let mut oneways = 0;
+        loop {
             let event = shared.io.lock().machine.next_event(now);
             match event {
                 Ok(None) => break,
-                Ok(Some(event)) => shared.take_event(event, now),
+                Ok(Some(event)) => {
+                    oneways += u32::from(matches!(&event, Event::Call(came) if came.call == 0));
+                    shared.take_event(event, now);
+                }
                 Err(status) => {
                     tracing::warn!(%status, peer = ?shared.peer, "a connection is ended");
                     let mut state = shared.io.lock();
@@ -48,27 +56,22 @@ pub(crate) async fn read(shared: Arc<Shared>) {
                     return;
                 }
             }
-            if number.is_multiple_of(TURN) {
-                shared.rest();
+            if alone && oneways >= TURN {
+                oneways = 0;
+                // What is to be said still goes out together, when all is taken in.
                 tokio::task::yield_now().await;
-                shared.io.lock().reading = true;
             }
         }
-        shared.rest();
+        let mut state = shared.io.lock();
+        Io::look_at_clock(&mut *state);
+        state.reading = false;
+        shared.io.flush(&mut state, true);
     }
     let gone = Status::new(Code::Unavailable, "the client has gone");
     shared.io.lock().lost(&gone);
 }
 
 impl Shared {
-    /// What was read is taken in, or others have their turn first: what is to be said goes out.
-    fn rest(&self) {
-        let mut state = self.io.lock();
-        Io::look_at_clock(&mut *state);
-        state.reading = false;
-        self.io.flush(&mut state, true);
-    }
-
     fn take_event(self: &Arc<Self>, event: Event, now: Instant) {
         match event {
             Event::Bind {

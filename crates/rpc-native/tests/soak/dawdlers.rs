@@ -48,7 +48,7 @@ pub(crate) fn hinder_nobody(lab: &mut Lab) {
             role,
             transport,
             patience,
-            descriptors: 0,
+            ..Target::default()
         };
         let there = target.start(&identities, None);
         let options = transport.client(&identities);
@@ -81,7 +81,8 @@ pub(crate) fn hinder_nobody(lab: &mut Lab) {
         if latest > CUT {
             tally.fail(format!("one was cut only after {latest:.2?}"));
         }
-        let times = compared.enter(&mut tally, !push);
+        let judged: &[&str] = if push { &[] } else { &["calls", "ways in"] };
+        let times = compared.enter(&mut tally, judged);
         tally.note(format!("the last cut after {latest:.2?}; {times}"));
         lab.enter(tally);
     }

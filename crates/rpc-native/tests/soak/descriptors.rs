@@ -44,6 +44,7 @@ pub(crate) fn run_out_and_come_back(lab: &mut Lab) {
                 transport,
                 patience: Some(Duration::from_secs(60)),
                 descriptors: DESCRIPTORS,
+                ..Target::default()
             };
             let there = target.start(&identities, None);
             let options = transport.client(&identities);

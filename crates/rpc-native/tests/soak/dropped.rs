@@ -25,10 +25,8 @@ pub(crate) fn calls_reach_their_handlers(lab: &mut Lab) {
         let what = format!("calls over {transport:?}, dropped: until the handler is");
         let mut tally = Tally::new("drop", what);
         let target = Target {
-            role: "target",
             transport,
-            patience: None,
-            descriptors: 0,
+            ..Target::default()
         };
         let (mut events, tell) = std::io::pipe().expect("a pipe");
         let there = target.start(&identities, Some(tell.into()));

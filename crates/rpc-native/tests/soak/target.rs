@@ -64,6 +64,20 @@ pub(crate) struct Target {
     pub(crate) patience: Option<Duration>,
     /// How many descriptors it may have; 0: as many as may be.
     pub(crate) descriptors: u64,
+    /// How many threads run it, if it is awaited.
+    pub(crate) threads: usize,
+}
+
+impl Default for Target {
+    fn default() -> Self {
+        Self {
+            role: "target",
+            transport: Transport::Unix,
+            patience: None,
+            descriptors: 0,
+            threads: 2,
+        }
+    }
 }
 
 /// A server of another process.
@@ -89,6 +103,7 @@ impl Target {
             .argument(patience)
             .argument(self.descriptors)
             .argument(u8::from(events.is_some()))
+            .argument(self.threads)
             .descriptor(&tell);
         if let Some(events) = events {
             role = role.descriptor(&events);
@@ -148,7 +163,8 @@ fn lower_descriptors(stage: &Stage) {
 /// The awaited server.
 pub(crate) fn serve(mut stage: Stage) {
     let (options, place) = options(&stage);
-    crate::counted::runtime(2).block_on(async {
+    let threads = stage.argument(5).parse().expect("a number");
+    crate::counted::runtime(threads).block_on(async {
         let serving = options.bind(&place).expect("bind");
         tell(
             stage.descriptor(),

@@ -90,8 +90,8 @@ impl Compared {
     }
 
     /// The ratio of the 99th percentiles, slice by slice: the median with its interval, of which
-    /// `judge` lets the upper end fail where it comes to twice. Beside it that of all together.
-    pub(crate) fn enter(&self, tally: &mut Tally, judge: bool) -> String {
+    /// the upper end fails where it comes to twice of what is judged. Beside it that of all together.
+    pub(crate) fn enter(&self, tally: &mut Tally, judged: &[&str]) -> String {
         type Part = fn(&Slice) -> &[Duration];
         let parts: [(&str, Part); 2] = [
             ("calls", |slice| &slice.calls),
@@ -109,7 +109,7 @@ impl Compared {
                 attacked.for_each(|slice| stormy.extend(part(slice)));
             }
             let (low, median, high) = median(&mut ratios);
-            if judge && high.is_none_or(|high| high >= WORSE) {
+            if judged.contains(&what) && high.is_none_or(|high| high >= WORSE) {
                 tally.fail(format!("{what}: p99 {median:.2} x [{low:.2?}, {high:.2?}]"));
             }
             let interval = match (low, high) {
