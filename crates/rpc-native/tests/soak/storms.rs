@@ -1,7 +1,7 @@
 //! Storms: calls that nobody waits for long enough, and calls that nobody asked for.
 
 use crate::counted::{Counter, PATIENCE, runtime};
-use ipc_testkit::crash::{Lab, Tally};
+use ipc_testkit::crash::{Lab, Tally, Tier};
 use ipc_testkit::watchdog;
 use rpc_core::{Code, Context, Router, Server};
 use rpc_native::{Connection, Options};
@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 
 const CALLERS: u64 = 256;
+/// When all handlers are gone that nobody waits for.
+const SOON: Duration = Duration::from_secs(1);
 /// What a connection takes by default.
 const NUMBERS: usize = 128;
 const ONEWAYS: usize = 50;
@@ -59,6 +61,9 @@ pub(crate) fn of_deadlines(lab: &mut Lab) {
             tally.fail(left);
         }
         let gone = since.elapsed();
+        if lab.tier > Tier::Push && gone > SOON {
+            tally.fail(format!("handlers were there for {gone:.1?} more"));
+        }
         while connection.calls_under_way() > 0 && since.elapsed() < PATIENCE {
             tokio::task::yield_now().await;
         }

@@ -89,8 +89,9 @@ impl Compared {
         self.rounds.push((calm, stormy));
     }
 
-    /// The ratio of the 99th percentiles, slice by slice: the median with its interval, of which
-    /// the upper end fails where it comes to twice of what is judged. Beside it that of all together.
+    /// The ratio of the 99th percentiles, of which `judged` may not come to twice: of calls the
+    /// median of all slices, at the upper end of its interval; of ways in, of which a slice has too
+    /// few, that of all together.
     pub(crate) fn enter(&self, tally: &mut Tally, judged: &[&str]) -> String {
         type Part = fn(&Slice) -> &[Duration];
         let parts: [(&str, Part); 2] = [
@@ -109,18 +110,23 @@ impl Compared {
                 attacked.for_each(|slice| stormy.extend(part(slice)));
             }
             let (low, median, high) = median(&mut ratios);
-            if judged.contains(&what) && high.is_none_or(|high| high >= WORSE) {
-                tally.fail(format!("{what}: p99 {median:.2} x [{low:.2?}, {high:.2?}]"));
-            }
             let interval = match (low, high) {
                 (Some(low), Some(high)) => format!("[{low:.2}, {high:.2}]"),
                 _ => "[too few]".into(),
             };
+            let whole = percentile(&stormy, 0.99) / percentile(&calm, 0.99);
+            let worst = match what {
+                "calls" => high.unwrap_or(f64::INFINITY),
+                _ => whole,
+            };
+            if judged.contains(&what) && worst >= WORSE {
+                tally.fail(format!("{what}: p99 {worst:.2} x"));
+            }
             let micros = |times: &[Duration]| 1e6 * percentile(times, 0.99);
             let (calm, stormy) = (micros(&calm), micros(&stormy));
             format!(
-                "{what} p99 {median:.2} x {interval} of {}; all {calm:.0} us, {stormy:.0} us \
-                 attacked",
+                "{what} p99 {median:.2} x {interval} of {} slices; all {calm:.0} us, attacked \
+                 {stormy:.0} us, {whole:.2} x",
                 ratios.len()
             )
         });
