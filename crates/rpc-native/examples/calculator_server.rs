@@ -1,7 +1,7 @@
 //! A server in a process of its own, which ends in order on Ctrl-C: start it, then the example
 //! `calculator_client` in another terminal.
 
-use rpc_core::{Context, Router, Server, Status, service};
+use rpc_core::{Code, Context, Router, Server, Status, service};
 
 const HELP: &str = "\
 Serves a calculator until Ctrl-C.
@@ -27,8 +27,7 @@ impl Calculator for Adder {
     }
 }
 
-#[tokio::main]
-async fn main() -> std::process::ExitCode {
+fn main() -> std::process::ExitCode {
     let mut arguments = std::env::args().skip(1);
     let place = arguments.next();
     let place = place.as_deref().unwrap_or("unix:/tmp/calculator.sock");
@@ -36,7 +35,7 @@ async fn main() -> std::process::ExitCode {
         println!("{HELP}");
         return std::process::ExitCode::from(if place == "--help" { 0 } else { 2 });
     }
-    match serve(place).await {
+    match serve(place) {
         Ok(()) => std::process::ExitCode::SUCCESS,
         Err(status) => {
             eprintln!("{status}");
@@ -45,16 +44,24 @@ async fn main() -> std::process::ExitCode {
     }
 }
 
-async fn serve(place: &str) -> Result<(), Status> {
-    let serving = rpc_native::bind(place)?;
-    println!("serving at {}; Ctrl-C ends it", serving.endpoint()?);
-    let stopper = serving.stopper();
-    tokio::spawn(async move {
-        if tokio::signal::ctrl_c().await.is_ok() {
-            // What runs is finished, and the name of the socket is removed.
-            stopper.stop();
-        }
-    });
-    let server = Server::new(Router::new().service(CalculatorServer::new(Adder)));
-    server.with(serving)?.run().await
+fn serve(place: &str) -> Result<(), Status> {
+    // Before the first thread starts, since each must leave these signals alone.
+    let asked_to_end = ipc_signal::shutdown()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Status::new(Code::Internal, format!("a runtime: {error}")))?;
+    runtime.block_on(async {
+        let serving = rpc_native::bind(place)?;
+        println!("serving at {}; Ctrl-C ends it", serving.endpoint()?);
+        let stopper = serving.stopper();
+        std::thread::spawn(move || {
+            if asked_to_end.wait().is_ok() {
+                // What runs is finished, and the name of the socket is removed.
+                stopper.stop();
+            }
+        });
+        let server = Server::new(Router::new().service(CalculatorServer::new(Adder)));
+        server.with(serving)?.run().await
+    })
 }

@@ -110,8 +110,13 @@ pub(crate) fn dawdle(mut stage: Stage) {
     let many: usize = stage.argument(1).parse().expect("a number");
     let pace = Duration::from_millis(stage.argument(2).parse().expect("a number"));
     let ends = epoll::create(epoll::CreateFlags::CLOEXEC).expect("an epoll");
+    // They come one by one, within the time of a byte: it is no flood of connections.
+    let turn = pace / u32::try_from(many).expect("few");
+    let mut due = Instant::now();
     let mut dawdlers: Vec<Dawdler> = (0..many)
         .map(|number| {
+            std::thread::sleep(due.saturating_duration_since(Instant::now()));
+            due += turn;
             let dawdler = Dawdler::begin(stage.argument(0), number);
             let data = epoll::EventData::new_u64(number as u64);
             let flags = epoll::EventFlags::IN;
@@ -123,7 +128,7 @@ pub(crate) fn dawdle(mut stage: Stage) {
     let mut events = Vec::with_capacity(many);
     while left > 0 {
         // Each has its own moment in every second.
-        let due = begun + pace * next / u32::try_from(many).expect("few");
+        let due = begun + turn * next;
         let wait = due.saturating_duration_since(Instant::now());
         let wait = wait.try_into().expect("short");
         events.clear();
