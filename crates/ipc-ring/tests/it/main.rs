@@ -8,6 +8,7 @@ mod hostile;
 mod hostile_broadcast;
 mod interop;
 mod meeting;
+mod models;
 mod policies;
 mod suite;
 
