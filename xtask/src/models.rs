@@ -1,5 +1,7 @@
 //! `cargo xtask models`: the algorithms under a scheduler that chooses every interleaving.
 
+mod spin;
+
 use xshell::cmd;
 
 use crate::Outcome;
@@ -16,6 +18,9 @@ pub(crate) struct Args {
     /// How many schedules of each model: push 100,000, nightly 10 million, weekly 100 million
     #[arg(long, value_enum, default_value = "push")]
     tier: Tier,
+    /// Searches the models of protocols with Spin instead: each `models/*.pml`, every state
+    #[arg(long)]
+    spin: bool,
     /// Only this crate; may be given several times
     #[arg(short, long, value_name = "CRATE")]
     package: Vec<String>,
@@ -28,6 +33,7 @@ impl Args {
     pub(crate) fn all() -> Self {
         Self {
             tier: Tier::Push,
+            spin: false,
             package: Vec::new(),
             words: Vec::new(),
         }
@@ -36,6 +42,9 @@ impl Args {
 
 /// Runs the models of every crate, all of them, even where one fails.
 pub(crate) fn run(args: &Args) -> Outcome {
+    if args.spin {
+        return spin::run(&args.package);
+    }
     let workspace = Workspace::load()?;
     // Half of them at random, half with few switches.
     let schedules: u64 = match args.tier {

@@ -19,7 +19,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 
 /// Messages in a row that found the other side awake before barriers are given up.
-pub(crate) const AWAKE_BEFORE_ASYMMETRIC: u64 = if cfg!(ipc_model) { 1 } else { 64 };
+pub(crate) const AWAKE_BEFORE_ASYMMETRIC: u64 = if cfg!(ipc_model) { 2 } else { 64 };
 /// Tries in a row that find nothing before the first look at the other side's end.
 const TRIES_BEFORE_END: u64 = 256;
 /// And between two later ones: who tries without a pause has a system call for so many.

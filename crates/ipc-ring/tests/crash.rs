@@ -4,8 +4,12 @@
 mod casts;
 #[path = "crash/deaths.rs"]
 mod deaths;
+#[path = "crash/joins.rs"]
+mod joins;
 #[path = "crash/polled.rs"]
 mod polled;
+#[path = "crash/states.rs"]
+mod states;
 #[path = "crash/steps.rs"]
 mod steps;
 #[path = "crash/wakes.rs"]
@@ -21,6 +25,21 @@ fn main() -> ExitCode {
             "a receiver killed at each instruction",
             steps::of_a_receiver,
         ),
+        (
+            "a broadcaster killed at each instruction",
+            joins::of_a_writer,
+        ),
+        (
+            "a subscriber killed at each instruction",
+            joins::of_a_reader,
+        ),
+        (
+            "a broadcaster killed as it forgets a dead reader",
+            joins::of_a_forgetful_writer,
+        ),
+        ("each state of sending", states::of_sending),
+        ("each state of receiving", states::of_receiving),
+        ("each state of broadcasting", states::of_broadcasting),
         ("a sender killed at random", deaths::of_a_sender),
         ("a receiver killed at random", deaths::of_a_receiver),
         ("a broadcaster killed at random", casts::of_a_writer),

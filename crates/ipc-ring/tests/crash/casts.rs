@@ -10,10 +10,10 @@ use std::time::Instant;
 
 /// Where the writer writes down how far it came.
 const SENT: usize = 2;
-const MISSED: usize = 3;
+pub(crate) const MISSED: usize = 3;
 const WORDS: usize = 4;
 
-fn options(when_full: WhenFull) -> Options {
+pub(crate) fn options(when_full: WhenFull) -> Options {
     let mut options = Options::new();
     options.capacity_messages(16).capacity_bytes(2048);
     options.when_full(when_full);
@@ -21,7 +21,7 @@ fn options(when_full: WhenFull) -> Options {
 }
 
 /// Receives all, and writes down what came, what was missed and how it ended.
-fn receive_all(reader: &Subscriber, words: &[AtomicU64]) {
+pub(crate) fn receive_all(reader: &Subscriber, words: &[AtomicU64]) {
     let mut buffer = Vec::new();
     let end = loop {
         let number = words[COUNT].load(SeqCst) + words[MISSED].load(SeqCst);
@@ -60,7 +60,7 @@ pub(crate) fn of_a_writer(lab: &mut Lab) {
     ] {
         let words = shared_words(WORDS);
         let mut tally = Tally::new("R2", what);
-        for _ in 0..lab.count(100, 5_000, 50_000) {
+        for _ in 0..lab.count(100, 10_000, 100_000) {
             words.iter().for_each(|word| word.store(0, SeqCst));
             let (ours, theirs) = ipc_uds::pair_seqpacket().expect("a pair");
             let writer = Forked::new(|| {
@@ -97,7 +97,7 @@ pub(crate) fn of_a_writer(lab: &mut Lab) {
 pub(crate) fn of_a_reader(lab: &mut Lab) {
     let words = shared_words(WORDS);
     let mut tally = Tally::new("R2", "one of two readers is killed: the writer goes on");
-    for _ in 0..lab.count(100, 5_000, 50_000) {
+    for _ in 0..lab.count(100, 10_000, 100_000) {
         words.iter().for_each(|word| word.store(0, SeqCst));
         // A copy has no other's socket, in which the rope of one killed early would wait.
         let mut sockets = Vec::new();
