@@ -6,12 +6,18 @@ mod casts;
 mod deaths;
 #[path = "crash/joins.rs"]
 mod joins;
+#[path = "it/liar.rs"]
+mod liar;
+#[path = "crash/liars.rs"]
+mod liars;
 #[path = "crash/polled.rs"]
 mod polled;
 #[path = "crash/states.rs"]
 mod states;
 #[path = "crash/steps.rs"]
 mod steps;
+#[path = "crash/stops.rs"]
+mod stops;
 #[path = "crash/wakes.rs"]
 mod wakes;
 
@@ -44,6 +50,18 @@ fn main() -> ExitCode {
         ("a receiver killed at random", deaths::of_a_receiver),
         ("a broadcaster killed at random", casts::of_a_writer),
         ("a subscriber killed at random", casts::of_a_reader),
+        (
+            "a death that nobody has reaped",
+            stops::a_death_shows_unreaped,
+        ),
+        ("a stop is no death", stops::a_stop_is_no_death),
+        ("residue", stops::nothing_is_left),
+        (
+            "a hostile word before each instruction",
+            liars::before_each_instruction,
+        ),
+        ("hostile words all the time", liars::all_the_time),
+        ("hostile bits", liars::each_flip),
         ("system calls of who polls", polled::no_system_call),
         ("time of who is blocked", polled::no_time_while_blocked),
         ("wake-ups", wakes::no_wake_up_is_lost),

@@ -1,6 +1,6 @@
 //! R2 for a broadcast: a reader or the writer is killed at a random time; the others go on.
 
-use crate::deaths::{CLOSED, COUNT, DIED, END, LIMIT, OTHER, message};
+use crate::deaths::{CLOSED, COUNT, DIED, END, LIMIT, MISSED, OTHER, WORDS, message};
 use ipc_ring::{ErrorKind, Options, Received, Subscriber, WhenFull};
 use ipc_testkit::crash::{Forked, Lab, Tally};
 use ipc_testkit::shared_words;
@@ -10,8 +10,6 @@ use std::time::Instant;
 
 /// Where the writer writes down how far it came.
 const SENT: usize = 2;
-pub(crate) const MISSED: usize = 3;
-const WORDS: usize = 4;
 
 pub(crate) fn options(when_full: WhenFull) -> Options {
     let mut options = Options::new();

@@ -15,7 +15,9 @@ pub(crate) const COUNT: usize = 0;
 pub(crate) const END: usize = 1;
 /// Where the other writes down how far it came.
 const SENT: usize = 2;
-pub(crate) const WORDS: usize = 3;
+/// How many messages it was told it had missed.
+pub(crate) const MISSED: usize = 3;
+pub(crate) const WORDS: usize = 4;
 
 /// What an end was, as a number in a word.
 pub(crate) const DIED: u64 = 1;

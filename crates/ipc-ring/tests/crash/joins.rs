@@ -1,8 +1,8 @@
 //! R1 for a broadcast: joining, sending, receiving, forgetting the dead and closing, each killed at
 //! each instruction.
 
-use crate::casts::{MISSED, options, receive_all};
-use crate::deaths::{CLOSED, COUNT, DIED, END, LIMIT, NOT_MET, OTHER, message};
+use crate::casts::{options, receive_all};
+use crate::deaths::{CLOSED, COUNT, DIED, END, LIMIT, MISSED, NOT_MET, OTHER, message};
 use crate::steps::each_instruction;
 use ipc_ring::{Options, Subscriber, WhenFull};
 use ipc_testkit::crash::Lab;

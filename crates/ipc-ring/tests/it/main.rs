@@ -7,6 +7,7 @@ mod broadcast;
 mod hostile;
 mod hostile_broadcast;
 mod interop;
+mod liar;
 mod meeting;
 mod models;
 mod policies;
