@@ -1,5 +1,7 @@
 //! A ring in shared memory, one each way, with the sequence word in each slot's own line.
 
+mod bare;
+
 use std::{
     io,
     os::fd::AsFd,
@@ -43,6 +45,8 @@ pub fn family() -> Family {
         takes_whole: false,
         makers: vec![
             raw,
+            bare::two_flags(),
+            bare::index_ring(),
             Maker {
                 copies: "2 (into and out of the ring)",
                 ..Maker::ours("ipc-ring", connect_ours)
