@@ -11,6 +11,7 @@ mod liar;
 mod meeting;
 mod models;
 mod policies;
+mod stream;
 mod suite;
 
 #[global_allocator]
