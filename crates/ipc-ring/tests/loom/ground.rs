@@ -71,6 +71,10 @@ pub(crate) struct WritableWindow(Window);
 pub(crate) struct Word<T>(Arc<AtomicU64>, std::marker::PhantomData<T>);
 
 impl Word<u32> {
+    pub(crate) fn load(&self, order: Ordering) -> u32 {
+        self.0.load(order) as u32
+    }
+
     pub(crate) fn store(&self, value: u32, order: Ordering) {
         self.0.store(u64::from(value), order);
     }

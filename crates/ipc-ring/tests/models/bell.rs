@@ -111,6 +111,14 @@ impl Bell {
         self.sleep(Until::Forever)
     }
 
+    pub(crate) fn ring_here(&self) {
+        machine::fence();
+        if !machine::is_dead() {
+            self.0.lock().rung = true;
+            self.0.tell();
+        }
+    }
+
     pub(crate) fn try_hear(&self) -> Result<Option<Woken>> {
         machine::fence();
         let mut state = self.0.lock();

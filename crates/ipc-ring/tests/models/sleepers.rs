@@ -5,6 +5,7 @@ use crate::schedules::check;
 use crate::streams::{message, number};
 use crate::{ErrorKind, Options, Receiver, Sender, WhenFull};
 use ipc_core::{Interest, Pollable, Until};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 const ROUNDS: u64 = 3;
@@ -79,6 +80,26 @@ fn who_waits_in_vain_is_woken_the_next_time() {
             receiver.recv_vec(&mut buffer).expect("one comes");
             number(&buffer)
         });
+    });
+}
+
+/// One thread waits at an end that another closes.
+#[test]
+fn who_waits_at_an_end_that_is_closed_here_is_told() {
+    check("end: closed while it is waited at", || {
+        let (sender, receiver) = Options::new(1, WhenFull::Block).pair();
+        let receiver = Arc::new(receiver);
+        let waits = {
+            let receiver = Arc::clone(&receiver);
+            spawn(move || {
+                let outcome = receiver.recv_vec(&mut Vec::new());
+                assert_eq!(outcome.expect_err("nothing").kind(), ErrorKind::Closed);
+            })
+        };
+        let closes = spawn(move || receiver.link.end());
+        closes.join().expect("no thread fails");
+        waits.join().expect("no thread fails");
+        drop(sender);
     });
 }
 
