@@ -14,7 +14,7 @@ const SENT: usize = 2;
 pub(crate) fn options(when_full: WhenFull) -> Options {
     let mut options = Options::new();
     options.capacity_messages(16).capacity_bytes(2048);
-    options.when_full(when_full);
+    options.meet_timeout(LIMIT * 6).when_full(when_full);
     options
 }
 
@@ -40,7 +40,8 @@ pub(crate) fn receive_all(reader: &Subscriber, words: &[AtomicU64]) {
 
 fn reader(socket: &ipc_uds::SeqPacket) -> Subscriber {
     let socket = socket.try_clone().expect("a copy");
-    Options::new().subscribe_over(socket).expect("taken in")
+    let reader = options(WhenFull::Block).subscribe_over(socket);
+    reader.expect("taken in")
 }
 
 fn until_some_came(lab: &mut Lab, word: &AtomicU64) {

@@ -30,6 +30,8 @@ pub(crate) const GARBLED: u64 = 5;
 pub(crate) fn options() -> Options {
     let mut options = Options::new();
     options.capacity_messages(16).capacity_bytes(2048);
+    // A busy host may take its time to set a scene.
+    options.meet_timeout(Duration::from_secs(60));
     options
 }
 

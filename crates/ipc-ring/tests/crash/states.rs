@@ -287,6 +287,10 @@ pub(crate) fn of_broadcasting(lab: &mut Lab) {
             });
         }
     }
+    of_hearing(lab);
+}
+
+fn of_hearing(lab: &mut Lab) {
     let states = lab.count(2_000, 50_000, 500_000);
     each_state(
         lab,

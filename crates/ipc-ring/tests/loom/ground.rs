@@ -4,6 +4,8 @@
 use crate::layout::{AT_ASYMMETRIC, AT_CLOSED, AT_CPU, AT_DONE, AT_PARKED, AT_PROGRESS, AT_SLOTS};
 use ipc_core::{Credentials, Result};
 use loom::sync::atomic::Ordering;
+use loom::thread::ThreadId;
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -35,7 +37,7 @@ pub(crate) fn barrier_on_all() {
 pub(crate) fn this_thread() -> usize {
     std::thread_local! {
         /// The checker runs its threads in one of the system's, each known by a name of its own.
-        static NAMES: std::cell::RefCell<Vec<loom::thread::ThreadId>> = const { std::cell::RefCell::new(Vec::new()) };
+        static NAMES: RefCell<Vec<ThreadId>> = const { RefCell::new(Vec::new()) };
     }
     let this = loom::thread::current().id();
     NAMES.with(|names| {

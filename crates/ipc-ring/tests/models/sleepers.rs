@@ -1,4 +1,4 @@
-//! No wake-up is lost: between two that take turns, in timed waits, and where a descriptor is awaited.
+//! No wake-up is lost: between two that take turns, in timed waits, where a descriptor is awaited.
 
 use crate::machine::spawn;
 use crate::schedules::check;
