@@ -142,7 +142,9 @@ pub(crate) fn before_each_instruction(lab: &mut Lab) {
                     break;
                 }
             };
-            for _ in 0..lab.count(60, 5_000, 50_000) {
+            // Each is stepped to its end: of code that is not optimised there is time for few.
+            let few = (40_000 / steps.max(1)).clamp(3, 60);
+            for _ in 0..lab.count(few, 5_000, 50_000) {
                 honest(lied.memory());
                 let values = [
                     0,

@@ -106,7 +106,7 @@ pub(crate) fn each_instruction(
     };
     tally.trial(whole);
     tally.note(format!("{} instructions", steps.count()));
-    let stride = (steps.count() / lab.count(100, 20_000, steps.count())).max(1);
+    let stride = (steps.count() / lab.count(40, 20_000, steps.count())).max(1);
     let mut at = 1 + lab.below(stride);
     while at <= steps.count() {
         let other = begin();
