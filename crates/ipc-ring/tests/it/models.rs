@@ -8,8 +8,10 @@ const MODELS: [(&str, &str); 2] = [
     ("loom", include_str!("../loom/main.rs")),
 ];
 
-/// A source that only counts, and the one by which models put their own ground under the others.
-const NEEDS_NONE: [&str; 2] = ["cell.rs", "ground.rs"];
+/// A source that only counts; the one by which models put their own ground under the others; and one
+/// with two flags that are raised once for the threads of its process, while what ends their waits,
+/// an end that is closed here, has a model.
+const NEEDS_NONE: [&str; 3] = ["cell.rs", "ground.rs", "stream.rs"];
 
 /// What of the ground is a matter of several threads.
 const OF_MANY: [&str; 4] = ["fence", "Atomic", "barrier_on_", "Window"];
