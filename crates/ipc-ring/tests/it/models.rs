@@ -8,8 +8,8 @@ const MODELS: [(&str, &str); 2] = [
     ("loom", include_str!("../loom/main.rs")),
 ];
 
-/// A source that only counts; the one by which models put their own ground under the others; and one
-/// with two flags that are raised once for the threads of its process, while what ends their waits,
+/// A source that only counts; the one by which models put their own ground under the others; and
+/// one with two flags that are raised once for the threads of its process, while what ends their waits,
 /// an end that is closed here, has a model.
 const NEEDS_NONE: [&str; 3] = ["cell.rs", "ground.rs", "stream.rs"];
 
