@@ -1,5 +1,6 @@
 //! A ring in shared memory, one each way, with the sequence word in each slot's own line.
 
+#[path = "shm_ring/bare.rs"]
 mod bare;
 
 use std::{

@@ -9,8 +9,8 @@ const MODELS: [(&str, &str); 2] = [
 ];
 
 /// A source that only counts; the one by which models put their own ground under the others; and
-/// one with two flags that are raised once for the threads of its process, while what ends their waits,
-/// an end that is closed here, has a model.
+/// one with two flags that are raised once for the threads of its process, while what ends their
+/// waits, an end that is closed here, has a model.
 const NEEDS_NONE: [&str; 3] = ["cell.rs", "ground.rs", "stream.rs"];
 
 /// What of the ground is a matter of several threads.
