@@ -8,6 +8,7 @@ mod bell;
 mod bells;
 mod broadcaster;
 mod cell;
+mod give;
 mod ground;
 mod join;
 mod layout;
@@ -27,6 +28,7 @@ pub use crate::{
     acked::Ack,
     batch::Batch,
     broadcaster::Broadcaster,
+    give::NotGiven,
     layout::{FORMAT_VERSION, INLINE_BYTES},
     loan::{Lent, Loan},
     meet::{Channel, Listener, Meeting},

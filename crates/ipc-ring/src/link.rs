@@ -32,6 +32,10 @@ pub(crate) const LOOKS_PER_END: u64 = 1 << 16;
 pub(crate) struct Link {
     pub(crate) own: WritableWindow,
     pub(crate) theirs: Window,
+    /// What the two are windows of, to be given away.
+    regions: [Region; 2],
+    /// Another process has this end now.
+    gone: bool,
     turns: Turns,
     rope: Rope,
     bell: Bell,
@@ -71,6 +75,8 @@ impl Link {
             cpu: Cell::new(0),
             own: own.writable_window(0, own.len_bytes())?,
             theirs: theirs.window(0, theirs.len_bytes())?,
+            regions: [own.clone(), theirs.clone()],
+            gone: false,
             rope,
             bell,
         })
@@ -323,14 +329,59 @@ impl Link {
         self.bell.ring_here();
     }
 
-    /// Closes our end.
+    /// Closes our end, where it is still ours.
     pub(crate) fn close(&self) {
+        if self.gone {
+            return;
+        }
         self.own.u32(AT_CLOSED).store(1, Release);
         fence(SeqCst);
         // Whatever they wait for: it comes no more.
         if self.they_sleep() {
             self.rope.ring();
         }
+    }
+}
+
+#[cfg(not(ipc_model))]
+impl Link {
+    /// The memory that this end writes, and that it reads.
+    pub(crate) fn regions(&self) -> (&Region, &Region) {
+        let [own, theirs] = &self.regions;
+        (own, theirs)
+    }
+
+    /// What wakes the other side, and what wakes this one.
+    pub(crate) fn pipes(&self) -> (BorrowedFd<'_>, BorrowedFd<'_>) {
+        (self.rope.as_fd(), self.bell.as_fd())
+    }
+
+    /// Says nothing that another process would have to keep: this end does not sleep, and gives
+    /// no barrier up. Returns the number of its last sleep.
+    pub(crate) fn settle(&self) -> u64 {
+        self.unpark();
+        self.awake.set(0);
+        // Who reads the nought sees what was committed before it.
+        self.own.u32(AT_ASYMMETRIC).store(0, Release);
+        fence(SeqCst);
+        self.parked.get()
+    }
+
+    /// The end goes on from the sleep that its last owner had last.
+    pub(crate) fn resume(&self, parked: u64) -> Result<()> {
+        let said = self.own.u64(AT_PARKED).load(Relaxed);
+        let closed = self.own.u32(AT_CLOSED).load(Relaxed);
+        if said != parked || parked & 1 == 1 || closed != 0 {
+            return Err(Error::new("meet", ErrorKind::Corrupt)
+                .hint("the end is closed, or sleeps otherwise than it says"));
+        }
+        self.parked.set(parked);
+        Ok(())
+    }
+
+    /// Another process has this end: it closes nothing.
+    pub(crate) fn forget(&mut self) {
+        self.gone = true;
     }
 }
 

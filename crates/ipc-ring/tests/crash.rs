@@ -4,6 +4,8 @@
 mod casts;
 #[path = "crash/deaths.rs"]
 mod deaths;
+#[path = "crash/gifts.rs"]
+mod gifts;
 #[path = "crash/joins.rs"]
 mod joins;
 #[path = "it/liar.rs"]
@@ -31,6 +33,8 @@ fn main() -> ExitCode {
             "a receiver killed at each instruction",
             steps::of_a_receiver,
         ),
+        ("a sender given away", gifts::of_a_sender),
+        ("a receiver given away", gifts::of_a_receiver),
         (
             "a broadcaster killed at each instruction",
             joins::of_a_writer,

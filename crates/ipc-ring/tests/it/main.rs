@@ -4,6 +4,7 @@ mod acked;
 mod allocations;
 mod awaited;
 mod broadcast;
+mod giving;
 mod hostile;
 mod hostile_broadcast;
 mod interop;
@@ -18,10 +19,13 @@ mod suite;
 static ALLOCATOR: ipc_testkit::CountingAllocator = ipc_testkit::CountingAllocator;
 
 ipc_testkit::roles! {
+    "holder" => giving::holder,
     "mute" => acked::mute,
+    "other side" => giving::other_side,
     "reader" => broadcast::reader,
     "silent subscriber" => broadcast::silent,
     "writer" => broadcast::writer,
     "echo" => meeting::echo,
+    "relay" => giving::relay,
     "silent" => meeting::silent,
 }
