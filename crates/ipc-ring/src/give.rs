@@ -9,7 +9,7 @@
 //! channel [`Corrupt`](ErrorKind::Corrupt) or its messages wrong, and memory stays what it is.
 
 use crate::bell::Bell;
-use crate::layout::{self, AT_PROGRESS, NUMBERS, Shape, Side};
+use crate::layout::{self, NUMBERS, Shape, Side};
 use crate::link::Link;
 use crate::{Options, Receiver, Sender, meet};
 use ipc_core::{Error, ErrorKind, Result, Until, four_forms};
@@ -18,7 +18,6 @@ use ipc_sys::{DescriptorKind, crash_point, descriptor_kind};
 use ipc_uds::SeqPacket;
 use std::fmt;
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 const A_SENDER: [u8; 8] = *b"ipc-send";
@@ -180,13 +179,8 @@ impl Options {
         let (words, taken) = take::<3>(socket, A_RECEIVER, Side::Receiver, Side::Sender, until)?;
         let shape: Shape = meet::read_shape(&taken.theirs, self)?;
         let [count, end, parked] = words;
-        if taken.own.load_u64(AT_PROGRESS, Relaxed)? != count {
-            return Err(meet::corrupt(
-                "the end has told another number than it says",
-            ));
-        }
         let receiver = Receiver::new(taken.link(parked, self)?, shape);
-        receiver.resume(count, end);
+        receiver.resume(count, end)?;
         Ok(receiver)
     }
 }

@@ -233,7 +233,11 @@ impl Receiver {
     }
 
     /// Goes on from there.
-    pub(crate) fn resume(&self, taken: u64, end: u64) {
+    pub(crate) fn resume(&self, taken: u64, end: u64) -> Result<()> {
+        if self.link.own.u64(AT_PROGRESS).load(Acquire) != taken {
+            return Err(Error::new("meet", ErrorKind::Corrupt)
+                .hint("the receiver has told another number than it says"));
+        }
         for cell in [&self.taken, &self.told] {
             cell.set(taken);
         }
@@ -241,6 +245,7 @@ impl Receiver {
             cell.set(end);
         }
         self.due.set(taken + self.shape.slots / 8 + 1);
+        Ok(())
     }
 }
 
