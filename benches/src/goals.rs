@@ -138,9 +138,7 @@ pub const GOALS: &[Goal] = &[
     #[cfg(feature = "peers")]
     Goal::at_most(11, "rpc-native:blocking/round-trip/64/vs/nng", 0.25).only_in(ONE),
     // 15: spinning pays with a peer that is awake elsewhere, and costs nothing beside one here.
-    Goal::at_most(15, "pipe-spin/round-trip/64/vs/blocking", 0.30)
-        .placed(Placement::OtherAwake)
-        .only_in(APART),
+    Goal::at_most(15, "pipe-spin/round-trip-awake/64/vs/blocking", 0.30),
     Goal::at_most(15, "pipe-spin/round-trip/64/vs/blocking", 1.10).only_in(ONE),
     // 16: awaited calls beside those of others.
     #[cfg(feature = "peers")]

@@ -7,6 +7,7 @@ mod batch;
 mod bell;
 mod bells;
 mod broadcaster;
+mod caller;
 mod cell;
 mod give;
 mod ground;
@@ -17,6 +18,7 @@ mod loan;
 mod meet;
 mod options;
 mod receiver;
+mod responder;
 mod sender;
 mod spin;
 mod stream;
@@ -28,12 +30,14 @@ pub use crate::{
     acked::Ack,
     batch::Batch,
     broadcaster::Broadcaster,
+    caller::Caller,
     give::NotGiven,
     layout::{FORMAT_VERSION, INLINE_BYTES},
     loan::{Lent, Loan},
     meet::{Channel, Listener, Meeting},
     options::Options,
     receiver::Receiver,
+    responder::Responder,
     sender::Sender,
     spin::Spin,
     stream::Stream,

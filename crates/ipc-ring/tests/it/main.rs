@@ -4,6 +4,7 @@ mod acked;
 mod allocations;
 mod awaited;
 mod broadcast;
+mod calls;
 mod giving;
 mod hostile;
 mod hostile_broadcast;
@@ -21,11 +22,13 @@ static ALLOCATOR: ipc_testkit::CountingAllocator = ipc_testkit::CountingAllocato
 ipc_testkit::roles! {
     "holder" => giving::holder,
     "mute" => acked::mute,
+    "mute responder" => calls::mute_responder,
     "other side" => giving::other_side,
     "reader" => broadcast::reader,
     "silent subscriber" => broadcast::silent,
     "writer" => broadcast::writer,
     "echo" => meeting::echo,
     "relay" => giving::relay,
+    "responder" => calls::responder,
     "silent" => meeting::silent,
 }
