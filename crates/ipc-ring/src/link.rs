@@ -15,6 +15,7 @@ use crate::layout::{AT_ASYMMETRIC, AT_CLOSED, AT_CPU, AT_PARKED};
 use crate::spin::{Budget, Spin};
 use crate::turns::{Cell, Holding, Turns};
 use ipc_core::{Error, ErrorKind, Result, Until};
+use ipc_sys::crash_point;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 
@@ -112,11 +113,13 @@ impl Link {
     #[cold]
     fn wake(&self, parked: u64) {
         self.rung.set(parked);
+        crash_point!("ring.wake.seen");
         self.awake.set(0);
         // Who reads the nought sees what was committed before it.
         self.own.u32(AT_ASYMMETRIC).store(0, Release);
         fence(SeqCst);
         self.rope.ring();
+        crash_point!("ring.wake.rung");
     }
 
     /// Whether the other side sleeps, or is about to.
@@ -218,6 +221,7 @@ impl Link {
                 return found.map(|found| found.unwrap_or_else(|| unreachable!()));
             }
             let woken = self.bell.sleep(until);
+            crash_point!("ring.park.woken");
             self.unpark();
             match woken {
                 Ok(Woken::Rung) => {
@@ -240,6 +244,7 @@ impl Link {
         self.parked.set(number);
         self.say_where_we_run();
         self.own.u64(AT_PARKED).store(number, Relaxed);
+        crash_point!("ring.park.said");
         fence(SeqCst);
         if self.theirs.load_u32(AT_ASYMMETRIC, Acquire) != 0 {
             barrier_on_all();
@@ -334,7 +339,9 @@ impl Link {
         if self.gone {
             return;
         }
+        crash_point!("ring.close.begun");
         self.own.u32(AT_CLOSED).store(1, Release);
+        crash_point!("ring.close.said");
         fence(SeqCst);
         // Whatever they wait for: it comes no more.
         if self.they_sleep() {

@@ -11,7 +11,7 @@ use crate::link::Link;
 use crate::{Options, Receiver, Sender};
 use ipc_core::{Credentials, Error, ErrorKind, Interest, Pollable, Result, TryAccept, Until};
 use ipc_shm::{Protection, Region};
-use ipc_sys::{DescriptorKind, descriptor_kind};
+use ipc_sys::{DescriptorKind, crash_point, descriptor_kind};
 use ipc_uds::{Ancillary, SeqPacket, SeqPacketListener};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::Ordering::Relaxed;
@@ -164,7 +164,9 @@ impl Meeting {
     pub(crate) fn begin(socket: SeqPacket, options: &Options) -> Result<Self> {
         let late = Until::after(options.meet_timeout);
         let (ours, ropes) = make(options)?;
+        crash_point!("ring.meet.made");
         send(&socket, &ours, &ropes, late)?;
+        crash_point!("ring.meet.said");
         let (ours, theirs) = (Some(ours), None);
         Ok(Self {
             socket,
@@ -359,10 +361,12 @@ pub(crate) fn hear<const N: usize>(
 
 fn receive(socket: &SeqPacket, options: &Options, until: Until) -> Result<Theirs> {
     let (_, fds) = hear::<FDS>(socket, MAGIC, until)?;
+    crash_point!("ring.meet.heard");
     let [sends, takes, wake_receiver, wake_sender] = fds;
     let sends = attach(sends, Side::Sender)?;
     let takes = attach(takes, Side::Receiver)?;
     let shape = read_shape(&sends, options)?;
+    crash_point!("ring.meet.attached");
     Ok(Theirs {
         sends,
         takes,

@@ -7,6 +7,7 @@ use crate::turns::Cell;
 use ipc_core::{
     Error, ErrorKind, Interest, Pollable, Result, TryRecv, TryRecvVec, Until, four_forms,
 };
+use ipc_sys::crash_point;
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::Ordering::{Acquire, Release};
 
@@ -199,6 +200,7 @@ impl Receiver {
         let taken = self.taken.get() + 1;
         self.taken.set(taken);
         self.end.set(found.end);
+        crash_point!("ring.recv.taken");
     }
 
     #[inline]
@@ -219,6 +221,7 @@ impl Receiver {
         self.due.set(self.taken.get() + self.shape.slots / 8 + 1);
         let progress = self.link.own.u64(AT_PROGRESS);
         progress.store(self.taken.get(), Release);
+        crash_point!("ring.recv.told");
         self.link.published();
     }
 }

@@ -6,6 +6,7 @@ use crate::link::Link;
 use crate::loan::Loan;
 use crate::turns::Cell;
 use ipc_core::{Error, ErrorKind, Flush, Interest, Pollable, Result, TrySend, Until, four_forms};
+use ipc_sys::crash_point;
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -92,6 +93,7 @@ impl Sender {
         if len > 0 {
             self.link.own.write(at, message);
         }
+        crash_point!("ring.send.written");
         self.commit(len, end);
         Ok(())
     }
@@ -158,6 +160,7 @@ impl Sender {
         self.sent.set(number + 1);
         let word = self.link.own.u64(self.shape.slot(number));
         word.store(commit(number, len), Release);
+        crash_point!("ring.send.committed");
     }
 
     /// Whether one more message fits whose bytes end at `end`. Bytes that were left out before the
