@@ -2,6 +2,9 @@
 #![forbid(unsafe_code)]
 
 mod connect;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod limits;
 mod meter;
 mod serve;

@@ -102,6 +102,12 @@ impl Limits {
         self
     }
 
+    /// How long a peer that is asked whether it lives may take to answer; 10 s by default.
+    pub fn keep_alive_timeout(&mut self, timeout: Duration) -> &mut Self {
+        self.keep_alive_answer = timeout;
+        self
+    }
+
     /// How long an orderly end waits for the requests that still run.
     pub fn drain_timeout(&mut self, timeout: Duration) -> &mut Self {
         self.drain = timeout;
