@@ -1,4 +1,22 @@
-//! The soak of rpc-grpc: the large calls of gRPC's own soak, to a server in another process.
+//! The soak of rpc-grpc: the large calls of gRPC's own soak, and every attack at full size, on
+//! servers in other processes.
+
+#[path = "soak/backends.rs"]
+mod backends;
+#[path = "soak/floods.rs"]
+mod floods;
+#[path = "it/frames.rs"]
+mod frames;
+#[path = "soak/lies.rs"]
+mod lies;
+#[path = "it/raw.rs"]
+mod raw;
+#[path = "soak/replay.rs"]
+mod replay;
+#[path = "soak/slow.rs"]
+mod slow;
+#[path = "soak/there.rs"]
+mod there;
 
 use ipc_testkit::crash::Lab;
 use ipc_testkit::{Role, Stage, TempDir, soak};
@@ -11,7 +29,23 @@ use tokio::runtime::{Builder, Runtime};
 const SLACK_KIB: usize = 8 * 1024;
 
 fn main() -> ExitCode {
-    soak::run(&[("server", serve)], &[("calls", large_calls)])
+    soak::run(
+        &[("server", serve), ("inventory", there::serve)],
+        &[
+            ("calls", large_calls),
+            ("resets", floods::of_resets),
+            ("floods", floods::of_frames),
+            ("slow", slow::of_connections),
+            ("descriptors", slow::of_descriptors),
+            ("lengths", lies::of_lengths),
+            ("nesting", lies::of_nesting),
+            ("bombs", lies::of_bombs),
+            ("failing", backends::that_fail),
+            ("late", backends::that_are_late),
+            ("killed", backends::that_die),
+            ("replay", replay::of_captured_calls),
+        ],
+    )
 }
 
 fn runtime() -> Runtime {

@@ -5,6 +5,7 @@ mod calls;
 mod clients;
 mod compressed;
 mod floods;
+mod frames;
 mod generated;
 mod hostile;
 mod interop;
