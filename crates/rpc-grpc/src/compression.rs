@@ -117,8 +117,8 @@ impl Encoding {
             Self::Identity => Ok(bytes.slice(..bytes.len().min(limit))),
             #[cfg(feature = "gzip")]
             Self::Gzip => {
-                let open = || Ok(flate2::read::MultiGzDecoder::new(&bytes[..]));
-                unpack(open, bytes.len(), limit)
+                let open = || Ok(flate2::bufread::MultiGzDecoder::new(&bytes[..]));
+                unpack(open, |reader| bytes.len() - reader.get_ref().len(), limit)
             }
             #[cfg(feature = "zstd")]
             Self::Zstd => {
@@ -128,7 +128,7 @@ impl Encoding {
                     reader.window_log_max(WINDOW_LOG)?;
                     Ok(reader)
                 };
-                unpack(open, bytes.len(), limit)
+                unpack(open, |reader| bytes.len() - reader.get_ref().len(), limit)
             }
         }
     }
@@ -139,8 +139,8 @@ impl Encoding {
 #[cfg(feature = "zstd")]
 const WINDOW_LOG: u32 = 23;
 
-/// What unpacks to more than so many times its size may be a bomb: it is measured before it is
-/// kept.
+/// What unpacks to more than so many times its size may be a bomb: the rest is measured before any
+/// of it is kept.
 #[cfg(any(feature = "gzip", feature = "zstd"))]
 const BOMB_RATIO: usize = 100;
 /// How much is unpacked at once.
@@ -150,51 +150,39 @@ const STEP_BYTES: usize = 8 << 10;
 #[cfg(any(feature = "gzip", feature = "zstd"))]
 const HARMLESS_BYTES: usize = 64 << 10;
 
+/// What a reader made by `open`, of whose input so much is `taken`, reads to its end.
 #[cfg(any(feature = "gzip", feature = "zstd"))]
 fn unpack<R: std::io::Read>(
     open: impl Fn() -> std::io::Result<R>,
-    packed: usize,
+    taken: impl Fn(&R) -> usize,
     limit: usize,
 ) -> Result<Bytes, Status> {
-    let harmless = packed.saturating_mul(BOMB_RATIO).max(HARMLESS_BYTES);
     let failed = |error: std::io::Error| failed("decompress", &error);
+    let (mut out, mut step) = (Vec::new(), [0; STEP_BYTES]);
     let mut reader = open().map_err(failed)?;
-    let mut out = Vec::new();
-    if read_at_most(&mut reader, harmless.min(limit), &mut out).map_err(failed)? {
-        return Ok(out.into());
+    while out.len() <= limit {
+        match reader.read(&mut step).map_err(failed)? {
+            0 => return Ok(out.into()),
+            length => out.extend_from_slice(&step[..length]),
+        }
+        if out.len() > HARMLESS_BYTES && out.len() / BOMB_RATIO > taken(&reader) {
+            break;
+        }
     }
     let mut length = out.len();
     drop(out);
-    let mut step = [0; STEP_BYTES];
     while length <= limit {
         match reader.read(&mut step).map_err(failed)? {
             0 => {
-                let mut out = Vec::with_capacity(length);
-                read_at_most(&mut open().map_err(failed)?, limit, &mut out).map_err(failed)?;
-                return Ok(out.into());
+                let mut out = vec![0; length];
+                let whole = open().and_then(|mut reader| reader.read_exact(&mut out));
+                return whole.map(|()| out.into()).map_err(failed);
             }
             more => length += more,
         }
     }
     let text = format!("a message is larger than {limit} bytes once unpacked");
     Err(Status::new(Code::ResourceExhausted, text))
-}
-
-/// Reads to the end, or until there is more than the limit; whether the end was reached.
-#[cfg(any(feature = "gzip", feature = "zstd"))]
-fn read_at_most(
-    reader: &mut impl std::io::Read,
-    limit: usize,
-    out: &mut Vec<u8>,
-) -> std::io::Result<bool> {
-    let mut step = [0; STEP_BYTES];
-    while out.len() <= limit {
-        match reader.read(&mut step)? {
-            0 => return Ok(true),
-            length => out.extend_from_slice(&step[..length]),
-        }
-    }
-    Ok(false)
 }
 
 #[cfg(any(feature = "gzip", feature = "zstd"))]

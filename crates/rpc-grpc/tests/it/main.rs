@@ -4,6 +4,7 @@ mod beside;
 mod calls;
 mod clients;
 mod compressed;
+mod false_servers;
 mod floods;
 mod frames;
 mod generated;

@@ -25,7 +25,7 @@ fn stock() -> Router {
     Router::new().service(StockServer::new(Arc::<Shop>::default()))
 }
 
-/// What arrives at a server: how many calls, the most attempts of one, and how many run.
+/// What arrives at a server, or leaves a client: how many calls, the most attempts of one, and how many run.
 #[derive(Clone, Default)]
 struct Seen {
     calls: Arc<AtomicU64>,
@@ -49,6 +49,7 @@ impl Seen {
     }
 }
 
+#[derive(Clone)]
 struct Around<C> {
     inner: C,
     seen: Seen,
@@ -95,7 +96,7 @@ pub(crate) fn that_fail(lab: &mut Lab) {
     let seconds = lab.count(2, 60, 600);
     let what = format!("{CLIENTS} clients of a backend that always fails, {seconds} s");
     let mut tally = Tally::new("D8", what);
-    let seen = Seen::default();
+    let (seen, asked) = (Seen::default(), Seen::default());
     let offered: u64 = runtime(2).block_on(async {
         let until = Instant::now() + Duration::from_secs(seconds);
         let mut clients = Vec::new();
@@ -104,6 +105,11 @@ pub(crate) fn that_fail(lab: &mut Lab) {
             let served = server(&seen, true).served();
             tokio::spawn(async move { options().serve(far, served).await });
             let channel = options().over(near).await.expect("greeted");
+            let channel = Around {
+                inner: channel,
+                seen: asked.clone(),
+                fails: false,
+            };
             let client = StockClient::new(retry().around(channel));
             clients.push(tokio::spawn(async move {
                 let mut offered = 0;
@@ -123,7 +129,7 @@ pub(crate) fn that_fail(lab: &mut Lab) {
     });
     let (attempts, most) = (
         seen.calls.load(Ordering::SeqCst),
-        seen.attempts.load(Ordering::SeqCst),
+        asked.attempts.load(Ordering::SeqCst),
     );
     tally.trials = offered;
     if attempts * 10 > offered * 11 || most > 3 {

@@ -99,7 +99,8 @@ pub(crate) fn of_captured_calls(lab: &mut Lab) {
         },
     );
     let client = There::known(&identities, "clerk");
-    let runtime = runtime(1);
+    // Of two threads: connections go on, and end, while nobody waits.
+    let runtime = runtime(2);
     let direct = StockClient::new(
         runtime
             .block_on(client.connect(&there.endpoint))
