@@ -70,6 +70,11 @@ impl Limits {
         self
     }
 
+    /// What the library is told: it refuses a list of exactly the size that it is given.
+    pub(crate) const fn header_list_bytes(&self) -> u32 {
+        self.max_header_bytes.saturating_add(1)
+    }
+
     /// How many bytes of one stream may be under way before its sender waits.
     pub fn stream_window_bytes(&mut self, bytes: u32) -> &mut Self {
         self.stream_window_bytes = bytes.clamp(1 << 14, 1 << 30);
