@@ -10,6 +10,7 @@ mod floods;
 mod frames;
 mod generated;
 mod hostile;
+mod identity;
 mod interop;
 mod limits;
 mod meaning;
@@ -23,4 +24,5 @@ mod tonic_peer;
 ipc_testkit::roles! {
     "server" => remote::serve,
     "starved" => floods::serve_starved,
+    "stranger" => identity::call_as_stranger,
 }
