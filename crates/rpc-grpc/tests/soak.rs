@@ -5,6 +5,7 @@
 mod backends;
 #[path = "soak/floods.rs"]
 mod floods;
+#[allow(dead_code, reason = "the tests use more of it")]
 #[path = "it/frames.rs"]
 mod frames;
 #[path = "soak/lies.rs"]

@@ -84,19 +84,28 @@ pub(crate) fn greeted(endpoint: &str) -> UnixStream {
 #[derive(Debug)]
 pub(crate) struct Frame {
     pub(crate) kind: u8,
+    pub(crate) flags: u8,
     pub(crate) payload: Vec<u8>,
+}
+
+impl Frame {
+    /// Whether its stream ends with it.
+    pub(crate) const fn is_end(&self) -> bool {
+        self.flags & END_STREAM != 0
+    }
 }
 
 /// The whole frames among bytes.
 pub(crate) fn frames(mut bytes: &[u8]) -> Vec<Frame> {
     let mut frames = Vec::new();
-    while let [a, b, c, kind, _, _, _, _, _, rest @ ..] = bytes {
+    while let [a, b, c, kind, flags, _, _, _, _, rest @ ..] = bytes {
         let length = u32::from_be_bytes([0, *a, *b, *c]) as usize;
         let Some(payload) = rest.get(..length) else {
             break;
         };
         frames.push(Frame {
             kind: *kind,
+            flags: *flags,
             payload: payload.to_vec(),
         });
         bytes = &rest[length..];

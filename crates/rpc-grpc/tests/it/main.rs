@@ -15,6 +15,8 @@ mod interop;
 mod limits;
 mod meaning;
 mod mtls;
+mod protocol;
+mod protocol_cases;
 mod raw;
 mod remote;
 mod shop;
