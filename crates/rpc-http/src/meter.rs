@@ -2,9 +2,9 @@
 //! that do nothing, and frames that never end.
 
 use crate::Limits;
+use crate::cutter::{Cutter, Frame, WINDOW_UPDATE};
 use std::time::Instant;
 
-const HEADER_BYTES: usize = 9;
 pub(crate) const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 const DATA: u8 = 0;
@@ -14,7 +14,6 @@ const SETTINGS: u8 = 4;
 const PING: u8 = 6;
 const PUSH_PROMISE: u8 = 5;
 const GO_AWAY: u8 = 7;
-const WINDOW_UPDATE: u8 = 8;
 const CONTINUATION: u8 = 9;
 const ACK: u8 = 1;
 const END_STREAM: u8 = 1;
@@ -27,73 +26,6 @@ const TOO_MANY_PINGS: &[u8] = b"too_many_pings";
 const WORTH_BYTES: u32 = 1024;
 /// How many frames a second any peer may send that do nothing.
 const REFILL_PER_SECOND: f64 = 100.0;
-
-/// The header of a frame, and the first bytes of its payload where they matter.
-#[derive(Clone, Copy, Debug, Default)]
-struct Frame {
-    length: usize,
-    kind: u8,
-    flags: u8,
-    stream: u32,
-}
-
-/// Cuts a byte stream into frames without keeping it.
-#[derive(Debug, Default)]
-struct Cutter {
-    header: [u8; HEADER_BYTES],
-    filled: usize,
-    /// How much of the payload is still to come.
-    payload: usize,
-    /// The first bytes of a window update.
-    update: [u8; 4],
-    updated: usize,
-}
-
-impl Cutter {
-    /// Passes `bytes` on; `whole` is called at the end of each frame, with a window update's size.
-    fn pass(&mut self, mut bytes: &[u8], mut whole: impl FnMut(Frame, u32)) {
-        while !bytes.is_empty() {
-            if self.filled < HEADER_BYTES {
-                let take = bytes.len().min(HEADER_BYTES - self.filled);
-                self.header[self.filled..self.filled + take].copy_from_slice(&bytes[..take]);
-                self.filled += take;
-                bytes = &bytes[take..];
-                if self.filled < HEADER_BYTES {
-                    return;
-                }
-                self.payload = self.frame().length;
-                self.updated = 0;
-            }
-            let take = bytes.len().min(self.payload);
-            let frame = self.frame();
-            if frame.kind == WINDOW_UPDATE && self.updated < 4 {
-                let copy = take.min(4 - self.updated);
-                self.update[self.updated..self.updated + copy].copy_from_slice(&bytes[..copy]);
-                self.updated += copy;
-            }
-            self.payload -= take;
-            bytes = &bytes[take..];
-            if self.payload == 0 {
-                self.filled = 0;
-                whole(frame, u32::from_be_bytes(self.update) & 0x7fff_ffff);
-            }
-        }
-    }
-
-    fn frame(&self) -> Frame {
-        let [a, b, c, kind, flags, rest @ ..] = self.header;
-        Frame {
-            length: u32::from_be_bytes([0, a, b, c]) as usize,
-            kind,
-            flags,
-            stream: u32::from_be_bytes(rest) & 0x7fff_ffff,
-        }
-    }
-
-    const fn between_frames(&self) -> bool {
-        self.filled == 0
-    }
-}
 
 /// What there is to say of a connection's frames.
 #[derive(Debug)]

@@ -310,5 +310,6 @@ fn second_handshake(endpoint: &str, own: &Certified, root: &str, again: bool) ->
     stream.set_read_timeout(Some(enough)).expect("a time");
     let mut ended = Vec::new();
     // A server of HTTP/2 goes on; one that was asked to shake hands again hangs up.
-    matches!(stream.read_to_end(&mut ended), Err(error) if error.kind() == std::io::ErrorKind::WouldBlock)
+    let end = stream.read_to_end(&mut ended);
+    end.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock)
 }

@@ -30,7 +30,7 @@ fn ask(path: &str, bytes: &[u8], fine: bool) -> (Vec<Frame>, bool) {
         let over = met
             .iter()
             .any(|frame| frame.kind == RESET || (frame.kind == HEADERS && frame.is_end()));
-        if (fine && answered && over) || (!fine && over) {
+        if over && (answered || !fine) {
             return (met, false);
         }
         match stream.read(&mut buffer) {

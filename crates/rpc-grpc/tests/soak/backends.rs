@@ -25,7 +25,8 @@ fn stock() -> Router {
     Router::new().service(StockServer::new(Arc::<Shop>::default()))
 }
 
-/// What arrives at a server, or leaves a client: how many calls, the most attempts of one, and how many run.
+/// What arrives at a server, or leaves a client: how many calls, the most attempts of one, and how
+/// many run.
 #[derive(Clone, Default)]
 struct Seen {
     calls: Arc<AtomicU64>,
