@@ -26,7 +26,7 @@ pub use crate::{
     broadcaster::Broadcaster,
     layout::{FORMAT_VERSION, INLINE_BYTES},
     loan::{Lent, Loan},
-    meet::{Channel, Listener},
+    meet::{Channel, Listener, Meeting},
     options::Options,
     receiver::Receiver,
     sender::Sender,

@@ -13,7 +13,7 @@ use rpc_core::{
     Body, Call, CallFuture, Channel, Code, Metadata, MethodDescriptor, MethodKind, Payload,
     PayloadStream, Reply, Status, block_on, ready,
 };
-use rpc_transport::Wire;
+use rpc_transport::{Endpoint, Wire};
 use std::collections::VecDeque;
 use std::fmt;
 use std::pin::Pin;
@@ -44,6 +44,12 @@ struct Slot {
 }
 
 impl BlockingWired {
+    /// Where it leads.
+    pub(crate) fn endpoint(&self) -> Option<Endpoint> {
+        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.wire.endpoint().cloned()
+    }
+
     pub(crate) fn greet(wire: Wire, options: &Options) -> Result<Self, Status> {
         let mut inner = Inner {
             wire,

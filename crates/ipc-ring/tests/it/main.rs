@@ -9,6 +9,7 @@ mod hostile_broadcast;
 mod interop;
 mod meeting;
 mod policies;
+mod stream;
 mod suite;
 
 #[global_allocator]
