@@ -84,6 +84,7 @@ fn slow_of_one_kind(lab: &mut Lab, identities: &Identities, kind: &Slow) {
     let millis = lab.count(300, 0, 0);
     let pace = Duration::from_millis(lab.count(50, 1_000, 1_000));
     let what = format!("{many} that send a byte at a time: {}", kind.what);
+    let calm_calls = lab.count(100, 1_000, 1_000) as usize;
     let mut tally = Tally::new("D3", what);
     let there = There::wanted(
         kind.transport,
@@ -102,7 +103,7 @@ fn slow_of_one_kind(lab: &mut Lab, identities: &Identities, kind: &Slow) {
     runtime.block_on(async {
         let connection = client.connect(&there.endpoint).await.expect("it listens");
         let stock = StockClient::new(connection);
-        calm.extend(timed(&stock, 1_000, || false).await.expect("calm"));
+        calm.extend(timed(&stock, calm_calls, || false).await.expect("calm"));
         let mut slow: Vec<_> = (0..many).map(|_| Raw::connect(&there.endpoint)).collect();
         for raw in &mut slow {
             raw.write(&kind.at_once).expect("room");
@@ -120,7 +121,7 @@ fn slow_of_one_kind(lab: &mut Lab, identities: &Identities, kind: &Slow) {
             tally.trial(fresh(&client, &there.endpoint).await);
         }
         cut = dribbling.await.expect("no panic");
-        calm.extend(timed(&stock, 1_000, || false).await.expect("calm"));
+        calm.extend(timed(&stock, calm_calls, || false).await.expect("calm"));
     });
     let longest = cut.iter().max().copied().unwrap_or_default();
     let (calm, loud) = (p99(&mut calm), p99(&mut loud));
