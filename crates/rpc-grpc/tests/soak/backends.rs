@@ -146,7 +146,7 @@ pub(crate) fn that_fail(lab: &mut Lab) {
 /// D9: calls with a deadline of a millisecond, of a handler that never ends.
 pub(crate) fn that_are_late(lab: &mut Lab) {
     let _watchdog = watchdog(PATIENCE);
-    let calls = lab.count(2_000, 100_000, 1_000_000);
+    let calls = lab.count(1_000, 100_000, 1_000_000);
     let mut tally = Tally::new("D9", "calls of 1 ms whose handler never ends");
     let (seen, directory) = (Seen::default(), TempDir::new());
     runtime(2).block_on(async {
@@ -221,7 +221,7 @@ pub(crate) fn that_are_late(lab: &mut Lab) {
 /// One of three servers is killed while they are called; with retries hardly a call is lost.
 pub(crate) fn that_die(lab: &mut Lab) {
     let _watchdog = watchdog(PATIENCE);
-    let calls = lab.count(2_000, 100_000, 1_000_000);
+    let calls = lab.count(1_000, 100_000, 1_000_000);
     for pick in [Pick::RoundRobin, Pick::TwoChoices] {
         let what = format!("one of three servers killed under load, {pick:?}");
         let mut tally = Tally::new("R", what);

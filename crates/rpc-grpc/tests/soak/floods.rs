@@ -46,8 +46,9 @@ struct Times {
 /// 1,100 as make a million together; another client calls all the time, and in some rounds it is
 /// measured, without and with one.
 fn attack(lab: &mut Lab, claim: &'static str, attack: &Attack) {
-    let total = u32::try_from(lab.count(11_000, 1_000_000, 10_000_000)).expect("not so many");
+    let total = u32::try_from(lab.count(4_400, 1_000_000, 10_000_000)).expect("not so many");
     let calls = usize::try_from(lab.count(20, 500, 500)).expect("few");
+    let rounds = total.div_ceil(MANY);
     let _watchdog = watchdog(PATIENCE);
     let mut tally = Tally::new(claim, attack.name);
     let there = There::start();
@@ -55,7 +56,7 @@ fn attack(lab: &mut Lab, claim: &'static str, attack: &Attack) {
     let (mut before, mut most, mut longest) = (0, 0, Duration::ZERO);
     runtime(2).block_on(async {
         let stock = StockClient::new(there.connect().await);
-        for round in 0..=total.div_ceil(MANY) {
+        for round in 0..=rounds {
             let measured = if round % 10 == 0 { calls } else { 0 };
             let quiet = timed(&stock, measured, || false).await;
             let (endpoint, what) = (there.endpoint.clone(), attack.what);
@@ -80,7 +81,7 @@ fn attack(lab: &mut Lab, claim: &'static str, attack: &Attack) {
                 }
             }
             // What the first rounds leave behind is what the allocator keeps.
-            if round == 10 {
+            if round == 10.min(rounds / 2) {
                 before = there.resident_kib();
             }
         }
