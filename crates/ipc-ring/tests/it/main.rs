@@ -9,6 +9,7 @@ mod hostile_broadcast;
 mod interop;
 mod meeting;
 mod policies;
+mod queue;
 mod suite;
 
 #[global_allocator]
@@ -20,5 +21,6 @@ ipc_testkit::roles! {
     "silent subscriber" => broadcast::silent,
     "writer" => broadcast::writer,
     "echo" => meeting::echo,
+    "producer" => queue::producer,
     "silent" => meeting::silent,
 }
