@@ -224,7 +224,7 @@ mod tests {
 
     #[test]
     fn the_layout_is_that_of_the_document() {
-        assert_eq!(format!("{LAYOUT:#018x}"), "0x");
+        assert_eq!(format!("{LAYOUT:#018x}"), "0x68fa4f7bdb03b090");
     }
 
     #[test]

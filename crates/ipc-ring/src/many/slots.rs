@@ -19,9 +19,9 @@ use ipc_shm::WritableWindow;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, SeqCst};
 use std::sync::atomic::{AtomicU64, fence};
 
-/// Looks of one operation after which the memory is said to be damaged: so often nobody loses to
-/// others that keep the rules.
-const MOST_LOOKS: u64 = 1 << 24;
+/// Looks of one operation, beside two at each slot, after which the memory is said to be damaged:
+/// so often nobody loses to others that keep the rules.
+const MOST_LOOKS: u64 = 1 << 16;
 
 #[derive(Debug)]
 pub(super) struct Slots {
@@ -63,7 +63,7 @@ impl Slots {
     /// are taken.
     #[inline]
     pub(super) fn claim(&self, member: u32) -> Result<Option<u64>> {
-        for _ in 0..MOST_LOOKS {
+        for _ in 0..self.most_looks() {
             let Room::At { number, word } = self.room()? else {
                 return Ok(None);
             };
@@ -86,7 +86,7 @@ impl Slots {
     #[inline]
     fn room(&self) -> Result<Room> {
         let mut at = self.tail();
-        for _ in 0..MOST_LOOKS {
+        for _ in 0..self.most_looks() {
             let word = self.memory.load_u64(self.shape.slot(at), Acquire);
             let (number, state) = self.read(word, at, "send")?;
             if number == at && state == State::Free {
@@ -177,7 +177,7 @@ impl Slots {
     /// Finds the next message. It stands there until somebody [takes](Slots::take) it.
     #[inline]
     pub(super) fn next(&self) -> Result<Option<Message>> {
-        for _ in 0..MOST_LOOKS {
+        for _ in 0..self.most_looks() {
             let at = self.head();
             let word = self.memory.load_u64(self.shape.slot(at), Acquire);
             let (number, state) = self.read(word, at, "recv")?;
@@ -207,7 +207,7 @@ impl Slots {
         };
         let (mut head, slots) = (self.head(), self.shape.slots);
         let mut at = head;
-        for _ in 0..MOST_LOOKS {
+        for _ in 0..self.most_looks() {
             if at - head >= slots {
                 return Ok(None);
             }
@@ -298,6 +298,11 @@ impl Slots {
     fn read(&self, word: u64, near: u64, operation: &'static str) -> Result<(u64, State)> {
         decode(self.shape, word, near)
             .ok_or_else(|| corrupt(operation, "a slot has a word that no member writes"))
+    }
+
+    #[inline]
+    const fn most_looks(&self) -> u64 {
+        2 * self.shape.slots + MOST_LOOKS
     }
 
     #[inline]

@@ -10,6 +10,7 @@ mod interop;
 mod meeting;
 mod policies;
 mod queue;
+mod queue_members;
 mod suite;
 
 #[global_allocator]
@@ -19,8 +20,10 @@ ipc_testkit::roles! {
     "mute" => acked::mute,
     "reader" => broadcast::reader,
     "silent subscriber" => broadcast::silent,
+    "silent member" => queue_members::silent_member,
     "writer" => broadcast::writer,
     "echo" => meeting::echo,
+    "consumer" => queue::consumer,
     "producer" => queue::producer,
     "silent" => meeting::silent,
 }

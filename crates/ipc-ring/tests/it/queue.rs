@@ -1,13 +1,14 @@
 //! Many producers and many consumers: what each sends comes to one of them.
 
-use ipc_ring::{Consumer, ErrorKind, Options, Producer, Queue};
-use ipc_testkit::{Role, Stage, TempDir, watchdog};
-use std::sync::atomic::AtomicU64;
+use ipc_ring::{Consumer, ErrorKind, Options, Producer};
+use ipc_shm::Region;
+use ipc_testkit::{Role, Stage, watchdog};
+use ipc_uds::SeqPacket;
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(60);
-const MESSAGES: u64 = 3_000;
+const MESSAGES: u64 = 1_000;
 
 /// Small, so that each side has to wait for the other.
 pub(crate) fn options() -> Options {
@@ -24,42 +25,45 @@ pub(crate) fn message(producer: u64, number: u64) -> Vec<u8> {
     bytes
 }
 
-/// Whose message it is, and its number.
-pub(crate) fn stamp(bytes: &[u8]) -> (u64, u64) {
-    let word = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().expect("8 bytes"));
-    let (producer, number) = (word(0), word(8));
-    assert_eq!(bytes, message(producer, number), "damaged");
-    (producer, number)
-}
-
-/// What came to all consumers: each message once, and those of one producer in their order.
-#[derive(Default)]
+/// What came, in memory that all processes share: how often each message did.
 pub(crate) struct Ledger {
-    came: Vec<Vec<AtomicU64>>,
+    memory: Region,
+    producers: u64,
 }
 
 impl Ledger {
-    pub(crate) fn new(producers: u64, messages: u64) -> Self {
-        let one = || (0..messages).map(|_| AtomicU64::new(0)).collect();
-        Self {
-            came: (0..producers).map(|_| one()).collect(),
-        }
+    fn of(memory: Region) -> Self {
+        let producers = memory.len_bytes() as u64 / 8 / MESSAGES;
+        Self { memory, producers }
+    }
+
+    fn new(producers: u64) -> Self {
+        let memory = ipc_shm::anonymous((producers * MESSAGES * 8) as usize);
+        Self::of(memory.expect("memory"))
     }
 
     fn enter(&self, bytes: &[u8], last: &mut [u64]) {
-        let (producer, number) = stamp(bytes);
+        let word = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().expect("8 bytes"));
+        let (producer, number) = (word(0), word(8));
+        assert_eq!(bytes, message(producer, number), "damaged");
         let before = std::mem::replace(&mut last[producer as usize], number + 1);
         assert!(
             before <= number,
-            "producer {producer}: {number} after {before}"
+            "of {producer}: {number} after {}",
+            before - 1
         );
-        let count = self.came[producer as usize][number as usize].fetch_add(1, SeqCst);
+        let at = (producer * MESSAGES + number) as usize * 8;
+        let count = self
+            .memory
+            .atomic_u64(at)
+            .expect("inside")
+            .fetch_add(1, SeqCst);
         assert_eq!(count, 0, "message {number} of {producer} came twice");
     }
 
     /// Receives until the end.
-    pub(crate) fn receive_all(&self, consumer: &Consumer) -> ErrorKind {
-        let (mut last, mut buffer) = (vec![0; self.came.len()], Vec::new());
+    fn receive_all(&self, consumer: &Consumer) -> ErrorKind {
+        let (mut last, mut buffer) = (vec![0; self.producers as usize], Vec::new());
         loop {
             match consumer.recv_vec(&mut buffer) {
                 Ok(()) => self.enter(&buffer, &mut last),
@@ -68,75 +72,59 @@ impl Ledger {
         }
     }
 
-    pub(crate) fn check(&self) {
-        for (producer, messages) in self.came.iter().enumerate() {
-            let missing = messages
-                .iter()
-                .filter(|came| came.load(SeqCst) == 0)
-                .count();
-            assert_eq!(missing, 0, "messages of producer {producer}");
+    fn check(&self) {
+        for word in 0..self.producers * MESSAGES {
+            let came = self
+                .memory
+                .load_u64(word as usize * 8, SeqCst)
+                .expect("inside");
+            let (producer, number) = (word / MESSAGES, word % MESSAGES);
+            assert_eq!(came, 1, "message {number} of {producer}");
         }
     }
 }
 
-pub(crate) fn send_all(producer: &Producer, who: u64, messages: u64) {
-    for number in 0..messages {
+pub(crate) fn producer(mut stage: Stage) {
+    let socket = SeqPacket::from(stage.descriptor());
+    let producer = Options::new().produce_over(socket).expect("a member");
+    let who = stage.argument(0).parse().expect("a number");
+    for number in 0..MESSAGES {
         producer.send(&message(who, number)).expect("sent");
     }
 }
 
-pub(crate) fn producer(stage: Stage) {
-    let producer = Options::new()
-        .produce(stage.argument(0))
-        .expect("it listens");
-    let who = stage.argument(1).parse().expect("a number");
-    // All are there before the first sends, so that none can be the last for a while.
-    let mut buffer = [0; 1];
-    let go = ipc_ring::connect(stage.argument(2)).expect("it listens");
-    go.receiver().recv(&mut buffer).expect("go");
-    send_all(&producer, who, MESSAGES);
-}
-
-/// Processes that come to a queue, one after the other.
-fn producers(queue: &Queue, count: u64) -> Vec<ipc_testkit::Child> {
-    let dir = TempDir::new();
-    let (path, start) = (dir.join("queue"), dir.join("start"));
-    let listener = Options::new().bind(&path).expect("bind");
-    let starter = Options::new().bind(&start).expect("bind");
-    let (mut children, mut channels) = (Vec::new(), Vec::new());
-    for who in 0..count {
-        let role = Role::new("producer").argument(path.display());
-        children.push(role.argument(who).argument(start.display()).spawn());
-        queue.accept(&listener).expect("it comes");
-        channels.push(starter.accept().expect("it comes"));
-    }
-    for channel in &channels {
-        channel.sender().send(b"!").expect("it waits");
-    }
-    children
+pub(crate) fn consumer(mut stage: Stage) {
+    let socket = SeqPacket::from(stage.descriptor());
+    let ledger = Ledger::of(Region::from_fd(stage.descriptor()).expect("memory"));
+    let consumer = Options::new().consume_over(socket).expect("a member");
+    assert_eq!(ledger.receive_all(&consumer), ErrorKind::Closed);
 }
 
 #[test]
 fn each_message_comes_once_and_those_of_one_producer_in_order() {
     let _watchdog = watchdog(PATIENCE);
-    for (senders, receivers) in [(1, 1), (1, 4), (2, 2), (4, 1), (4, 4)] {
+    for (senders, receivers) in (1..=4).flat_map(|n| (1..=4).map(move |m| (n, m))) {
         let queue = options().queue().expect("memory");
-        let consumers: Vec<_> = (0..receivers)
-            .map(|_| queue.consumer().expect("a seat"))
-            .collect();
-        let ledger = Ledger::new(senders, MESSAGES);
-        let children = producers(&queue, senders);
-        std::thread::scope(|scope| {
-            let receiving: Vec<_> = consumers
-                .iter()
-                .map(|consumer| scope.spawn(|| ledger.receive_all(consumer)))
-                .collect();
-            for receiving in receiving {
-                let end = receiving.join().expect("no panic");
-                assert_eq!(end, ErrorKind::Closed);
-            }
-        });
-        ledger.check();
+        // It holds the queue open until all have come.
+        let open: Producer = queue.producer().expect("a seat");
+        let ledger = Ledger::new(senders);
+        let mut children = Vec::new();
+        let mut start = |role: Role| {
+            let (ours, theirs) = ipc_uds::pair_seqpacket().expect("a pair");
+            let role = role.descriptor(&theirs);
+            let ledger = ledger.memory.as_fd().expect("a memfd");
+            children.push(role.descriptor(ledger).spawn());
+            queue.add(ours).expect("it comes");
+        };
+        for _ in 0..receivers {
+            start(Role::new("consumer"));
+        }
+        for who in 0..senders {
+            start(Role::new("producer").argument(who));
+        }
+        drop(open);
         children.into_iter().for_each(ipc_testkit::Child::done);
+        ledger.check();
+        assert_eq!(queue.members().expect("counted"), (0, 0));
     }
 }

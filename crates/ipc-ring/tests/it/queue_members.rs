@@ -1,0 +1,394 @@
+//! Who comes to a queue and who goes: limits, late comers, deaths, and what the others see.
+
+use crate::queue::{message, options};
+use ipc_ring::{Batch, ErrorKind, MAX_MEMBERS, Options, WhenFull};
+use ipc_testkit::{Role, Stage, TempDir, watchdog};
+use rustix::process::Signal;
+use std::time::Duration;
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+#[test]
+fn a_queue_has_so_many_members_and_no_more() {
+    let _watchdog = watchdog(PATIENCE);
+    let queue = options().queue().expect("memory");
+    let consumer = queue.consumer().expect("a seat");
+    let mut producers: Vec<_> = (1..MAX_MEMBERS)
+        .map(|_| queue.producer().expect("a seat"))
+        .collect();
+    let error = queue.producer().expect_err("no seat");
+    assert_eq!(error.kind(), ErrorKind::LimitReached);
+    let error = queue.consumer().expect_err("no seat");
+    assert_eq!(error.kind(), ErrorKind::LimitReached);
+    assert_eq!(queue.members().expect("counted"), (MAX_MEMBERS - 1, 1));
+    producers.pop();
+    let late = queue.producer().expect("the seat of one that left");
+    late.send(b"late").expect("room");
+    assert_eq!(consumer.recv(&mut [0; 8]).expect("a message"), 4);
+    assert_eq!(consumer.producers().expect("counted"), MAX_MEMBERS - 1);
+}
+
+#[test]
+fn a_member_that_never_looks_keeps_nobody_out_and_hears_of_all_when_it_does() {
+    let _watchdog = watchdog(PATIENCE);
+    let queue = options().queue().expect("memory");
+    let idle = queue.consumer().expect("a seat");
+    for number in 0..1_000_u64 {
+        let producer = queue.producer().expect("a seat");
+        if number % 100 == 0 {
+            producer.send(&number.to_le_bytes()).expect("room");
+        }
+    }
+    let last = queue.producer().expect("a seat");
+    let mut buffer = [0; 8];
+    for number in 0..10 {
+        assert_eq!(idle.recv(&mut buffer).expect("a message"), 8);
+        assert_eq!(u64::from_le_bytes(buffer), number * 100);
+    }
+    assert_eq!(idle.producers().expect("counted"), 1);
+    let none = idle.try_recv(&mut buffer).expect_err("nothing");
+    assert_eq!(none.kind(), ErrorKind::WouldBlock);
+    // It can wake who came last.
+    std::thread::scope(|scope| {
+        let sending = scope.spawn(|| (0..100).try_for_each(|_| last.send(b"message!")));
+        for _ in 0..100 {
+            assert_eq!(idle.recv(&mut buffer).expect("a message"), 8);
+        }
+        sending.join().expect("no panic").expect("sent");
+    });
+}
+
+#[test]
+fn members_go_on_without_the_maker_until_the_last_has_gone() {
+    let _watchdog = watchdog(PATIENCE);
+    let queue = options().queue().expect("memory");
+    let (producer, consumer) = (
+        queue.producer().expect("a seat"),
+        queue.consumer().expect("a seat"),
+    );
+    let lonely = options().queue().expect("memory");
+    let alone = lonely.consumer().expect("a seat");
+    drop((queue, lonely));
+    std::thread::scope(|scope| {
+        let sending = scope.spawn(move || {
+            (0..1_000).for_each(|number| producer.send(&message(0, number)).expect("sent"));
+        });
+        let mut buffer = Vec::new();
+        for number in 0..1_000 {
+            consumer.recv_vec(&mut buffer).expect("a message");
+            assert_eq!(buffer, message(0, number));
+        }
+        sending.join().expect("no panic");
+        let end = consumer.recv_vec(&mut buffer).expect_err("the end");
+        assert_eq!(end.kind(), ErrorKind::Closed);
+        // Nobody can ever come to it.
+        let end = alone.recv_vec(&mut buffer).expect_err("the end");
+        assert_eq!(end.kind(), ErrorKind::Closed);
+    });
+}
+
+#[test]
+fn who_comes_after_the_end_begins_anew() {
+    let _watchdog = watchdog(PATIENCE);
+    let queue = options().queue().expect("memory");
+    let consumer = queue.consumer().expect("a seat");
+    let mut buffer = [0; 8];
+    // Before anybody came there is nothing that could have ended.
+    let none = consumer.recv_timeout(&mut buffer, Duration::from_millis(1));
+    assert_eq!(none.expect_err("nobody yet").kind(), ErrorKind::TimedOut);
+    for _ in 0..3 {
+        let producer = queue.producer().expect("a seat");
+        producer.send(b"one").expect("room");
+        drop(producer);
+        assert_eq!(consumer.recv(&mut buffer).expect("a message"), 3);
+        let end = consumer.recv(&mut buffer).expect_err("the end");
+        assert_eq!(end.kind(), ErrorKind::Closed);
+    }
+    let producer = queue.producer().expect("a seat");
+    drop(consumer);
+    let end = producer.send(b"nobody").expect_err("the end");
+    assert_eq!(end.kind(), ErrorKind::Closed);
+    let consumer = queue.consumer().expect("a seat");
+    producer.send(b"somebody").expect("room");
+    assert_eq!(consumer.recv(&mut buffer).expect("a message"), 8);
+}
+
+pub(crate) fn silent_member(stage: Stage) {
+    let (path, fill) = (stage.argument(0), stage.argument(1) == "fill");
+    if stage.argument(2) == "consumer" {
+        let _consumer = Options::new().consume(path).expect("it listens");
+        park();
+    }
+    let producer = Options::new().produce(path).expect("it listens");
+    producer.send(b"committed").expect("room");
+    let slot = producer.loan(9).expect("room");
+    producer_says(&stage);
+    if fill {
+        park();
+    }
+    // Stopped meanwhile, and continued.
+    let go = ipc_ring::connect(stage.argument(3)).expect("it listens");
+    go.receiver().recv(&mut [0; 8]).expect("go");
+    slot.send().expect("its slot is its own");
+    park();
+}
+
+fn producer_says(stage: &Stage) {
+    let told = ipc_ring::connect(stage.argument(3)).expect("it listens");
+    told.sender().send(b"ready").expect("heard");
+    told.receiver().recv(&mut [0; 8]).expect("heard");
+}
+
+fn park() -> ! {
+    loop {
+        std::thread::park();
+    }
+}
+
+/// A producer in another process, that has sent one message and begun another.
+struct Beginner {
+    queue: ipc_ring::Queue,
+    child: ipc_testkit::Child,
+    told: ipc_ring::Listener,
+    _dir: TempDir,
+}
+
+fn beginner(fill: &str) -> Beginner {
+    let dir = TempDir::new();
+    let (path, told) = (dir.join("queue"), dir.join("told"));
+    let listener = Options::new().bind(&path).expect("bind");
+    let told_here = Options::new().bind(&told).expect("bind");
+    let queue = options().queue().expect("memory");
+    let child = Role::new("silent member")
+        .argument(path.display())
+        .argument(fill)
+        .argument("producer")
+        .argument(told.display())
+        .spawn();
+    queue.accept(&listener).expect("it comes");
+    let channel = told_here.accept().expect("it says so");
+    channel.receiver().recv(&mut [0; 8]).expect("ready");
+    channel.sender().send(b"!").expect("heard");
+    Beginner {
+        queue,
+        child,
+        told: told_here,
+        _dir: dir,
+    }
+}
+
+#[test]
+fn what_a_dead_producer_had_begun_is_skipped_and_what_it_had_committed_comes() {
+    let _watchdog = watchdog(PATIENCE);
+    let Beginner { queue, child, .. } = beginner("fill");
+    let (producer, consumer) = (
+        queue.producer().expect("a seat"),
+        queue.consumer().expect("a seat"),
+    );
+    let mut buffer = [0; 256];
+    assert_eq!(consumer.recv(&mut buffer).expect("a message"), 9);
+    assert_eq!(&buffer[..9], b"committed");
+    std::thread::scope(|scope| {
+        // Others pass its slot, until the ring comes round to it.
+        let sending = scope.spawn(move || {
+            for number in 0..100 {
+                producer.send(&message(0, number)).expect("sent");
+            }
+        });
+        let mut came = Vec::new();
+        for number in 0..15 {
+            consumer.recv_vec(&mut came).expect("a message");
+            assert_eq!(came, message(0, number));
+        }
+        let waiting = consumer.recv_timeout(&mut buffer, Duration::from_millis(20));
+        assert_eq!(waiting.expect_err("its slot").kind(), ErrorKind::TimedOut);
+        child.kill();
+        for number in 15..100 {
+            consumer.recv_vec(&mut came).expect("a message");
+            assert_eq!(came, message(0, number));
+        }
+        sending.join().expect("no panic");
+    });
+    let end = consumer.recv(&mut buffer).expect_err("the end");
+    assert_eq!(end.kind(), ErrorKind::PeerDied);
+    child.wait_dead();
+}
+
+#[test]
+fn the_slot_of_a_stopped_producer_is_its_own() {
+    let _watchdog = watchdog(PATIENCE);
+    let Beginner {
+        queue,
+        child,
+        told,
+        _dir,
+    } = beginner("stop");
+    let (producer, consumer) = (
+        queue.producer().expect("a seat"),
+        queue.consumer().expect("a seat"),
+    );
+    let mut buffer = [0; 256];
+    assert_eq!(consumer.recv(&mut buffer).expect("a message"), 9);
+    let stopped = rustix::process::pidfd_send_signal(child.pidfd(), Signal::STOP);
+    stopped.expect("our own child");
+    // All other slots, round after round, for as long as its own does not come.
+    let (mut sent, mut came) = (0, Vec::new());
+    while producer.try_send(&message(0, sent)).is_ok() {
+        consumer.recv_vec(&mut came).expect("a message");
+        assert_eq!(came, message(0, sent));
+        sent += 1;
+    }
+    assert_eq!(sent, 15);
+    let full = producer.send_timeout(&message(0, sent), Duration::from_millis(20));
+    assert_eq!(full.expect_err("its slot").kind(), ErrorKind::TimedOut);
+    assert_eq!(queue.members().expect("counted"), (2, 1));
+    let gone_on = rustix::process::pidfd_send_signal(child.pidfd(), Signal::CONT);
+    gone_on.expect("our own child");
+    let channel = told.accept().expect("it goes on");
+    channel.sender().send(b"!").expect("heard");
+    assert_eq!(consumer.recv(&mut buffer).expect("its message"), 9);
+    producer.send(&message(0, sent)).expect("room");
+    consumer.recv_vec(&mut came).expect("a message");
+    assert_eq!(came, message(0, sent));
+}
+
+#[test]
+fn the_last_consumers_death_ends_every_wait_of_producers() {
+    let _watchdog = watchdog(PATIENCE);
+    let dir = TempDir::new();
+    let path = dir.join("queue");
+    let listener = Options::new().bind(&path).expect("bind");
+    let queue = options().queue().expect("memory");
+    let child = Role::new("silent member")
+        .argument(path.display())
+        .argument("")
+        .argument("consumer")
+        .spawn();
+    queue.accept(&listener).expect("it comes");
+    let producers = [(); 2].map(|()| queue.producer().expect("a seat"));
+    std::thread::scope(|scope| {
+        let sending = producers.each_ref().map(|producer| {
+            scope.spawn(move || {
+                loop {
+                    if let Err(error) = producer.send(b"message") {
+                        return error.kind();
+                    }
+                }
+            })
+        });
+        child.kill();
+        for sending in sending {
+            assert_eq!(sending.join().expect("no panic"), ErrorKind::PeerDied);
+        }
+    });
+    child.wait_dead();
+}
+
+#[test]
+fn policies_of_a_full_queue() {
+    let _watchdog = watchdog(PATIENCE);
+    let full_queue = |when_full| {
+        let mut options = Options::new();
+        options.capacity_messages(4).when_full(when_full);
+        let queue = options.queue().expect("memory");
+        let ends = (queue.producer(), queue.consumer());
+        let (producer, consumer) = (ends.0.expect("a seat"), ends.1.expect("a seat"));
+        let sent = (0..10_u8).map(|number| producer.send(&[number]).map_err(|e| e.kind()));
+        let sent: Vec<_> = sent.collect();
+        let mut batch = Batch::new();
+        let count = consumer.try_recv_batch(&mut batch, 16).expect("messages");
+        assert_eq!(count, 4);
+        let came: Vec<u8> = batch.iter().map(|message| message[0]).collect();
+        (sent, came, producer.dropped(), consumer.dropped())
+    };
+    let (sent, came, ours, all) = full_queue(WhenFull::Fail);
+    assert!(sent[..4].iter().all(Result::is_ok));
+    assert!(sent[4..].iter().all(|sent| *sent == Err(ErrorKind::Full)));
+    assert_eq!((came, ours, all), (vec![0, 1, 2, 3], 0, 0));
+    let (sent, came, ours, all) = full_queue(WhenFull::DropNewest);
+    assert!(sent.iter().all(Result::is_ok));
+    assert_eq!((came, ours, all), (vec![0, 1, 2, 3], 6, 0));
+    let (sent, came, ours, all) = full_queue(WhenFull::DropOldest);
+    assert!(sent.iter().all(Result::is_ok));
+    assert_eq!((came, ours, all), (vec![6, 7, 8, 9], 6, 6));
+}
+
+#[test]
+fn loans_batches_and_sizes() {
+    let _watchdog = watchdog(PATIENCE);
+    let queue = options().queue().expect("memory");
+    let (producer, consumer) = (
+        queue.producer().expect("a seat"),
+        queue.consumer().expect("a seat"),
+    );
+    let most = queue.max_message_bytes();
+    assert_eq!((most, consumer.max_message_bytes()), (240, most));
+    let large = producer.send(&vec![1; most + 1]).expect_err("too large");
+    assert_eq!(large.kind(), ErrorKind::TooLarge);
+    producer.send(&vec![1; most]).expect("as large as can be");
+    let small = consumer.recv(&mut [0; 8]).expect_err("too small");
+    assert_eq!(small.kind(), ErrorKind::TooLarge);
+    assert_eq!(consumer.recv(&mut [0; 240]).expect("it stayed"), most);
+    let mut slot = producer.loan(6).expect("room");
+    slot.write(b"abc").expect("inside");
+    slot.write_at(3, b"def").expect("inside");
+    let beyond = slot.write(b"ghijk").expect_err("beyond");
+    assert_eq!(beyond.kind(), ErrorKind::InvalidInput);
+    slot.send().expect("committed");
+    drop(producer.loan(6).expect("room"));
+    let messages: [&[u8]; 4] = [b"one", b"", b"three", &[0; 500]];
+    assert_eq!(producer.send_batch(&messages).expect("sent"), 3);
+    let mut batch = Batch::new();
+    assert_eq!(consumer.recv_batch(&mut batch, 9).expect("messages"), 4);
+    assert!(batch.iter().eq([&b"abcdef"[..], b"one", b"", b"three"]));
+    let none = consumer.try_recv_batch(&mut batch, 9).expect_err("nothing");
+    assert_eq!(none.kind(), ErrorKind::WouldBlock);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn awaited_members_lose_nothing_and_see_the_end() {
+    use ipc_async::Async;
+    let _watchdog = watchdog(PATIENCE);
+    let queue = options().queue().expect("memory");
+    let mut tasks = Vec::new();
+    for _ in 0..3 {
+        let consumer = Async::new(queue.consumer().expect("a seat")).expect("registered");
+        tasks.push(tokio::spawn(async move {
+            let (mut buffer, mut sum, mut count) = (Vec::new(), 0_u64, 0_u64);
+            loop {
+                // One that gives up now and then is told as the others are.
+                let ready = tokio::time::timeout(
+                    Duration::from_micros(100),
+                    consumer.recv_vec(&mut buffer),
+                );
+                match ready.await {
+                    Err(_) => {}
+                    Ok(Ok(())) => {
+                        sum += u64::from_le_bytes(buffer[8..16].try_into().expect("8 bytes"));
+                        count += 1;
+                    }
+                    Ok(Err(error)) => return (sum, count, error.kind()),
+                }
+            }
+        }));
+    }
+    let mut senders = Vec::new();
+    for who in 0..2 {
+        let producer = Async::new(queue.producer().expect("a seat")).expect("registered");
+        senders.push(tokio::spawn(async move {
+            for number in 0..3_000 {
+                producer.send(&message(who, number)).await.expect("sent");
+            }
+        }));
+    }
+    for sender in senders {
+        sender.await.expect("no panic");
+    }
+    let (mut sum, mut count) = (0, 0);
+    for task in tasks {
+        let (its_sum, its_count, end) = task.await.expect("no panic");
+        assert_eq!(end, ErrorKind::Closed);
+        (sum, count) = (sum + its_sum, count + its_count);
+    }
+    assert_eq!((sum, count), (2_999 * 3_000, 6_000));
+}
