@@ -6,6 +6,8 @@ mod casts;
 mod deaths;
 #[path = "crash/polled.rs"]
 mod polled;
+#[path = "crash/queues.rs"]
+mod queues;
 #[path = "crash/steps.rs"]
 mod steps;
 #[path = "crash/wakes.rs"]
@@ -25,6 +27,14 @@ fn main() -> ExitCode {
         ("a receiver killed at random", deaths::of_a_receiver),
         ("a broadcaster killed at random", casts::of_a_writer),
         ("a subscriber killed at random", casts::of_a_reader),
+        (
+            "a producer of a queue killed at random",
+            queues::of_a_producer,
+        ),
+        (
+            "a consumer of a queue killed at random",
+            queues::of_a_consumer,
+        ),
         ("system calls of who polls", polled::no_system_call),
         ("time of who is blocked", polled::no_time_while_blocked),
         ("wake-ups", wakes::no_wake_up_is_lost),
