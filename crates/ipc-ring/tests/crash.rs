@@ -6,6 +6,10 @@ mod casts;
 mod deaths;
 #[path = "crash/polled.rs"]
 mod polled;
+#[path = "crash/queue_steps.rs"]
+mod queue_steps;
+#[path = "crash/queue_waits.rs"]
+mod queue_waits;
 #[path = "crash/queues.rs"]
 mod queues;
 #[path = "crash/steps.rs"]
@@ -25,6 +29,14 @@ fn main() -> ExitCode {
         ),
         ("a sender killed at random", deaths::of_a_sender),
         ("a receiver killed at random", deaths::of_a_receiver),
+        (
+            "a producer of a queue killed at each instruction",
+            queue_steps::of_a_producer,
+        ),
+        (
+            "a consumer of a queue killed at each instruction",
+            queue_steps::of_a_consumer,
+        ),
         ("a broadcaster killed at random", casts::of_a_writer),
         ("a subscriber killed at random", casts::of_a_reader),
         (
@@ -39,5 +51,18 @@ fn main() -> ExitCode {
         ("time of who is blocked", polled::no_time_while_blocked),
         ("wake-ups", wakes::no_wake_up_is_lost),
         ("storm", wakes::a_storm_of_signals_changes_nothing),
+        (
+            "queue: system calls of who polls",
+            queue_waits::no_system_call,
+        ),
+        (
+            "queue: time of who is blocked",
+            queue_waits::no_time_while_blocked,
+        ),
+        ("queue: wake-ups", queue_waits::no_wake_up_is_lost),
+        (
+            "queue: storm",
+            queue_waits::a_storm_of_signals_changes_nothing,
+        ),
     ])
 }

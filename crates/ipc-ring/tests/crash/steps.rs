@@ -3,7 +3,6 @@
 use crate::deaths::{
     CLOSED, COUNT, DIED, END, NOT_MET, WORDS, message, options, receive_all, send_all,
 };
-use ipc_ring::{Channel, Result};
 use ipc_testkit::crash::{Forked, Lab, Steps, Tally};
 use ipc_testkit::shared_words;
 use ipc_uds::SeqPacket;
@@ -16,12 +15,14 @@ const MESSAGES: u64 = 3;
 const STEP: u64 = 60;
 
 pub(crate) fn of_a_sender(lab: &mut Lab) {
-    let part = |channel: &Channel| {
-        for number in 0..MESSAGES {
-            let _ = channel.sender().send(&message(number * STEP));
+    let part = |socket| {
+        if let Ok(channel) = options().over(socket) {
+            for number in 0..MESSAGES {
+                let _ = channel.sender().send(&message(number * STEP));
+            }
         }
     };
-    let survivor = |channel, words: &[AtomicU64]| receive_all(channel, STEP, words);
+    let survivor = |socket, words: &[AtomicU64]| receive_all(options().over(socket), STEP, words);
     let judge = |count, end| match end {
         NOT_MET => count == 0,
         DIED => count <= MESSAGES,
@@ -32,20 +33,25 @@ pub(crate) fn of_a_sender(lab: &mut Lab) {
 }
 
 pub(crate) fn of_a_receiver(lab: &mut Lab) {
-    let part = |channel: &Channel| {
-        for _ in 0..MESSAGES {
-            let _ = channel.receiver().recv_vec(&mut Vec::new());
+    let part = |socket| {
+        if let Ok(channel) = options().over(socket) {
+            for _ in 0..MESSAGES {
+                let _ = channel.receiver().recv_vec(&mut Vec::new());
+            }
         }
     };
+    let survivor = |socket, words: &[AtomicU64]| send_all(options().over(socket), words);
     let judge = |_, end| matches!(end, NOT_MET | DIED | CLOSED);
-    each_instruction(lab, "meet, receive and close", part, send_all, judge);
+    each_instruction(lab, "meet, receive and close", part, survivor, judge);
 }
 
-fn each_instruction(
+/// Kills `part` after each of its instructions, while `survivor` is at the other end of its
+/// socket; what that has counted and how it has ended is judged.
+pub(crate) fn each_instruction(
     lab: &mut Lab,
     what: &str,
-    part: impl Fn(&Channel),
-    survivor: impl Fn(Result<Channel>, &[AtomicU64]),
+    part: impl Fn(SeqPacket),
+    survivor: impl Fn(SeqPacket, &[AtomicU64]),
     judge: impl Fn(u64, u64) -> bool,
 ) {
     let mut tally = Tally::new("R1", what);
@@ -57,7 +63,7 @@ fn each_instruction(
         let mut theirs = Some(theirs);
         let other = Forked::new(|| {
             drop(theirs.take());
-            survivor(options().over(ours.try_clone().expect("a copy")), words);
+            survivor(ours.try_clone().expect("a copy"), words);
         });
         *socket.borrow_mut() = theirs;
         other
@@ -75,9 +81,7 @@ fn each_instruction(
     let operation = || {
         let socket = socket.borrow();
         let socket = socket.as_ref().expect("begun").try_clone();
-        if let Ok(channel) = options().over(socket.expect("a copy")) {
-            part(&channel);
-        }
+        part(socket.expect("a copy"));
     };
     let other = begin();
     let steps = Steps::of(&operation, |_| true);
