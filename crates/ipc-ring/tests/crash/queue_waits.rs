@@ -96,6 +96,7 @@ pub(crate) fn no_system_call(lab: &mut Lab) {
         for (producer, consumer) in producers.iter().zip(&consumers) {
             producer.send(b"first").expect("room");
             assert_eq!(consumer.recv(&mut [0; 8]).expect("a message"), 5);
+            assert!(consumer.try_recv(&mut [0; 8]).is_err());
         }
         let poll = || {
             let mut buffer = [0; 512];
