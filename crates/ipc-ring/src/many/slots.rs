@@ -254,10 +254,7 @@ impl Slots {
         match number > at {
             true => Ok(()),
             // All messages before the head are taken, and none of their slots goes back.
-            false => Err(corrupt(
-                "recv",
-                "the queue says that more was taken than was sent",
-            )),
+            false => Err(corrupt("recv", "more was taken than was sent")),
         }
     }
 

@@ -6,6 +6,7 @@ mod awaited;
 mod broadcast;
 mod hostile;
 mod hostile_broadcast;
+mod hostile_queue;
 mod interop;
 mod meeting;
 mod policies;
