@@ -37,6 +37,10 @@ fn main() -> ExitCode {
             "a consumer of a queue killed at each instruction",
             queue_steps::of_a_consumer,
         ),
+        (
+            "who recovers a queue killed at each instruction",
+            queue_steps::of_who_recovers,
+        ),
         ("a broadcaster killed at random", casts::of_a_writer),
         ("a subscriber killed at random", casts::of_a_reader),
         (

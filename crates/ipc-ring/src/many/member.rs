@@ -93,15 +93,20 @@ impl Member {
     /// Fails where nobody of the other role is left, as far as the memory says.
     #[inline]
     pub(super) fn still_there(&self, operation: &'static str) -> Result<()> {
+        match self.has_ended()? {
+            false => Ok(()),
+            true => Err(self.end(operation)),
+        }
+    }
+
+    #[inline]
+    fn has_ended(&self) -> Result<bool> {
         let changes = self.slots.memory.load_u64(AT_CHANGES, Acquire);
         if changes != self.changes.get() {
             self.changes.set(changes);
             self.with_peers(|peers| peers.refresh(&self.slots))?;
         }
-        match self.ended.get() {
-            0 => Ok(()),
-            _ => Err(self.end(operation)),
-        }
+        Ok(self.ended.get() != 0)
     }
 
     /// Waits until `look` finds something, or until nobody of the other role is left: what there
@@ -225,7 +230,7 @@ impl Member {
     pub(super) fn arm(&self) -> Result<bool> {
         self.attend()?;
         self.park(ARMED);
-        Ok(self.still_there("wait").is_err())
+        self.has_ended()
     }
 
     pub(super) fn descriptor(&self) -> BorrowedFd<'_> {
@@ -299,8 +304,7 @@ impl Member {
 
     #[cold]
     fn end(&self, operation: &'static str) -> Error {
-        let kind = self.peers().end(self.role.other());
-        Error::new(operation, kind.unwrap_or(ipc_core::ErrorKind::Closed))
+        Error::new(operation, self.peers().tell_end(self.role.other()))
     }
 
     fn share_a_processor(&self) -> bool {

@@ -67,11 +67,12 @@ pub(super) struct Peers {
     ancillary: Ancillary,
     /// Tells of our bell, our mailbox and the ends of ropes.
     events: OwnedFd,
-    /// Of each role: how many there are, whether one has ever come, and whether one of the last
-    /// has died.
+    /// Of each role: how many there are, whether one has ever come, whether one has died, and
+    /// whether the end that this makes has been told.
     here: [usize; 2],
     came: [bool; 2],
     died: [bool; 2],
+    told: [bool; 2],
     /// The count of changes that we have taken in.
     changes: u64,
 }
@@ -97,6 +98,7 @@ impl Peers {
             here: [0; 2],
             came,
             died: [false; 2],
+            told: [false; 2],
             changes: 0,
         })
     }
@@ -114,6 +116,12 @@ impl Peers {
             true => ErrorKind::PeerDied,
             false => ErrorKind::Closed,
         })
+    }
+
+    /// The end of `role` is told: what comes then begins anew.
+    pub(super) fn tell_end(&mut self, role: Role) -> ErrorKind {
+        self.told[role as usize] = true;
+        self.end(role).unwrap_or(ErrorKind::Closed)
     }
 
     /// Rings for who sits in `seat`; false where nobody hears it.
@@ -242,7 +250,7 @@ impl Peers {
         epoll::add(&self.events, &rope, data, epoll::EventFlags::empty())
             .map_err(|errno| os_error("join", errno))?;
         let role = note.role as usize;
-        if self.here[role] == 0 {
+        if std::mem::take(&mut self.told[role]) {
             self.died[role] = false;
         }
         self.here[role] += 1;

@@ -5,7 +5,7 @@ use crate::deaths::{CLOSED, COUNT, DIED, END, LIMIT, NOT_MET, OTHER};
 use crate::queues::{message, number_of, options};
 use crate::steps::each_instruction;
 use ipc_ring::{Consumer, Producer, Queue};
-use ipc_testkit::crash::Lab;
+use ipc_testkit::crash::{Forked, Lab};
 use ipc_uds::SeqPacket;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::SeqCst;
@@ -119,6 +119,63 @@ fn with_a_consumer(socket: SeqPacket, words: &[AtomicU64]) {
             words[COUNT].fetch_add(1, SeqCst);
         }
     }
+    let whole = is_whole(&queue, &rest);
+    words[END].store(if whole { end } else { OTHER }, SeqCst);
+}
+
+pub(crate) fn of_who_recovers(lab: &mut Lab) {
+    let part = |socket: SeqPacket| {
+        if let Ok(consumer) = options().consume_over(socket) {
+            let _ = consumer.recv_vec(&mut Vec::new());
+            // It sees the other's death at the latest now.
+            let _ = consumer.producers();
+        }
+    };
+    let judge = |count, end| match end {
+        NOT_MET => true,
+        DIED | CLOSED => count == 1,
+        _ => false,
+    };
+    each_instruction(
+        lab,
+        "queue: give back what a dead one had",
+        part,
+        with_a_dead_one,
+        judge,
+    );
+}
+
+/// Takes a consumer in, and a producer that dies in the middle of a message.
+fn with_a_dead_one(socket: SeqPacket, words: &[AtomicU64]) {
+    let queue = options().queue().expect("memory");
+    let (ours, theirs) = ipc_uds::pair_seqpacket().expect("a pair");
+    let dying = Forked::new(|| {
+        let socket = theirs.try_clone().expect("a copy");
+        let producer = options().produce_over(socket).expect("a member");
+        let _slot = producer.loan(9).expect("room");
+        words[COUNT].store(1, SeqCst);
+        loop {
+            std::thread::park();
+        }
+    });
+    queue.add(ours).expect("it comes");
+    while words[COUNT].load(SeqCst) == 0 {
+        std::thread::yield_now();
+    }
+    let producer = queue.producer().expect("a seat");
+    let added = queue.add(socket);
+    dying.kill_unreaped();
+    if added.is_err() {
+        return words[END].store(NOT_MET, SeqCst);
+    }
+    producer.send(&message(0, 0)).expect("room");
+    let end = loop {
+        if let Err(error) = producer.send_timeout(&message(1, 0), LIMIT) {
+            break number_of(error.kind());
+        }
+    };
+    let rest = queue.consumer().expect("a seat");
+    while rest.try_recv_vec(&mut Vec::new()).is_ok() {}
     let whole = is_whole(&queue, &rest);
     words[END].store(if whole { end } else { OTHER }, SeqCst);
 }
