@@ -33,19 +33,23 @@ pub(super) struct Note {
     pub(super) member: u32,
     pub(super) role: Role,
     pub(super) seat: usize,
+    /// Who sat there before it has died.
+    pub(super) after_a_death: bool,
 }
 
 impl Note {
     pub(super) fn to_bytes(self) -> [u8; NOTE_BYTES] {
         let [a, b, c, d] = self.member.to_le_bytes();
-        [self.role as u8, self.seat as u8, 0, 0, a, b, c, d]
+        let death = u8::from(self.after_a_death);
+        [self.role as u8, self.seat as u8, death, 0, a, b, c, d]
     }
 
-    fn from_bytes([role, seat, _, _, member @ ..]: [u8; NOTE_BYTES]) -> Option<Self> {
+    fn from_bytes([role, seat, death, _, member @ ..]: [u8; NOTE_BYTES]) -> Option<Self> {
         let note = Self {
             member: u32::from_le_bytes(member),
             role: Role::of(role)?,
             seat: usize::from(seat),
+            after_a_death: death != 0,
         };
         (note.seat < MAX_MEMBERS).then_some(note)
     }
@@ -244,6 +248,7 @@ impl Peers {
             }
             // Whoever gave the seat away has seen to what it left.
             self.forget(&before);
+            self.died[before.note.role as usize] |= note.after_a_death;
         }
         let data = epoll::EventData::new_u64(u64::from(note.member));
         // Its end is told without being asked for.

@@ -42,6 +42,8 @@ pub struct Queue {
 #[derive(Debug)]
 struct Guests {
     by_seat: Vec<Option<Guest>>,
+    /// A bit for each seat in which the last to sit has died.
+    deaths: u64,
     /// How many have come.
     number: u32,
     came: [bool; 2],
@@ -73,6 +75,7 @@ impl Queue {
             options: options.clone(),
             guests: Turn::new(Guests {
                 by_seat: (0..MAX_MEMBERS).map(|_| None).collect(),
+                deaths: 0,
                 number: 0,
                 came: [false; 2],
             }),
@@ -170,6 +173,7 @@ impl Queue {
             member: guests.number + 1,
             role,
             seat: seat_at,
+            after_a_death: guests.deaths & 1 << seat_at != 0,
         };
         let newcomer = Guest {
             note,
@@ -242,8 +246,11 @@ impl Guests {
             if !left && !wait_any(&mut fds, Until::Now).unwrap_or(false) {
                 continue;
             }
+            let bit = 1 << guest.note.seat;
+            self.deaths &= !bit;
             if !left {
                 slots.recover(guest.note.member);
+                self.deaths |= bit;
             }
             *held = None;
         }

@@ -12,6 +12,7 @@ mod meeting;
 mod policies;
 mod queue;
 mod queue_members;
+mod queue_verbs;
 mod suite;
 
 #[global_allocator]
