@@ -17,7 +17,7 @@ use super::layout::{
 use ipc_core::Result;
 use ipc_shm::WritableWindow;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, SeqCst};
-use std::sync::atomic::{AtomicU64, fence};
+use std::sync::atomic::fence;
 
 /// Looks of one operation, beside two at each slot, after which the memory is said to be damaged:
 /// so often nobody loses to others that keep the rules.
@@ -150,14 +150,14 @@ impl Slots {
         };
         let dropped = ready && self.take(oldest);
         if dropped {
-            self.counter(AT_DROPPED).fetch_add(1, Relaxed);
+            self.memory.u64(AT_DROPPED).fetch_add(1, Relaxed);
         }
         Ok(dropped)
     }
 
     /// How many messages were dropped so.
     pub(super) fn dropped(&self) -> u64 {
-        self.counter(AT_DROPPED).load(Relaxed)
+        self.memory.load_u64(AT_DROPPED, Relaxed)
     }
 
     /// Gives back whatever `member` has claimed, which is dead. Any number of survivors may do it
@@ -304,24 +304,19 @@ impl Slots {
 
     #[inline]
     fn head(&self) -> u64 {
-        self.counter(AT_HEAD).load(Acquire) & (u64::MAX >> 3)
+        self.memory.load_u64(AT_HEAD, Acquire) & (u64::MAX >> 3)
     }
 
     #[inline]
     fn tail(&self) -> u64 {
-        self.counter(AT_TAIL).load(Acquire) & (u64::MAX >> 3)
-    }
-
-    #[inline]
-    fn counter(&self, at: usize) -> &AtomicU64 {
-        self.memory.u64(at)
+        self.memory.load_u64(AT_TAIL, Acquire) & (u64::MAX >> 3)
     }
 
     /// Brings a counter on that stands at `number`, which is done with.
     #[inline]
     fn bring_on(&self, at: usize, number: u64) {
-        let counter = self.counter(at);
-        if counter.load(Relaxed) == number {
+        if self.memory.load_u64(at, Relaxed) == number {
+            let counter = self.memory.u64(at);
             let _ = counter.compare_exchange(number, number + 1, SeqCst, Relaxed);
         }
     }
