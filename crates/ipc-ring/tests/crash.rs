@@ -65,6 +65,10 @@ fn main() -> ExitCode {
         ),
         ("queue: wake-ups", queue_waits::no_wake_up_is_lost),
         (
+            "queue: a sleeper's seat",
+            queue_waits::a_dead_sleeper_is_not_woken_in_anothers_place,
+        ),
+        (
             "queue: storm",
             queue_waits::a_storm_of_signals_changes_nothing,
         ),

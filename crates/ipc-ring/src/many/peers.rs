@@ -77,6 +77,8 @@ pub(super) struct Peers {
     came: [bool; 2],
     died: [bool; 2],
     told: [bool; 2],
+    /// Why we cannot know all others any more, and so not go on.
+    broken: Option<ErrorKind>,
     /// The count of changes that we have taken in.
     changes: u64,
 }
@@ -103,6 +105,7 @@ impl Peers {
             came,
             died: [false; 2],
             told: [false; 2],
+            broken: None,
             changes: 0,
         })
     }
@@ -114,6 +117,9 @@ impl Peers {
 
     /// What a wait for `role` ends with, where nobody of it is there.
     pub(super) fn end(&self, role: Role) -> Option<ErrorKind> {
+        if self.broken.is_some() {
+            return self.broken;
+        }
         let nobody = self.here[role as usize] == 0;
         let ever = self.came[role as usize] || self.mailbox.is_none();
         (nobody && ever).then_some(match self.died[role as usize] {
@@ -212,8 +218,16 @@ impl Peers {
         Ok(())
     }
 
-    /// Takes in who came.
+    /// Takes in who came. Where that fails, somebody is there whom we cannot wake.
     fn open_mailbox(&mut self) -> Result<()> {
+        let opened = self.take_from_mailbox();
+        if let Err(error) = &opened {
+            self.broken = Some(error.kind());
+        }
+        opened
+    }
+
+    fn take_from_mailbox(&mut self) -> Result<()> {
         // A maker that keeps the rules never puts in more at once.
         for _ in 0..4 * MAX_MEMBERS {
             let Some(mailbox) = &self.mailbox else { break };

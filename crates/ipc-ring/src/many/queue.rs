@@ -2,7 +2,8 @@
 
 use super::join::{self, Welcome};
 use super::layout::{
-    self, AT_CHANGES, AT_SEATS, LAYOUT, MAX_MEMBER, MAX_MEMBERS, Role, SEAT_MEMBER, Shape, seat,
+    self, AT_ASLEEP, AT_CHANGES, AT_SEATS, LAYOUT, MAX_MEMBER, MAX_MEMBERS, NEXT_ROLE, Role,
+    SEAT_MEMBER, Shape, seat,
 };
 use super::member::{Member, Seated};
 use super::peers::Note;
@@ -190,6 +191,13 @@ impl Queue {
             mailbox: newcomer.mailbox.1.try_clone()?,
             came: guests.came,
         };
+        // One that died asleep is not woken any more, nor is who sits there now in its place.
+        for role in [AT_ASLEEP, AT_ASLEEP + NEXT_ROLE] {
+            for at in [role, role + 8] {
+                let bits = self.slots.memory.u64(at);
+                bits.fetch_and(!(1 << seat_at), SeqCst);
+            }
+        }
         let word = self
             .slots
             .memory

@@ -3,8 +3,11 @@
 
 use crate::deaths::LIMIT;
 use crate::polled::{IN_VAIN, calls_of_nothing, time_of};
-use ipc_ring::{Consumer, Options, Producer, Spin};
+use crate::queues::member;
+use ipc_ring::{Consumer, Options, Producer, Queue, Spin};
 use ipc_testkit::crash::{Forked, Lab, Tally, calm_and_stormy, kill_at_call, ping_pong};
+use ipc_testkit::shared_words;
+use std::sync::atomic::Ordering::SeqCst;
 use std::time::{Duration, Instant};
 
 /// Clients, and servers, of a crowd.
@@ -49,6 +52,48 @@ pub(crate) fn no_wake_up_is_lost(lab: &mut Lab) {
         });
         lab.enter(tally);
     }
+}
+
+pub(crate) fn a_dead_sleeper_is_not_woken_in_anothers_place(lab: &mut Lab) {
+    let what = "queue: who sits where a sleeper died is not woken for it";
+    let mut tally = Tally::new("C5", what);
+    let words = shared_words(2);
+    let asleep = |queue: &Queue, part: &dyn Fn(&Consumer)| {
+        let copy = member(queue, |socket| {
+            let consumer = Options::new().spin(Spin::Never).consume_over(socket);
+            let consumer = consumer.expect("a member");
+            words[1].store(1, SeqCst);
+            part(&consumer);
+        });
+        while words[1].load(SeqCst) == 0 || !copy.is_asleep() {
+            std::thread::yield_now();
+        }
+        words[1].store(0, SeqCst);
+        copy
+    };
+    for _ in 0..lab.count(20, 2_000, 20_000) {
+        words.iter().for_each(|word| word.store(0, SeqCst));
+        let queue = Options::new().queue().expect("memory");
+        let receive = |consumer: &Consumer| {
+            if consumer.recv_timeout(&mut [0; 8], LIMIT).is_ok() {
+                words[0].store(1, SeqCst);
+            }
+        };
+        let dead = asleep(&queue, &receive);
+        let waiting = asleep(&queue, &receive);
+        dead.kill_unreaped();
+        // It sits there, and does not receive.
+        let busy = asleep(&queue, &|_| std::thread::park());
+        let producer = queue.producer().expect("a seat");
+        producer.send(b"message").expect("room");
+        let finished = waiting.finished() && words[0].load(SeqCst) == 1;
+        busy.kill();
+        tally.trial(match finished {
+            true => Ok(()),
+            false => Err("the one that waits was not woken".into()),
+        });
+    }
+    lab.enter(tally);
 }
 
 pub(crate) fn a_storm_of_signals_changes_nothing(lab: &mut Lab) {

@@ -40,7 +40,7 @@ pub(crate) fn message(who: usize, number: u64) -> Vec<u8> {
 }
 
 /// A copy of this process that becomes a member, which the queue takes in meanwhile.
-fn member(queue: &Queue, part: impl FnOnce(ipc_uds::SeqPacket)) -> Forked {
+pub(crate) fn member(queue: &Queue, part: impl FnOnce(ipc_uds::SeqPacket)) -> Forked {
     let (ours, theirs) = ipc_uds::pair_seqpacket().expect("a pair");
     let mut theirs = Some(theirs);
     let copy = Forked::new(|| part(theirs.take().expect("its own")));
