@@ -8,7 +8,7 @@
 use super::layout::{
     AT_ASLEEP, AT_CHANGES, AT_SEATS, NEXT_ROLE, Role, SEAT_CPU, SEAT_MEMBER, seat,
 };
-use super::peers::Peers;
+use super::peers::{Events, Peers};
 use super::slots::Slots;
 use crate::bell::Bell;
 use crate::layout::LINE;
@@ -170,7 +170,12 @@ impl Member {
                 }
             };
             self.unpark();
-            let attended = self.attend();
+            let attended = match &slept {
+                Ok(Some(events)) => {
+                    self.with_peers(|peers| peers.take_in(&self.slots, &self.bell, events))
+                }
+                _ => self.attend(),
+            };
             if let Some(found) = look()? {
                 return Ok(found);
             }
@@ -178,10 +183,14 @@ impl Member {
         }
     }
 
-    fn until_something(&self, operation: &'static str, until: Until) -> Result<()> {
+    /// Sleeps; what has ended it, where that is known.
+    fn until_something(&self, operation: &'static str, until: Until) -> Result<Option<Events>> {
+        if until == Until::Forever {
+            return Events::wait(&self.events, None).map(Some);
+        }
         let fds = &mut [PollFd::new(&self.events, PollFlags::IN)];
         match wait_any(fds, until) {
-            Ok(true) => Ok(()),
+            Ok(true) => Ok(None),
             Ok(false) => Err(until.over(operation)),
             Err(errno) => Err(os_error("wait", errno)),
         }

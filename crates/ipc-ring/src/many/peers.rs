@@ -55,6 +55,26 @@ impl Note {
     }
 }
 
+/// What has been told of bell, mailbox and ropes.
+pub(super) struct Events {
+    events: [epoll::Event; EVENTS],
+    count: usize,
+}
+
+impl Events {
+    /// Waits for so long, or for ever.
+    pub(super) fn wait(of: &OwnedFd, time: Option<rustix::time::Timespec>) -> Result<Self> {
+        let nought = epoll::Event {
+            flags: epoll::EventFlags::empty(),
+            data: epoll::EventData::new_u64(0),
+        };
+        let mut events = [nought; EVENTS];
+        let wait = || epoll::wait(of, &mut events, time.as_ref());
+        let count = ipc_sys::retry(wait).map_err(|errno| os_error("wait", errno))?;
+        Ok(Self { events, count })
+    }
+}
+
 #[derive(Debug)]
 struct Peer {
     note: Note,
@@ -151,37 +171,35 @@ impl Peers {
     /// Takes in what has happened: who came, who left, who died. What a dead one was writing is
     /// given back.
     pub(super) fn attend(&mut self, slots: &Slots, bell: &Bell) -> Result<()> {
+        let no_time = rustix::time::Timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        };
         loop {
-            let nought = epoll::Event {
-                flags: epoll::EventFlags::empty(),
-                data: epoll::EventData::new_u64(0),
-            };
-            let mut events = [nought; EVENTS];
-            let no_time = Some(&rustix::time::Timespec {
-                tv_sec: 0,
-                tv_nsec: 0,
-            });
-            let wait = || epoll::wait(&self.events, &mut events, no_time);
-            let count = ipc_sys::retry(wait).map_err(|errno| os_error("wait", errno))?;
-            for event in events.iter().take(count) {
-                match event.data.u64() {
-                    BELL => self.hear(bell)?,
-                    MAILBOX => self.open_mailbox()?,
-                    member => {
-                        let its = |peer: &Option<Peer>| {
-                            peer.as_ref()
-                                .is_some_and(|peer| u64::from(peer.note.member) == member)
-                        };
-                        if let Some(seat) = self.peers.iter().position(its) {
-                            self.gone(slots, seat);
-                        }
-                    }
-                }
-            }
-            if count < EVENTS {
+            let events = Events::wait(&self.events, Some(no_time))?;
+            self.take_in(slots, bell, &events)?;
+            if events.count < EVENTS {
                 return self.refresh(slots);
             }
         }
+    }
+
+    /// Takes in what has been told.
+    pub(super) fn take_in(&mut self, slots: &Slots, bell: &Bell, events: &Events) -> Result<()> {
+        for event in events.events.iter().take(events.count) {
+            match event.data.u64() {
+                BELL => self.hear(bell)?,
+                MAILBOX => self.open_mailbox()?,
+                member => {
+                    let its = |peer: &Peer| u64::from(peer.note.member) == member;
+                    let its = |peer: &Option<Peer>| peer.as_ref().is_some_and(its);
+                    if let Some(seat) = self.peers.iter().position(its) {
+                        self.gone(slots, seat);
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Takes in who came and who says that it has left, if the memory says that somebody has.
