@@ -7,9 +7,9 @@ use nix::unistd::Uid;
 use xshell::cmd;
 
 use crate::workspace::shell;
-use crate::{Outcome, build_matrix, docs, models, test, tidy};
+use crate::{Outcome, build_matrix, contract, docs, models, test, tidy};
 
-/// Runs what a change must pass: build, fmt, clippy, tidy, test, confined, models, docs.
+/// Runs what a change must pass: build, fmt, clippy, tidy, contract, test, confined, models, docs.
 ///
 /// The step `confined` runs the tests as a user without rights. It needs root, to give it up: for
 /// anybody else it is left out, and the table at the end says so.
@@ -30,6 +30,7 @@ enum Step {
     Fmt,
     Clippy,
     Tidy,
+    Contract,
     Test,
     Confined,
     Models,
@@ -104,6 +105,7 @@ impl Step {
                 Ok(cmd!(sh, "cargo clippy --quiet {scope...} -- -D warnings").run()?)
             }
             Self::Tidy => tidy::run(),
+            Self::Contract => contract::run(&contract::Args::check()),
             Self::Test => test::run(&test::Args::all()),
             Self::Confined => test::run(&test::Args::all_confined()),
             Self::Models => models::run(&models::Args::all()),

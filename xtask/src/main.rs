@@ -4,6 +4,7 @@
 mod bench;
 mod build_matrix;
 mod ci;
+mod contract;
 mod crash;
 mod deny;
 mod docs;
@@ -43,6 +44,7 @@ enum Command {
     Bench(bench::Args),
     Build(build_matrix::Args),
     Ci(ci::Args),
+    Contract(contract::Args),
     Crash(crash::Args),
     /// Checks licences, advisories and sources of the dependencies with cargo-deny.
     Deny,
@@ -87,6 +89,7 @@ fn run(command: Command) -> Outcome {
         Command::Bench(args) => bench::run(args),
         Command::Build(args) => build_matrix::run(&args),
         Command::Ci(args) => ci::run(&args),
+        Command::Contract(args) => contract::run(&args),
         Command::Crash(args) => crash::run(&args),
         Command::Deny => deny::run(),
         Command::Models(args) => models::run(&args),

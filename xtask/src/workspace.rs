@@ -32,6 +32,8 @@ pub(crate) struct Package {
     pub(crate) has_library: bool,
     /// Whether it is a macro crate: a part of the compiler, which its tests load or start.
     pub(crate) is_macro: bool,
+    /// Its examples, by name.
+    pub(crate) examples: Vec<String>,
     /// Names of its features, `default` left out.
     pub(crate) features: Vec<String>,
     pub(crate) dependencies: Vec<Dependency>,
@@ -118,6 +120,11 @@ impl Package {
             publishable: value["publish"].is_null(),
             has_library: has("lib"),
             is_macro: has("proc-macro"),
+            examples: array(&value["targets"])
+                .iter()
+                .filter(|target| strings(&target["kind"]).contains(&"example".to_owned()))
+                .map(|target| string(&target["name"]))
+                .collect(),
             features: features
                 .map(|table| {
                     table

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod endpoint;
+mod stream;
 mod sys;
 mod verbs;
 

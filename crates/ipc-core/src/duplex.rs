@@ -34,6 +34,15 @@ pub trait ByteSink: Pollable {
     fn pay_until(&self, until: Until) -> Result<()> {
         self.debt().flush(self, until)
     }
+
+    /// Writes what is owed and tells the peer that no more comes, where the mechanism can say so
+    /// before the endpoint is dropped, as those with [`HalfClose`] can.
+    ///
+    /// # Errors
+    /// As [`pay_until`](ByteSink::pay_until).
+    fn end_until(&self, until: Until) -> Result<()> {
+        self.pay_until(until)
+    }
 }
 
 /// A byte stream in both directions, as every transport of a protocol is.
@@ -66,6 +75,9 @@ impl<T: ByteSink + ?Sized> ByteSink for &T {
     }
     fn pay_until(&self, until: Until) -> Result<()> {
         (**self).pay_until(until)
+    }
+    fn end_until(&self, until: Until) -> Result<()> {
+        (**self).end_until(until)
     }
 }
 

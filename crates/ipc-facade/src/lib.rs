@@ -33,5 +33,7 @@ pub use rpc_core as rpc;
 pub use rpc_grpc;
 #[cfg(feature = "rpc")]
 pub use rpc_native;
+#[cfg(feature = "registry")]
+pub use rpc_registry;
 #[cfg(feature = "rpc")]
 pub use rpc_transport;

@@ -231,6 +231,10 @@ impl ByteSink for Stream {
     fn debt(&self) -> &Debt {
         &self.shared.debt
     }
+    fn end_until(&self, until: Until) -> Result<()> {
+        self.pay_until(until)?;
+        HalfClose::close_write(self)
+    }
 }
 
 impl HalfClose for Stream {

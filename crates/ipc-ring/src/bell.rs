@@ -1,7 +1,11 @@
 //! A pipe by which one side wakes the other, and by whose end the other sees that it is gone.
 
 use ipc_core::{Result, Until};
-use ipc_sys::{PollFd, PollFlags, Sigpipe, above_stdio, os_error, wait_any, with_sigpipe_masked};
+use ipc_sys::{
+    PollFd, PollFlags, Sigpipe, above_stdio, os_error, reopen_nonblocking, wait_any,
+    with_sigpipe_masked,
+};
+use rustix::fs::OFlags;
 use rustix::io::{Errno, ReadWriteFlags, pwritev2};
 use rustix::pipe::{PipeFlags, pipe_with};
 use std::io::IoSlice;
@@ -111,6 +115,19 @@ impl Bell {
             Ok(true) => self.hear().map(Some),
             Ok(false) | Err(Errno::AGAIN) => Ok(None),
             Err(errno) => Err(os_error("wait", errno)),
+        }
+    }
+}
+
+impl Bell {
+    /// Rings our own bell, whose rope the other side has: by a writing end that is there for this
+    /// alone, so that the other side's is the last again.
+    #[cold]
+    pub(crate) fn ring_here(&self) {
+        let writer = reopen_nonblocking(self.fd.as_fd(), OFlags::WRONLY);
+        // Without /proc nobody is woken here before the other side answers to the end.
+        if let Ok(fd) = writer {
+            Rope::given(fd).ring();
         }
     }
 }

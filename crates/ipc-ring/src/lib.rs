@@ -28,7 +28,7 @@ pub use crate::{
     layout::{FORMAT_VERSION, INLINE_BYTES},
     loan::{Lent, Loan},
     many::{Consumer, MAX_MEMBERS, Producer, Queue, Slot},
-    meet::{Channel, Listener},
+    meet::{Channel, Listener, Meeting},
     options::Options,
     receiver::Receiver,
     sender::Sender,

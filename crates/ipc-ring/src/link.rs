@@ -215,6 +215,9 @@ impl Link {
                     if let Some(found) = ready()? {
                         return Ok(found);
                     }
+                    if self.own.u32(AT_CLOSED).load(Relaxed) != 0 {
+                        return Err(Error::new(operation, ErrorKind::Closed));
+                    }
                 }
                 Ok(Woken::Alone) => return ready()?.ok_or_else(|| self.alone(operation)),
                 Err(error) => return ready()?.ok_or(error),
@@ -310,6 +313,12 @@ impl Link {
             true => Error::new(operation, ErrorKind::Closed),
             false => Error::new(operation, ErrorKind::PeerDied),
         }
+    }
+
+    /// Closes our end while it may be waited at, here too.
+    pub(crate) fn end(&self) {
+        self.close();
+        self.bell.ring_here();
     }
 
     /// Closes our end.

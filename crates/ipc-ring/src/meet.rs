@@ -15,6 +15,7 @@ use ipc_sys::{DescriptorKind, descriptor_kind};
 use ipc_uds::{Ancillary, SeqPacket, SeqPacketListener};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 const MAGIC: [u8; 8] = *b"ipc-ring";
 /// Memory to send, memory to take, the rope of the receiver's bell, that of the sender's.
@@ -108,7 +109,9 @@ impl TryAccept for Listener {
 }
 
 /// What this side has made: its two regions, and what will wake it.
+#[derive(Debug)]
 struct Ours {
+    shape: Shape,
     sends: Region,
     takes: Region,
     sender_bell: Bell,
@@ -116,6 +119,7 @@ struct Ours {
 }
 
 /// What the other side has sent.
+#[derive(Debug)]
 struct Theirs {
     sends: Region,
     takes: Region,
@@ -124,33 +128,141 @@ struct Theirs {
     shape: Shape,
 }
 
+/// A channel that is being made: this side has done its part, the other has
+/// [`Options::meet_timeout`] for its own. For those who wait for many at once, and hold up none
+/// for one that is slow.
+///
+/// ```
+/// let (left, right) = ipc_uds::pair_seqpacket()?;
+/// let left = ipc_ring::Options::new().begin(left)?;
+/// assert_eq!(left.try_finish().unwrap_err().kind(), ipc_ring::ErrorKind::WouldBlock);
+/// let right = ipc_ring::Options::new().begin(right)?;
+/// left.finish()?;
+/// right.finish()?;
+/// let (left, right) = (left.channel()?, right.channel()?);
+/// left.sender().send(b"ping")?;
+/// assert_eq!(right.receiver().recv(&mut [0; 16])?, 4);
+/// # Ok::<(), ipc_ring::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Meeting {
+    socket: SeqPacket,
+    halves: Mutex<Halves>,
+    options: Options,
+    late: Until,
+}
+
+/// What each side has made of the channel.
+#[derive(Debug)]
+struct Halves {
+    ours: Option<Ours>,
+    theirs: Option<Theirs>,
+}
+
+impl Meeting {
+    /// Does this side's part.
+    pub(crate) fn begin(socket: SeqPacket, options: &Options) -> Result<Self> {
+        let late = Until::after(options.meet_timeout);
+        let (ours, ropes) = make(options.shape_for_one()?)?;
+        send(&socket, &ours, &ropes, late)?;
+        let (ours, theirs) = (Some(ours), None);
+        Ok(Self {
+            socket,
+            halves: Mutex::new(Halves { ours, theirs }),
+            options: options.clone(),
+            late,
+        })
+    }
+
+    /// Who the other side is, as the kernel has it.
+    ///
+    /// # Errors
+    /// As [`SeqPacket::credentials`].
+    pub fn credentials(&self) -> Result<Credentials> {
+        self.socket.credentials()
+    }
+
+    ipc_core::four_forms! {
+        /// Waits until the other side has done its part.
+        ///
+        /// # Errors
+        /// As [`Options::over`].
+        finish / try_finish / finish_timeout / finish_deadline = finish_until() -> ()
+    }
+
+    fn finish_until(&self, until: Until) -> Result<()> {
+        let mut halves = self.halves();
+        if halves.theirs.is_some() {
+            return Ok(());
+        }
+        halves.theirs = match receive(&self.socket, &self.options, self.not_later(until)) {
+            Ok(theirs) => Some(theirs),
+            Err(error) if error.kind() == ErrorKind::WouldBlock && self.is_late() => {
+                return Err(self.late.over("meet"));
+            }
+            Err(error) => return Err(error),
+        };
+        Ok(())
+    }
+
+    /// The channel that was made; there is one.
+    ///
+    /// # Errors
+    /// [`WouldBlock`](ErrorKind::WouldBlock) before it is [finished](Meeting::finish),
+    /// [`Closed`](ErrorKind::Closed) once it was taken.
+    pub fn channel(&self) -> Result<Channel> {
+        let mut halves = self.halves();
+        let (ours, theirs) = match (halves.ours.take(), halves.theirs.take()) {
+            (Some(ours), Some(theirs)) => (ours, theirs),
+            (None, _) => return Err(Error::new("meet", ErrorKind::Closed)),
+            (ours, _) => {
+                halves.ours = ours;
+                return Err(Until::Now.over("meet"));
+            }
+        };
+        let (spin, wake) = (self.options.spin, theirs.wake_receiver);
+        let sender = Link::new(&ours.sends, &theirs.takes, wake, ours.sender_bell, spin)?;
+        let wake = theirs.wake_sender;
+        let receiver = Link::new(&ours.takes, &theirs.sends, wake, ours.receiver_bell, spin)?;
+        Ok(Channel {
+            sender: Sender::new(sender, ours.shape, self.options.when_full),
+            receiver: Receiver::new(receiver, theirs.shape),
+            socket: self.socket.try_clone()?,
+        })
+    }
+
+    fn halves(&self) -> MutexGuard<'_, Halves> {
+        self.halves.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// `until`, but not beyond the time that the other side has.
+    fn not_later(&self, until: Until) -> Until {
+        match (until, self.late) {
+            (Until::At(wanted), Until::At(late)) => Until::At(wanted.min(late)),
+            (Until::Forever, late) => late,
+            (until, _) => until,
+        }
+    }
+
+    fn is_late(&self) -> bool {
+        self.late.remaining().is_some_and(|left| left.is_zero())
+    }
+}
+
+impl Pollable for Meeting {
+    fn descriptor(&self, interest: Interest) -> BorrowedFd<'_> {
+        self.socket.descriptor(interest)
+    }
+    fn wait_ready(&self, interests: &[Interest], until: Until) -> Result<()> {
+        self.socket.wait_ready(interests, self.not_later(until))
+    }
+}
+
 /// Makes a channel over a connected socket.
 pub(crate) fn meet(socket: SeqPacket, options: &Options) -> Result<Channel> {
-    let shape = options.shape_for_one()?;
-    let until = Until::after(options.meet_timeout);
-    let (ours, ropes) = make(shape)?;
-    send(&socket, &ours, &ropes, until)?;
-    drop(ropes);
-    let theirs = receive(&socket, options, until)?;
-    let sender = Link::new(
-        &ours.sends,
-        &theirs.takes,
-        theirs.wake_receiver,
-        ours.sender_bell,
-        options.spin,
-    )?;
-    let receiver = Link::new(
-        &ours.takes,
-        &theirs.sends,
-        theirs.wake_sender,
-        ours.receiver_bell,
-        options.spin,
-    )?;
-    Ok(Channel {
-        sender: Sender::new(sender, shape, options.when_full),
-        receiver: Receiver::new(receiver, theirs.shape),
-        socket,
-    })
+    let meeting = Meeting::begin(socket, options)?;
+    meeting.finish()?;
+    meeting.channel()
 }
 
 fn make(shape: Shape) -> Result<(Ours, [Rope; 2])> {
@@ -162,6 +274,7 @@ fn make(shape: Shape) -> Result<(Ours, [Rope; 2])> {
     takes.protect(Protection::ReadOnly)?;
     let ((receiver_rope, receiver_bell), (sender_rope, sender_bell)) = (bell()?, bell()?);
     let ours = Ours {
+        shape,
         sends,
         takes,
         sender_bell,
@@ -223,7 +336,8 @@ pub(crate) fn hear<const N: usize>(
     let (mut hello, mut ancillary) = ([0; 64], Ancillary::new());
     let len = match until {
         Until::At(deadline) => socket.recv_with_fds_deadline(&mut hello, &mut ancillary, deadline),
-        _ => socket.recv_with_fds(&mut hello, &mut ancillary),
+        Until::Now => socket.try_recv_with_fds(&mut hello, &mut ancillary),
+        Until::Forever => socket.recv_with_fds(&mut hello, &mut ancillary),
     }?;
     if len < 12 || hello[..8] != magic {
         return Err(corrupt("the other side speaks another protocol"));

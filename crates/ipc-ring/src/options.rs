@@ -3,7 +3,7 @@
 use crate::bell::bell;
 use crate::layout::{AT_SLOTS, Shape, Side};
 use crate::link::Link;
-use crate::meet::{self, Channel, Listener};
+use crate::meet::{self, Channel, Listener, Meeting};
 use crate::{Broadcaster, Receiver, Sender, Spin, Subscriber, WhenFull, join};
 use ipc_core::{Error, ErrorKind, Result, Until, four_forms};
 use ipc_uds::{SeqPacket, ToAddress};
@@ -159,6 +159,15 @@ impl Options {
     /// [`TimedOut`](crate::ErrorKind::TimedOut) where it does not do its part in time.
     pub fn over(&self, socket: SeqPacket) -> Result<Channel> {
         meet::meet(socket, self)
+    }
+
+    /// Begins to make a channel with the process at the other end of `socket`, and waits for
+    /// nothing.
+    ///
+    /// # Errors
+    /// As [`pair`](Options::pair).
+    pub fn begin(&self, socket: SeqPacket) -> Result<Meeting> {
+        Meeting::begin(socket, self)
     }
 
     /// Makes the memory from which many read what one writes. Readers come by

@@ -2,11 +2,13 @@
 
 use crate::{Channel, Receiver, Sender};
 use ipc_core::{
-    ByteSink, ByteSource, Debt, Error, ErrorKind, Framed, Interest, Pollable, Result, Turn, Until,
-    byte_stream, four_forms,
+    ByteSink, ByteSource, Debt, Error, ErrorKind, Framed, HalfClose, Interest, Pollable, Result,
+    Turn, Until, byte_stream, four_forms,
 };
 use ipc_sys::{PollFd, PollFlags, os_error, wait_any};
 use std::os::fd::BorrowedFd;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Release};
 
 /// A channel as a stream of bytes in both directions: where messages begin and end is not seen.
 ///
@@ -29,6 +31,10 @@ pub struct Stream {
     /// How much of the first message was read; who reads holds it.
     read: Turn<usize>,
     debt: Debt,
+    /// It was shut down here.
+    ended: AtomicBool,
+    /// No more is sent from here.
+    write_ended: AtomicBool,
 }
 
 impl Channel {
@@ -41,6 +47,8 @@ impl Channel {
             receiver,
             read: Turn::default(),
             debt: Debt::default(),
+            ended: AtomicBool::new(false),
+            write_ended: AtomicBool::new(false),
         }
     }
 }
@@ -78,6 +86,15 @@ impl Stream {
         Framed::new(self)
     }
 
+    /// Ends both directions, for the peer and for whoever waits here now. What was sent before is
+    /// received, on both sides.
+    pub fn shut_down(&self) {
+        self.ended.store(true, Release);
+        self.write_ended.store(true, Release);
+        self.sender.link.end();
+        self.receiver.link.end();
+    }
+
     fn send_until(&self, bytes: &[u8], until: Until) -> Result<()> {
         if bytes.is_empty() {
             return Ok(());
@@ -100,9 +117,15 @@ impl Stream {
     fn read_some(&self, buffer: &mut [u8], until: Until) -> Result<usize> {
         let turn = self.read.take(until);
         let mut read = turn.ok_or_else(|| until.over("recv"))?;
+        // What came before the end is read, and then nothing is waited for.
+        let until = match self.ended.load(Acquire) {
+            true => Until::Now,
+            false => until,
+        };
         let message = match self.receiver.recv_loan_until(until) {
             Ok(message) => message,
             Err(error) if error.kind() == ErrorKind::Closed => return Ok(0),
+            Err(_) if self.ended.load(Acquire) => return Ok(0),
             Err(error) => return Err(error),
         };
         let len = buffer.len().min(message.len() - *read);
@@ -133,6 +156,9 @@ impl ByteSink for Stream {
     /// One message, of at most a quarter of what the channel holds, so that the receiver reads
     /// while the rest is written.
     fn write_until(&self, head: &[u8], body: &[u8], until: Until) -> Result<usize> {
+        if self.write_ended.load(Acquire) {
+            return Err(Error::new("send", ErrorKind::Closed));
+        }
         let most = self.sender.max_message_bytes().div_ceil(4);
         let head = &head[..head.len().min(most)];
         let body = &body[..body.len().min(most - head.len())];
@@ -148,6 +174,20 @@ impl ByteSink for Stream {
 
     fn debt(&self) -> &Debt {
         &self.debt
+    }
+    fn end_until(&self, until: Until) -> Result<()> {
+        self.pay_until(until)?;
+        HalfClose::close_write(self)
+    }
+}
+
+impl HalfClose for Stream {
+    fn close_write(&self) -> Result<()> {
+        if self.write_ended.swap(true, AcqRel) {
+            return Err(Error::new("close", ErrorKind::Closed));
+        }
+        self.sender.link.close();
+        Ok(())
     }
 }
 

@@ -39,6 +39,10 @@ impl ByteSink for Stream {
     fn debt(&self) -> &Debt {
         Stream::debt(self)
     }
+    fn end_until(&self, until: Until) -> Result<()> {
+        self.pay_until(until)?;
+        HalfClose::close_write(self)
+    }
 }
 
 impl HalfClose for Stream {

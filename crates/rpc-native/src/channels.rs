@@ -3,8 +3,8 @@
 use crate::blocking_client::BlockingWired;
 use crate::client::Wired;
 use rpc_core::{Call, CallFuture, Channel};
-use rpc_transport::Connected;
 use rpc_transport::inproc::Inproc;
+use rpc_transport::{Connected, Endpoint};
 use std::fmt;
 
 /// A connection to a server, as a channel for stubs. Clones share it; it ends with the last, and
@@ -31,6 +31,18 @@ impl Connection {
         match &self.way {
             Way::Wired(wired) => wired.calls_under_way(),
             Way::Inproc(_) => 0,
+        }
+    }
+}
+
+impl Connection {
+    /// Where it leads, if it was connected by a string binding: of `local:` the way that was
+    /// taken.
+    #[must_use]
+    pub fn endpoint(&self) -> Option<Endpoint> {
+        match &self.way {
+            Way::Wired(wired) => wired.endpoint().cloned(),
+            Way::Inproc(inproc) => Some(Endpoint::Inproc(inproc.name().to_owned())),
         }
     }
 }
@@ -100,6 +112,17 @@ pub struct BlockingConnection {
 enum BlockingWay {
     Wired(BlockingWired),
     Inproc(Inproc),
+}
+
+impl BlockingConnection {
+    /// Where it leads, as [`Connection::endpoint`].
+    #[must_use]
+    pub fn endpoint(&self) -> Option<Endpoint> {
+        match &self.way {
+            BlockingWay::Wired(wired) => wired.endpoint(),
+            BlockingWay::Inproc(inproc) => Some(Endpoint::Inproc(inproc.name().to_owned())),
+        }
+    }
 }
 
 impl From<BlockingWired> for BlockingConnection {

@@ -15,7 +15,7 @@ use rpc_core::{
     Body, Call, CallFuture, Channel, Code, Context, MethodDescriptor, MethodKind, Payload, Reply,
     Status,
 };
-use rpc_transport::Wire;
+use rpc_transport::{Endpoint, Wire};
 use std::fmt;
 use std::future::poll_fn;
 use std::sync::{Arc, MutexGuard};
@@ -87,6 +87,11 @@ impl Wired {
         })
         .await?;
         Ok(connection)
+    }
+
+    /// Where it leads.
+    pub(crate) fn endpoint(&self) -> Option<&Endpoint> {
+        self.owner.shared.io.wire.get_ref().endpoint()
     }
 
     /// How many calls are under way.

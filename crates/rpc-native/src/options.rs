@@ -10,6 +10,7 @@ use crate::limits::Limits;
 use crate::server::Serving;
 use ipc_core::Until;
 use rpc_core::{Code, Served, Status};
+use rpc_transport::inproc::Inproc;
 use rpc_transport::{Endpoint, Listener, Stopped, Wire, inproc};
 use std::time::{Duration, Instant};
 
@@ -90,8 +91,8 @@ impl Options {
     /// says.
     pub async fn connect(&self, endpoint: &str) -> Result<Connection, Status> {
         let endpoint: Endpoint = endpoint.parse().map_err(Status::from)?;
-        if let Endpoint::Inproc(name) = &endpoint {
-            return Ok(inproc::connect(name).map_err(unsent)?.into());
+        if let Some(inproc) = within_the_process(&endpoint)? {
+            return Ok(inproc.into());
         }
         let now = Instant::now();
         let deadline = now.checked_add(self.connect_timeout).unwrap_or(now);
@@ -114,8 +115,8 @@ impl Options {
     /// As [`connect`](Options::connect).
     pub fn connect_blocking(&self, endpoint: &str) -> Result<BlockingConnection, Status> {
         let endpoint: Endpoint = endpoint.parse().map_err(Status::from)?;
-        if let Endpoint::Inproc(name) = &endpoint {
-            return Ok(inproc::connect(name).map_err(unsent)?.into());
+        if let Some(inproc) = within_the_process(&endpoint)? {
+            return Ok(inproc.into());
         }
         let until = Until::after(self.connect_timeout);
         let wire = self.transport.connect(&endpoint, until).map_err(unsent)?;
@@ -182,6 +183,10 @@ impl Options {
             return Ok(Serving::inproc(entrance, self.clone()));
         }
         let listener = self.transport.bind(&endpoint).map_err(Status::from)?;
+        if let Endpoint::Local { name, .. } = &endpoint {
+            let entrance = inproc::bind(name.as_str()).map_err(Status::from)?;
+            return Ok(self.listen(listener).also(entrance));
+        }
         Ok(self.listen(listener))
     }
 
@@ -189,6 +194,16 @@ impl Options {
     #[must_use]
     pub fn listen(&self, listener: Listener) -> Serving {
         Serving::new(listener, self.clone())
+    }
+}
+
+/// The server of this process, where the endpoint may mean it.
+fn within_the_process(endpoint: &Endpoint) -> Result<Option<Inproc>, Status> {
+    match endpoint {
+        Endpoint::Inproc(name) => inproc::connect(name).map(Some).map_err(unsent),
+        // Where this process has none, others may.
+        Endpoint::Local { name, .. } => Ok(inproc::connect(name.as_str()).ok()),
+        _ => Ok(None),
     }
 }
 

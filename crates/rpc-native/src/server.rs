@@ -18,6 +18,8 @@ pub struct Serving {
 #[derive(Debug)]
 enum Way {
     Listener(Acceptor),
+    /// Both, by one name.
+    Local(Acceptor, Entrance),
     /// Callers of this process.
     Inproc(Entrance, Stopper),
 }
@@ -34,12 +36,21 @@ impl Serving {
         Self { way, options }
     }
 
+    /// And also within this process, by a name.
+    pub(crate) fn also(self, entrance: Entrance) -> Self {
+        let way = match self.way {
+            Way::Listener(acceptor) => Way::Local(acceptor, entrance),
+            other => other,
+        };
+        Self { way, ..self }
+    }
+
     /// What ends it in order: no new connections and calls, and calls that run have the drain
     /// timeout of the limits to finish.
     #[must_use]
     pub fn stopper(&self) -> Stopper {
         match &self.way {
-            Way::Listener(acceptor) => acceptor.stopper(),
+            Way::Listener(acceptor) | Way::Local(acceptor, _) => acceptor.stopper(),
             Way::Inproc(_, stopper) => stopper.clone(),
         }
     }
@@ -50,7 +61,9 @@ impl Serving {
     /// As [`Listener::endpoint`].
     pub fn endpoint(&self) -> Result<Endpoint, Status> {
         match &self.way {
-            Way::Listener(acceptor) => acceptor.endpoint().map_err(Status::from),
+            Way::Listener(acceptor) | Way::Local(acceptor, _) => {
+                acceptor.endpoint().map_err(Status::from)
+            }
             Way::Inproc(entrance, _) => Ok(Endpoint::Inproc(entrance.name().to_owned())),
         }
     }
@@ -58,17 +71,28 @@ impl Serving {
     async fn run(self, served: rpc_core::Served) -> Result<(), Status> {
         let limits = self.options.limits;
         match self.way {
-            Way::Listener(acceptor) => {
-                let serve = |wire, stopped| serve(wire, served.clone(), limits.clone(), stopped);
-                acceptor.run(serve).await.map_err(Status::from)
-            }
+            Way::Listener(acceptor) => accept(acceptor, served, limits).await,
             Way::Inproc(entrance, stopper) => {
                 let mut stopped = stopper.stopped();
                 entrance.serve(served, stopped.wait(), limits.drain).await;
                 Ok(())
             }
+            Way::Local(acceptor, entrance) => {
+                let mut stopped = acceptor.stopper().stopped();
+                let here = entrance.serve(served.clone(), stopped.wait(), limits.drain);
+                tokio::join!(accept(acceptor, served, limits.clone()), here).0
+            }
         }
     }
+}
+
+async fn accept(
+    acceptor: Acceptor,
+    served: rpc_core::Served,
+    limits: crate::Limits,
+) -> Result<(), Status> {
+    let serve = |wire, stopped| serve(wire, served.clone(), limits.clone(), stopped);
+    acceptor.run(serve).await.map_err(Status::from)
 }
 
 async fn serve(wire: Wire, served: rpc_core::Served, limits: crate::Limits, mut stopped: Stopped) {

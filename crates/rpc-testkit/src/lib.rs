@@ -10,4 +10,5 @@ pub mod generated_shop;
 pub mod identities;
 pub mod interop;
 pub mod inventory;
+pub mod lockfile;
 pub mod table;

@@ -161,8 +161,11 @@ impl<C> Shared<C> {
                 let turn = self.next.fetch_add(1, Ordering::Relaxed);
                 let random = RandomState::new().hash_one(turn);
                 let of = |random: u64| usize::try_from(random >> 1).unwrap_or(0);
-                let one = nth(of(random).checked_rem(count)?)?;
-                let two = nth(of(random.rotate_left(32)).checked_rem(count)?)?;
+                let first = of(random).checked_rem(count)?;
+                // Another one, where there is another.
+                let further = of(random.rotate_left(32)).checked_rem(count - 1);
+                let second = (first + 1 + further.unwrap_or(count - 1)) % count;
+                let (one, two) = (nth(first)?, nth(second)?);
                 let less = two.1.running() < one.1.running();
                 Some(if less { two } else { one })
             }

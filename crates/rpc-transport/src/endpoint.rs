@@ -1,6 +1,6 @@
 //! Where a server is, as a string binding: `unix:/run/shop.sock`.
 
-use ipc_core::{Error, ErrorKind, Result};
+use ipc_core::{Error, ErrorKind, Name, Result};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -19,6 +19,8 @@ use std::str::FromStr;
 pub enum Endpoint {
     /// A Unix socket at a path.
     Unix(PathBuf),
+    /// Shared memory: its two sides meet over a Unix socket at a path.
+    Shm(PathBuf),
     /// TCP, at `host:port`.
     Tcp(String),
     /// TLS over TCP, at `host:port`: the server proves who it is.
@@ -27,6 +29,14 @@ pub enum Endpoint {
     Mtls(String),
     /// A server of this process, by its name.
     Inproc(String),
+    /// A server of this host, by its name in the runtime directory: in this process, over shared
+    /// memory, over a Unix socket, and over TCP where an address is given.
+    Local {
+        /// Its name.
+        name: Name,
+        /// `host:port`.
+        tcp: Option<String>,
+    },
 }
 
 impl Endpoint {
@@ -34,6 +44,12 @@ impl Endpoint {
     #[must_use]
     pub fn unix(path: impl AsRef<Path>) -> Self {
         Self::Unix(path.as_ref().to_owned())
+    }
+
+    /// Shared memory, whose two sides meet at `path`.
+    #[must_use]
+    pub fn shm(path: impl AsRef<Path>) -> Self {
+        Self::Shm(path.as_ref().to_owned())
     }
 }
 
@@ -54,15 +70,17 @@ impl FromStr for Endpoint {
             .rsplit_once('+')
             .map_or(scheme, |(_, transport)| transport);
         match transport {
-            "unix" if rest.is_empty() => refuse("a path is missing"),
+            "unix" | "shm" if rest.is_empty() => refuse("a path is missing"),
             "unix" => Ok(Self::unix(rest)),
+            "shm" => Ok(Self::shm(rest)),
             "tcp" if has_port(rest) => Ok(Self::Tcp(rest.to_owned())),
             "tls" if has_port(rest) => Ok(Self::Tls(rest.to_owned())),
             "mtls" if has_port(rest) => Ok(Self::Mtls(rest.to_owned())),
             "tcp" | "tls" | "mtls" => refuse("it is `tcp:host:port`, and so for tls and mtls"),
             "inproc" if rest.is_empty() => refuse("a name is missing"),
             "inproc" => Ok(Self::Inproc(rest.to_owned())),
-            _ => refuse("transports here: inproc, unix, tcp, tls, mtls"),
+            "local" => local(rest, text),
+            _ => refuse("transports here: local, inproc, shm, unix, tcp, tls, mtls"),
         }
     }
 }
@@ -71,12 +89,34 @@ impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unix(path) => write!(f, "unix:{}", path.display()),
+            Self::Shm(path) => write!(f, "shm:{}", path.display()),
             Self::Tcp(address) => write!(f, "tcp:{address}"),
             Self::Tls(address) => write!(f, "tls:{address}"),
             Self::Mtls(address) => write!(f, "mtls:{address}"),
             Self::Inproc(name) => write!(f, "inproc:{name}"),
+            Self::Local { name, tcp: None } => write!(f, "local:{name}"),
+            Self::Local {
+                name,
+                tcp: Some(address),
+            } => write!(f, "local:{name}@{address}"),
         }
     }
+}
+
+/// `NAME` or `NAME@HOST:PORT`.
+fn local(rest: &str, text: &str) -> Result<Endpoint> {
+    let (name, tcp) = match rest.split_once('@') {
+        None => (rest, None),
+        Some((name, address)) if has_port(address) => (name, Some(address.to_owned())),
+        Some(_) => {
+            let error = Error::new("parse", ErrorKind::InvalidInput);
+            return Err(error
+                .on(text)
+                .hint("it is `local:name` or `local:name@host:port`"));
+        }
+    };
+    let name = Name::new(name)?;
+    Ok(Endpoint::Local { name, tcp })
 }
 
 /// Whether it is `host:port`.
@@ -96,6 +136,7 @@ mod tests {
             "",
             "unix",
             "unix:",
+            "shm:",
             "tcp:",
             "tcp:host",
             "tcp::80",
@@ -103,6 +144,10 @@ mod tests {
             "tls:host",
             "mtls::1",
             "inproc:",
+            "local:",
+            "local:../x",
+            "local:shop@",
+            "local:shop@host",
             "x:y",
         ] {
             let error = text.parse::<Endpoint>().expect_err(text);
@@ -110,11 +155,14 @@ mod tests {
         }
         for text in [
             "unix:/run/x y",
+            "shm:/run/x y",
             "tcp:[::1]:80",
             "tcp:localhost:0",
             "tls:shop.example:443",
             "mtls:[::1]:7000",
             "inproc:shop",
+            "local:shop",
+            "local:shop@127.0.0.1:0",
         ] {
             let endpoint: Endpoint = text.parse().expect(text);
             assert_eq!(endpoint.to_string(), text);

@@ -48,13 +48,13 @@ pub fn bind(name: &str) -> Result<Entrance, Error> {
         return Err(error.on(format!("inproc:{name}")));
     }
     let shared = Arc::new(Shared {
+        name: name.to_owned(),
         phase: watch::Sender::new(Phase::Bound),
         under_way: watch::Sender::new(0),
         oneways: AtomicUsize::new(0),
     });
     names.insert(name.to_owned(), Arc::downgrade(&shared));
-    let name = name.to_owned();
-    Ok(Entrance { name, shared })
+    Ok(Entrance { shared })
 }
 
 /// A channel to the server of this name.
@@ -77,6 +77,7 @@ fn names() -> MutexGuard<'static, BTreeMap<String, Weak<Shared>>> {
 
 /// What a server and its callers share.
 struct Shared {
+    name: String,
     phase: watch::Sender<Phase>,
     under_way: watch::Sender<usize>,
     oneways: AtomicUsize,
@@ -96,7 +97,6 @@ enum Phase {
 
 /// A name that a server has. Dropped, it is free again, and every call under way has ended.
 pub struct Entrance {
-    name: String,
     shared: Arc<Shared>,
 }
 
@@ -104,7 +104,7 @@ impl Entrance {
     /// Its name.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.name
+        &self.shared.name
     }
 
     /// Serves calls until `stopped` is done, and then those that run, for no longer than `drain`.
@@ -123,7 +123,7 @@ impl Entrance {
 
 impl Drop for Entrance {
     fn drop(&mut self) {
-        names().remove(&self.name);
+        names().remove(&self.shared.name);
         self.shared.phase.send_replace(Phase::Ended);
     }
 }
@@ -131,7 +131,7 @@ impl Drop for Entrance {
 impl fmt::Debug for Entrance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Entrance")
-            .field("name", &self.name)
+            .field("name", &self.shared.name)
             .finish_non_exhaustive()
     }
 }
@@ -141,6 +141,14 @@ impl fmt::Debug for Entrance {
 #[derive(Clone)]
 pub struct Inproc {
     shared: Arc<Shared>,
+}
+
+impl Inproc {
+    /// The name of the server.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.shared.name
+    }
 }
 
 impl Channel for Inproc {

@@ -9,10 +9,15 @@ mod handshake;
 mod identities;
 pub mod inproc;
 mod listener;
+mod local;
+mod meeting;
 mod options;
 mod pool;
 mod reconnect;
 mod seats;
+#[cfg(feature = "tls")]
+mod secured;
+mod several;
 mod wire;
 
 pub use crate::{

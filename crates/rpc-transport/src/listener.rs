@@ -1,9 +1,11 @@
 //! Where connections come in, whichever transport brings them.
 
 use crate::endpoint::Endpoint;
+use crate::several::Several;
 use crate::wire::Wire;
 use ipc_core::{Error, ErrorKind, Interest, Pollable, Result, TryAccept, Until};
 use std::os::fd::BorrowedFd;
+use std::path::Path;
 use std::time::Instant;
 
 /// Where connections come in.
@@ -18,7 +20,12 @@ pub struct Listener {
 #[derive(Debug)]
 enum Kind {
     Unix(Box<ipc_uds::Listener>),
+    Shm {
+        socket: Box<ipc_uds::SeqPacketListener>,
+        ring: Box<ipc_ring::Options>,
+    },
     Tcp(ipc_net::Listener),
+    Several(Box<Several>),
     #[cfg(feature = "tls")]
     Tls {
         listener: Box<ipc_net::tls::Listener>,
@@ -43,12 +50,26 @@ impl Listener {
                     false => Endpoint::Tls(address),
                 })
             }
-            Kind::Unix(listener) => match listener.address()?.as_path() {
-                Some(path) => Ok(Endpoint::unix(path)),
-                None => Err(Error::new("endpoint", ErrorKind::Unsupported)
-                    .hint("a string binding names a path")),
-            },
+            Kind::Unix(listener) => at_path(&listener.address()?, |path| Endpoint::unix(path)),
+            Kind::Several(several) => Ok(several.endpoint.clone()),
+            Kind::Shm { socket, .. } => at_path(&socket.address()?, |path| Endpoint::shm(path)),
         }
+    }
+
+    /// Where processes come to `socket` and make channels in shared memory.
+    pub fn shm(socket: ipc_uds::SeqPacketListener, ring: &ipc_ring::Options) -> Self {
+        let (socket, ring) = (Box::new(socket), Box::new(ring.clone()));
+        Self {
+            kind: Kind::Shm { socket, ring },
+        }
+    }
+
+    /// All of these, as one.
+    pub(crate) fn several(endpoint: Endpoint, listeners: Vec<Self>) -> Result<Self> {
+        let several = Box::new(Several::new(endpoint, listeners)?);
+        Ok(Self {
+            kind: Kind::Several(several),
+        })
     }
 
     #[cfg(feature = "tls")]
@@ -75,6 +96,15 @@ impl Listener {
                     Until::Forever => listener.accept(),
                     Until::At(deadline) => listener.accept_deadline(deadline),
                 }?),
+                Kind::Shm { socket, ring } => {
+                    let socket = match until {
+                        Until::Now => socket.try_accept(),
+                        Until::Forever => socket.accept(),
+                        Until::At(deadline) => socket.accept_deadline(deadline),
+                    }?;
+                    ring.begin(socket).and_then(Wire::shm_meeting)
+                }
+                Kind::Several(several) => return several.accept(until),
                 Kind::Tcp(listener) => Wire::tcp(match until {
                     Until::Now => listener.try_accept(),
                     Until::Forever => listener.accept(),
@@ -100,6 +130,12 @@ impl Listener {
     }
 }
 
+fn at_path(address: &ipc_uds::Address, endpoint: fn(&Path) -> Endpoint) -> Result<Endpoint> {
+    address.as_path().map(endpoint).ok_or_else(|| {
+        Error::new("endpoint", ErrorKind::Unsupported).hint("a string binding names a path")
+    })
+}
+
 impl From<ipc_net::Listener> for Listener {
     fn from(listener: ipc_net::Listener) -> Self {
         Self {
@@ -120,6 +156,8 @@ impl Pollable for Listener {
     fn descriptor(&self, interest: Interest) -> BorrowedFd<'_> {
         match &self.kind {
             Kind::Unix(listener) => listener.descriptor(interest),
+            Kind::Shm { socket, .. } => socket.descriptor(interest),
+            Kind::Several(several) => several.descriptor(interest),
             Kind::Tcp(listener) => listener.descriptor(interest),
             #[cfg(feature = "tls")]
             Kind::Tls { listener, .. } => listener.descriptor(interest),
@@ -128,6 +166,8 @@ impl Pollable for Listener {
     fn wait_ready(&self, interests: &[Interest], until: Until) -> Result<()> {
         match &self.kind {
             Kind::Unix(listener) => listener.wait_ready(interests, until),
+            Kind::Shm { socket, .. } => socket.wait_ready(interests, until),
+            Kind::Several(several) => several.wait_ready(interests, until),
             Kind::Tcp(listener) => listener.wait_ready(interests, until),
             #[cfg(feature = "tls")]
             Kind::Tls { listener, .. } => listener.wait_ready(interests, until),

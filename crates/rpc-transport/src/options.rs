@@ -4,6 +4,7 @@ use crate::endpoint::Endpoint;
 use crate::listener::Listener;
 use crate::wire::Wire;
 use ipc_core::{Error, ErrorKind, Result, Until};
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 /// How endpoints are listened at and connected to.
@@ -20,6 +21,8 @@ use std::time::Instant;
 pub struct Options {
     insecure_plain_text: bool,
     tcp: ipc_net::Options,
+    ring: ipc_ring::Options,
+    pub(crate) directory: Option<PathBuf>,
     #[cfg(feature = "tls")]
     identities: crate::identities::Identities,
 }
@@ -42,6 +45,19 @@ impl Options {
     /// where connections are taken …
     pub fn tcp(&mut self, options: &ipc_net::Options) -> &mut Self {
         self.tcp = options.clone();
+        self
+    }
+
+    /// How channels in shared memory are made: how much they hold, how long they spin before they
+    /// sleep, how long a meeting takes.
+    pub fn ring(&mut self, options: &ipc_ring::Options) -> &mut Self {
+        self.ring = options.clone();
+        self
+    }
+
+    /// The directory in which names of `local:` live; the runtime directory by default.
+    pub fn directory(&mut self, directory: impl AsRef<Path>) -> &mut Self {
+        self.directory = Some(directory.as_ref().to_owned());
         self
     }
 
@@ -95,6 +111,11 @@ impl Options {
                 let mut options = ipc_uds::Options::new();
                 Ok(options.mode(0o600).replace_stale(true).bind(path)?.into())
             }
+            Endpoint::Shm(path) => {
+                let mut options = ipc_uds::Options::new();
+                let socket = options.mode(0o600).replace_stale(true);
+                Ok(Listener::shm(socket.bind_seqpacket(path)?, &self.ring))
+            }
             Endpoint::Tcp(address) => {
                 let listener = self.plain_tcp("bind", address)?.bind(&address[..])?;
                 Ok(listener.into())
@@ -103,6 +124,7 @@ impl Options {
             Endpoint::Tls(address) => self.identities.bind(&self.tcp, address, false),
             #[cfg(feature = "tls")]
             Endpoint::Mtls(address) => self.identities.bind(&self.tcp, address, true),
+            Endpoint::Local { name, tcp } => self.bind_ways(name, tcp.as_deref()),
             other => Err(no_bytes("bind", other)),
         }
     }
@@ -114,12 +136,32 @@ impl Options {
     /// [`Denied`](ErrorKind::Denied) as for [`bind`](Options::bind), and where TLS finds that the
     /// server is not who it should be …
     pub fn connect(&self, endpoint: &Endpoint, until: Until) -> Result<Wire> {
+        if let Endpoint::Local { name, tcp } = endpoint {
+            return self.connect_ways(name, tcp.as_deref(), until);
+        }
+        Ok(self.connect_one(endpoint, until)?.of(endpoint))
+    }
+
+    fn connect_one(&self, endpoint: &Endpoint, until: Until) -> Result<Wire> {
         match endpoint {
             Endpoint::Unix(path) => Wire::unix(match until {
                 Until::Now => ipc_uds::try_connect(path),
                 Until::Forever => ipc_uds::connect(path),
                 Until::At(deadline) => ipc_uds::connect_deadline(path, deadline),
             }?),
+            Endpoint::Shm(path) => {
+                let options = ipc_uds::Options::new();
+                let socket = match until {
+                    Until::Now => options.try_connect_seqpacket(path),
+                    Until::Forever => options.connect_seqpacket(path),
+                    Until::At(deadline) => options.connect_seqpacket_deadline(path, deadline),
+                }?;
+                let mut wire = Wire::shm_meeting(self.ring.begin(socket)?)?;
+                if until != Until::Now {
+                    wire.handshake(until)?;
+                }
+                Ok(wire)
+            }
             Endpoint::Tcp(address) => {
                 let options = self.plain_tcp("connect", address)?;
                 Wire::tcp(match until {
@@ -141,11 +183,17 @@ impl Options {
     /// # Errors
     /// As [`connect`](Options::connect).
     pub async fn connect_async(&self, endpoint: &Endpoint, deadline: Instant) -> Result<Wire> {
+        if let Endpoint::Local { name, tcp } = endpoint {
+            return self
+                .connect_ways_async(name, tcp.as_deref(), deadline)
+                .await;
+        }
         // A path is there or not; a name may have to be asked for.
-        if let Endpoint::Unix(_) = endpoint {
+        if let Endpoint::Unix(_) | Endpoint::Shm(_) = endpoint {
             match self.connect(endpoint, Until::Now) {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                outcome => return outcome,
+                Ok(wire) => return wire.proven(deadline - Instant::now()).await,
+                Err(error) => return Err(error),
             }
         }
         let (options, endpoint) = (self.clone(), endpoint.clone());

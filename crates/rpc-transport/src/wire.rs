@@ -1,5 +1,7 @@
 //! A connected byte stream of any transport, and what it proves of the peer.
 
+use crate::endpoint::Endpoint;
+use crate::meeting::Meeting;
 use ipc_core::{ByteSink, ByteSource, Debt, Duplex, Interest, Pollable, Result, Until};
 use rpc_core::Peer;
 use std::fmt;
@@ -18,14 +20,19 @@ pub struct Wire {
     carrier: Carrier,
     peer: Peer,
     plain: bool,
+    endpoint: Option<Box<Endpoint>>,
 }
 
 /// What carries the bytes.
 enum Carrier {
     Any(Box<dyn Duplex + Send + Sync>),
+    /// It has no socket that could be shut down.
+    Ring(Box<ipc_ring::Stream>),
+    /// It is a ring after the handshake.
+    Meeting(Box<Meeting>),
     /// Its peer is known after the handshake.
     #[cfg(feature = "tls")]
-    Tls(Box<ipc_net::tls::Stream>),
+    Tls(Box<dyn crate::secured::Secured>),
 }
 
 impl Wire {
@@ -36,6 +43,7 @@ impl Wire {
             carrier: Carrier::Any(Box::new(stream)),
             peer,
             plain: false,
+            endpoint: None,
         }
     }
 
@@ -101,18 +109,68 @@ impl Wire {
             carrier: Carrier::Tls(Box::new(stream)),
             peer,
             plain: false,
+            endpoint: None,
         })
     }
 
-    /// Lets the peer prove who it is, where the transport has a handshake for that (TLS), waiting
-    /// until `until`: then [`peer`](Wire::peer) has the names in its certificate. Others have
-    /// said all they can when they are connected.
+    /// TLS over a stream of another transport, such as a Unix socket or shared memory between
+    /// two that trust certificates more than users. Until its [handshake](Wire::handshake) is
+    /// made, nothing is proven of the peer but what the stream below proves.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn tls_over(stream: ipc_net::tls::Stream<Self>) -> Self {
+        let peer = stream.inner().peer().clone();
+        Self {
+            carrier: Carrier::Tls(Box::new(stream)),
+            peer,
+            plain: false,
+            endpoint: None,
+        }
+    }
+
+    /// A channel in shared memory, with the peer that the kernel names.
+    ///
+    /// # Errors
+    /// As [`unix`](Wire::unix).
+    pub fn shm(channel: ipc_ring::Channel) -> Result<Self> {
+        let peer = Peer::Unix(channel.credentials()?);
+        let carrier = Carrier::Ring(Box::new(channel.stream()));
+        Ok(Self {
+            carrier,
+            peer,
+            plain: false,
+            endpoint: None,
+        })
+    }
+
+    /// A channel in shared memory that is being made: it is there after the
+    /// [handshake](Wire::handshake).
+    ///
+    /// # Errors
+    /// As [`unix`](Wire::unix).
+    pub fn shm_meeting(meeting: ipc_ring::Meeting) -> Result<Self> {
+        let peer = Peer::Unix(meeting.credentials()?);
+        let carrier = Carrier::Meeting(Box::new(Meeting::new(meeting)));
+        Ok(Self {
+            carrier,
+            peer,
+            plain: false,
+            endpoint: None,
+        })
+    }
+
+    /// Lets the peer do its part, where the transport has a handshake, waiting until `until`: in
+    /// TLS it proves who it is, and then [`peer`](Wire::peer) has the names in its certificate;
+    /// for shared memory it hands over its half. Others are ready when they are connected.
     ///
     /// # Errors
     /// [`Denied`](ipc_core::ErrorKind::Denied) where one side refuses the other, and as the
     /// transport says.
     pub fn handshake(&mut self, until: Until) -> Result<()> {
         self.shake_hands(until)?;
+        if let Carrier::Meeting(meeting) = &self.carrier {
+            self.carrier = Carrier::Ring(Box::new(meeting.channel()?.stream()));
+        }
         #[cfg(feature = "tls")]
         if let Carrier::Tls(stream) = &self.carrier
             && let Some(identity) = stream.identity()
@@ -136,20 +194,15 @@ impl Wire {
     /// Whether [`handshake`](Wire::handshake) has anything to do.
     #[must_use]
     pub const fn has_handshake(&self) -> bool {
-        !matches!(self.carrier, Carrier::Any(_))
+        !matches!(self.carrier, Carrier::Any(_) | Carrier::Ring(_))
     }
 
-    #[cfg_attr(not(feature = "tls"), allow(clippy::unnecessary_wraps))]
     fn shake_hands(&self, until: Until) -> Result<()> {
-        let _ = until;
         match &self.carrier {
-            Carrier::Any(_) => Ok(()),
+            Carrier::Any(_) | Carrier::Ring(_) => Ok(()),
+            Carrier::Meeting(meeting) => meeting.finish(until),
             #[cfg(feature = "tls")]
-            Carrier::Tls(stream) => match until {
-                Until::Now => stream.try_handshake(),
-                Until::Forever => stream.handshake(),
-                Until::At(deadline) => stream.handshake_deadline(deadline),
-            },
+            Carrier::Tls(stream) => stream.shake_hands(until),
         }
     }
 
@@ -157,6 +210,8 @@ impl Wire {
     fn stream(&self) -> &(dyn Duplex + Send + Sync) {
         match &self.carrier {
             Carrier::Any(stream) => &**stream,
+            Carrier::Ring(stream) => &**stream,
+            Carrier::Meeting(meeting) => &**meeting,
             #[cfg(feature = "tls")]
             Carrier::Tls(stream) => &**stream,
         }
@@ -172,9 +227,27 @@ impl Wire {
     /// Ends both directions of a socket, also for whoever waits on it now. Pipes have no such
     /// thing: they end when they are dropped.
     pub fn shut_down(&self) {
+        match &self.carrier {
+            Carrier::Ring(stream) => return stream.shut_down(),
+            #[cfg(feature = "tls")]
+            Carrier::Tls(stream) => return stream.shut_down(),
+            _ => {}
+        }
         let socket = self.descriptor(Interest::Write);
         // A pipe says that it is no socket, and one that has ended says so: both are no news.
         let _ = rustix::net::shutdown(socket, rustix::net::Shutdown::Both);
+    }
+
+    /// It leads there.
+    pub(crate) fn of(mut self, endpoint: &Endpoint) -> Self {
+        self.endpoint = Some(Box::new(endpoint.clone()));
+        self
+    }
+
+    /// Where it leads, if it was connected by a string binding: the transport that was taken.
+    #[must_use]
+    pub fn endpoint(&self) -> Option<&Endpoint> {
+        self.endpoint.as_deref()
     }
 
     /// What the transport proves of the peer.
@@ -219,6 +292,9 @@ impl ByteSink for Wire {
     }
     fn pay_until(&self, until: Until) -> Result<()> {
         self.stream().pay_until(until)
+    }
+    fn end_until(&self, until: Until) -> Result<()> {
+        self.stream().end_until(until)
     }
 }
 

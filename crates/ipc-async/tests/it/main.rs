@@ -5,6 +5,7 @@ mod more_verbs;
 mod polls;
 mod sockets;
 mod tails;
+mod tokio_streams;
 mod verbs;
 
 ipc_testkit::roles! {

@@ -300,6 +300,9 @@ impl<T: Duplex> ByteSink for Stream<T> {
         self.debt.flush(self, until)?;
         self.inner.pay_until(until)
     }
+    fn end_until(&self, until: Until) -> Result<()> {
+        self.close_write_until(until)
+    }
 }
 
 impl<T: Duplex> HalfClose for Stream<T> {

@@ -13,6 +13,7 @@ mod policies;
 mod queue;
 mod queue_members;
 mod queue_verbs;
+mod stream;
 mod suite;
 
 #[global_allocator]

@@ -2,7 +2,7 @@
 
 use crate::shop::{PATIENCE, Served, plain, router};
 use crate::spy::Spy;
-use ipc_testkit::watchdog;
+use ipc_testkit::{TempDir, watchdog};
 use rpc_core::{Code, Context, Peer, Server};
 use rpc_grpc::Options;
 use rpc_testkit::identities::{CLERK, Identities, side};
@@ -15,6 +15,18 @@ async fn every_case_of_the_table_over_a_unix_socket() {
     let _watchdog = watchdog(PATIENCE);
     let served = Served::unix(plain());
     table::of_the_inventory(served.connect().await, "unix").await;
+    table::of_the_calculator(served.connect().await).await;
+    served.stop().await;
+}
+
+#[tokio::test]
+async fn every_case_of_the_table_over_shared_memory() {
+    let _watchdog = watchdog(PATIENCE);
+    let directory = TempDir::new();
+    let place = format!("shm:{}", directory.join("socket").display());
+    let server = Server::new(router(&Arc::default()));
+    let served = Served::listen(server, &place, plain());
+    table::of_the_inventory(served.connect().await, "shm").await;
     table::of_the_calculator(served.connect().await).await;
     served.stop().await;
 }

@@ -107,9 +107,10 @@ async fn first_failure(stream: Result<Streaming<Item>, Status>) -> Option<Code> 
     }
 }
 
-const LISTENING: [Transport; 5] = [
+const LISTENING: [Transport; 6] = [
     Transport::Inproc,
     Transport::Unix,
+    Transport::Shm,
     Transport::Tcp,
     Transport::Tls,
     Transport::Mtls,
@@ -148,6 +149,7 @@ async fn nothing_that_a_caller_says_makes_it_somebody_else() {
     for (transport, expected) in [
         (Transport::Inproc, "inproc for inproc".to_owned()),
         (Transport::Unix, format!("uid:{own} for uid:{own}")),
+        (Transport::Shm, format!("uid:{own} for uid:{own}")),
         (Transport::Tcp, "at:127.0.0.1 for at:127.0.0.1".to_owned()),
         (Transport::Tls, "at:127.0.0.1 for at:127.0.0.1".to_owned()),
         (

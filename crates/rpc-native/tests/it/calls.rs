@@ -19,7 +19,12 @@ async fn every_kind_of_call_reaches_another_process_in_every_format() {
 #[tokio::test]
 async fn a_killed_server_ends_every_call_and_the_connection() {
     let _watchdog = watchdog(PATIENCE);
-    let remote = Remote::start("server");
+    for scheme in ["unix", "shm"] {
+        is_killed(&Remote::start_over("server", scheme)).await;
+    }
+}
+
+async fn is_killed(remote: &Remote) {
     let stock = remote.connect(Format::Protobuf).await;
     let cx = Context::new();
     let never = stock.get(&cx, "never".into());

@@ -1,6 +1,7 @@
 //! Calls over real connections, between real processes.
 
 mod authority;
+mod balance;
 mod blocking;
 mod calls;
 mod chain;
@@ -13,6 +14,7 @@ mod lengths;
 mod lie_cases;
 mod lies;
 mod limits;
+mod local;
 mod network;
 mod network_devices;
 mod network_faults;
@@ -20,6 +22,7 @@ mod panics;
 mod raw;
 mod remote;
 mod restarts;
+mod shared_memory;
 mod transports;
 mod verified;
 
@@ -32,6 +35,9 @@ ipc_testkit::roles! {
     "chain-last" => chain::last,
     "guarded-server" => floods::serve,
     "flood" => floods::flood,
+    "local-server" => local::serve,
+    "shm-client" => shared_memory::client,
+    "shm-stranger" => shared_memory::stranger,
     "transport-server" => transports::serve,
     "blocking-transport-server" => transports::serve_blocking,
 }

@@ -56,8 +56,13 @@ pub(crate) struct Remote {
 
 impl Remote {
     pub(crate) fn start(role: &str) -> Self {
+        Self::start_over(role, "unix")
+    }
+
+    /// A server over a transport that is reached by a path.
+    pub(crate) fn start_over(role: &str, scheme: &str) -> Self {
         let directory = TempDir::new();
-        let endpoint = format!("unix:{}", directory.join("socket").display());
+        let endpoint = format!("{scheme}:{}", directory.join("socket").display());
         Self {
             server: Self::spawn(role, &endpoint),
             endpoint,

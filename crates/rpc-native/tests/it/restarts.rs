@@ -15,7 +15,12 @@ use tokio::task::JoinHandle;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_pool_finds_a_server_again_that_was_killed_and_started_again() {
     let _watchdog = watchdog(PATIENCE);
-    let mut remote = Remote::start("server");
+    for scheme in ["unix", "shm"] {
+        is_found_again(Remote::start_over("server", scheme)).await;
+    }
+}
+
+async fn is_found_again(mut remote: Remote) {
     let place = remote.endpoint.clone();
     let pool = Pool::new(4, move || {
         let place = place.clone();
@@ -102,6 +107,7 @@ async fn an_orderly_end_under_load_loses_no_call_and_runs_none_twice() {
     let identities = Identities::new();
     for transport in [
         Transport::Unix,
+        Transport::Shm,
         Transport::Tcp,
         Transport::Mtls,
         Transport::Inproc,

@@ -19,16 +19,18 @@ pub(crate) enum Transport {
     Inproc,
     Pipe,
     Unix,
+    Shm,
     Tcp,
     Tls,
     Mtls,
 }
 
 impl Transport {
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::Inproc,
         Self::Pipe,
         Self::Unix,
+        Self::Shm,
         Self::Tcp,
         Self::Tls,
         Self::Mtls,
@@ -50,6 +52,7 @@ impl Transport {
             Self::Inproc => format!("inproc:{}", directory.display()),
             Self::Pipe => "a pair of pipes has no place".into(),
             Self::Unix => format!("unix:{}/socket", directory.display()),
+            Self::Shm => format!("shm:{}/socket", directory.display()),
             Self::Tcp => format!("tcp:{address}"),
             Self::Tls => format!("tls:{address}"),
             Self::Mtls => format!("mtls:{address}"),

@@ -1,6 +1,7 @@
 //! Calls over TLS in which both sides prove who they are.
 
 use crate::remote::PATIENCE;
+use ipc_core::Until;
 use ipc_net::tls;
 use ipc_testkit::watchdog;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, SanType};
@@ -18,8 +19,8 @@ fn issue(authority: &Issuer<'_, KeyPair>, name: SanType) -> (String, String) {
     (certificate.pem(), key.serialize_pem())
 }
 
-/// A client's and a server's end of TLS over a socket, both verified.
-fn verified() -> (Wire, Wire) {
+/// A client's and a server's end of TLS over a stream, whose handshakes are still to be made.
+fn verified(near: Wire, far: Wire) -> (Wire, Wire) {
     let mut params = CertificateParams::default();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let key = KeyPair::generate().expect("a key");
@@ -35,23 +36,25 @@ fn verified() -> (Wire, Wire) {
     let mut options = tls::Options::new();
     options.certificate(chain, key).trust(&root);
     let client = options.client().expect("a client");
-    let (near, far) = ipc_uds::pair().expect("a pair");
     let far = server.begin(far).expect("a session");
     let near = client.begin("shop.example", near).expect("a session");
-    std::thread::scope(|scope| {
-        let greeted = scope.spawn(|| far.handshake());
-        near.handshake().expect("the server proves itself");
-        let greeted = greeted.join().expect("no panic");
-        greeted.expect("the client proves itself");
-    });
-    (proven(near), proven(far))
+    (Wire::tls_over(near), Wire::tls_over(far))
 }
 
-/// The stream with the names that its peer has proven.
-fn proven(stream: tls::Stream<ipc_uds::Stream>) -> Wire {
-    let identity = stream.identity().expect("it was verified");
-    let names = [identity.dns_names(), identity.uris()].concat();
-    Wire::new(stream, Peer::Tls(names.into()))
+/// Over a Unix socket, over a pair of pipes and over shared memory.
+fn carriers() -> [(Wire, Wire); 3] {
+    let (left, right) = ipc_uds::pair_seqpacket().expect("a pair");
+    let [left, right] = [left, right].map(|socket| {
+        let meeting = ipc_ring::Options::new().begin(socket).expect("our half");
+        Wire::shm_meeting(meeting).expect("a peer")
+    });
+    let mut rings = (left, right);
+    for ring in [&mut rings.0, &mut rings.1] {
+        ring.handshake(Until::Forever)
+            .expect("both halves are there");
+    }
+    let pipes = Wire::pipe_pair().expect("pipes");
+    [Wire::pair().expect("a pair"), pipes, rings]
 }
 
 fn server() -> rpc_core::Served {
@@ -83,22 +86,24 @@ async fn talk(small: CalculatorClient<impl rpc_core::Channel>) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn calls_over_tls_are_of_whom_the_certificate_names() {
     let _watchdog = watchdog(PATIENCE);
-    let (near, far) = verified();
-    tokio::spawn(Options::new().serve(far, server()));
-    talk(CalculatorClient::new(
-        Options::new().over(near).await.expect("greeted"),
-    ))
-    .await;
+    for (near, far) in carriers() {
+        let (near, far) = verified(near, far);
+        tokio::spawn(Options::new().serve(far, server()));
+        let connection = Options::new().over(near).await.expect("greeted");
+        talk(CalculatorClient::new(connection)).await;
+    }
 }
 
 #[test]
 fn blocking_calls_over_tls_too() {
     let _watchdog = watchdog(PATIENCE);
-    let (near, far) = verified();
-    let session = Options::new().session(far, server());
-    let serving = std::thread::spawn(move || session.run());
-    let connection = Options::new().over_blocking(near).expect("greeted");
-    block_on(talk(CalculatorClient::new(connection)));
-    // The end of TLS without a word is told apart from a stream that was cut off.
-    let _ = serving.join().expect("no panic");
+    for (near, far) in carriers() {
+        let (near, far) = verified(near, far);
+        let session = Options::new().session(far, server());
+        let serving = std::thread::spawn(move || session.run());
+        let connection = Options::new().over_blocking(near).expect("greeted");
+        block_on(talk(CalculatorClient::new(connection)));
+        // The end of TLS without a word is told apart from a stream that was cut off.
+        let _ = serving.join().expect("no panic");
+    }
 }

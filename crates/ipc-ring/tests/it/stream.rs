@@ -1,0 +1,141 @@
+//! The stream of bytes: what ends it, for whom.
+
+use ipc_async::Async;
+use ipc_core::{ByteSink, ByteSource, Until};
+use ipc_ring::{ErrorKind, Options, Stream};
+use ipc_testkit::watchdog;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn pair(options: &Options) -> (Stream, Stream) {
+    let (left, right) = ipc_uds::pair_seqpacket().expect("a pair");
+    let left = options.begin(left).expect("our half");
+    let right = options.begin(right).expect("the other");
+    left.finish().expect("it is there");
+    right.finish().expect("it is there");
+    let half = |meeting: ipc_ring::Meeting| meeting.channel().expect("both halves").stream();
+    (half(left), half(right))
+}
+
+#[test]
+fn a_stream_that_is_shut_down_ends_for_those_who_wait_at_it_here_and_there() {
+    let _watchdog = watchdog(PATIENCE);
+    for waits_here in [true, false] {
+        let (here, there) = pair(&Options::new());
+        here.send(b"the last word").expect("room");
+        std::thread::scope(|scope| {
+            let reader = if waits_here { &here } else { &there };
+            let waiting = scope.spawn(|| {
+                let mut all = Vec::new();
+                let mut buffer = [0; 4];
+                while let length @ 1.. = reader
+                    .read_until(&mut buffer, Until::Forever)
+                    .expect("read")
+                {
+                    all.extend_from_slice(&buffer[..length]);
+                }
+                all
+            });
+            let_it_sleep();
+            here.shut_down();
+            let all = waiting.join().expect("no panic");
+            let expected: &[u8] = if waits_here { b"" } else { b"the last word" };
+            assert_eq!(all, expected);
+        });
+        for stream in [&here, &there] {
+            let refused = stream.write_until(&[], b"more", Until::Forever);
+            assert_eq!(refused.expect_err("it has ended").kind(), ErrorKind::Closed);
+        }
+    }
+}
+
+#[test]
+fn a_writer_that_waits_for_room_is_woken_by_the_end() {
+    let _watchdog = watchdog(PATIENCE);
+    for ends_here in [true, false] {
+        let (here, there) = pair(Options::new().capacity_messages(2).capacity_bytes(4096));
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| {
+                loop {
+                    if let Err(error) = here.write_until(&[], &[7; 512], Until::Forever) {
+                        return error.kind();
+                    }
+                }
+            });
+            let_it_sleep();
+            match ends_here {
+                true => here.shut_down(),
+                false => there.shut_down(),
+            }
+            assert_eq!(waiting.join().expect("no panic"), ErrorKind::Closed);
+        });
+    }
+}
+
+#[test]
+fn what_came_before_the_end_here_is_still_read() {
+    let _watchdog = watchdog(PATIENCE);
+    let (here, there) = pair(&Options::new());
+    there.send(b"an answer").expect("room");
+    here.shut_down();
+    let mut buffer = [0; 16];
+    let mut read = || here.read_until(&mut buffer, Until::Forever).expect("read");
+    assert_eq!((read(), read()), (9, 0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_tokio_copies_comes_back_and_ends() {
+    let _watchdog = watchdog(PATIENCE);
+    let (near, far) = pair(Options::new().capacity_messages(8).capacity_bytes(8192));
+    let echo = tokio::spawn(async move {
+        let (mut read, mut write) = tokio::io::split(Async::new(far).expect("a runtime"));
+        tokio::io::copy(&mut read, &mut write)
+            .await
+            .expect("it ends");
+        write.shutdown().await.expect("the end");
+    });
+    let sent: Vec<u8> = (0..1 << 20).map(|at| (at % 251) as u8).collect();
+    let (mut read, mut write) = tokio::io::split(Async::new(near).expect("a runtime"));
+    let expected = sent.clone();
+    let writing = tokio::spawn(async move {
+        write.write_all(&sent).await.expect("it is read");
+        write.shutdown().await.expect("the end");
+        write.write_all(b"more").await.expect_err("after the end")
+    });
+    let mut came = Vec::new();
+    read.read_to_end(&mut came).await.expect("it ends");
+    assert!(came == expected, "{} bytes came", came.len());
+    echo.await.expect("no panic");
+    let refused = writing.await.expect("no panic");
+    assert_eq!(refused.kind(), std::io::ErrorKind::BrokenPipe);
+}
+
+#[test]
+fn a_meeting_waits_no_longer_than_it_may() {
+    let _watchdog = watchdog(PATIENCE);
+    let (here, _silent) = ipc_uds::pair_seqpacket().expect("a pair");
+    let mut options = Options::new();
+    let meeting = options
+        .meet_timeout(Duration::from_millis(50))
+        .begin(here)
+        .expect("our half");
+    assert_eq!(
+        meeting.channel().expect_err("too early").kind(),
+        ErrorKind::WouldBlock
+    );
+    assert_eq!(
+        meeting.finish().expect_err("nobody comes").kind(),
+        ErrorKind::TimedOut
+    );
+    assert_eq!(
+        meeting.try_finish().expect_err("it is late").kind(),
+        ErrorKind::TimedOut
+    );
+}
+
+/// Lets another thread fall asleep, which it need not: it is right in either order.
+fn let_it_sleep() {
+    std::thread::park_timeout(Duration::from_millis(20));
+}

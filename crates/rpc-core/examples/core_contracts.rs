@@ -1,0 +1,9 @@
+//! The contracts of the services of this crate: printed, or compared with lock files.
+
+use rpc_core::introspect::INTROSPECTION_SERVICE;
+use rpc_testkit::lockfile;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    lockfile::main(&[&INTROSPECTION_SERVICE])
+}

@@ -1,0 +1,89 @@
+//! What the death of a server, of the host, and a mere stop do to a registry.
+
+use crate::processes::{PATIENCE, place, start};
+use futures_util::StreamExt;
+use ipc_testkit::{TempDir, watchdog};
+use rpc_core::layers::Retry;
+use rpc_core::{Code, Context};
+use rpc_registry::{Discovered, Embedded, Registry};
+use rpc_testkit::inventory::{STOCK_SERVICE, StockClient};
+use rpc_transport::Pick;
+use rustix::process::{Pid, Signal, kill_process};
+use std::time::Instant;
+use tower_layer::Layer;
+
+const SERVICE: &str = "inventory.v1.Stock";
+
+fn endpoint(directory: &TempDir, name: &str) -> String {
+    format!("unix:{}", directory.join(name).display())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_server_is_out_and_a_stopped_one_is_not() {
+    let _watchdog = watchdog(PATIENCE);
+    let directory = TempDir::new();
+    let registry = Embedded::at(place(&directory));
+    let mut seen = registry.watch(SERVICE);
+    while seen.next().await.expect("it never ends").may_be_more {}
+    for round in 0..20 {
+        let at = endpoint(&directory, "shop");
+        let shop = start("shop", &place(&directory), &at);
+        assert_eq!(seen.next().await.expect("it never ends").entries.len(), 1);
+        if round == 0 {
+            let pid = Pid::from_raw(i32::try_from(shop.id()).expect("a pid")).expect("not 0");
+            kill_process(pid, Signal::STOP).expect("our child");
+            assert_eq!(registry.look_up(SERVICE).await.expect("an answer").len(), 1);
+            kill_process(pid, Signal::CONT).expect("our child");
+        }
+        let killed = Instant::now();
+        shop.kill();
+        assert_eq!(seen.next().await.expect("it never ends").entries, []);
+        println!("out after {:?}", killed.elapsed());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_death_of_the_host_loses_no_entry_and_no_call() {
+    let _watchdog = watchdog(PATIENCE);
+    let directory = TempDir::new();
+    let host = start("member", &place(&directory), "");
+    let shops =
+        ["a", "b", "c"].map(|name| start("shop", &place(&directory), &endpoint(&directory, name)));
+    let registry = Embedded::at(place(&directory));
+    assert_eq!(registry.look_up(SERVICE).await.expect("an answer").len(), 3);
+    assert!(!registry.is_host());
+    let connect = |endpoint: String| async move { rpc_native::connect(&endpoint).await };
+    let servers = Discovered::new(registry.clone(), &STOCK_SERVICE, Pick::RoundRobin, connect);
+    let retry = Retry::new().attempts(SERVICE, 3);
+    let stock = StockClient::new(retry.layer(servers.clone()));
+    let missing = async || {
+        stock
+            .get(&Context::new(), "a".into())
+            .await
+            .expect_err("empty")
+            .code()
+    };
+    assert_eq!(missing().await, Code::NotFound);
+    let mut host = Some(host);
+    for round in 0..5 {
+        if let Some(host) = host.take() {
+            host.kill();
+            host.wait_dead();
+        }
+        // All along.
+        for _ in 0..50 {
+            assert_eq!(missing().await, Code::NotFound);
+            assert_eq!(servers.known(), Some(3), "round {round}");
+        }
+        let known = registry.look_up(SERVICE).await.expect("from the next host");
+        assert_eq!(known.len(), 3, "all are registered again");
+    }
+    // Whoever is the host now: one of the shops goes, or the host with it.
+    let [first, ..] = &shops;
+    first.kill();
+    first.wait_dead();
+    while registry.look_up(SERVICE).await.expect("an answer").len() != 2 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(missing().await, Code::NotFound);
+}
