@@ -277,7 +277,7 @@ impl Slots {
         }
     }
 
-    /// Takes message `number`; false where another was faster, and what was copied of it is nothing.
+    /// Takes message `number`; false where another was faster, and its copy is nothing.
     #[inline]
     pub(super) fn take(&self, number: u64) -> bool {
         let slot = self.memory.u64(self.shape.slot(number));

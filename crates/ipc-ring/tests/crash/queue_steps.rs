@@ -28,7 +28,7 @@ pub(crate) fn of_a_producer(lab: &mut Lab) {
     };
     each_instruction(
         lab,
-        "queue: join, send and leave",
+        ("queue: join, send and leave", 40),
         part,
         with_a_producer,
         judge,
@@ -87,7 +87,7 @@ pub(crate) fn of_a_consumer(lab: &mut Lab) {
     };
     each_instruction(
         lab,
-        "queue: join, receive and leave",
+        ("queue: join, receive and leave", 40),
         part,
         with_a_consumer,
         judge,
@@ -138,7 +138,7 @@ pub(crate) fn of_who_recovers(lab: &mut Lab) {
     };
     each_instruction(
         lab,
-        "queue: give back what a dead one had",
+        ("queue: give back what a dead one had", 40),
         part,
         with_a_dead_one,
         judge,

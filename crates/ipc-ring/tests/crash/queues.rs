@@ -177,7 +177,7 @@ pub(crate) fn of_a_producer(lab: &mut Lab) {
     let words = shared_words(WORDS);
     let what = "one of two producers of a queue is killed: all that it sent comes once";
     let mut tally = Tally::new("R2", what);
-    for _ in 0..lab.count(100, 10_000, 100_000) {
+    for _ in 0..lab.count(50, 10_000, 100_000) {
         let finished = kill(lab, &mut tally, words, true);
         let ends = [END, END + 1].map(|at| words[at].load(SeqCst));
         tally.trial(match finished && ends == [DIED; 2] {
@@ -193,7 +193,7 @@ pub(crate) fn of_a_consumer(lab: &mut Lab) {
     let what =
         "one of two consumers of a queue is killed: what it has not taken comes to the other";
     let mut tally = Tally::new("R2", what);
-    for _ in 0..lab.count(100, 10_000, 100_000) {
+    for _ in 0..lab.count(50, 10_000, 100_000) {
         let finished = kill(lab, &mut tally, words, false);
         let end = words[END + 1].load(SeqCst);
         tally.trial(match finished && end == CLOSED {

@@ -29,7 +29,7 @@ pub(crate) fn of_a_sender(lab: &mut Lab) {
         CLOSED => count == MESSAGES,
         _ => false,
     };
-    each_instruction(lab, "meet, send and close", part, survivor, judge);
+    each_instruction(lab, ("meet, send and close", 100), part, survivor, judge);
 }
 
 pub(crate) fn of_a_receiver(lab: &mut Lab) {
@@ -42,14 +42,15 @@ pub(crate) fn of_a_receiver(lab: &mut Lab) {
     };
     let survivor = |socket, words: &[AtomicU64]| send_all(options().over(socket), words);
     let judge = |_, end| matches!(end, NOT_MET | DIED | CLOSED);
-    each_instruction(lab, "meet, receive and close", part, survivor, judge);
+    each_instruction(lab, ("meet, receive and close", 100), part, survivor, judge);
 }
 
-/// Kills `part` after each of its instructions, while `survivor` is at the other end of its
-/// socket; what that has counted and how it has ended is judged.
+/// Kills `part` after each of its instructions, or after `least` of them spread over all, while
+/// `survivor` is at the other end of its socket; what that has counted and how it has ended is
+/// judged.
 pub(crate) fn each_instruction(
     lab: &mut Lab,
-    what: &str,
+    (what, least): (&str, u64),
     part: impl Fn(SeqPacket),
     survivor: impl Fn(SeqPacket, &[AtomicU64]),
     judge: impl Fn(u64, u64) -> bool,
@@ -95,7 +96,7 @@ pub(crate) fn each_instruction(
     };
     tally.trial(whole);
     tally.note(format!("{} instructions", steps.count()));
-    let stride = (steps.count() / lab.count(100, 20_000, steps.count())).max(1);
+    let stride = (steps.count() / lab.count(least, 20_000, steps.count())).max(1);
     let mut at = 1 + lab.below(stride);
     while at <= steps.count() {
         let other = begin();
