@@ -6,6 +6,8 @@ mod casts;
 mod deaths;
 #[path = "crash/polled.rs"]
 mod polled;
+#[path = "crash/queue_lies.rs"]
+mod queue_lies;
 #[path = "crash/queue_steps.rs"]
 mod queue_steps;
 #[path = "crash/queue_waits.rs"]
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
             "who recovers a queue killed at each instruction",
             queue_steps::of_who_recovers,
         ),
+        ("queue: lies", queue_lies::before_each_instruction),
         ("a broadcaster killed at random", casts::of_a_writer),
         ("a subscriber killed at random", casts::of_a_reader),
         (
