@@ -44,6 +44,7 @@ fn main() -> ExitCode {
             queue_steps::of_who_recovers,
         ),
         ("queue: lies", queue_lies::before_each_instruction),
+        ("the last of a queue killed at random", queues::of_the_last),
         ("a broadcaster killed at random", casts::of_a_writer),
         ("a subscriber killed at random", casts::of_a_reader),
         (

@@ -203,3 +203,53 @@ pub(crate) fn of_a_consumer(lab: &mut Lab) {
     }
     lab.enter(tally);
 }
+
+pub(crate) fn of_the_last(lab: &mut Lab) {
+    let words = shared_words(WORDS);
+    for (producer, what) in [
+        (
+            true,
+            "the last producer of a queue is killed: its consumer is told",
+        ),
+        (
+            false,
+            "the last consumer of a queue is killed: its producer is told",
+        ),
+    ] {
+        let mut tally = Tally::new("R6", what);
+        for _ in 0..lab.count(50, 10_000, 100_000) {
+            words.iter().for_each(|word| word.store(0, SeqCst));
+            let queue = options().queue().expect("memory");
+            let consumer = member(&queue, |socket| {
+                let consumer = options().consume_over(socket).expect("a member");
+                receive(&consumer, 0, words);
+            });
+            let sender = member(&queue, |socket| {
+                let producer = options().produce_over(socket).expect("a member");
+                let mut number = 0;
+                let end = loop {
+                    match producer.send_timeout(&message(0, number % MOST), LIMIT) {
+                        Ok(()) => number += 1,
+                        Err(error) => break number_of(error.kind()),
+                    }
+                };
+                words[END].store(end, SeqCst);
+            });
+            until_some_came(lab, words);
+            let (victim, survivor) = match producer {
+                true => (sender, consumer),
+                false => (consumer, sender),
+            };
+            victim.kill_unreaped();
+            let killed = Instant::now();
+            let finished = survivor.finished();
+            tally.time(killed.elapsed());
+            let end = words[END].load(SeqCst);
+            tally.trial(match finished && end == DIED {
+                true => Ok(()),
+                false => Err(format!("finished: {finished}, end {end}")),
+            });
+        }
+        lab.enter(tally);
+    }
+}
