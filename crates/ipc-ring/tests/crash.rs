@@ -45,6 +45,7 @@ fn main() -> ExitCode {
         ),
         ("queue: lies", queue_lies::before_each_instruction),
         ("the last of a queue killed at random", queues::of_the_last),
+        ("a queue mended by many", queues::before_many),
         ("a broadcaster killed at random", casts::of_a_writer),
         ("a subscriber killed at random", casts::of_a_reader),
         (

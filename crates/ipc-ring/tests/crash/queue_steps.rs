@@ -57,7 +57,7 @@ fn with_a_producer(socket: SeqPacket, words: &[AtomicU64]) {
 }
 
 /// Whether a queue in which nothing is has room for as much as ever.
-fn is_whole(queue: &Queue, consumer: &Consumer) -> bool {
+pub(crate) fn is_whole(queue: &Queue, consumer: &Consumer) -> bool {
     let producer: Producer = queue.producer().expect("a seat");
     let (mut buffer, mut sent) = (Vec::new(), 0);
     while producer.try_send(&message(1, sent)).is_ok() {

@@ -1,6 +1,7 @@
 //! R2 for a queue: a producer or a consumer is killed at a random time; the others go on.
 
 use crate::deaths::{CLOSED, DIED, LIMIT, NOT_MET, OTHER};
+use crate::queue_steps::is_whole;
 use ipc_ring::{Consumer, ErrorKind, Options, Producer, Queue};
 use ipc_testkit::crash::{Forked, Lab, Tally};
 use ipc_testkit::shared_words;
@@ -252,4 +253,56 @@ pub(crate) fn of_the_last(lab: &mut Lab) {
         }
         lab.enter(tally);
     }
+}
+
+pub(crate) fn before_many(lab: &mut Lab) {
+    const MANY: usize = 8;
+    let words = shared_words(WORDS);
+    let what = "a producer dies in the middle of a message: eight mend at once";
+    let mut tally = Tally::new("R5", what);
+    for _ in 0..lab.count(20, 1_000, 10_000) {
+        words.iter().for_each(|word| word.store(0, SeqCst));
+        let queue = options().queue().expect("memory");
+        let survivors = [(); MANY].map(|()| {
+            member(&queue, |socket| {
+                let consumer = options().consume_over(socket).expect("a member");
+                let end = loop {
+                    match consumer.recv_vec_timeout(&mut Vec::new(), LIMIT) {
+                        Ok(()) => words[TOTAL].fetch_add(1, SeqCst),
+                        Err(error) => break number_of(error.kind()),
+                    };
+                };
+                words[END].fetch_add(u64::from(end == DIED), SeqCst);
+            })
+        });
+        let victim = member(&queue, |socket| {
+            let producer = options().produce_over(socket).expect("a member");
+            (0..5).for_each(|number| producer.send(&message(0, number)).expect("room"));
+            let _slot = producer.loan(9).expect("room");
+            words[SENT].store(1, SeqCst);
+            loop {
+                std::thread::park();
+            }
+        });
+        while words[SENT].load(SeqCst) == 0 {
+            std::thread::yield_now();
+        }
+        victim.kill_unreaped();
+        let killed = Instant::now();
+        let finished = survivors.into_iter().map(Forked::finished);
+        let finished = finished.filter(|whole| *whole).count() == MANY;
+        tally.time(killed.elapsed());
+        let [told, came] = [END, TOTAL].map(|at| words[at].load(SeqCst));
+        let rest = queue.consumer().expect("a seat");
+        let whole = is_whole(&queue, &rest);
+        tally.trial(
+            match finished && whole && (told, came) == (MANY as u64, 5) {
+                true => Ok(()),
+                false => Err(format!(
+                    "{told} were told, {came} messages came, whole: {whole}"
+                )),
+            },
+        );
+    }
+    lab.enter(tally);
 }
