@@ -41,6 +41,8 @@ const NUMBERS: [u64; 9] = [
     (3 << 40) | (16 << 2) | 2,
 ];
 
+type Part<'a> = &'a dyn Fn(&Scene);
+
 /// A queue, its two ends, and its memory as one that lies has it.
 struct Scene {
     queue: Queue,
@@ -97,7 +99,7 @@ pub(crate) fn before_each_instruction(lab: &mut Lab) {
         let sent = scene.producer.try_send(&message(0, 1));
         seen.store(outcome(sent), SeqCst);
     };
-    let parts: [(&str, &dyn Fn(&Scene)); 2] = [("receive", &receive), ("send", &send)];
+    let parts: [(&str, Part<'_>); 2] = [("receive", &receive), ("send", &send)];
     for (name, part) in parts {
         let what = format!("queue: a lie before an instruction of a {name}");
         let mut tally = Tally::new("F3", what);
