@@ -29,6 +29,8 @@ const LEAST: u64 = 40;
 pub(crate) fn options() -> Options {
     let mut options = Options::new();
     options.capacity_messages(16).capacity_bytes(16 * 240);
+    // On a busy host a newcomer may not have its turn for long.
+    options.meet_timeout(6 * LIMIT);
     options
 }
 
