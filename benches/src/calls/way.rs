@@ -4,6 +4,8 @@ use std::{io, net::TcpStream, os::fd::OwnedFd, os::unix::net::UnixStream};
 
 use rpc_transport::Wire;
 
+#[cfg(feature = "tls")]
+use crate::secured::Secured;
 use crate::{
     descriptors::ByteStream,
     limits::loopback,
@@ -24,6 +26,9 @@ pub enum Socket {
     Tcp(TcpStream),
     /// A pipe each way: to write, and to read.
     Pipe(OwnedFd, OwnedFd),
+    /// TLS over loopback.
+    #[cfg(feature = "tls")]
+    Tls(Secured),
 }
 
 impl Socket {
@@ -33,6 +38,8 @@ impl Socket {
             Socket::Unix(socket) => Wire::unix(OwnedFd::from(socket).into())?,
             Socket::Tcp(socket) => Wire::tcp(OwnedFd::from(socket).into())?,
             Socket::Pipe(tx, rx) => Wire::pipe(ipc_pipe::Stream::join(tx.into(), rx.into())),
+            #[cfg(feature = "tls")]
+            Socket::Tls(secured) => Wire::tls(secured.ours()?)?,
         })
     }
 
@@ -42,12 +49,21 @@ impl Socket {
             Socket::Unix(socket) => RawStream::Socket(ByteStream::of_socket(socket.into())?),
             Socket::Tcp(socket) => RawStream::Socket(ByteStream::of_socket(socket.into())?),
             Socket::Pipe(tx, rx) => RawStream::Pipes(ByteStream::of_pipes(tx, rx)),
+            #[cfg(feature = "tls")]
+            Socket::Tls(secured) => RawStream::Tls(secured.blocking()?),
         })
     }
 
-    /// What a maker says that has no pipes.
-    pub fn no_pipes() -> io::Error {
-        io::Error::new(io::ErrorKind::Unsupported, "it takes sockets only")
+    /// What a maker says that cannot take a connection of this kind.
+    pub fn unfit() -> io::Error {
+        io::Error::new(io::ErrorKind::Unsupported, "it takes plain sockets only")
+    }
+
+    /// Of a client that has one connection.
+    pub fn only(sockets: Vec<Socket>) -> io::Result<Socket> {
+        let [socket] = <[Socket; 1]>::try_from(sockets)
+            .map_err(|_| io::Error::other("its client has one connection"))?;
+        Ok(socket)
     }
 }
 
@@ -55,6 +71,8 @@ impl Socket {
 pub(super) enum RawStream {
     Socket(ByteStream<true>),
     Pipes(ByteStream<false>),
+    #[cfg(feature = "tls")]
+    Tls(crate::secured::Blocking),
 }
 
 /// How the two sides of a connection find each other.
@@ -97,6 +115,24 @@ pub struct Tcp;
 impl Way for Tcp {
     fn socket(side: Side, meet: &Meet) -> io::Result<Socket> {
         tcp::meet_by_tcp(side, meet).map(Socket::Tcp)
+    }
+
+    fn probe() -> Result<(), String> {
+        loopback()
+    }
+}
+
+/// TLS over TCP over loopback, both sides verified.
+#[cfg(feature = "tls")]
+#[derive(Debug)]
+pub struct Tls;
+
+#[cfg(feature = "tls")]
+impl Way for Tls {
+    const COPIES: &'static str = "2 (in and out of the kernel), by the cipher and by the codec";
+
+    fn socket(side: Side, meet: &Meet) -> io::Result<Socket> {
+        Secured::meet(side, meet).map(Socket::Tls)
     }
 
     fn probe() -> Result<(), String> {

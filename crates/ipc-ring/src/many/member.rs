@@ -11,10 +11,12 @@ use super::layout::{
 use super::peers::{Events, Peers};
 use super::slots::Slots;
 use crate::bell::Bell;
+use crate::cell::Cell;
+use crate::ground::this_processor;
 use crate::layout::LINE;
-use crate::link::{LOOKS_PER_END, TRIES_BEFORE_END, TRIES_PER_END, this_processor};
+use crate::link::{LOOKS_PER_END, TRIES_BEFORE_END, TRIES_PER_END};
 use crate::spin::{Budget, Spin};
-use crate::turns::{Cell, Holding, Turns};
+use crate::turns::{Holding, Turns};
 use ipc_core::{Error, Held, Result, Turn, Until};
 use ipc_sys::{PollFd, PollFlags, os_error, wait_any};
 use rustix::event::epoll;

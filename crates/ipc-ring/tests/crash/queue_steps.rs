@@ -28,9 +28,9 @@ pub(crate) fn of_a_producer(lab: &mut Lab) {
     };
     each_instruction(
         lab,
-        ("queue: join, send and leave", 40),
-        part,
-        with_a_producer,
+        "queue: join, send and leave",
+        &part,
+        &with_a_producer,
         judge,
     );
 }
@@ -87,9 +87,9 @@ pub(crate) fn of_a_consumer(lab: &mut Lab) {
     };
     each_instruction(
         lab,
-        ("queue: join, receive and leave", 40),
-        part,
-        with_a_consumer,
+        "queue: join, receive and leave",
+        &part,
+        &with_a_consumer,
         judge,
     );
 }
@@ -138,9 +138,9 @@ pub(crate) fn of_who_recovers(lab: &mut Lab) {
     };
     each_instruction(
         lab,
-        ("queue: give back what a dead one had", 40),
-        part,
-        with_a_dead_one,
+        "queue: give back what a dead one had",
+        &part,
+        &with_a_dead_one,
         judge,
     );
 }

@@ -3,6 +3,7 @@
 use crate::deaths::{
     CLOSED, COUNT, DIED, END, NOT_MET, WORDS, message, options, receive_all, send_all,
 };
+use ipc_ring::Channel;
 use ipc_testkit::crash::{Forked, Lab, Steps, Tally};
 use ipc_testkit::shared_words;
 use ipc_uds::SeqPacket;
@@ -15,44 +16,53 @@ const MESSAGES: u64 = 3;
 const STEP: u64 = 60;
 
 pub(crate) fn of_a_sender(lab: &mut Lab) {
-    let part = |socket| {
-        if let Ok(channel) = options().over(socket) {
-            for number in 0..MESSAGES {
-                let _ = channel.sender().send(&message(number * STEP));
-            }
+    let part = |channel: &Channel| {
+        for number in 0..MESSAGES {
+            let _ = channel.sender().send(&message(number * STEP));
         }
     };
-    let survivor = |socket, words: &[AtomicU64]| receive_all(options().over(socket), STEP, words);
+    let survivor = |channel, words: &[AtomicU64]| receive_all(channel, STEP, words);
     let judge = |count, end| match end {
         NOT_MET => count == 0,
         DIED => count <= MESSAGES,
         CLOSED => count == MESSAGES,
         _ => false,
     };
-    each_instruction(lab, ("meet, send and close", 100), part, survivor, judge);
+    let survivor = |socket, words: &[AtomicU64]| survivor(options().over(socket), words);
+    each_instruction(lab, "meet, send and close", &met(&part), &survivor, judge);
 }
 
 pub(crate) fn of_a_receiver(lab: &mut Lab) {
-    let part = |socket| {
-        if let Ok(channel) = options().over(socket) {
-            for _ in 0..MESSAGES {
-                let _ = channel.receiver().recv_vec(&mut Vec::new());
-            }
+    let part = |channel: &Channel| {
+        for _ in 0..MESSAGES {
+            let _ = channel.receiver().recv_vec(&mut Vec::new());
         }
     };
-    let survivor = |socket, words: &[AtomicU64]| send_all(options().over(socket), words);
     let judge = |_, end| matches!(end, NOT_MET | DIED | CLOSED);
-    each_instruction(lab, ("meet, receive and close", 100), part, survivor, judge);
+    let survivor = |socket, words: &[AtomicU64]| send_all(options().over(socket), words);
+    each_instruction(
+        lab,
+        "meet, receive and close",
+        &met(&part),
+        &survivor,
+        judge,
+    );
 }
 
-/// Kills `part` after each of its instructions, or after `least` of them spread over all, while
-/// `survivor` is at the other end of its socket; what that has counted and how it has ended is
-/// judged.
+/// A part of who has met the other.
+fn met(part: &dyn Fn(&Channel)) -> impl Fn(SeqPacket) {
+    move |socket| {
+        if let Ok(channel) = options().over(socket) {
+            part(&channel);
+        }
+    }
+}
+
 pub(crate) fn each_instruction(
     lab: &mut Lab,
-    (what, least): (&str, u64),
-    part: impl Fn(SeqPacket),
-    survivor: impl Fn(SeqPacket, &[AtomicU64]),
+    what: &str,
+    part: &dyn Fn(SeqPacket),
+    survivor: &dyn Fn(SeqPacket, &[AtomicU64]),
     judge: impl Fn(u64, u64) -> bool,
 ) {
     let mut tally = Tally::new("R1", what);
@@ -96,7 +106,7 @@ pub(crate) fn each_instruction(
     };
     tally.trial(whole);
     tally.note(format!("{} instructions", steps.count()));
-    let stride = (steps.count() / lab.count(least, 20_000, steps.count())).max(1);
+    let stride = (steps.count() / lab.count(40, 20_000, steps.count())).max(1);
     let mut at = 1 + lab.below(stride);
     while at <= steps.count() {
         let other = begin();
