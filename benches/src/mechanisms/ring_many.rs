@@ -51,6 +51,7 @@ pub fn family() -> Family {
                 Ok(Box::new(Queues::of(Region::map(fd, layout.len())?, layout, 0, 0)))
             },
             whole_up_to: usize::MAX,
+            stamped: true,
         }),
         ..Maker::raw(connect)
     };
@@ -76,6 +77,7 @@ pub fn family() -> Family {
                 }))
             },
             whole_up_to: usize::MAX,
+            stamped: true,
         }),
         ..Maker::ours("ipc-ring", connect_ours)
     };
