@@ -1,9 +1,10 @@
 //! What stands where in the memory of a queue, which all of its members write.
 
 use crate::Options;
+use crate::ground::WritableWindow;
 use crate::layout::{FORMAT_VERSION, LINE};
 use ipc_core::{Error, ErrorKind, Result};
-use ipc_shm::{WritableWindow, layout_hash};
+use ipc_shm::layout_hash;
 
 /// Members that a queue has at a time, of both kinds together.
 pub const MAX_MEMBERS: usize = 64;

@@ -12,7 +12,7 @@ use super::peers::{Events, Peers};
 use super::slots::Slots;
 use crate::bell::Bell;
 use crate::cell::Cell;
-use crate::ground::this_processor;
+use crate::ground::{fence, this_processor};
 use crate::layout::LINE;
 use crate::link::{LOOKS_PER_END, TRIES_BEFORE_END, TRIES_PER_END};
 use crate::spin::{Budget, Spin};
@@ -22,7 +22,6 @@ use ipc_sys::{PollFd, PollFlags, os_error, wait_any};
 use rustix::event::epoll;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
-use std::sync::atomic::fence;
 
 /// How a member waits: in a verb, or on its descriptor.
 const ASLEEP: usize = 0;

@@ -14,10 +14,9 @@ use super::layout::{
     AT_DROPPED, AT_HEAD, AT_TAIL, MAX_MEMBERS, SLOT_LENGTH, SLOT_MESSAGE, Shape, State, corrupt,
     decode, free, ready, writing,
 };
+use crate::ground::{WritableWindow, fence};
 use ipc_core::Result;
-use ipc_shm::WritableWindow;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, SeqCst};
-use std::sync::atomic::fence;
 
 /// Looks of one operation, beside two at each slot, after which the memory is said to be damaged:
 /// so often nobody loses to others that keep the rules.
