@@ -31,7 +31,7 @@ pub struct NotGiven<E> {
     /// Why.
     pub error: Error,
     /// The end.
-    pub end: E,
+    pub end: Box<E>,
 }
 
 impl<E> fmt::Display for NotGiven<E> {
@@ -113,7 +113,10 @@ macro_rules! gives {
                         self.link.forget();
                         Ok(())
                     }
-                    Err(error) => Err(NotGiven { error, end: self }),
+                    Err(error) => Err(NotGiven {
+                        error,
+                        end: Box::new(self),
+                    }),
                 }
             }
         }

@@ -15,6 +15,7 @@ mod join;
 mod layout;
 mod link;
 mod loan;
+mod many;
 mod meet;
 mod options;
 mod receiver;
@@ -34,6 +35,7 @@ pub use crate::{
     give::NotGiven,
     layout::{FORMAT_VERSION, INLINE_BYTES},
     loan::{Lent, Loan},
+    many::{Consumer, MAX_MEMBERS, Producer, Queue, Slot},
     meet::{Channel, Listener, Meeting},
     options::Options,
     receiver::Receiver,

@@ -8,11 +8,15 @@ mod calls;
 mod giving;
 mod hostile;
 mod hostile_broadcast;
+mod hostile_queue;
 mod interop;
 mod liar;
 mod meeting;
 mod models;
 mod policies;
+mod queue;
+mod queue_members;
+mod queue_verbs;
 mod stream;
 mod suite;
 
@@ -26,9 +30,12 @@ ipc_testkit::roles! {
     "other side" => giving::other_side,
     "reader" => broadcast::reader,
     "silent subscriber" => broadcast::silent,
+    "silent member" => queue_members::silent_member,
     "writer" => broadcast::writer,
     "echo" => meeting::echo,
     "relay" => giving::relay,
     "responder" => calls::responder,
+    "consumer" => queue::consumer,
+    "producer" => queue::producer,
     "silent" => meeting::silent,
 }
