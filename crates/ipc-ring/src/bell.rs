@@ -87,6 +87,7 @@ impl Rope {
 
 impl Bell {
     /// The reading end of a pipe.
+    #[cfg(not(ipc_model))]
     pub(crate) fn given(fd: OwnedFd) -> Self {
         Self { fd }
     }

@@ -9,6 +9,8 @@ mod bells;
 mod broadcaster;
 mod caller;
 mod cell;
+// Models make no gifts: what is given away stands on descriptors.
+#[cfg(not(ipc_model))]
 mod give;
 mod ground;
 mod join;
@@ -27,12 +29,13 @@ mod subscriber;
 mod turns;
 mod when_full;
 
+#[cfg(not(ipc_model))]
+pub use crate::give::NotGiven;
 pub use crate::{
     acked::Ack,
     batch::Batch,
     broadcaster::Broadcaster,
     caller::Caller,
-    give::NotGiven,
     layout::{FORMAT_VERSION, INLINE_BYTES},
     loan::{Lent, Loan},
     many::{Consumer, MAX_MEMBERS, Producer, Queue, Slot},

@@ -34,6 +34,7 @@ pub(crate) struct Link {
     pub(crate) own: WritableWindow,
     pub(crate) theirs: Window,
     /// What the two are windows of, to be given away.
+    #[cfg_attr(ipc_model, allow(dead_code, reason = "models give nothing away"))]
     regions: [Region; 2],
     /// Another process has this end now.
     gone: bool,

@@ -1,7 +1,9 @@
 //! The end that sends.
 
 use crate::WhenFull;
-use crate::layout::{ACKED, AT_PROGRESS, COMMIT_BYTES, INLINE_BYTES, Shape, commit, committed};
+#[cfg(not(ipc_model))]
+use crate::layout::{ACKED, committed};
+use crate::layout::{AT_PROGRESS, COMMIT_BYTES, INLINE_BYTES, Shape, commit};
 use crate::link::Link;
 use crate::loan::Loan;
 use crate::turns::Cell;
