@@ -57,6 +57,8 @@ struct Pending {
     /// How often it was sent there.
     sent: u32,
     ever_sent: bool,
+    /// It was sent in another session before.
+    moved: bool,
     sent_at: Instant,
     interval: Duration,
     next_at: Instant,
@@ -129,6 +131,7 @@ impl ClientSide {
             place: None,
             sent: 0,
             ever_sent: false,
+            moved: false,
             sent_at: now,
             interval: Duration::ZERO,
             next_at: now,
@@ -255,6 +258,13 @@ impl ClientSide {
     /// How many calls are under way or wait.
     pub(crate) fn calls(&self) -> usize {
         self.calls.len()
+    }
+
+    /// The newest session, and its server's incarnation.
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub(crate) fn place(&self) -> (u64, u64) {
+        let newest = self.sessions.last();
+        newest.map_or((0, 0), |session| (session.id, session.incarnation))
     }
 
     /// Tells the server that nobody will call any more.
@@ -425,7 +435,7 @@ impl ClientSide {
         Some(pending)
     }
 
-    fn reply(&mut self, reply: Reply, now: Instant) {
+    fn reply(&mut self, mut reply: Reply, now: Instant) {
         let Some(session) = self.session(reply.session) else {
             return;
         };
@@ -433,6 +443,9 @@ impl ClientSide {
             return;
         };
         self.refused = None;
+        // It may have run in the session before.
+        let moved = self.calls.get(&call).is_some_and(|pending| pending.moved);
+        reply.did_not_run &= !moved;
         let held = Duration::from_micros(u64::from(reply.held_us));
         let ended = self.end(call, reply.outcome());
         if let Some(pending) = ended
@@ -489,6 +502,7 @@ impl ClientSide {
             }
             // It goes on in the next session, before what has not begun.
             pending.place = None;
+            pending.moved = true;
             self.under_way -= 1;
             self.timers.remove(&(pending.next_at, *call));
             self.waiting.push_front(*call);

@@ -7,7 +7,14 @@ mod client_side;
 mod connection;
 mod counts;
 mod estimate;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
+#[cfg(test)]
+mod fuzzing_tests;
 mod limits;
+#[cfg(test)]
+mod machine_tests;
 mod options;
 mod packet;
 mod server;

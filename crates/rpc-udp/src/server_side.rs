@@ -126,9 +126,14 @@ impl ServerSide {
         let (class, held, address) = (*class, now.duration_since(*since), session.address);
         session.entries.remove(&ticket.sequence);
         session.running -= 1;
+        let ran = session.ran.has(ticket.sequence);
+        match class {
+            Class::Oneway => session.over.set(ticket.sequence),
+            Class::Idempotent => session.ran.set(ticket.sequence),
+            Class::Once => {}
+        }
         self.stopped_running(class);
         if class == Class::Oneway {
-            self.over(ticket);
             return;
         }
         let mut reply = match outcome {
@@ -141,9 +146,12 @@ impl ServerSide {
         };
         reply.session = ticket.session;
         reply.sequence = ticket.sequence;
+        reply.did_not_run &= !ran;
         reply.held_us = u32::try_from(held.as_micros()).unwrap_or(u32::MAX);
+        // Who was told that it did not run relies on it.
+        let keeps = class == Class::Once || reply.did_not_run;
         let bytes = fitting(reply, self.limits.max_datagram_bytes);
-        if class == Class::Once
+        if keeps
             && let Some(session) = self.sessions.get_mut(&ticket.session)
         {
             self.kept_bytes += bytes.len() + OVERHEAD_BYTES;
@@ -403,8 +411,10 @@ impl ServerSide {
                 session.over.set(ticket.sequence);
                 return;
             }
-            // A copy of this request may come when there is room.
-            session.refused.set(ticket.sequence);
+            if !session.ran.has(ticket.sequence) {
+                // A copy of this request may come when there is room.
+                session.refused.set(ticket.sequence);
+            }
             return self.refuse(from, ticket, &at_its_limit(limit));
         }
         session.running += 1;
@@ -456,14 +466,11 @@ impl ServerSide {
         }
     }
 
-    fn over(&mut self, ticket: Ticket) {
-        if let Some(session) = self.sessions.get_mut(&ticket.session) {
-            session.over.set(ticket.sequence);
-        }
-    }
-
     fn refuse(&mut self, to: SocketAddr, ticket: Ticket, status: &Status) {
-        let mut reply = Reply::failed(&status.clone().before_running());
+        let mut reply = Reply::failed(status);
+        let session = self.sessions.get(&ticket.session);
+        // What may run again may have run before, and its answer been lost.
+        reply.did_not_run = session.is_some_and(|session| !session.ran.has(ticket.sequence));
         reply.session = ticket.session;
         reply.sequence = ticket.sequence;
         let bytes = fitting(reply, self.limits.max_datagram_bytes);

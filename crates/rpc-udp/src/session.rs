@@ -39,6 +39,8 @@ pub(crate) struct Session {
     pub(crate) running: u32,
     /// What is over and has no answer to be given again.
     pub(crate) over: Marks,
+    /// What may run again, and has run.
+    pub(crate) ran: Marks,
     /// What was refused, and told that it did not run: it never may.
     pub(crate) refused: Marks,
 }
@@ -57,6 +59,7 @@ impl Session {
             entries: BTreeMap::new(),
             running: 0,
             over: Marks::default(),
+            ran: Marks::default(),
             refused: Marks::default(),
         }
     }
@@ -73,6 +76,7 @@ impl Session {
         }
         for passed in self.floor..floor.min(self.floor.saturating_add(Limits::WINDOW)) {
             self.over.clear(passed);
+            self.ran.clear(passed);
             self.refused.clear(passed);
         }
         self.floor = floor;
