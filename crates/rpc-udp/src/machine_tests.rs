@@ -49,7 +49,8 @@ impl Both {
             for packet in self.client.output.drain(..) {
                 sent.extend(Packet::decode(packet.clone()));
                 let class = self.class;
-                self.server.receive(here(), packet, self.now, &move |_| Ok(class));
+                self.server
+                    .receive(here(), packet, self.now, &move |_| Ok(class));
             }
             for (to, packet) in self.server.output.drain(..) {
                 assert_eq!(to, here());
@@ -67,7 +68,9 @@ impl Both {
 
     fn call(&mut self) -> u64 {
         let deadline = self.now + 3600 * SECOND;
-        let call = self.client.call(self.class, Request::default(), deadline, self.now);
+        let call = self
+            .client
+            .call(self.class, Request::default(), deadline, self.now);
         call.expect("it is small")
     }
 
@@ -80,7 +83,9 @@ impl Both {
 
     fn ended(&mut self) -> Vec<(u64, Result<(), Status>)> {
         let ended = self.client.ended.drain(..);
-        ended.map(|(call, outcome)| (call, outcome.map(drop))).collect()
+        ended
+            .map(|(call, outcome)| (call, outcome.map(drop)))
+            .collect()
     }
 
     fn pass(&mut self, time: Duration) {
@@ -110,13 +115,24 @@ fn a_silent_session_is_forgotten_after_sixty_seconds_and_a_client_makes_a_new_on
     both.pass(29 * SECOND);
     both.call();
     let sent = both.exchange();
-    assert!(matches!(sent[..], [Packet::Request(_)]), "the session goes on: {sent:?}");
+    assert!(
+        matches!(sent[..], [Packet::Request(_)]),
+        "the session goes on: {sent:?}"
+    );
     both.finish();
     both.pass(31 * SECOND);
     both.call();
     let sent = both.exchange();
     assert!(
-        matches!(sent[..], [Packet::Bye(_), Packet::Hello(_), Packet::Open(_), Packet::Request(_)]),
+        matches!(
+            sent[..],
+            [
+                Packet::Bye(_),
+                Packet::Hello(_),
+                Packet::Open(_),
+                Packet::Request(_)
+            ]
+        ),
         "{sent:?}"
     );
     both.finish();
@@ -136,7 +152,10 @@ fn a_call_that_runs_for_minutes_keeps_its_session_and_is_asked_for_now_and_then(
     both.pass(300 * SECOND);
     assert_eq!(both.running.len(), 1, "it runs once, and still");
     let duplicates = both.server.counts.duplicates;
-    assert!((500..800).contains(&duplicates), "{duplicates}: every 0.4 to 0.5 seconds");
+    assert!(
+        (500..800).contains(&duplicates),
+        "{duplicates}: every 0.4 to 0.5 seconds"
+    );
     both.finish();
     assert!(both.ended()[0].1.is_ok());
 }
@@ -148,7 +167,10 @@ fn a_client_that_is_gone_has_what_it_began_ended_after_sixty_seconds() {
     both.exchange();
     let late = both.now + 61 * SECOND;
     both.server.tick(late);
-    assert!(matches!(both.server.events.pop_front(), Some(Event::Cancel(_))));
+    assert!(matches!(
+        both.server.events.pop_front(),
+        Some(Event::Cancel(_))
+    ));
     assert_eq!((both.server.under_way(), both.server.kept_bytes()), (0, 0));
 }
 
@@ -183,8 +205,12 @@ fn a_server_that_started_again_is_found_out_and_greeted_though_a_proof_was_under
     assert_eq!(ended.len(), 1, "{ended:?}");
     let status = ended[0].1.clone().expect_err("it may have run");
     assert_eq!(status.code(), Code::Unavailable);
-    assert!(!status.did_not_run() && status.message().contains("started again"), "{status}");
-    both.running.retain(|ticket| ticket.session == both.client.place().0);
+    assert!(
+        !status.did_not_run() && status.message().contains("started again"),
+        "{status}"
+    );
+    both.running
+        .retain(|ticket| ticket.session == both.client.place().0);
     both.finish();
     assert_eq!(both.ended(), [(again, Ok(()))]);
 
@@ -193,7 +219,8 @@ fn a_server_that_started_again_is_found_out_and_greeted_though_a_proof_was_under
     let mut client = ClientSide::new(Limits::new(), 1);
     client.connect(now);
     let hello = client.output.pop_front().expect("it greets");
-    both.server.receive(here(), hello, now, &|_| Ok(Class::Once));
+    both.server
+        .receive(here(), hello, now, &|_| Ok(Class::Once));
     let (_, welcome) = both.server.output.pop_front().expect("it answers");
     client.receive(welcome, now);
     both.client = client;
@@ -221,13 +248,20 @@ fn a_slow_call_holds_up_nobody_and_sessions_beside_it_are_bounded() {
     both.call();
     both.exchange();
     both.finish();
-    assert_eq!(both.server.sessions(), 1, "what is not needed any more is closed");
+    assert_eq!(
+        both.server.sessions(),
+        1,
+        "what is not needed any more is closed"
+    );
 }
 
 #[test]
 fn kept_answers_are_bounded_at_the_limit_and_one_above() {
     // Two that run, or whose answers are kept, and a byte less than three.
-    let limits = Limits::new().max_datagram_bytes(256).max_kept_bytes(3 * 352 - 1).clone();
+    let limits = Limits::new()
+        .max_datagram_bytes(256)
+        .max_kept_bytes(3 * 352 - 1)
+        .clone();
     let mut both = Both::new(&limits);
     let calls = [both.call(), both.call()];
     both.exchange();
@@ -253,7 +287,10 @@ fn nobody_there_is_believed_after_a_third_of_a_second() {
     let sent = both.call();
     both.client.output.clear();
     both.client.nobody_there(both.now);
-    assert!(both.ended().is_empty(), "a server that starts again has a moment");
+    assert!(
+        both.ended().is_empty(),
+        "a server that starts again has a moment"
+    );
     both.now += Duration::from_millis(300);
     both.client.tick(both.now);
     both.client.output.clear();
@@ -277,7 +314,12 @@ fn what_a_client_sends_is_the_same_length_each_time() {
     both.call();
     let mut lengths = Vec::new();
     for _ in 0..5 {
-        lengths.extend(both.client.output.drain(..).map(|packet: Bytes| packet.len()));
+        lengths.extend(
+            both.client
+                .output
+                .drain(..)
+                .map(|packet: Bytes| packet.len()),
+        );
         both.now = both.client.next_timeout().expect("it is sent again");
         both.client.tick(both.now);
     }

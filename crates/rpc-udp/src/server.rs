@@ -224,18 +224,19 @@ impl Shared {
 
     /// Sends what is to be sent.
     fn flush(&self, state: &mut State) {
-        while let Some((to, packet)) = state.machine.output.pop_front() {
-            // As lost on the way: whoever needs it asks again.
-            if let Err(error) = self.socket.get_ref().try_send_to(&packet, to) {
-                tracing::debug!(%error, "a packet was not sent");
-            }
-        }
+        // Before the answers: whoever has one finds itself counted.
         let counts = state.machine.counts;
         *self
             .counted
             .0
             .lock()
             .unwrap_or_else(PoisonError::into_inner) = counts;
+        while let Some((to, packet)) = state.machine.output.pop_front() {
+            // As lost on the way: whoever needs it asks again.
+            if let Err(error) = self.socket.get_ref().try_send_to(&packet, to) {
+                tracing::debug!(%error, "a packet was not sent");
+            }
+        }
     }
 
     /// Waits until the machine is so.

@@ -151,9 +151,7 @@ impl ServerSide {
         // Who was told that it did not run relies on it.
         let keeps = class == Class::Once || reply.did_not_run;
         let bytes = fitting(reply, self.limits.max_datagram_bytes);
-        if keeps
-            && let Some(session) = self.sessions.get_mut(&ticket.session)
-        {
+        if keeps && let Some(session) = self.sessions.get_mut(&ticket.session) {
             self.kept_bytes += bytes.len() + OVERHEAD_BYTES;
             let kept = Entry::Kept(bytes.clone());
             session.entries.insert(ticket.sequence, kept);

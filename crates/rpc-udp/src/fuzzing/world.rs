@@ -183,7 +183,11 @@ impl World {
         let deadline = self.now + Duration::from_secs(3600);
         let class = class(&request).unwrap_or(Class::Once);
         let made = self.client.call(class, request, deadline, self.now);
-        assert_eq!(made.as_ref().ok(), Some(&call), "calls are numbered in order");
+        assert_eq!(
+            made.as_ref().ok(),
+            Some(&call),
+            "calls are numbered in order"
+        );
         let class = Some(class);
         let fate = Fate {
             class,
@@ -242,7 +246,10 @@ impl World {
             fate.outcome = Some(outcome);
         }
         assert_eq!(self.server.under_way(), self.running.len());
-        assert!(self.server.kept_bytes() <= 6 * 352, "the limit of kept bytes");
+        assert!(
+            self.server.kept_bytes() <= 6 * 352,
+            "the limit of kept bytes"
+        );
         assert!(self.server.sessions() <= 2, "the limit of one address");
         assert!(self.running.len() <= 2 * 4, "the limit of calls");
     }
@@ -268,11 +275,17 @@ impl World {
 
     fn check_fates(&self) {
         for (call, fate) in &self.fates {
-            assert!(fate.outcome.is_some() || fate.given_up, "call {call} has no end");
+            assert!(
+                fate.outcome.is_some() || fate.given_up,
+                "call {call} has no end"
+            );
             let runs: u32 = fate.runs.values().sum();
             let once = fate.class != Some(Class::Idempotent);
             for (life, runs) in &fate.runs {
-                assert!(!once || *runs <= 1, "call {call} ran {runs} times in life {life}");
+                assert!(
+                    !once || *runs <= 1,
+                    "call {call} ran {runs} times in life {life}"
+                );
             }
             match &fate.outcome {
                 Some(Ok(_)) if fate.class == Some(Class::Once) => {

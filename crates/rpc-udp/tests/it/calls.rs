@@ -2,12 +2,12 @@
 
 use crate::chaos::Chaos;
 use crate::ledger::LedgerClient;
-use crate::remote::{PATIENCE, Remote, block_on, options};
+use crate::remote::{Here, PATIENCE, Remote, block_on, options};
 use ipc_testkit::watchdog;
 use rpc_core::{Channel, Code, Context, Router, Server, Status, TraceContext, items, service};
 use rpc_testkit::calculator::{Adder, CALCULATOR_SERVICE, CalculatorClient, CalculatorServer};
 use rpc_testkit::inventory::{StockClient, item};
-use rpc_udp::Options;
+use rpc_udp::{Limits, Options};
 use std::time::Duration;
 
 /// The status of what must fail.
@@ -197,13 +197,11 @@ fn what_is_too_large_is_refused_with_its_size_the_limit_and_what_to_do() {
 #[test]
 fn a_datagram_of_the_largest_size_is_carried_where_both_sides_say_so() {
     let _watchdog = watchdog(PATIENCE);
+    let limits = Limits::new().max_datagram_bytes(usize::MAX).clone();
+    let here = Here::serve(&limits);
     block_on(async {
-        let limits = rpc_udp::Limits::new()
-            .max_datagram_bytes(usize::MAX)
-            .clone();
-        let (place, _) = crate::remote::serve_here(&limits);
         let options = options().limits(limits).clone();
-        let ledger = LedgerClient::new(options.connect(&place).await.expect("connect"));
+        let ledger = LedgerClient::new(options.connect(&here.place).await.expect("connect"));
         let cx = Context::new();
         assert_eq!(ledger.take(&cx, vec![7; 65_000]).await, Ok(65_000));
         assert_eq!(

@@ -3,6 +3,8 @@
 use rpc_core::{Context, Describe, Status, service};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
+use std::fs::File;
+use std::io::Write;
 use std::sync::{Arc, Mutex};
 
 /// What has run.
@@ -55,6 +57,8 @@ pub(crate) struct Book(Arc<Mutex<Pages>>);
 
 #[derive(Default)]
 struct Pages {
+    /// Where each entry is written, which outlives the process: the server's life and the name.
+    log: Option<(File, String)>,
     names: HashMap<String, u32>,
     notes: HashMap<String, u32>,
     held: u64,
@@ -71,12 +75,24 @@ impl Drop for Held {
 }
 
 impl Book {
+    /// One that also writes each entry to a log, with the server's life before it.
+    pub(crate) fn logging(log: File, life: &str) -> Self {
+        let book = Self::default();
+        book.page(|pages| pages.log = Some((log, life.to_owned())));
+        book
+    }
+
     fn page<R>(&self, read: impl FnOnce(&mut Pages) -> R) -> R {
         read(&mut self.0.lock().expect("no panic while it is held"))
     }
 
     fn enter(&self, name: String) -> u32 {
         self.page(|pages| {
+            if let Some((log, life)) = &mut pages.log {
+                // One write: no death tears it.
+                let line = format!("{life} {name}\n");
+                log.write_all(line.as_bytes()).expect("there is room");
+            }
             let count = pages.names.entry(name).or_default();
             *count += 1;
             *count

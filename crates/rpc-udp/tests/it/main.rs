@@ -1,10 +1,17 @@
 //! Calls over datagrams, between real processes, through a network that does its worst.
 
+mod between;
 mod calls;
 mod chaos;
+mod deaths;
 mod exactly_once;
 mod ledger;
+mod lies;
+mod limits;
+mod network;
+mod raw;
 mod remote;
+mod replays;
 
 ipc_testkit::roles! {
     "server" => remote::serve,

@@ -14,14 +14,15 @@ use std::time::Duration;
 /// A guard against hanging, never a claim about speed.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
 
-pub(crate) fn router() -> Router {
+pub(crate) fn router(book: Book) -> Router {
     Router::new()
         .service(StockServer::new(Arc::new(Shop::default())))
         .service(CalculatorServer::new(Adder))
-        .service(LedgerServer::new(Book::default()))
+        .service(LedgerServer::new(book))
 }
 
-/// A server: the argument is its string binding; it tells where it is.
+/// A server: the arguments are its string binding and its life, where it writes a log; it tells
+/// where it is.
 pub(crate) fn serve(mut stage: Stage) {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -29,10 +30,17 @@ pub(crate) fn serve(mut stage: Stage) {
         .build()
         .expect("a runtime");
     let told = stage.descriptor();
+    let life = stage.argument(1).to_owned();
+    let book = match &life[..] {
+        "" => Book::default(),
+        life => Book::logging(stage.descriptor().into(), life),
+    };
     runtime.block_on(async {
         let serving = options().bind(stage.argument(0)).expect("bind");
         let place = serving.endpoint().expect("bound");
-        let server = Server::new(router()).with(serving).expect("a part of it");
+        let server = Server::new(router(book))
+            .with(serving)
+            .expect("a part of it");
         let mut told = std::fs::File::from(told);
         told.write_all(place.as_bytes()).expect("somebody reads");
         drop(told);
@@ -60,12 +68,23 @@ impl Remote {
 
     /// A server at this place, started by `spawn`.
     pub(crate) fn at(place: &str, spawn: impl FnOnce(Role) -> Child) -> Self {
+        Self::told(Role::new("server").argument(place).argument(""), spawn)
+    }
+
+    /// The role, once it has told where it is.
+    fn told(role: Role, spawn: impl FnOnce(Role) -> Child) -> Self {
         let (told, tell) = std::io::pipe().expect("a pipe");
-        let server = spawn(Role::new("server").argument(place).descriptor(&tell));
+        let server = spawn(role.descriptor(&tell));
         drop(tell);
         let endpoint = std::io::read_to_string(told).expect("its place");
         assert!(endpoint.starts_with("udp:"), "it listens");
         Self { server, endpoint }
+    }
+
+    /// A server that writes each entry to `log`, after its number among the servers.
+    pub(crate) fn logging(place: &str, life: u64, log: &std::fs::File) -> Self {
+        let role = Role::new("server").argument(place).argument(life);
+        Self::told(role, |role| role.descriptor(log).spawn())
     }
 
     /// Kills it, and starts another at the same place.
@@ -94,14 +113,38 @@ pub(crate) fn block_on<F: Future>(work: F) -> F::Output {
         .block_on(work)
 }
 
-/// A server within this process, with these limits: its place.
-pub(crate) fn serve_here(limits: &Limits) -> (String, rpc_udp::Counted) {
-    let serving = options()
-        .limits(limits.clone())
-        .bind("udp:127.0.0.1:0")
-        .expect("bind");
-    let (place, counted) = (serving.endpoint().expect("bound"), serving.counted());
-    let server = Server::new(router()).with(serving).expect("a part of it");
-    tokio::spawn(server.run());
-    (place, counted)
+/// A server within this process, in threads of its own.
+pub(crate) struct Here {
+    pub(crate) place: String,
+    pub(crate) counted: rpc_udp::Counted,
+    _runtime: tokio::runtime::Runtime,
+}
+
+impl Here {
+    pub(crate) fn serve(limits: &Limits) -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        let _inside = runtime.enter();
+        let serving = options()
+            .limits(limits.clone())
+            .bind("udp:127.0.0.1:0")
+            .expect("bind");
+        let place = serving.endpoint().expect("bound");
+        let counted = serving.counted();
+        let server = Server::new(router(Book::default())).with(serving);
+        runtime.spawn(server.expect("a part of it").run());
+        Self {
+            place,
+            counted,
+            _runtime: runtime,
+        }
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        let address = self.place.strip_prefix("udp:").expect("the scheme");
+        address.parse().expect("an address")
+    }
 }
