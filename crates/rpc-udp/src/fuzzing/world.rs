@@ -129,7 +129,7 @@ impl World {
             31 if which < 64 => self.client.nobody_there(self.now),
             _ => {
                 let garbage: Vec<u8> = (0..which).map(|at| (at * which) as u8).collect();
-                self.deliver(which % 2 == 0, garbage.into());
+                self.deliver(which.is_multiple_of(2), garbage.into());
             }
         }
     }

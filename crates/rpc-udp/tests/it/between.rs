@@ -1,9 +1,10 @@
 //! Remote means remote: calls between two network namespaces, over a wire that loses, repeats and
 //! reorders packets, is cut and heals.
 
+use crate::here::{PATIENCE, block_on};
 use crate::ledger::LedgerClient;
 use crate::network::{Network, THERE};
-use crate::remote::{PATIENCE, Remote, block_on};
+use crate::remote::Remote;
 use ipc_testkit::{skip, watchdog};
 use rpc_core::{Code, Context};
 use rpc_udp::Connection;

@@ -1,8 +1,9 @@
 //! What each kind of call answers, and what is refused before it is sent.
 
 use crate::chaos::Chaos;
+use crate::here::{Here, PATIENCE, block_on};
 use crate::ledger::LedgerClient;
-use crate::remote::{Here, PATIENCE, Remote, block_on, options};
+use crate::remote::{Remote, options};
 use ipc_testkit::watchdog;
 use rpc_core::{Channel, Code, Context, Router, Server, Status, TraceContext, items, service};
 use rpc_testkit::calculator::{Adder, CALCULATOR_SERVICE, CalculatorClient, CalculatorServer};

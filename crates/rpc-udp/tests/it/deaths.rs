@@ -2,8 +2,9 @@
 
 use crate::calls::refused;
 use crate::chaos::Chaos;
+use crate::here::{PATIENCE, block_on};
 use crate::ledger::LedgerClient;
-use crate::remote::{PATIENCE, Remote, block_on, options};
+use crate::remote::{Remote, options};
 use ipc_testkit::{isolated, watchdog};
 use rpc_core::{Code, Context};
 use std::time::{Duration, Instant};

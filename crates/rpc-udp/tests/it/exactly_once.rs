@@ -1,8 +1,9 @@
 //! What is not idempotent runs once, whatever the network loses, repeats and holds back.
 
 use crate::chaos::Chaos;
+use crate::here::{PATIENCE, block_on};
 use crate::ledger::LedgerClient;
-use crate::remote::{PATIENCE, Remote, block_on, options};
+use crate::remote::{Remote, options};
 use ipc_testkit::watchdog;
 use rpc_core::Context;
 use std::sync::Arc;

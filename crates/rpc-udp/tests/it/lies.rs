@@ -1,8 +1,9 @@
 //! Peers that send what they should not, as a client and as a server.
 
+use crate::here::{Here, PATIENCE, block_on};
 use crate::ledger::LedgerClient;
 use crate::raw::{Field, OPEN, OPENED, REPLY, REQUEST, Raw, WELCOME, hello, packet, read};
-use crate::remote::{Here, PATIENCE, Remote, block_on, options};
+use crate::remote::{Remote, options};
 use ipc_testkit::watchdog;
 use rpc_core::{Code, Context};
 use rpc_udp::Limits;

@@ -1,9 +1,10 @@
 //! Each limit of a server, at it and one above.
 
 use crate::calls::refused;
+use crate::here::{Here, PATIENCE, block_on};
 use crate::ledger::LedgerClient;
 use crate::raw::{REFUSED, REPLY, Raw, WORKING};
-use crate::remote::{Here, PATIENCE, block_on, options};
+use crate::remote::options;
 use ipc_testkit::watchdog;
 use rpc_core::{Code, Context};
 use rpc_udp::Limits;

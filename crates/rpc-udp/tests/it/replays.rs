@@ -1,8 +1,9 @@
 //! Packets that come again: from the same address, from another, after their end.
 
+use crate::here::{Here, PATIENCE, block_on};
 use crate::ledger::LedgerClient;
 use crate::raw::{OPENED, REPLY, Raw, UNKNOWN_SESSION, WORKING, hello, open};
-use crate::remote::{Here, PATIENCE, block_on, options};
+use crate::remote::options;
 use ipc_testkit::watchdog;
 use rpc_core::Context;
 use rpc_udp::Limits;

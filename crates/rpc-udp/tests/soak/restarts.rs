@@ -4,7 +4,7 @@ use crate::chaos::Chaos;
 use crate::ledger::LedgerClient;
 use crate::remote::{Remote, options};
 use ipc_testkit::crash::{Lab, Tally};
-use ipc_testkit::{TempDir, watchdog};
+use ipc_testkit::{Role, TempDir, watchdog};
 use rpc_core::{Code, Context, Status};
 use rpc_udp::Connection;
 use std::collections::HashMap;
@@ -14,6 +14,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 const CALLERS: u64 = 64;
+
+impl Remote {
+    /// A server that writes each entry to `log`, after its number among the servers.
+    fn logging(place: &str, life: u64, log: &File) -> Self {
+        let role = Role::new("server").argument(place).argument(life);
+        Self::told(role, |role| role.descriptor(log).spawn())
+    }
+}
 
 /// Without deaths: every call is answered, and runs exactly once.
 pub(crate) fn none(lab: &mut Lab) {
