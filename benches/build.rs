@@ -3,14 +3,22 @@
 
 use std::{env, error::Error, fs, path::Path};
 
-/// Mechanisms that only builds with the published crates of others have, since they stand on one.
-const NEED_PEERS: &[&str] = &["tls"];
+/// Mechanisms that only builds with these features have, since they stand on crates that others
+/// can do without.
+const NEED: &[(&str, &str)] = &[
+    ("rpc_grpc", "grpc"),
+    ("rpc_grpc_tcp", "grpc"),
+    ("rpc_grpc_tls", "grpc"),
+    ("rpc_grpc_tls", "tls"),
+    ("rpc_native_tls", "tls"),
+    ("tls", "peers"),
+];
 
 fn main() -> Result<(), Box<dyn Error>> {
     let directory = Path::new(&env::var("CARGO_MANIFEST_DIR")?).join("src/mechanisms");
     println!("cargo::rerun-if-changed={}", directory.display());
 
-    let mut names = Vec::new();
+    let (mut names, mut absent) = (Vec::new(), Vec::new());
     for entry in fs::read_dir(&directory)? {
         let path = entry?.path();
         if path.extension().is_some_and(|extension| extension == "rs") {
@@ -18,13 +26,14 @@ fn main() -> Result<(), Box<dyn Error>> {
                 .file_stem()
                 .and_then(|stem| stem.to_str())
                 .ok_or("a name in UTF-8")?;
-            if NEED_PEERS.contains(&name) && env::var_os("CARGO_FEATURE_PEERS").is_none() {
-                continue;
+            match missing(name) {
+                None => names.push(name.to_owned()),
+                Some(feature) => absent.push((name.replace('_', "-"), feature)),
             }
-            names.push(name.to_owned());
         }
     }
     names.sort();
+    absent.sort();
 
     let mut text = String::new();
     for name in &names {
@@ -37,6 +46,19 @@ fn main() -> Result<(), Box<dyn Error>> {
         .collect();
     text += "/// Every family of this build, in the order of their file names.\n";
     text += &format!("pub fn all() -> Vec<crate::family::Family> {{\n    vec![\n{rows}    ]\n}}\n");
+    text +=
+        "/// The families that this build lacks, and the feature that would have brought each.\n";
+    text += &format!("pub const ABSENT: &[(&str, &str)] = &{absent:?};\n");
     fs::write(Path::new(&env::var("OUT_DIR")?).join("mechanisms.rs"), text)?;
     Ok(())
+}
+
+/// The first feature that a mechanism needs and this build has not.
+fn missing(name: &str) -> Option<&'static str> {
+    let needs = NEED.iter().filter(|(who, _)| *who == name);
+    let mut features = needs.map(|(_, feature)| *feature);
+    features.find(|feature| {
+        let variable = format!("CARGO_FEATURE_{}", feature.to_uppercase());
+        env::var_os(variable).is_none()
+    })
 }

@@ -83,6 +83,7 @@ pub fn cell(group: &Group, lane: &Lane, floors: &[Floor]) -> Option<Cell> {
         preemptions: per_message(sum(|slice| slice.usage.involuntary)),
         times_floor,
         floor,
+        saturation: lane.saturation,
         verified: kept.iter().all(|slice| slice.verified),
         copies: lane.maker.copies.to_owned(),
     })

@@ -2,9 +2,18 @@
 //! the other, and what each maker of calls has to write for that.
 
 mod client;
+mod echoes;
+mod fixed;
+#[cfg(feature = "grpc")]
+mod grpc;
+#[cfg(feature = "peers")]
+mod grpcio;
+mod here;
 mod ours;
 mod raw;
 mod server;
+mod stock;
+mod sums;
 mod way;
 
 #[cfg(feature = "peers")]
@@ -30,19 +39,34 @@ use crate::{
 };
 
 pub use client::{AsyncClient, Caller};
-pub use ours::{Awaited, Blocking};
+pub use echoes::Echoes;
+pub use fixed::Fixed;
+#[cfg(feature = "grpc")]
+pub use grpc::Grpc;
+pub use here::by_name;
+pub use ours::{Awaited, Blocking, Contract};
 pub use raw::Raw;
 pub use server::{Serving, Tally};
-pub use way::{Pipe, Socket, Tcp, Unix, Way};
+pub use stock::Items;
+pub use sums::Sums;
+#[cfg(feature = "tls")]
+pub use way::Tls;
+pub use way::{Pipe, Shm, Socket, Tcp, Unix, Way};
 
 #[cfg(feature = "peers")]
 pub use {
     capnp_calls::Capnp,
+    grpcio::maker as grpcio,
     socket_library::{Nng, Zeromq, maker as library},
     tarpc_calls::Tarpc,
     tonic_calls::Tonic,
     ttrpc_calls::Ttrpc,
 };
+
+/// How many calls are under way where the rate is found that saturates.
+const SATURATING: u32 = 64;
+/// What the calls of one client may hold in memory at once.
+const HELD_BYTES: usize = 256 << 20;
 
 /// Which way the messages go that a server waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,6 +121,13 @@ impl Batch<'_> {
 /// What a client of calls does besides one call after the other. A maker whose [`Maker::fits`]
 /// refuses the scenario keeps the default.
 pub trait Calls {
+    /// Makes one call after the other, and takes the time of each by itself; false where the
+    /// harness is to make them.
+    fn one_after_another(&mut self, batch: &Batch<'_>, laps: &mut Vec<u64>) -> io::Result<bool> {
+        let _ = (batch, laps);
+        Ok(false)
+    }
+
     /// Makes the calls, so many of them at once.
     fn keep_under_way(&mut self, batch: &Batch<'_>, under_way: u32) -> io::Result<()> {
         let _ = (batch, under_way);
@@ -113,6 +144,18 @@ pub trait Calls {
     fn receive_stream(&mut self, batch: &Batch<'_>) -> io::Result<()> {
         let _ = batch;
         Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Makes one call with the messages as its stream of arguments, each answered by one.
+    fn both_streams(&mut self, batch: &Batch<'_>) -> io::Result<()> {
+        let _ = batch;
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Makes the calls as fast as they are answered, with as many under way as this client can
+    /// have in an open loop.
+    fn saturate(&mut self, batch: &Batch<'_>) -> io::Result<()> {
+        self.keep_under_way(batch, SATURATING)
     }
 
     /// Makes a call every so many nanoseconds, or at once where that is past; adds the time from
@@ -133,8 +176,8 @@ pub trait Kit: 'static {
     /// Why it cannot do a cell.
     fn fits(shape: &Shape) -> Result<(), String>;
 
-    /// The client at one end of a connection.
-    fn client(socket: Socket, shape: &Shape) -> io::Result<Box<dyn Endpoint>>;
+    /// The client at one end of these connections: of one, unless the scenario has more.
+    fn client(sockets: Vec<Socket>, shape: &Shape) -> io::Result<Box<dyn Endpoint>>;
 
     /// A server of all these connections.
     fn server(sockets: Vec<Socket>, shape: &Shape) -> io::Result<Box<dyn Endpoint>>;
@@ -153,8 +196,9 @@ pub fn maker<K: Kit, W: Way>() -> Maker {
                 let sockets = meets.iter().map(|meet| W::socket(Side::Server, meet));
                 K::server(sockets.collect::<io::Result<_>>()?, shape)
             },
-            sender: |meet, shape| K::client(W::socket(Side::Client, meet)?, shape),
+            sender: |meet, shape| K::client(vec![W::socket(Side::Client, meet)?], shape),
             whole_up_to: usize::MAX,
+            stamped: false,
         }),
         calls: true,
         usual: W::usual,
@@ -167,10 +211,11 @@ fn connect<K: Kit, W: Way>(
     meet: &Meet,
     shape: &Shape,
 ) -> io::Result<Box<dyn Endpoint>> {
-    let socket = W::socket(side, meet)?;
+    let sockets = (0..shape.scenario.connections()).map(|_| W::socket(side, meet));
+    let sockets = sockets.collect::<io::Result<_>>()?;
     match side {
-        Side::Client => K::client(socket, shape),
-        Side::Server => K::server(vec![socket], shape),
+        Side::Client => K::client(sockets, shape),
+        Side::Server => K::server(sockets, shape),
     }
 }
 
@@ -181,15 +226,21 @@ pub fn calls_only(shape: &Shape) -> Result<(), String> {
             Err("a call waits for its answer".to_owned())
         }
         Scenario::Wake => Err("a call has no receiver to be woken: its answer counts".to_owned()),
+        scenario if scenario.under_way() as usize * shape.size > HELD_BYTES => {
+            let (calls, bytes) = (scenario.under_way(), shape.size);
+            Err(format!(
+                "{calls} calls of {bytes} bytes under way hold too much memory"
+            ))
+        }
         _ => Ok(()),
     }
 }
 
 /// What a maker without streams refuses besides.
 pub fn calls_without_streams(shape: &Shape) -> Result<(), String> {
-    match Flow::of(shape.scenario) {
-        Flow::Calls => calls_only(shape),
-        _ => Err("it has calls only, no streams".to_owned()),
+    match shape.scenario.is_stream() {
+        false => calls_only(shape),
+        true => Err("it has calls only, no streams".to_owned()),
     }
 }
 
@@ -198,5 +249,14 @@ pub fn one_call_at_a_time(shape: &Shape) -> Result<(), String> {
     match shape.scenario.under_way() {
         1 => Ok(()),
         _ => Err("its client makes one call at a time".to_owned()),
+    }
+}
+
+/// What a client refuses besides that has one connection.
+#[cfg(feature = "peers")]
+pub fn one_connection(shape: &Shape) -> Result<(), String> {
+    match shape.scenario.connections() {
+        1 => Ok(()),
+        _ => Err("its client has one connection here".to_owned()),
     }
 }

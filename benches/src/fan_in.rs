@@ -27,12 +27,15 @@ pub struct FanIn {
     pub sender: fn(&Meet, &Shape) -> Connected,
     /// The largest message that several senders can send without mixing.
     pub whole_up_to: usize,
+    /// True where the harness must read off a message who sent it; a server of calls answers each
+    /// client by itself.
+    pub stamped: bool,
 }
 
 impl FanIn {
     /// Why messages of this size cannot come from several senders.
     pub fn fits(&self, shape: &Shape) -> Result<(), String> {
-        if shape.size < STAMP_BYTES {
+        if self.stamped && shape.size < STAMP_BYTES {
             return Err(format!(
                 "a message below {STAMP_BYTES} bytes does not say who of several sent it"
             ));

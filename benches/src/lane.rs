@@ -27,6 +27,8 @@ pub struct Lane {
     pub slices: Vec<Slice>,
     /// System calls per message.
     pub system_calls: Option<f64>,
+    /// Calls a second at which it is saturated, where a load is a share of that.
+    pub saturation: Option<f64>,
     /// Why it was given up.
     pub failed: Option<String>,
     pub(crate) pattern: Option<Pattern>,
@@ -38,6 +40,8 @@ pub struct Lane {
 pub(crate) struct Pattern {
     pub(crate) messages: u32,
     pub(crate) group: u32,
+    /// From one call of a load to the next; 0 where nothing prescribes it.
+    pub(crate) every_ns: u64,
 }
 
 impl Lane {
@@ -48,6 +52,7 @@ impl Lane {
             maker,
             slices: Vec::new(),
             system_calls: None,
+            saturation: None,
             failed: None,
             pattern: None,
             planted_ns: 0.0,

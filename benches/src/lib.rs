@@ -32,6 +32,8 @@ pub mod results;
 mod rounds;
 pub mod run;
 pub mod scenario;
+#[cfg(feature = "tls")]
+pub mod secured;
 pub mod slices;
 pub mod stage;
 pub mod statistics;

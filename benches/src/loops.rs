@@ -234,12 +234,17 @@ impl Rig {
         match scenario {
             Scenario::OneWay => calls.stream(&batch)?,
             Scenario::ServerStream => calls.receive_stream(&batch)?,
+            Scenario::BothStreams => calls.both_streams(&batch)?,
+            _ if scenario.share().is_some() => match case.slice.every_ns {
+                0 => calls.saturate(&batch)?,
+                every_ns => calls.at_rate(&batch, every_ns, &mut self.laps)?,
+            },
             Scenario::OpenLoop => {
                 let every_ns = wakes::call_interval_ns(case.shape.size);
                 calls.at_rate(&batch, every_ns, &mut self.laps)?;
             }
             _ if scenario.under_way() > 1 => calls.keep_under_way(&batch, scenario.under_way())?,
-            _ => return Ok(false),
+            _ => return calls.one_after_another(&batch, &mut self.laps),
         }
         Ok(true)
     }

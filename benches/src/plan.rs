@@ -8,6 +8,7 @@ use self::choice::{placements, scenarios};
 use crate::{
     family::{Family, Maker, Role},
     goals::{self, Goal},
+    mechanisms,
     placement::Cpus,
     results::{MakerKind, Placement, Unmeasured},
     scenario::{Scenario, Shape},
@@ -107,6 +108,12 @@ impl Group {
         };
         // A goal that only its own cell can show must not drown in noise.
         let each = if self.of_goal { 3 * each } else { each };
+        // One wave of so many calls is as long as a slice; a tenth of the rate is a tenth of them.
+        let scenario = self.shape.scenario;
+        let each = match scenario.connections() > 1 || scenario.share().is_some() {
+            true => 4 * each,
+            false => each,
+        };
         each * self.makers.len() as u32
     }
 }
@@ -137,6 +144,14 @@ impl Plan {
             plan.add_family(selection, family, cpus);
             if !selection.full && !selection.is_narrowed() {
                 plan.add_goals(selection, family, cpus);
+            }
+        }
+        for &(mechanism, feature) in mechanisms::ABSENT {
+            let asked = selection.mechanisms.is_empty()
+                || selection.mechanisms.iter().any(|name| name == mechanism);
+            if asked {
+                let why = format!("this build is without the feature `{feature}`");
+                plan.leave_out(mechanism.to_owned(), why);
             }
         }
         plan
@@ -291,7 +306,6 @@ fn fits(maker: &Maker, shape: &Shape) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mechanisms;
 
     fn plan(selection: &Selection, cpus: usize) -> Plan {
         let pair = (0, (cpus > 1).then_some(1));

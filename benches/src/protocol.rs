@@ -44,6 +44,10 @@ fn is_zero(number: &usize) -> bool {
     *number == 0
 }
 
+fn is_none(nanoseconds: &u64) -> bool {
+    *nanoseconds == 0
+}
+
 /// First answer of a worker.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Hello {
@@ -80,6 +84,11 @@ pub struct SliceOrder {
     pub group: u32,
     /// Nanoseconds of busy work added to each operation: a planted slowdown.
     pub planted_ns: f64,
+    /// Of a load that is a share of what saturates: nanoseconds from one call to the next, 0 to
+    /// make them as fast as they are answered. Only such a load says it, so that workers of an
+    /// older build understand all others.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub every_ns: u64,
     /// True in the pass that counts system calls, where time means nothing.
     pub counted: bool,
 }

@@ -152,6 +152,10 @@ pub struct Cell {
     pub times_floor: Interval,
     /// Name of that floor.
     pub floor: String,
+    /// Of a load that is a share of what saturates: calls a second of the maker's own closed loop
+    /// in the same run.
+    #[serde(default)]
+    pub saturation: Option<f64>,
     /// The receiver compared every byte of a sample of the messages with what was sent.
     pub verified: bool,
     /// How often the payload is copied between sender's and receiver's memory.

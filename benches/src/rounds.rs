@@ -1,5 +1,7 @@
 //! Rounds of slices: how long each is, who goes first, and when there are enough.
 
+mod loads;
+
 use std::time::{Duration, Instant};
 
 use crate::{
@@ -36,6 +38,8 @@ const LEAST_MESSAGES: (u32, usize) = (4, 1 << 20);
 const FAN_IN_BYTES: usize = 1 << 20;
 /// How often at least all calls that are under way at once end within a slice.
 const WAVES: u32 = 8;
+/// The same where a single wave is as long as a slice should be.
+const FEW_WAVES: u32 = 2;
 /// Messages of a slice whose system calls are counted.
 const COUNTED_MESSAGES: u32 = 32;
 
@@ -97,6 +101,9 @@ impl Bench<'_> {
         seats: &[Seat],
         slice: Duration,
     ) -> Result<(), (usize, Trouble)> {
+        if let Some(share) = self.group.shape.scenario.share() {
+            return self.calibrate_loads(seats, slice, share);
+        }
         for (index, seat) in seats.iter().enumerate() {
             if self.lanes[seat.lane].pattern.is_some() {
                 continue;
@@ -131,6 +138,7 @@ impl Bench<'_> {
         let least = match self.group.shape.scenario {
             Scenario::FanIn => (FAN_IN_BYTES / size.max(1)).clamp(8, 512) as u32,
             // The calls that begin and end a slice have few beside them.
+            Scenario::Concurrent64x100 => FEW_WAVES * Scenario::Concurrent64x100.under_way(),
             scenario if scenario.under_way() > 1 => WAVES * scenario.under_way(),
             _ if size > LEAST_MESSAGES.1 => 1,
             _ => LEAST_MESSAGES.0,
@@ -156,7 +164,11 @@ impl Bench<'_> {
                 };
                 // Whole groups only: what is left over would not be timed.
                 let messages = fitting.max(least).next_multiple_of(group);
-                return Ok(Pattern { messages, group });
+                return Ok(Pattern {
+                    messages,
+                    group,
+                    every_ns: 0,
+                });
             }
             messages = fitting.min(messages.saturating_mul(16)).max(messages + 1);
         }
@@ -170,7 +182,12 @@ impl Bench<'_> {
             _ => 1,
         };
         let begun = Instant::now();
-        let measured = self.slice(seat, usize::MAX, Pattern { messages, group })?;
+        let pattern = Pattern {
+            messages,
+            group,
+            every_ns: 0,
+        };
+        let measured = self.slice(seat, usize::MAX, pattern)?;
         // In `wake` the pauses count too: only the whole order tells how long a message takes.
         let spent_ns = if measured.per_second.is_finite() {
             f64::from(messages) * 1e9 / measured.per_second
@@ -223,6 +240,7 @@ impl Bench<'_> {
             messages: pattern.messages,
             group: pattern.group,
             planted_ns: self.lanes[seat.lane].planted_ns,
+            every_ns: pattern.every_ns,
             counted: false,
         };
         let interrupt = &self.orchestrator.interrupt;
@@ -283,11 +301,14 @@ fn is_countable(group: &Group) -> bool {
 /// Why the number of calls is no property of the maker in this scenario.
 pub(crate) fn why_not_counted(scenario: Scenario) -> Option<&'static str> {
     match scenario {
-        Scenario::RoundTripSpin | Scenario::Wake | Scenario::OpenLoop => {
+        scenario
+            if matches!(scenario, Scenario::RoundTripSpin | Scenario::Wake)
+                || scenario.is_load() =>
+        {
             Some("polling and pausing make as many as there is time for")
         }
         Scenario::FanIn => Some("the tracer follows two processes, and here are five"),
-        Scenario::Concurrent16 | Scenario::Concurrent256 => {
+        scenario if scenario.under_way() > 1 => {
             Some("how many calls share one depends on who is faster")
         }
         _ => None,

@@ -34,8 +34,11 @@ const FULL_LANE: Duration = Duration::from_millis(450);
 /// (TCP's buffers, where pages lie), and the interval must show that.
 const DEFAULT_PAIRS: usize = 3;
 const MORE_PAIRS: usize = 6;
+const FEW_PAIRS: usize = 2;
 /// The longest slice.
 const SLICE_MAX: Duration = Duration::from_millis(10);
+/// The same of a load: what comes once in a thousand calls must be seen at a tenth of the rate.
+const LOAD_SLICE_MAX: Duration = Duration::from_millis(40);
 
 /// How long the build took, by the environment of a bench that `cargo xtask bench` has started.
 pub fn build_seconds() -> Option<f64> {
@@ -135,8 +138,15 @@ impl Gathered {
             let mut lanes: Vec<Lane> = makers.map(|maker| Lane::new(0, maker.clone())).collect();
             let allowance = Allowance {
                 time,
-                slice_max: SLICE_MAX,
-                fresh_pairs,
+                slice_max: match group.shape.scenario.share() {
+                    Some(_) => LOAD_SLICE_MAX,
+                    None => SLICE_MAX,
+                },
+                // The many connections of a pair share their luck already.
+                fresh_pairs: match group.shape.scenario.connections() {
+                    1 => fresh_pairs,
+                    _ => FEW_PAIRS,
+                },
                 count_calls: group.role == Role::Mechanism,
             };
             orchestrator.measure(group, &mut lanes, allowance)?;

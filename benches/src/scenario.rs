@@ -32,13 +32,45 @@ pub enum Scenario {
     /// The same with 256.
     #[serde(rename = "concurrent-256")]
     Concurrent256,
+    /// The same with 100 on each of 64 connections.
+    #[serde(rename = "concurrent-64x100")]
+    Concurrent64x100,
     /// A stream of answers from server to client.
     ServerStream,
+    /// A stream each way: every item is answered by one.
+    BothStreams,
+    /// Calls at a tenth of the rate that saturates the maker itself, from their intended time.
+    #[serde(rename = "open-loop-10")]
+    OpenLoop10,
+    /// At half of it.
+    #[serde(rename = "open-loop-50")]
+    OpenLoop50,
+    /// At four fifths of it.
+    #[serde(rename = "open-loop-80")]
+    OpenLoop80,
+    /// At a tenth of the rate that saturates ours, whoever makes the calls.
+    #[serde(rename = "open-loop-10-of-ours")]
+    OpenLoop10OfOurs,
+    /// At half of it.
+    #[serde(rename = "open-loop-50-of-ours")]
+    OpenLoop50OfOurs,
+    /// At four fifths of it.
+    #[serde(rename = "open-loop-80-of-ours")]
+    OpenLoop80OfOurs,
+}
+
+/// A load as a share of the rate at which somebody is saturated.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Share {
+    /// The load over the rate that saturates.
+    pub share: f64,
+    /// That of ours; else the maker's own.
+    pub of_ours: bool,
 }
 
 impl Scenario {
     /// All of them, in reading order.
-    pub const ALL: [Scenario; 12] = [
+    pub const ALL: [Scenario; 20] = [
         Scenario::SingleThread,
         Scenario::RoundTrip,
         Scenario::RoundTripAwake,
@@ -50,7 +82,15 @@ impl Scenario {
         Scenario::FanIn,
         Scenario::Concurrent16,
         Scenario::Concurrent256,
+        Scenario::Concurrent64x100,
         Scenario::ServerStream,
+        Scenario::BothStreams,
+        Scenario::OpenLoop10,
+        Scenario::OpenLoop50,
+        Scenario::OpenLoop80,
+        Scenario::OpenLoop10OfOurs,
+        Scenario::OpenLoop50OfOurs,
+        Scenario::OpenLoop80OfOurs,
     ];
 
     /// Its name on the command line and in results.
@@ -67,7 +107,15 @@ impl Scenario {
             Scenario::FanIn => "fan-in",
             Scenario::Concurrent16 => "concurrent-16",
             Scenario::Concurrent256 => "concurrent-256",
+            Scenario::Concurrent64x100 => "concurrent-64x100",
             Scenario::ServerStream => "server-stream",
+            Scenario::BothStreams => "both-streams",
+            Scenario::OpenLoop10 => "open-loop-10",
+            Scenario::OpenLoop50 => "open-loop-50",
+            Scenario::OpenLoop80 => "open-loop-80",
+            Scenario::OpenLoop10OfOurs => "open-loop-10-of-ours",
+            Scenario::OpenLoop50OfOurs => "open-loop-50-of-ours",
+            Scenario::OpenLoop80OfOurs => "open-loop-80-of-ours",
         }
     }
 
@@ -87,7 +135,15 @@ impl Scenario {
             Scenario::FanIn => "stream of four senders, on one CPU, to one receiver on another",
             Scenario::Concurrent16 => "calls of one client, 16 of them under way at any time",
             Scenario::Concurrent256 => "calls of one client, 256 of them under way at any time",
+            Scenario::Concurrent64x100 => "calls over 64 connections, 100 under way on each",
             Scenario::ServerStream => "stream of answers to one call, from server to client",
+            Scenario::BothStreams => "one call with a stream each way, an answer to each item",
+            Scenario::OpenLoop10 => "calls at 10 % of the rate that saturates the maker itself",
+            Scenario::OpenLoop50 => "calls at 50 % of the rate that saturates the maker itself",
+            Scenario::OpenLoop80 => "calls at 80 % of the rate that saturates the maker itself",
+            Scenario::OpenLoop10OfOurs => "calls at 10 % of the rate that saturates ours",
+            Scenario::OpenLoop50OfOurs => "calls at 50 % of the rate that saturates ours",
+            Scenario::OpenLoop80OfOurs => "calls at 80 % of the rate that saturates ours",
         }
     }
 
@@ -108,10 +164,18 @@ impl Scenario {
             | Scenario::FanIn
             | Scenario::Concurrent16
             | Scenario::Concurrent256
-            | Scenario::ServerStream => Placement::OtherAwake,
-            Scenario::RoundTripAsleep | Scenario::Wake | Scenario::OpenLoop => {
-                Placement::OtherAsleep
-            }
+            | Scenario::Concurrent64x100
+            | Scenario::ServerStream
+            | Scenario::BothStreams => Placement::OtherAwake,
+            Scenario::RoundTripAsleep
+            | Scenario::Wake
+            | Scenario::OpenLoop
+            | Scenario::OpenLoop10
+            | Scenario::OpenLoop50
+            | Scenario::OpenLoop80
+            | Scenario::OpenLoop10OfOurs
+            | Scenario::OpenLoop50OfOurs
+            | Scenario::OpenLoop80OfOurs => Placement::OtherAsleep,
         }
     }
 
@@ -128,13 +192,25 @@ impl Scenario {
                 | Scenario::FanIn
                 | Scenario::Concurrent16
                 | Scenario::Concurrent256
+                | Scenario::Concurrent64x100
                 | Scenario::ServerStream
+                | Scenario::BothStreams
         )
     }
 
     /// True where only calls are measured: what carries messages one way has no such thing.
     pub fn is_of_calls(self) -> bool {
-        self == Scenario::ServerStream || self.under_way() > 1
+        self.has_answers() || self.under_way() > 1 || self.share().is_some()
+    }
+
+    /// True where a stream of answers comes back.
+    fn has_answers(self) -> bool {
+        matches!(self, Scenario::ServerStream | Scenario::BothStreams)
+    }
+
+    /// True where the arguments or the answers of one call are many.
+    pub fn is_stream(self) -> bool {
+        self == Scenario::OneWay || self.has_answers()
     }
 
     /// How many calls are under way at any time.
@@ -142,8 +218,37 @@ impl Scenario {
         match self {
             Scenario::Concurrent16 => 16,
             Scenario::Concurrent256 => 256,
+            Scenario::Concurrent64x100 => 6400,
             _ => 1,
         }
+    }
+
+    /// Over how many connections a client makes them.
+    pub fn connections(self) -> usize {
+        match self {
+            // As the benchmark of gRPC has it: 6,400 outstanding calls over 64 channels.
+            Scenario::Concurrent64x100 => 64,
+            _ => 1,
+        }
+    }
+
+    /// Of what rate a load is which share.
+    pub fn share(self) -> Option<Share> {
+        let (share, of_ours) = match self {
+            Scenario::OpenLoop10 => (0.1, false),
+            Scenario::OpenLoop50 => (0.5, false),
+            Scenario::OpenLoop80 => (0.8, false),
+            Scenario::OpenLoop10OfOurs => (0.1, true),
+            Scenario::OpenLoop50OfOurs => (0.5, true),
+            Scenario::OpenLoop80OfOurs => (0.8, true),
+            _ => return None,
+        };
+        Some(Share { share, of_ours })
+    }
+
+    /// True of a load, whatever its rate is.
+    pub fn is_load(self) -> bool {
+        self == Scenario::OpenLoop || self.share().is_some()
     }
 
     /// True where the receiver holds the clock, since it sees when a message has come (but not of

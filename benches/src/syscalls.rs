@@ -49,6 +49,7 @@ pub fn count(
         messages,
         group: 1,
         planted_ns: 0.0,
+        every_ns: 0,
         counted: true,
     };
     thread::scope(|scope| {

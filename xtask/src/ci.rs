@@ -7,12 +7,14 @@ use nix::unistd::Uid;
 use xshell::cmd;
 
 use crate::workspace::shell;
-use crate::{Outcome, build_matrix, contract, docs, models, test, tidy};
+use crate::{Outcome, build_matrix, contract, docs, interop, models, test, tidy};
 
-/// Runs what a change must pass: build, fmt, clippy, tidy, contract, test, confined, models, docs.
+/// Runs what a change must pass: build, fmt, clippy, tidy, contract, test, confined, models, docs,
+/// interop.
 ///
 /// The step `confined` runs the tests as a user without rights. It needs root, to give it up: for
-/// anybody else it is left out, and the table at the end says so.
+/// anybody else it is left out, and the table at the end says so. The step `interop` meets other
+/// implementations of gRPC, and says which of them cannot be installed here, and why.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Leave this step out; may be repeated.
@@ -35,6 +37,7 @@ enum Step {
     Confined,
     Models,
     Docs,
+    Interop,
 }
 
 /// Runs the steps and ends with a table of what each took.
@@ -110,6 +113,7 @@ impl Step {
             Self::Confined => test::run(&test::Args::all_confined()),
             Self::Models => models::run(&models::Args::all()),
             Self::Docs => docs::run(),
+            Self::Interop => interop::run(&interop::Args::what_is_here()),
         }
     }
 }

@@ -9,6 +9,7 @@ mod crash;
 mod deny;
 mod docs;
 mod fuzz;
+mod interop;
 mod laboratory;
 mod models;
 mod release;
@@ -52,6 +53,7 @@ enum Command {
     /// file.
     Docs,
     Fuzz(fuzz::Args),
+    Interop(interop::Args),
     Models(models::Args),
     Release(release::Args),
     Soak(soak::Args),
@@ -92,6 +94,7 @@ fn run(command: Command) -> Outcome {
         Command::Contract(args) => contract::run(&args),
         Command::Crash(args) => crash::run(&args),
         Command::Deny => deny::run(),
+        Command::Interop(args) => interop::run(&args),
         Command::Models(args) => models::run(&args),
         Command::Docs => docs::run(),
         Command::Fuzz(args) => fuzz::run(&args),

@@ -1,5 +1,7 @@
 //! `cargo xtask models`: the algorithms under a scheduler that chooses every interleaving.
 
+mod spin;
+
 use xshell::cmd;
 
 use crate::Outcome;
@@ -8,13 +10,20 @@ use crate::workspace::{Workspace, shell};
 
 /// Runs the algorithms that are more than one atomic operation under chosen schedules.
 ///
-/// Runs the test target `models` of each crate that has one. It is built apart, with the atomics
-/// of a model checker, and in release code. Each model prints how many schedules it ran.
+/// Runs the test targets `models` and `loom` of each crate that has one. They are built apart, with
+/// the atomics of a model checker, and in release code. Each of `models` prints how many schedules
+/// it ran; each of `loom` runs all executions with at most three preemptions, whatever the tier.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// How many schedules of each model: push 100,000, nightly 10 million, weekly 100 million
     #[arg(long, value_enum, default_value = "push")]
     tier: Tier,
+    /// Searches the models of protocols with Spin instead: each `models/*.pml`, every state
+    #[arg(long)]
+    spin: bool,
+    /// Only this crate; may be given several times
+    #[arg(short, long, value_name = "CRATE")]
+    package: Vec<String>,
     /// Only models whose name contains one of these words
     words: Vec<String>,
 }
@@ -24,6 +33,8 @@ impl Args {
     pub(crate) fn all() -> Self {
         Self {
             tier: Tier::Push,
+            spin: false,
+            package: Vec::new(),
             words: Vec::new(),
         }
     }
@@ -31,6 +42,9 @@ impl Args {
 
 /// Runs the models of every crate, all of them, even where one fails.
 pub(crate) fn run(args: &Args) -> Outcome {
+    if args.spin {
+        return spin::run(&args.package);
+    }
     let workspace = Workspace::load()?;
     // Half of them at random, half with few switches.
     let schedules: u64 = match args.tier {
@@ -45,18 +59,28 @@ pub(crate) fn run(args: &Args) -> Outcome {
     let _flags = sh.push_env("RUSTFLAGS", "--cfg ipc_model");
     let _schedules = sh.push_env("IPC_MODEL_SCHEDULES", schedules.to_string());
     let mut failed = Vec::new();
-    for package in &workspace.packages {
-        if !package.dir.join("tests/models/main.rs").is_file() {
-            continue;
-        }
-        let (name, words) = (&package.name, &args.words);
-        println!("\n{name}");
-        let ran = cmd!(
-            sh,
-            "cargo test --quiet --release -p {name} --test models -- --nocapture {words...}"
-        );
-        if ran.quiet().run().is_err() {
-            failed.push(name.as_str());
+    for package in workspace
+        .packages
+        .iter()
+        .filter(|package| args.package.is_empty() || args.package.contains(&package.name))
+    {
+        for target in ["models", "loom"] {
+            if !package
+                .dir
+                .join(format!("tests/{target}/main.rs"))
+                .is_file()
+            {
+                continue;
+            }
+            let (name, words) = (&package.name, &args.words);
+            println!("\n{name}: {target}");
+            let ran = cmd!(
+                sh,
+                "cargo test --quiet --release -p {name} --test {target} -- --nocapture {words...}"
+            );
+            if ran.quiet().run().is_err() {
+                failed.push(format!("{name} ({target})"));
+            }
         }
     }
     match failed.as_slice() {

@@ -28,6 +28,7 @@ use tokio_util::compat::{TokioAsyncReadCompatExt, TokioAsyncWriteCompatExt};
 use super::{
     Batch, Calls, Kit, Serving, Socket, Tally, calls_without_streams,
     client::{checked, whole, yield_until},
+    one_connection,
     tarpc_calls::{tokio_tcp, tokio_unix},
 };
 use crate::{family::Endpoint, results::MakerKind, scenario::Shape, stage};
@@ -44,14 +45,14 @@ impl Kit for Capnp {
     const KIND: MakerKind = MakerKind::Peer;
 
     fn fits(shape: &Shape) -> Result<(), String> {
-        calls_without_streams(shape)
+        one_connection(shape).and_then(|()| calls_without_streams(shape))
     }
 
-    fn client(socket: Socket, _: &Shape) -> io::Result<Box<dyn Endpoint>> {
+    fn client(sockets: Vec<Socket>, _: &Shape) -> io::Result<Box<dyn Endpoint>> {
         let mut builder = tokio::runtime::Builder::new_current_thread();
         let runtime = builder.enable_all().build_local(Default::default())?;
         let client = runtime.block_on(async {
-            let mut system = RpcSystem::new(network(socket, Side::Client)?, None);
+            let mut system = RpcSystem::new(network(Socket::only(sockets)?, Side::Client)?, None);
             let client = system.bootstrap::<Echo>(Side::Server);
             tokio::task::spawn_local(system);
             io::Result::Ok(client)
@@ -93,7 +94,7 @@ fn network(socket: Socket, side: Side) -> io::Result<Box<dyn capnp_rpc::VatNetwo
             let (rx, tx) = tokio_tcp(socket)?.into_split();
             over(rx, tx, side)
         }
-        Socket::Pipe(..) => return Err(Socket::no_pipes()),
+        _ => return Err(Socket::unfit()),
     })
 }
 

@@ -13,7 +13,7 @@ use tokio::{
     task::{JoinError, JoinSet},
 };
 
-use super::{Batch, Calls};
+use super::{Batch, Calls, Socket};
 use crate::{family::Endpoint, payload, stage};
 
 /// A client that many tasks share.
@@ -23,6 +23,13 @@ pub trait Caller: Clone + Send + Sync + 'static {
 
     /// Makes one call with a stream of arguments, which the server counts.
     fn stream(&self, messages: Messages) -> impl Future<Output = io::Result<()>> + Send {
+        let _ = messages;
+        async { Err(io::ErrorKind::Unsupported.into()) }
+    }
+
+    /// Makes one call with a stream of arguments, each of which is answered by itself, and checks
+    /// each answer.
+    fn relay(&self, messages: Messages) -> impl Future<Output = io::Result<()>> + Send {
         let _ = messages;
         async { Err(io::ErrorKind::Unsupported.into()) }
     }
@@ -54,6 +61,11 @@ impl Messages {
             messages: batch.messages,
             next: 0,
         }
+    }
+
+    /// How many there are.
+    pub fn all(&self) -> u32 {
+        self.messages
     }
 
     /// The argument that asks a server for them.
@@ -117,22 +129,43 @@ impl Iterator for Messages {
 #[derive(Debug)]
 pub struct AsyncClient<C> {
     caller: C,
+    /// Over the connections besides the first.
+    others: Vec<C>,
     runtime: Runtime,
     answer: Vec<u8>,
 }
 
 impl<C: Caller> AsyncClient<C> {
-    /// The client that `connect` makes within a runtime.
-    pub fn connect<F>(connect: impl FnOnce() -> F) -> io::Result<Box<dyn Endpoint>>
+    /// The client that `connect` makes of each connection within a runtime.
+    pub fn connect<F>(
+        sockets: Vec<Socket>,
+        connect: impl Fn(Socket) -> F,
+    ) -> io::Result<Box<dyn Endpoint>>
     where
         F: Future<Output = io::Result<C>>,
+    {
+        AsyncClient::within(|| async {
+            let mut callers = Vec::new();
+            for socket in sockets {
+                callers.push(connect(socket).await?);
+            }
+            Ok(callers)
+        })
+    }
+
+    /// The client of what `connect` makes within a runtime.
+    pub fn within<F>(connect: impl FnOnce() -> F) -> io::Result<Box<dyn Endpoint>>
+    where
+        F: Future<Output = io::Result<Vec<C>>>,
     {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
-        let caller = runtime.block_on(async { connect().await })?;
+        let callers = runtime.block_on(async { connect().await })?;
+        let mut callers = callers.into_iter();
         Ok(Box::new(AsyncClient {
-            caller,
+            caller: callers.next().ok_or(io::ErrorKind::NotConnected)?,
+            others: callers.collect(),
             runtime,
             answer: Vec::new(),
         }))
@@ -160,8 +193,9 @@ impl<C: Caller> Calls for AsyncClient<C> {
         let messages = Arc::new(Messages::of(batch));
         self.runtime.block_on(async {
             let mut tasks: JoinSet<io::Result<()>> = JoinSet::new();
-            for _ in 0..under_way {
-                let caller = self.caller.clone();
+            let callers = std::iter::once(&self.caller).chain(&self.others);
+            for caller in callers.cycle().take(under_way as usize) {
+                let caller = caller.clone();
                 let (next, messages) = (Arc::clone(&next), Arc::clone(&messages));
                 tasks.spawn(async move {
                     let batch = Batch {
@@ -193,6 +227,11 @@ impl<C: Caller> Calls for AsyncClient<C> {
     fn receive_stream(&mut self, batch: &Batch<'_>) -> io::Result<()> {
         let messages = Messages::of(batch);
         self.runtime.block_on(self.caller.receive(messages))
+    }
+
+    fn both_streams(&mut self, batch: &Batch<'_>) -> io::Result<()> {
+        let messages = Messages::of(batch);
+        self.runtime.block_on(self.caller.relay(messages))
     }
 
     fn at_rate(&mut self, batch: &Batch<'_>, every_ns: u64, laps: &mut Vec<u64>) -> io::Result<()> {

@@ -3,12 +3,20 @@
 use std::{io, os::fd::AsFd};
 
 use super::{Batch, Calls, Kit, Socket, calls_only, client, way::RawStream};
-use crate::{family::Endpoint, fan_in::Polled, payload, results::MakerKind, scenario::Shape};
+use crate::{
+    family::Endpoint,
+    fan_in::{Polled, STAMP_BYTES},
+    payload,
+    results::MakerKind,
+    scenario::{Scenario, Shape},
+};
 
 /// What the kernel books for a small message of a Unix socket beside its bytes, and what surely
 /// fits in one before its sender has to wait (net.core.wmem_default).
 const BOOKED: usize = 768;
 const FITS: usize = 208 << 10;
+/// What a stream each way has under way at most.
+const STREAMED: usize = 64;
 /// What a pipe holds.
 const PIPE_BYTES: usize = 64 << 10;
 
@@ -25,6 +33,11 @@ impl Kit for Raw {
         if shape.size == 0 {
             return Err("no bytes are no message".to_owned());
         }
+        if shape.scenario == Scenario::FanIn && shape.size < STAMP_BYTES {
+            return Err(format!(
+                "a message below {STAMP_BYTES} bytes does not say who of several sent it"
+            ));
+        }
         let under_way = shape.scenario.under_way() as usize;
         let booked = under_way * (shape.size + BOOKED);
         if under_way > 1 && (booked > FITS || under_way * shape.size > PIPE_BYTES) {
@@ -36,13 +49,22 @@ impl Kit for Raw {
         Ok(())
     }
 
-    fn client(socket: Socket, _: &Shape) -> io::Result<Box<dyn Endpoint>> {
-        Ok(match socket.into_raw()? {
+    fn client(sockets: Vec<Socket>, _: &Shape) -> io::Result<Box<dyn Endpoint>> {
+        Ok(match Socket::only(sockets)?.into_raw()? {
             RawStream::Socket(stream) => Box::new(Asking {
                 stream,
                 back: Vec::new(),
             }),
             RawStream::Pipes(stream) => Box::new(Asking {
+                stream,
+                back: Vec::new(),
+            }),
+            RawStream::Ring(stream) => Box::new(Asking {
+                stream,
+                back: Vec::new(),
+            }),
+            #[cfg(feature = "tls")]
+            RawStream::Tls(stream) => Box::new(Asking {
                 stream,
                 back: Vec::new(),
             }),
@@ -55,6 +77,9 @@ impl Kit for Raw {
             streams.push(match socket.into_raw()? {
                 RawStream::Socket(stream) => Box::new(stream) as Box<dyn Stream>,
                 RawStream::Pipes(stream) => Box::new(stream),
+                RawStream::Ring(stream) => Box::new(stream),
+                #[cfg(feature = "tls")]
+                RawStream::Tls(stream) => Box::new(stream),
             });
         }
         Ok(match <[_; 1]>::try_from(streams) {
@@ -62,6 +87,12 @@ impl Kit for Raw {
             Err(streams) => Box::new(Polled::of(streams)?),
         })
     }
+}
+
+/// How many messages may surely be under way of one thread, which takes none while it sends.
+fn fitting(size: usize) -> u32 {
+    let most = (FITS / (size + BOOKED)).min(PIPE_BYTES / size.max(1));
+    most.clamp(1, STREAMED) as u32
 }
 
 trait Stream: Endpoint + AsFd {}
@@ -121,6 +152,14 @@ impl<E: Endpoint> Calls for Asking<E> {
             }
         }
         Ok(())
+    }
+
+    fn both_streams(&mut self, batch: &Batch<'_>) -> io::Result<()> {
+        self.keep_under_way(batch, fitting(batch.message.len()))
+    }
+
+    fn saturate(&mut self, batch: &Batch<'_>) -> io::Result<()> {
+        self.at_rate(batch, 0, &mut Vec::new())
     }
 
     fn stream(&mut self, batch: &Batch<'_>) -> io::Result<()> {

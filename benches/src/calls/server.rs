@@ -24,6 +24,21 @@ pub struct Tally {
 }
 
 impl Tally {
+    fn new() -> Arc<Tally> {
+        Arc::new(Tally {
+            messages: AtomicU64::new(0),
+            wanted: AtomicU64::new(u64::MAX),
+            waiter: thread::current(),
+            over: AtomicBool::new(false),
+            why: Mutex::new(None),
+        })
+    }
+
+    /// One for which nobody waits.
+    pub fn unwatched() -> Arc<Tally> {
+        Tally::new()
+    }
+
     /// One more message has been taken or given.
     #[inline]
     pub fn count(&self) {
@@ -54,13 +69,7 @@ impl Serving {
     where
         S: FnOnce(Arc<Tally>) -> io::Result<()> + Send + 'static,
     {
-        let tally = Arc::new(Tally {
-            messages: AtomicU64::new(0),
-            wanted: AtomicU64::new(u64::MAX),
-            waiter: thread::current(),
-            over: AtomicBool::new(false),
-            why: Mutex::new(None),
-        });
+        let tally = Tally::new();
         for server in servers {
             let over = Over(Arc::clone(&tally));
             thread::Builder::new()

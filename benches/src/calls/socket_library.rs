@@ -89,6 +89,7 @@ pub fn maker<L: Library>() -> Maker {
             receiver: |meets, _| answering::<L>(meets),
             sender: |meet, _| asking::<L>(meet),
             whole_up_to: usize::MAX,
+            stamped: true,
         }),
         calls: true,
         usual: |shape| shape.scenario == Scenario::RoundTrip && shape.size <= PIPE_WHOLE,
@@ -139,6 +140,10 @@ impl<L: Library> Endpoint for End<L> {
 }
 
 impl<L: Library> Calls for End<L> {
+    fn saturate(&mut self, batch: &Batch<'_>) -> io::Result<()> {
+        self.at_rate(batch, 0, &mut Vec::new())
+    }
+
     fn at_rate(&mut self, batch: &Batch<'_>, every_ns: u64, laps: &mut Vec<u64>) -> io::Result<()> {
         one_by_one(batch, every_ns, laps, |message| {
             self.0.send(&message)?;

@@ -43,12 +43,13 @@ impl Kit for Tarpc {
         calls_without_streams(shape)
     }
 
-    fn client(socket: Socket, _: &Shape) -> io::Result<Box<dyn Endpoint>> {
-        AsyncClient::connect(move || async move {
+    fn client(sockets: Vec<Socket>, _: &Shape) -> io::Result<Box<dyn Endpoint>> {
+        AsyncClient::connect(sockets, |socket| async {
             Ok(match socket {
                 Socket::Unix(socket) => over(tokio_unix(socket)?),
                 Socket::Tcp(socket) => over(tokio_tcp(socket)?),
-                Socket::Pipe(..) => return Err(Socket::no_pipes()),
+                Socket::Tls(secured) => over(secured.tokio().await?),
+                Socket::Pipe(..) => return Err(Socket::unfit()),
             })
         })
     }
@@ -61,7 +62,12 @@ impl Kit for Tarpc {
                 match socket {
                     Socket::Unix(socket) => sessions.spawn(serve(tokio_unix(socket)?, counted)),
                     Socket::Tcp(socket) => sessions.spawn(serve(tokio_tcp(socket)?, counted)),
-                    Socket::Pipe(..) => return Err(Socket::no_pipes()),
+                    Socket::Tls(secured) => sessions.spawn(async {
+                        if let Ok(stream) = secured.tokio().await {
+                            serve(stream, counted).await;
+                        }
+                    }),
+                    Socket::Pipe(..) => return Err(Socket::unfit()),
                 };
             }
             sessions.join_all().await;

@@ -10,13 +10,16 @@ use std::{
 
 use futures_util::{StreamExt, stream};
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tonic::{
     Request, Response, Status, Streaming,
     body::Body,
     client,
     codegen::{BoxFuture, BoxStream, Service, http},
-    server::{self, ClientStreamingService, ServerStreamingService, UnaryService},
-    transport::{Channel, Endpoint as Target, Server},
+    server::{
+        self, ClientStreamingService, ServerStreamingService, StreamingService, UnaryService,
+    },
+    transport::{Channel, Endpoint as Target, Server, server::Connected},
 };
 use tonic_prost::ProstCodec;
 
@@ -33,6 +36,7 @@ const MAX_MESSAGE_BYTES: usize = 64 << 20;
 const ECHO: &str = "/bench.v1.Echo/Echo";
 const GIVE: &str = "/bench.v1.Echo/Give";
 const TAKE: &str = "/bench.v1.Echo/Take";
+const RELAY: &str = "/bench.v1.Echo/Relay";
 
 /// A message of bytes.
 #[derive(Clone, PartialEq, prost::Message)]
@@ -61,8 +65,8 @@ impl Kit for Tonic {
         calls_only(shape)
     }
 
-    fn client(socket: Socket, _: &Shape) -> io::Result<Box<dyn Endpoint>> {
-        AsyncClient::connect(move || async move {
+    fn client(sockets: Vec<Socket>, _: &Shape) -> io::Result<Box<dyn Endpoint>> {
+        AsyncClient::connect(sockets, |socket| async {
             let target = Target::from_static("http://bench");
             let channel = match socket {
                 Socket::Unix(socket) => {
@@ -75,7 +79,12 @@ impl Kit for Tonic {
                     let dial = tower::service_fn(move |_| future::ready(taken(&mut once)));
                     target.connect_with_connector(dial).await
                 }
-                Socket::Pipe(..) => return Err(Socket::no_pipes()),
+                Socket::Tls(secured) => {
+                    let mut once = Some(TokioIo::new(secured.tokio().await?));
+                    let dial = tower::service_fn(move |_| future::ready(taken(&mut once)));
+                    target.connect_with_connector(dial).await
+                }
+                Socket::Pipe(..) => return Err(Socket::unfit()),
             };
             channel.map(Stub).map_err(io::Error::other)
         })
@@ -83,25 +92,34 @@ impl Kit for Tonic {
 
     fn server(sockets: Vec<Socket>, _: &Shape) -> io::Result<Box<dyn Endpoint>> {
         Serving::run(move |tally| async move {
-            let (mut unix, mut tcp) = (Vec::new(), Vec::new());
+            let (mut unix, mut tcp, mut tls) = (Vec::new(), Vec::new(), Vec::new());
             for socket in sockets {
                 match socket {
                     Socket::Unix(socket) => unix.push(io::Result::Ok(tokio_unix(socket)?)),
                     Socket::Tcp(socket) => tcp.push(io::Result::Ok(tokio_tcp(socket)?)),
-                    Socket::Pipe(..) => return Err(Socket::no_pipes()),
+                    // Its clients greet one after the other, too.
+                    Socket::Tls(secured) => tls.push(secured.tokio_server().await),
+                    Socket::Pipe(..) => return Err(Socket::unfit()),
                 }
             }
-            let (counted, builder) = (Counted(tally), Server::builder());
-            let ended = if tcp.is_empty() {
-                let incoming = stream::iter(unix).chain(stream::pending());
-                builder.serve_with_incoming(counted, incoming).await
-            } else {
-                let incoming = stream::iter(tcp).chain(stream::pending());
-                builder.serve_with_incoming(counted, incoming).await
-            };
-            ended.map_err(io::Error::other)
+            let counted = Counted(tally);
+            match (tcp.is_empty(), tls.is_empty()) {
+                (true, true) => serve(counted, unix).await,
+                (false, _) => serve(counted, tcp).await,
+                _ => serve(counted, tls).await,
+            }
         })
     }
+}
+
+/// Serves these connections, and waits for more that do not come.
+async fn serve<S>(counted: Counted, connections: Vec<io::Result<S>>) -> io::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
+{
+    let incoming = stream::iter(connections).chain(stream::pending());
+    let ended = Server::builder().serve_with_incoming(counted, incoming);
+    ended.await.map_err(io::Error::other)
 }
 
 /// The connection, which is there once.
@@ -147,6 +165,18 @@ impl Caller for Stub {
         }
     }
 
+    async fn relay(&self, mut messages: Messages) -> io::Result<()> {
+        let codec = ProstCodec::<Bytes, Bytes>::default();
+        let many = stream::iter(messages.clone().map(|bytes| Bytes { bytes }));
+        let mut grpc = self.ready().await?;
+        let relayed = grpc.streaming(Request::new(many), path(RELAY), codec).await;
+        let mut relayed = relayed.map_err(io::Error::other)?.into_inner();
+        while let Some(message) = relayed.message().await.map_err(io::Error::other)? {
+            messages.check(&message.bytes)?;
+        }
+        messages.done()
+    }
+
     async fn receive(&self, mut messages: Messages) -> io::Result<()> {
         let codec = ProstCodec::<Bytes, Bytes>::default();
         let order = Request::new(Bytes {
@@ -183,6 +213,7 @@ impl Service<http::Request<Body>> for Counted {
             Ok(match request.uri().path() {
                 ECHO => echo.unary(counted, request).await,
                 GIVE => echo.server_streaming(counted, request).await,
+                RELAY => echo.streaming(counted, request).await,
                 TAKE => {
                     let codec = ProstCodec::<Count, Bytes>::default();
                     let mut take =
@@ -221,6 +252,18 @@ impl ServerStreamingService<Bytes> for Counted {
             Response::new(Box::pin(counted) as Pin<Box<_>>)
         });
         future::ready(given.map_err(|error| Status::invalid_argument(error.to_string())))
+    }
+}
+
+impl StreamingService<Bytes> for Counted {
+    type Response = Bytes;
+    type ResponseStream = BoxStream<Bytes>;
+    type Future = future::Ready<Result<Response<BoxStream<Bytes>>, Status>>;
+
+    fn call(&mut self, request: Request<Streaming<Bytes>>) -> Self::Future {
+        let tally = Arc::clone(&self.0);
+        let counted = request.into_inner().inspect(move |_| tally.count());
+        future::ready(Ok(Response::new(Box::pin(counted))))
     }
 }
 

@@ -39,8 +39,10 @@ impl Kit for Ttrpc {
         calls_without_streams(shape)
     }
 
-    fn client(socket: Socket, _: &Shape) -> io::Result<Box<dyn Endpoint>> {
-        AsyncClient::connect(move || async move { Ok(Client::new(transport(socket)?)) })
+    fn client(sockets: Vec<Socket>, _: &Shape) -> io::Result<Box<dyn Endpoint>> {
+        AsyncClient::connect(sockets, |socket| async {
+            Ok(Client::new(transport(socket)?))
+        })
     }
 
     fn server(sockets: Vec<Socket>, _: &Shape) -> io::Result<Box<dyn Endpoint>> {
@@ -70,7 +72,7 @@ fn transport(socket: Socket) -> io::Result<Transport> {
     Ok(match socket {
         Socket::Unix(socket) => Transport::new(tokio_unix(socket)?),
         Socket::Tcp(socket) => Transport::new(tokio_tcp(socket)?),
-        Socket::Pipe(..) => return Err(Socket::no_pipes()),
+        _ => return Err(Socket::unfit()),
     })
 }
 

@@ -31,6 +31,7 @@ pub fn family() -> Family {
             receiver: |meets, _| receive_raw(meets),
             sender: |meet, _| send_raw(meet),
             whole_up_to: PIPE_WHOLE,
+            stamped: true,
         }),
         ..Maker::raw(connect)
     };
@@ -39,6 +40,7 @@ pub fn family() -> Family {
             receiver: |meets, _| receive_ours(meets),
             sender: |meet, _| send_ours(meet),
             whole_up_to: PIPE_WHOLE,
+            stamped: true,
         }),
         ..Maker::ours("ipc-pipe", connect_ours)
     };

@@ -34,6 +34,7 @@ pub fn family() -> Family {
                 receiver,
                 sender,
                 whole_up_to: usize::MAX,
+                stamped: true,
             }),
             ..Maker::raw(connect)
         }),

@@ -13,6 +13,7 @@ use tokio::runtime::Runtime;
 
 use crate::{
     abilities::Abilities,
+    calls,
     family::{Endpoint, Family, Maker, Role},
     meet::Meet,
     scenario::{Scenario, Shape, Side},
@@ -23,8 +24,18 @@ pub fn family() -> Family {
     let here = |maker: Maker| Maker {
         copies: "2 (into the value and out of it)",
         fits: one_thread,
+        calls: true,
         usual: |_| false,
         ..maker
+    };
+    let named = Maker {
+        fits: one_process,
+        ..here(Maker::ours("named", |side, meet, shape| {
+            match shape.scenario {
+                Scenario::SingleThread => connect(side, meet, By::Name),
+                _ => calls::by_name(side, meet),
+            }
+        }))
     };
     Family {
         name: "rpc-inproc",
@@ -34,8 +45,10 @@ pub fn family() -> Family {
         takes_whole: true,
         makers: vec![
             here(Maker::raw(|side, meet, _| connect(side, meet, By::Queue))),
-            here(Maker::ours("direct", |side, meet, _| connect(side, meet, By::Served))),
-            here(Maker::ours("named", |side, meet, _| connect(side, meet, By::Name))),
+            here(Maker::ours("direct", |side, meet, _| {
+                connect(side, meet, By::Served)
+            })),
+            named,
         ],
         sweep: None,
     }
@@ -46,6 +59,19 @@ fn one_thread(shape: &Shape) -> Result<(), String> {
     match shape.scenario {
         Scenario::SingleThread => Ok(()),
         _ => Err("it reaches no other process".to_owned()),
+    }
+}
+
+/// What one process can do, whose threads are one.
+fn one_process(shape: &Shape) -> Result<(), String> {
+    match shape.scenario {
+        Scenario::SingleThread => Ok(()),
+        Scenario::FanIn => Err("it reaches no other process".to_owned()),
+        scenario if scenario.connections() > 1 => Err("it has no connections".to_owned()),
+        Scenario::RoundTripAwake | Scenario::RoundTripAsleep => {
+            Err("both sides are one thread, on one CPU".to_owned())
+        }
+        _ => calls::calls_only(shape),
     }
 }
 

@@ -1,5 +1,8 @@
 //! A ring in shared memory, one each way, with the sequence word in each slot's own line.
 
+#[path = "shm_ring/bare.rs"]
+mod bare;
+
 use std::{
     io,
     os::fd::AsFd,
@@ -43,6 +46,8 @@ pub fn family() -> Family {
         takes_whole: false,
         makers: vec![
             raw,
+            bare::two_flags(),
+            bare::index_ring(),
             Maker {
                 copies: "2 (into and out of the ring)",
                 ..Maker::ours("ipc-ring", connect_ours)

@@ -31,6 +31,7 @@ pub fn family() -> Family {
             },
             sender: |meet, shape| connect_raw(Side::Client, meet, shape),
             whole_up_to: usize::MAX,
+            stamped: true,
         }),
         ..Maker::raw(connect_raw)
     };

@@ -30,6 +30,7 @@ pub fn family() -> Family {
             receiver: |meets, _| receive(meets),
             sender: |meet, _| send(meet),
             whole_up_to: usize::MAX,
+            stamped: true,
         }),
         ..Maker::raw(connect_raw)
     };

@@ -23,6 +23,7 @@ pub fn family() -> Family {
             receiver: |meets, _| receive_raw(meets),
             sender: |meet, _| send_raw(meet),
             whole_up_to: usize::MAX,
+            stamped: true,
         }),
         ..Maker::raw(connect_raw)
     };
@@ -36,6 +37,7 @@ pub fn family() -> Family {
             receiver: |meets, _| receive_ours(meets),
             sender: |meet, _| send_ours(meet),
             whole_up_to: usize::MAX,
+            stamped: true,
         }),
         ..Maker::ours("ipc-uds", connect_ours)
     };

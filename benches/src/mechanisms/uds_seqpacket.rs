@@ -23,6 +23,7 @@ pub fn family() -> Family {
             },
             sender: |meet, shape| connect(Side::Client, meet, shape),
             whole_up_to: usize::MAX,
+            stamped: true,
         }),
         ..Maker::raw(connect)
     };
@@ -34,6 +35,7 @@ pub fn family() -> Family {
             },
             sender: |meet, shape| connect_ours(Side::Client, meet, shape),
             whole_up_to: usize::MAX,
+            stamped: true,
         }),
         ..Maker::ours("ipc-uds", connect_ours)
     };

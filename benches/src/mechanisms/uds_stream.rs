@@ -25,6 +25,7 @@ pub fn family() -> Family {
                 },
                 sender: |meet, shape| connect_raw(Side::Client, meet, shape),
                 whole_up_to: usize::MAX,
+                stamped: true,
             }),
             ..Maker::raw(connect_raw)
         },
@@ -35,6 +36,7 @@ pub fn family() -> Family {
                 },
                 sender: |meet, shape| connect_ours(Side::Client, meet, shape),
                 whole_up_to: usize::MAX,
+                stamped: true,
             }),
             ..Maker::ours("ipc-uds", connect_ours)
         },

@@ -64,7 +64,7 @@ pub(super) fn scenarios(selection: &Selection, family: &Family, size: usize) -> 
 fn serves(floor: Scenario, asked: &[Scenario]) -> bool {
     match floor {
         Scenario::SingleThread => asked.iter().any(|scenario| scenario.is_rate()),
-        Scenario::Wake => asked.contains(&Scenario::OpenLoop),
+        Scenario::Wake => asked.iter().any(|scenario| scenario.is_load()),
         _ => false,
     }
 }

@@ -36,8 +36,21 @@ impl Table<'_> {
             .collect();
         states.sort_unstable();
         states.dedup();
-        format!("floor: {}; state: {}", floors.join(", "), states.join(", "))
+        let basis = format!("floor: {}; state: {}", floors.join(", "), states.join(", "));
+        let rates: Vec<String> = self.cells.iter().filter_map(saturation).collect();
+        match rates.is_empty() {
+            true => basis,
+            false => format!("{basis}; saturated at: {}", rates.join(", ")),
+        }
     }
+}
+
+/// At what rate the maker of a load is saturated.
+fn saturation(cell: &&Cell) -> Option<String> {
+    let rate = numbers::rate(cell.saturation?);
+    let (mechanism, maker) = (&cell.mechanism, &cell.maker);
+    let size = numbers::size(cell.size_bytes);
+    Some(format!("{mechanism}:{maker} {size} {rate}"))
 }
 
 /// One line of a panel: a mechanism by one maker, over its sizes.
@@ -179,7 +192,15 @@ pub(crate) fn scenario_title(scenario: &str) -> String {
         "open-loop" => "Latency under a fixed load (open loop)".into(),
         "concurrent-16" => "16 calls under way at once".into(),
         "concurrent-256" => "256 calls under way at once".into(),
+        "concurrent-64x100" => "64 connections, 100 calls under way on each".into(),
         "server-stream" => "A stream of answers".into(),
+        "both-streams" => "A stream each way".into(),
+        "open-loop-10" => "Open loop at 10 % of its own saturation".into(),
+        "open-loop-50" => "Open loop at 50 % of its own saturation".into(),
+        "open-loop-80" => "Open loop at 80 % of its own saturation".into(),
+        "open-loop-10-of-ours" => "Open loop at 10 % of our saturation".into(),
+        "open-loop-50-of-ours" => "Open loop at 50 % of our saturation".into(),
+        "open-loop-80-of-ours" => "Open loop at 80 % of our saturation".into(),
         other => other.into(),
     }
 }

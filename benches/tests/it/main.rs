@@ -1,5 +1,6 @@
 //! The harness, tested from outside: real workers, real kernel objects, real command lines.
 
+mod cells;
 mod command_line;
 mod families;
 mod workers;

@@ -55,6 +55,7 @@ fn slice(messages: u32) -> Order {
         messages,
         group: 1,
         planted_ns: 0.0,
+        every_ns: 0,
         counted: false,
     })
 }

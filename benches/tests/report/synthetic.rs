@@ -232,6 +232,7 @@ fn cell(
         preemptions: 0.001,
         times_floor: around(p50 / floor.1),
         floor: floor.0.to_owned(),
+        saturation: None,
         verified: mechanism != "udp",
         copies: "2".to_owned(),
     }

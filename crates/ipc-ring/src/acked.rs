@@ -56,11 +56,12 @@ impl Sender {
 
     /// How many messages the receiver says it has taken, or is done with.
     fn told(&self, ack: Ack) -> Result<u64> {
+        // Read first: it tells what it has taken before it tells that it is done with it.
+        let done = self.link.theirs.load_u64(AT_DONE, Acquire);
         self.look_at_progress()?;
         if ack == Ack::Taken {
             return Ok(self.taken.get());
         }
-        let done = self.link.theirs.load_u64(AT_DONE, Acquire);
         if done > self.taken.get() {
             return Err(Error::new("send", ErrorKind::Corrupt)
                 .hint("the receiver says that it is done with what it has not taken"));

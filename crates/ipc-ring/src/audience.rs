@@ -1,19 +1,14 @@
 //! The readers of a broadcaster: how far they are, who of them sleeps, and who is gone.
 
 use crate::bell::{Bell, Rope, Woken};
+use crate::bells::{Bells, TOLD};
+use crate::ground::{
+    Window, WritableWindow, barrier_on_all, compiler_fence, expect_barriers, fence, this_processor,
+};
 use crate::layout::{AT_ASYMMETRIC, AT_CLOSED, AT_CPU, AT_PARKED, AT_PROGRESS};
-use crate::link::{AWAKE_BEFORE_ASYMMETRIC, this_processor};
+use crate::link::AWAKE_BEFORE_ASYMMETRIC;
 use ipc_core::{Result, Until};
-use ipc_shm::{Window, WritableWindow};
-use ipc_sys::{PollFd, PollFlags, os_error, wait_any};
-use rustix::event::epoll;
-use rustix::thread::{MembarrierCommand, membarrier};
-use std::os::fd::OwnedFd;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
-use std::sync::atomic::fence;
-
-/// Bells that are heard at a time.
-const HEARD: usize = 16;
 
 /// One reader.
 #[derive(Debug)]
@@ -35,7 +30,7 @@ pub(crate) struct Audience {
     own: WritableWindow,
     readers: Vec<Reader>,
     /// All the bells.
-    bells: OwnedFd,
+    bells: Bells,
     names: u64,
     /// The number of our sleep; odd while we sleep.
     parked: u64,
@@ -46,7 +41,7 @@ pub(crate) struct Audience {
 }
 
 impl Audience {
-    pub(crate) fn new(own: WritableWindow, bells: OwnedFd) -> Self {
+    pub(crate) fn new(own: WritableWindow, bells: Bells) -> Self {
         Self {
             own,
             readers: Vec::new(),
@@ -54,7 +49,7 @@ impl Audience {
             names: 0,
             parked: 0,
             awake: 0,
-            can_be_asymmetric: membarrier(MembarrierCommand::RegisterGlobalExpedited).is_ok(),
+            can_be_asymmetric: expect_barriers(),
             cpu: 0,
         }
     }
@@ -68,9 +63,7 @@ impl Audience {
         taken: u64,
     ) -> Result<u64> {
         let name = self.names;
-        let data = epoll::EventData::new_u64(name);
-        epoll::add(&self.bells, &bell, data, epoll::EventFlags::IN)
-            .map_err(|errno| os_error("accept", errno))?;
+        self.bells.add(&bell, name)?;
         self.names += 1;
         self.readers.push(Reader {
             theirs,
@@ -125,6 +118,9 @@ impl Audience {
                 self.own.u32(AT_ASYMMETRIC).store(1, Relaxed);
                 fence(SeqCst);
             }
+        } else {
+            // The kernel's barrier stands here where a reader parks.
+            compiler_fence(SeqCst);
         }
         if self.readers.iter().any(sleeps) {
             self.wake();
@@ -156,8 +152,7 @@ impl Audience {
         fence(SeqCst);
         let asymmetric = |reader: &Reader| reader.theirs.load_u32(AT_ASYMMETRIC, Acquire) != 0;
         if self.readers.iter().any(asymmetric) {
-            // Refused only where the kernel has none, where no honest reader is asymmetric.
-            let _ = membarrier(MembarrierCommand::GlobalExpedited);
+            barrier_on_all();
         }
     }
 
@@ -170,30 +165,16 @@ impl Audience {
 
     /// Sleeps until a reader rings or is gone, and forgets who is.
     pub(crate) fn sleep(&mut self, until: Until) -> Result<()> {
-        let fds = &mut [PollFd::new(&self.bells, PollFlags::IN)];
-        match wait_any(fds, until) {
-            Ok(true) => self.hear(),
-            Ok(false) => Err(until.over("wait")),
-            Err(errno) => Err(os_error("wait", errno)),
-        }
+        self.bells.sleep(until)?;
+        self.hear()
     }
 
     /// Takes what has been rung, and forgets the readers that are gone.
     pub(crate) fn hear(&mut self) -> Result<()> {
         loop {
-            let nought = epoll::Event {
-                flags: epoll::EventFlags::empty(),
-                data: epoll::EventData::new_u64(0),
-            };
-            let mut events = [nought; HEARD];
-            let no_time = Some(&rustix::time::Timespec {
-                tv_sec: 0,
-                tv_nsec: 0,
-            });
-            let wait = || epoll::wait(&self.bells, &mut events, no_time);
-            let heard = ipc_sys::retry(wait).map_err(|errno| os_error("wait", errno))?;
-            let names = events.iter().take(heard).map(|event| event.data.u64());
-            for name in names {
+            let mut names = [0; TOLD];
+            let rung = self.bells.rung(&mut names)?;
+            for &name in &names[..rung] {
                 let its = |reader: &&Reader| reader.name == name;
                 let Some(reader) = self.readers.iter().find(its) else {
                     continue;
@@ -202,7 +183,7 @@ impl Audience {
                     self.leave(name);
                 }
             }
-            if heard < HEARD {
+            if rung < TOLD {
                 return Ok(());
             }
         }
@@ -234,10 +215,9 @@ impl Audience {
     }
 }
 
-/// Its bell is heard no more, even where a copy of it stays open in a child of ours. Returns false:
-/// it is not kept.
-fn forget(bells: &OwnedFd, reader: &Reader) -> bool {
-    let _ = epoll::delete(bells, &reader.bell);
+/// Its bell is heard no more. Returns false: it is not kept.
+fn forget(bells: &Bells, reader: &Reader) -> bool {
+    bells.forget(&reader.bell);
     false
 }
 

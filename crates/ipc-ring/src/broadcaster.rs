@@ -1,19 +1,15 @@
 //! The end that sends to many.
 
 use crate::audience::Audience;
+use crate::bells::Bells;
+use crate::ground::{Held, Region, SeqPacket, Turn, WritableWindow, fence};
 use crate::layout::{AT_PROGRESS, AT_START, COMMIT_BYTES, INLINE_BYTES, Shape, commit};
 use crate::link::LOOKS_PER_END;
 use crate::spin::Budget;
 use crate::{Listener, Options, WhenFull, join};
-use ipc_core::{
-    Error, ErrorKind, Flush, Held, Interest, Pollable, Result, TrySend, Turn, Until, four_forms,
-};
-use ipc_shm::{Region, WritableWindow};
-use ipc_uds::SeqPacket;
-use rustix::event::epoll;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use ipc_core::{Error, ErrorKind, Flush, Interest, Pollable, Result, TrySend, Until, four_forms};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::Ordering::{Relaxed, Release};
-use std::sync::atomic::fence;
 
 /// The end that sends to many: each [`Subscriber`](crate::Subscriber) receives all that is sent
 /// after it was accepted. Where nobody is, what is sent goes to nobody.
@@ -38,22 +34,17 @@ pub struct Broadcaster {
     /// What readers are given of our memory.
     region: Region,
     /// Tells of all readers' bells.
-    bells: OwnedFd,
+    bells: Bells,
     shape: Shape,
     options: Options,
 }
 
 impl Broadcaster {
     pub(crate) fn new(region: Region, shape: Shape, options: &Options) -> Result<Self> {
-        let failed = |errno| ipc_sys::os_error("create", errno);
-        let bells = epoll::create(epoll::CreateFlags::CLOEXEC).map_err(failed)?;
-        let bells = ipc_sys::above_stdio(bells)?;
-        let other = ipc_sys::above_stdio(bells.try_clone().map_err(|error| {
-            Error::new("create", ErrorKind::LimitReached).hint(error.to_string())
-        })?)?;
+        let bells = Bells::new()?;
         let window = || region.writable_window(0, region.len_bytes());
         let writer = Writer {
-            audience: Audience::new(window()?, other),
+            audience: Audience::new(window()?, bells.try_clone()?),
             own: window()?,
             budget: Budget::new(options.spin),
             shape,

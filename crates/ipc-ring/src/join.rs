@@ -5,11 +5,12 @@
 //! message that the reader will receive.
 
 use crate::bell::{Bell, Rope, bell};
+use crate::ground::{Region, Window};
 use crate::layout::{AT_SLOTS, NUMBERS, Side};
 use crate::link::Link;
 use crate::{Broadcaster, Options, Subscriber, meet};
 use ipc_core::{Result, Until};
-use ipc_shm::{Protection, Region, Window};
+use ipc_shm::Protection;
 use ipc_uds::SeqPacket;
 use std::os::fd::AsFd;
 

@@ -170,7 +170,7 @@ pub(crate) const fn committed(word: u64, number: u64) -> Option<usize> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(ipc_model)))]
 mod tests {
     use super::*;
 

@@ -7,22 +7,23 @@
 //! a barrier on every processor (membarrier(2)), which costs much, but seldom comes.
 
 use crate::bell::{Bell, Rope, Woken};
+use crate::ground::{
+    Region, Window, WritableWindow, barrier_on_all, compiler_fence, expect_barriers, fence,
+    this_processor,
+};
 use crate::layout::{AT_ASYMMETRIC, AT_CLOSED, AT_CPU, AT_PARKED};
 use crate::spin::{Budget, Spin};
 use crate::turns::{Cell, Holding, Turns};
 use ipc_core::{Error, ErrorKind, Result, Until};
-use ipc_shm::{Region, Window, WritableWindow};
-use rustix::thread::{MembarrierCommand, membarrier, sched_getcpu};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
-use std::sync::atomic::fence;
 
 /// Messages in a row that found the other side awake before barriers are given up.
-pub(crate) const AWAKE_BEFORE_ASYMMETRIC: u64 = 64;
+pub(crate) const AWAKE_BEFORE_ASYMMETRIC: u64 = if cfg!(ipc_model) { 2 } else { 64 };
 /// Tries in a row that find nothing before the first look at the other side's end.
-const TRIES_BEFORE_END: u64 = 256;
+pub(crate) const TRIES_BEFORE_END: u64 = 256;
 /// And between two later ones: who tries without a pause has a system call for so many.
-const TRIES_PER_END: u64 = 4096;
+pub(crate) const TRIES_PER_END: u64 = 4096;
 /// Looks between two at the other side's end.
 pub(crate) const LOOKS_PER_END: u64 = 1 << 16;
 
@@ -58,14 +59,13 @@ impl Link {
         bell: Bell,
         spin: Spin,
     ) -> Result<Self> {
-        let register = MembarrierCommand::RegisterGlobalExpedited;
         Ok(Self {
             turns: Turns::new(),
             budget: Budget::new(spin),
             parked: Cell::new(0),
             rung: Cell::new(0),
             awake: Cell::new(0),
-            can_be_asymmetric: membarrier(register).is_ok(),
+            can_be_asymmetric: expect_barriers(),
             tries: Cell::new(0),
             tried_at: Cell::new(0),
             cpu: Cell::new(0),
@@ -93,6 +93,9 @@ impl Link {
                 self.own.u32(AT_ASYMMETRIC).store(1, Relaxed);
                 fence(SeqCst);
             }
+        } else {
+            // The kernel's barrier stands here where somebody parks.
+            compiler_fence(SeqCst);
         }
         let parked = self.theirs.load_u64(AT_PARKED, Relaxed);
         if parked & 1 == 1 && parked != self.rung.get() {
@@ -233,8 +236,7 @@ impl Link {
         self.own.u64(AT_PARKED).store(number, Relaxed);
         fence(SeqCst);
         if self.theirs.load_u32(AT_ASYMMETRIC, Acquire) != 0 {
-            // Refused only where the kernel has none, where no honest peer is asymmetric.
-            let _ = membarrier(MembarrierCommand::GlobalExpedited);
+            barrier_on_all();
         }
     }
 
@@ -339,9 +341,4 @@ pub(crate) fn something_to_tell<T>(outcome: Result<T>) -> Result<()> {
         Err(error) if matches!(error.kind(), ErrorKind::Closed | ErrorKind::PeerDied) => Ok(()),
         Err(error) => Err(error),
     }
-}
-
-/// The processor we run on, plus 1.
-pub(crate) fn this_processor() -> u32 {
-    u32::try_from(sched_getcpu()).unwrap_or(0) + 1
 }

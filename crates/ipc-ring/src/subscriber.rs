@@ -1,5 +1,6 @@
 //! The end that receives what is sent to many.
 
+use crate::ground::{SeqPacket, fence};
 use crate::layout::{AT_PROGRESS, AT_START, COMMIT_BYTES, INLINE_BYTES, NUMBERS, Shape, committed};
 use crate::link::{Link, something_to_tell};
 use crate::turns::Cell;
@@ -7,10 +8,8 @@ use ipc_core::{
     Credentials, Error, ErrorKind, Interest, Pollable, Result, TryRecv, TryRecvVec, Until,
     four_forms,
 };
-use ipc_uds::SeqPacket;
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::Ordering::{Acquire, Release};
-use std::sync::atomic::fence;
 
 /// What a [`Subscriber`] receives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

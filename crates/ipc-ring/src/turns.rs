@@ -6,11 +6,15 @@
 //! owns the lock no more, or the other sees that it is inside, and waits until it has left. From
 //! then on all threads take an ordinary lock.
 
-use ipc_core::{Held, Turn, Until};
-use rustix::thread::{MembarrierCommand, membarrier};
+pub(crate) use crate::cell::Cell;
+
+use crate::ground::{
+    AtomicBool, AtomicUsize, Condvar, Held, Mutex, Turn, barrier_on_own_threads, compiler_fence,
+    expect_own_barriers, this_thread,
+};
+use ipc_core::Until;
+use std::sync::PoisonError;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, compiler_fence};
-use std::sync::{Condvar, Mutex, PoisonError};
 
 /// No thread has come yet.
 const NOBODY: usize = 0;
@@ -39,10 +43,9 @@ pub(crate) enum Holding<'a> {
 
 impl Turns {
     pub(crate) fn new() -> Self {
-        let register = MembarrierCommand::RegisterPrivateExpedited;
-        let owner = match membarrier(register) {
-            Ok(()) => NOBODY,
-            Err(_) => EVERYBODY,
+        let owner = match expect_own_barriers() {
+            true => NOBODY,
+            false => EVERYBODY,
         };
         Self {
             owner: AtomicUsize::new(owner),
@@ -78,8 +81,7 @@ impl Turns {
         let held = self.shared.take(until)?;
         if self.owner.load(Relaxed) != EVERYBODY {
             self.owner.store(EVERYBODY, SeqCst);
-            let barrier = membarrier(MembarrierCommand::PrivateExpedited);
-            debug_assert!(barrier.is_ok(), "it was registered");
+            barrier_on_own_threads();
         }
         self.until_the_owner_left(until)
             .then_some(Holding::Other(held))
@@ -133,36 +135,7 @@ impl Drop for Holding<'_> {
     }
 }
 
-/// The calling thread, as an address that no other live thread has.
-#[inline]
-fn this_thread() -> usize {
-    thread_local! {
-        static HERE: u8 = const { 0 };
-    }
-    HERE.with(|here| std::ptr::from_ref(here).addr())
-}
-
-/// A number that only the holder of the turn reads and writes.
-#[derive(Debug, Default)]
-pub(crate) struct Cell(AtomicU64);
-
-impl Cell {
-    pub(crate) const fn new(value: u64) -> Self {
-        Self(AtomicU64::new(value))
-    }
-
-    #[inline]
-    pub(crate) fn get(&self) -> u64 {
-        self.0.load(Relaxed)
-    }
-
-    #[inline]
-    pub(crate) fn set(&self, value: u64) {
-        self.0.store(value, Relaxed);
-    }
-}
-
-#[cfg(test)]
+#[cfg(all(test, not(ipc_model)))]
 mod tests {
     use super::*;
     use std::time::Duration;

@@ -42,7 +42,11 @@ impl Codec for Protobuf {
     }
 }
 
-/// JSON, as serde writes the message.
+/// How deep JSON may be nested: what serde_json reads, and so what it skips too.
+const MAX_NESTING: usize = 127;
+
+/// JSON, as serde writes the message. What is nested more than 127 levels deep is refused, also
+/// in members of a name that nobody knows.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Json;
 
@@ -68,6 +72,11 @@ impl Codec for Json {
         let wrong = |error: &dyn std::fmt::Display| {
             Status::new(Code::InvalidArgument, format!("decode as JSON: {error}"))
         };
+        if is_nested_beyond_reason(&bytes) {
+            return Err(wrong(&format_args!(
+                "it is nested more than {MAX_NESTING} levels deep"
+            )));
+        }
         let mut reader = serde_json::Deserializer::from_slice(&bytes);
         message
             .deserialize(&mut <dyn erased_serde::Deserializer<'_>>::erase(
@@ -76,4 +85,30 @@ impl Codec for Json {
             .map_err(|error| wrong(&error))?;
         reader.end().map_err(|error| wrong(&error))
     }
+}
+
+/// Whether brackets stand more than [`MAX_NESTING`] deep in each other. Text that is no JSON may be
+/// misread: it is refused in any case.
+fn is_nested_beyond_reason(bytes: &[u8]) -> bool {
+    let opens = |byte: &&u8| matches!(byte, b'[' | b'{');
+    // Most messages have not so many in all, which is much faster to see.
+    if bytes.iter().filter(opens).count() <= MAX_NESTING {
+        return false;
+    }
+    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
+    for byte in bytes {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = in_string,
+            b'"' => in_string = !in_string,
+            _ if in_string => {}
+            b'[' | b'{' => depth += 1,
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > MAX_NESTING {
+            return true;
+        }
+    }
+    false
 }

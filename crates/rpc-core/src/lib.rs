@@ -36,7 +36,7 @@ pub use crate::{
     descriptor::{Idempotency, MethodDescriptor, MethodKind, Owner, ServiceDescriptor, method_id},
     executor::block_on,
     identity::{Peer, Principal},
-    metadata::Metadata,
+    metadata::{Later, Metadata},
     server::{Binding, Router, Served, Server},
     status::{Code, Detail, Status},
     streaming::{Out, Streaming, items, next},

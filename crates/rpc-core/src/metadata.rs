@@ -1,7 +1,7 @@
 //! What travels beside a message: short named values, bounded.
 
 use crate::{Code, Status};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// Named values beside a message. Empty ones cost nothing; clones share.
 ///
@@ -15,6 +15,20 @@ use std::sync::Arc;
 pub struct Metadata {
     entries: Option<Arc<Vec<Entry>>>,
     bytes: usize,
+    later: Option<Arc<OnceLock<Metadata>>>,
+}
+
+/// What a binding tells of entries that come after the last item of a stream: by
+/// [`Metadata::later`].
+#[derive(Debug)]
+pub struct Later(Arc<OnceLock<Metadata>>);
+
+impl Later {
+    /// They have come.
+    pub fn set(self, metadata: Metadata) {
+        // Nobody else has set it: this is the only one, and is gone now.
+        let _ = self.0.set(metadata);
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +52,7 @@ impl Metadata {
         Self {
             entries: None,
             bytes: 0,
+            later: None,
         }
     }
 
@@ -57,6 +72,20 @@ impl Metadata {
     /// As [`insert`](Metadata::insert).
     pub fn insert_trailing(&mut self, name: &str, value: &[u8]) -> Result<(), Status> {
         self.add(name, value, true)
+    }
+
+    /// Announces entries that will come after the last item of a stream: for a binding whose wire
+    /// has such a place.
+    pub fn later(&mut self) -> Later {
+        Later(Arc::clone(self.later.insert(Arc::default())))
+    }
+
+    /// The entries that came after the last item of a stream: none before, and on wires that have
+    /// no such place. Where the stream was there before the answer began, also those from before
+    /// its first item ([`of_place`](Metadata::of_place) tells them apart).
+    #[must_use]
+    pub fn after(&self) -> Option<&Self> {
+        self.later.as_ref()?.get()
     }
 
     fn add(&mut self, name: &str, value: &[u8], trailing: bool) -> Result<(), Status> {
@@ -144,6 +173,19 @@ mod tests {
             many.insert("n", b"").expect("within");
         }
         assert!(many.insert("n", b"").is_err());
+    }
+
+    #[test]
+    fn what_comes_later_is_seen_by_every_clone() {
+        let mut metadata = Metadata::new();
+        let later = metadata.later();
+        let clone = metadata.clone();
+        assert_eq!(clone.after(), None);
+        let mut entries = Metadata::new();
+        entries.insert_trailing("n", b"v").expect("good");
+        later.set(entries);
+        assert_eq!(clone.after().and_then(|after| after.text("n")), Some("v"));
+        assert!(clone.is_empty(), "they are not among the others");
     }
 
     #[test]

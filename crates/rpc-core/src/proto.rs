@@ -2,12 +2,13 @@
 
 use crate::contract::full_name;
 use crate::describe::{FieldDesc, FieldKind, Label, Scalar, Shape, TypeDesc};
-use crate::descriptor::ServiceDescriptor;
+use crate::descriptor::{Idempotency, MethodDescriptor, ServiceDescriptor};
 use prost::Message;
 use prost_types::field_descriptor_proto::{Label as ProtoLabel, Type};
+use prost_types::method_options::IdempotencyLevel;
 use prost_types::{
     DescriptorProto, EnumDescriptorProto, EnumValueDescriptorProto, FieldDescriptorProto,
-    FileDescriptorProto, FileDescriptorSet, MessageOptions, MethodDescriptorProto,
+    FileDescriptorProto, FileDescriptorSet, MessageOptions, MethodDescriptorProto, MethodOptions,
     OneofDescriptorProto, ServiceDescriptorProto,
 };
 use std::collections::BTreeSet;
@@ -110,15 +111,22 @@ impl ServiceDescriptor {
             write_doc(out, "  ", method.doc);
             let stream = |streams: bool| if streams { "stream " } else { "" };
             // A oneway call is a call whose empty answer nobody waits for.
-            let _ = writeln!(
+            let _ = write!(
                 out,
-                "  rpc {}({}{}) returns ({}{});",
+                "  rpc {}({}{}) returns ({}{})",
                 method.name,
                 stream(method.kind.client_streams()),
                 self.local(method.input),
                 stream(method.kind.server_streams()),
                 self.local(method.output),
             );
+            out.push_str(&match idempotency_level(method) {
+                None => ";\n".to_owned(),
+                Some(level) => {
+                    let level = level.as_str_name();
+                    format!(" {{\n    option idempotency_level = {level};\n  }}\n")
+                }
+            });
         }
         out.push_str("}\n");
     }
@@ -173,7 +181,10 @@ impl ServiceDescriptor {
             output_type: Some(format!(".{}", self.full(method.output))),
             client_streaming: method.kind.client_streams().then_some(true),
             server_streaming: method.kind.server_streams().then_some(true),
-            ..MethodDescriptorProto::default()
+            options: idempotency_level(method).map(|level| MethodOptions {
+                idempotency_level: Some(level as i32),
+                ..MethodOptions::default()
+            }),
         });
         ServiceDescriptorProto {
             name: self.name().rsplit('.').next().map(ToOwned::to_owned),
@@ -271,6 +282,15 @@ impl ServiceDescriptor {
             json_name: Some(json_name(&field.name)),
             ..FieldDescriptorProto::default()
         }
+    }
+}
+
+/// What the options of a method say of repeating it; nothing where it must not be.
+const fn idempotency_level(method: &MethodDescriptor) -> Option<IdempotencyLevel> {
+    match method.idempotency {
+        Idempotency::NotIdempotent => None,
+        Idempotency::Idempotent => Some(IdempotencyLevel::Idempotent),
+        Idempotency::NoSideEffects => Some(IdempotencyLevel::NoSideEffects),
     }
 }
 

@@ -2,11 +2,11 @@
 
 use crate::framing::Pieces;
 use crate::messages::BoxError;
-use crate::status;
+use crate::{metadata, status};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
-use rpc_core::{Code, PayloadStream, Status};
+use rpc_core::{Code, Metadata, PayloadStream, Status};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context as Task, Poll, ready};
@@ -55,11 +55,12 @@ impl Answer {
         head(Kind::One(Some(message), trailers))
     }
 
-    /// Many messages, until `deadline` at the latest.
+    /// Many messages, until `deadline` at the latest. After success come these trailers, and what
+    /// the metadata has learned by then.
     pub(crate) fn many(
         items: PayloadStream,
         pieces: Pieces,
-        trailers: HeaderMap,
+        (trailers, metadata): (HeaderMap, Metadata),
         deadline: Option<Instant>,
     ) -> Response<Self> {
         let items = Arc::new(Items(Mutex::new(Some(items))));
@@ -68,6 +69,7 @@ impl Answer {
             items,
             pieces,
             trailers,
+            metadata,
         }))
     }
 }
@@ -104,6 +106,8 @@ struct Many {
     watch: Option<AbortHandle>,
     pieces: Pieces,
     trailers: HeaderMap,
+    /// What belongs after the items, and is known when they have come.
+    metadata: Metadata,
 }
 
 impl Many {
@@ -163,7 +167,11 @@ impl Body for Answer {
                 let frame = match ready!(many.poll(task)) {
                     Ok(message) => Frame::data(message),
                     Err(outcome) => {
-                        let trailers = std::mem::take(&mut many.trailers);
+                        let mut trailers = std::mem::take(&mut many.trailers);
+                        let outcome = outcome.and_then(|()| match many.metadata.after() {
+                            Some(after) => metadata::write(after, &mut trailers),
+                            None => Ok(()),
+                        });
                         *kind = Kind::Empty;
                         Frame::trailers(ended(outcome, trailers))
                     }

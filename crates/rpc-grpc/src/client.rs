@@ -2,14 +2,17 @@
 
 use crate::compression::Encoding;
 use crate::credentials::CallCredentials;
-use crate::framing;
 use crate::options::Options;
 use crate::outgoing::{Caller, Link, Outgoing};
+use crate::patient::Patient;
+use crate::{framing, late};
 use crate::{metadata, replies, status};
 use http::uri::{Authority, Scheme};
 use http::{HeaderValue, Method, Request, Uri, Version};
 use hyper::client::conn::http2::SendRequest;
-use rpc_core::{Body, Call, CallFuture, Channel, Code, MethodDescriptor, Reply, Status};
+use rpc_core::{
+    Body, Call, CallFuture, Channel, Code, MethodDescriptor, MethodKind, Reply, Status,
+};
 use rpc_transport::{Connected, Wire};
 use std::fmt;
 use std::sync::Arc;
@@ -81,13 +84,24 @@ impl Shared {
             metadata::write(&granted, request.headers_mut())?;
         }
         metadata::outbound(&context, request.headers_mut())?;
-        let answered = self.sender.clone().try_send_request(request).await;
-        let response = answered.map_err(|mut unsent| match unsent.take_message() {
-            Some(_) => Status::new(Code::Unavailable, "the connection is gone").before_running(),
-            None => link.failure_or(status::of_error(unsent.error())),
-        })?;
-        let outcome = replies::read(method, response, limit, (room, caller)).await;
-        outcome.map_err(|status| link.failure_or(status))
+        let answered = self.sender.clone().try_send_request(request);
+        let told = Arc::clone(&link);
+        let work = async move {
+            let response = answered
+                .await
+                .map_err(|mut unsent| match unsent.take_message() {
+                    Some(_) => {
+                        Status::new(Code::Unavailable, "the connection is gone").before_running()
+                    }
+                    None => told.failure_or(status::of_error(unsent.error())),
+                })?;
+            let outcome = replies::read(method, response, limit, (room, caller)).await;
+            outcome.map_err(|status| told.failure_or(status))
+        };
+        match method.kind {
+            MethodKind::Bidirectional => late::reply(work, &link).await,
+            _ => work.await,
+        }
     }
 
     fn request(
@@ -128,7 +142,12 @@ impl Shared {
 
 impl Channel for Connection {
     fn call(&self, call: Call) -> CallFuture {
-        Box::pin(Arc::clone(&self.shared).call(call))
+        let deadline = call.context.expires();
+        let work = Arc::clone(&self.shared).call(call);
+        match deadline {
+            Some(deadline) => Box::pin(Patient::new(Box::pin(work), deadline)),
+            None => Box::pin(work),
+        }
     }
 }
 

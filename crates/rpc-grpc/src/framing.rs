@@ -1,6 +1,7 @@
 //! Messages in a stream of bytes: a flag, a length, the message; without input or output.
 
 use crate::compression::Encoding;
+use crate::packing;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use rpc_core::{Code, Payload, PayloadStream, Protobuf, Status};
 use std::task::{Context as Task, Poll};
@@ -43,7 +44,7 @@ impl Cutter {
     }
 
     /// The next message, if it is whole.
-    pub(crate) fn next(&mut self) -> Result<Option<Bytes>, Status> {
+    pub(crate) fn next(&mut self) -> Result<Option<Payload>, Status> {
         let whole = if self.partial.is_empty() {
             let Some((flag, length)) = self.header(&self.chunk)? else {
                 return Ok(None);
@@ -63,10 +64,12 @@ impl Cutter {
             self.partial.advance(HEADER_BYTES);
             (flag, self.partial.split_to(length).freeze())
         };
-        match whole {
-            (false, message) => Ok(Some(message)),
-            (true, message) => self.encoding.decompress(&message, self.limit).map(Some),
-        }
+        let (compressed, message) = whole;
+        let message = match compressed {
+            true => self.encoding.decompress(&message, self.limit)?,
+            false => message,
+        };
+        Ok(Some(packing::came(compressed, message)))
     }
 
     /// Whether the stream may end here.
@@ -107,8 +110,8 @@ pub(crate) fn frame(payload: &Payload, encoding: Encoding, limit: usize) -> Resu
     Ok(out.freeze())
 }
 
-/// Appends a message with its header, compressed where that is asked for and helps. A failure
-/// appends nothing.
+/// Appends a message with its header, compressed where that is asked for, allowed and helps. A
+/// failure appends nothing.
 pub(crate) fn append(
     payload: &Payload,
     encoding: Encoding,
@@ -121,6 +124,10 @@ pub(crate) fn append(
         Payload::Value(_) => 64,
     });
     out.put_bytes(0, HEADER_BYTES);
+    let encoding = match packing::stays_uncompressed(payload) {
+        true => Encoding::Identity,
+        false => encoding,
+    };
     let appended = payload.append(&Protobuf, out);
     let finished = appended.and_then(|()| finish(encoding, limit, start, out));
     if finished.is_err() {
@@ -229,7 +236,10 @@ mod tests {
             for piece in bytes.chunks(step) {
                 cutter.push(Bytes::copy_from_slice(piece));
                 while let Some(message) = cutter.next().expect("good") {
-                    lengths.push(message.len());
+                    let Payload::Encoded(_, bytes) = message else {
+                        panic!("bytes came");
+                    };
+                    lengths.push(bytes.len());
                 }
             }
             assert_eq!(lengths, [0, 1, 100, 7], "step {step}");

@@ -6,14 +6,20 @@ mod client;
 mod compression;
 mod credentials;
 mod framing;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod gate;
 #[cfg(feature = "tonic")]
 mod generated;
 pub mod health;
+mod late;
 mod messages;
 mod metadata;
 mod options;
 mod outgoing;
+mod packing;
+mod patient;
 #[cfg(feature = "reflection")]
 mod reflection;
 mod replies;
@@ -31,8 +37,8 @@ pub use crate::generated::Generated;
 pub use crate::reflection::reflect;
 pub use crate::{
     answer::Answer, client::Connection, compression::Encoding, credentials::CallCredentials,
-    gate::HealthGate, options::Options, server::Serving, service::GrpcService,
-    service_config::ServiceConfig,
+    gate::HealthGate, options::Options, packing::came_compressed, packing::uncompressed,
+    server::Serving, service::GrpcService, service_config::ServiceConfig,
 };
 pub use rpc_core::{Code, Status};
 pub use rpc_http::Limits;

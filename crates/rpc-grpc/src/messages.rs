@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures_core::Stream;
 use http::HeaderMap;
 use http_body::Body;
-use rpc_core::{Code, Payload, Protobuf, Status};
+use rpc_core::{Code, Payload, Status};
 use std::error::Error as StdError;
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -41,7 +41,7 @@ where
     pub(crate) fn poll_message(
         &mut self,
         task: &mut Task<'_>,
-    ) -> Poll<Result<Option<Bytes>, Status>> {
+    ) -> Poll<Result<Option<Payload>, Status>> {
         loop {
             if let Some(message) = self.cutter.next()? {
                 return Poll::Ready(Ok(Some(message)));
@@ -69,12 +69,12 @@ where
         }
     }
 
-    pub(crate) async fn message(&mut self) -> Result<Option<Bytes>, Status> {
+    pub(crate) async fn message(&mut self) -> Result<Option<Payload>, Status> {
         poll_fn(|task| self.poll_message(task)).await
     }
 
     /// The one message that a body must have.
-    pub(crate) async fn only(&mut self) -> Result<Bytes, Status> {
+    pub(crate) async fn only(&mut self) -> Result<Payload, Status> {
         let wrong = |text| Err(Status::new(Code::Unimplemented, text));
         let Some(message) = self.message().await? else {
             return wrong("no message where one belongs");
@@ -103,9 +103,6 @@ where
 
     fn poll_next(mut self: Pin<&mut Self>, task: &mut Task<'_>) -> Poll<Option<Self::Item>> {
         let message = self.0.poll_message(task);
-        message.map(|message| {
-            let payload = message.transpose()?;
-            Some(payload.map(|bytes| Payload::Encoded(&Protobuf, bytes)))
-        })
+        message.map(Result::transpose)
     }
 }

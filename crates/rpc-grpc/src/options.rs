@@ -5,7 +5,7 @@ use crate::compression::Encoding;
 use crate::credentials::CallCredentials;
 use crate::server::Serving;
 use crate::service::GrpcService;
-use rpc_core::{Served, Status};
+use rpc_core::{Code, Served, Status};
 use rpc_http::Limits;
 use rpc_transport::{Endpoint, Listener, Stopped, Wire};
 use std::time::{Duration, Instant};
@@ -137,8 +137,8 @@ impl Options {
     /// Connects to the server at a string binding, such as `unix:/run/shop.sock`.
     ///
     /// # Errors
-    /// [`Unavailable`](rpc_core::Code::Unavailable) where nobody listens, and as the transport
-    /// says.
+    /// [`Unavailable`](rpc_core::Code::Unavailable) where nobody listens, or who does agrees by
+    /// TLS on no HTTP/2; and as the transport says.
     pub async fn connect(&self, endpoint: &str) -> Result<Connection, Status> {
         let endpoint: Endpoint = endpoint.parse().map_err(Status::from)?;
         let now = Instant::now();
@@ -147,6 +147,12 @@ impl Options {
         let wire = transport.connect_async(&endpoint, deadline).await;
         // Nothing was sent, so nothing can have run.
         let wire = wire.map_err(|error| Status::from(error).before_running())?;
+        let wire = wire.proven(self.connect_timeout).await;
+        let wire = wire.map_err(|error| Status::from(error).before_running())?;
+        if wire.has_handshake() && wire.protocol().as_deref() != Some(b"h2") {
+            let text = format!("{endpoint} does not agree to speak HTTP/2: by ALPN it names no h2");
+            return Err(Status::new(Code::Unavailable, text).before_running());
+        }
         self.over(wire).await
     }
 

@@ -23,6 +23,9 @@ struct State {
     /// Nobody waits for the answer any more.
     cancelled: bool,
     sender: Option<Waker>,
+    /// All messages that there are have gone, and there will be more.
+    idle: bool,
+    caller: Option<Waker>,
 }
 
 impl Shared {
@@ -33,6 +36,25 @@ impl Shared {
     /// What went wrong here, or else what came of it.
     pub(crate) fn failure_or(&self, status: Status) -> Status {
         self.lock().failure.take().unwrap_or(status)
+    }
+
+    /// Waits until all messages that there are have gone, where there will be more.
+    pub(crate) fn poll_idle(&self, task: &Task<'_>) -> Poll<()> {
+        let mut state = self.lock();
+        if state.idle {
+            return Poll::Ready(());
+        }
+        state.caller = Some(task.waker().clone());
+        Poll::Pending
+    }
+
+    fn set_idle(&self) {
+        let mut state = self.lock();
+        state.idle = true;
+        if let Some(caller) = state.caller.take() {
+            drop(state);
+            caller.wake();
+        }
     }
 
     /// Whether the call is cancelled; if not, who sends is woken when it is.
@@ -106,7 +128,11 @@ impl Body for Outgoing {
                     let cancel = h2::Error::from(h2::Reason::CANCEL);
                     return Poll::Ready(Some(Err(cancel.into())));
                 }
-                pieces.poll(items, task).map(|piece| match piece {
+                let piece = pieces.poll(items, task);
+                if piece.is_pending() {
+                    link.set_idle();
+                }
+                piece.map(|piece| match piece {
                     Ok(piece) => Some(Ok(Frame::data(piece))),
                     Err(Ok(())) => None,
                     Err(Err(status)) => {

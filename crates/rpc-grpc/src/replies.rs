@@ -8,7 +8,9 @@ use bytes::{Bytes, BytesMut};
 use futures_core::Stream;
 use http::{HeaderMap, Response, StatusCode};
 use http_body::Body as HttpBody;
-use rpc_core::{Body, Code, MethodDescriptor, MethodKind, Payload, Protobuf, Reply, Status};
+use rpc_core::{
+    Body, Code, Later, Metadata, MethodDescriptor, MethodKind, Payload, Protobuf, Reply, Status,
+};
 use std::pin::Pin;
 use std::task::{Context as Task, Poll, ready};
 
@@ -50,6 +52,7 @@ where
         let answers = Answers {
             messages,
             head_only,
+            later: Some(metadata.later()),
             held: Some(held),
         };
         let body = Body::Many(Box::pin(answers));
@@ -59,7 +62,7 @@ where
     if let Some(trailers) = messages.trailers() {
         metadata::read_trailing(&mut metadata, trailers)?;
     }
-    let body = Body::One(Payload::Encoded(&Protobuf, message));
+    let body = Body::One(message);
     Ok(Reply { metadata, body })
 }
 
@@ -68,7 +71,7 @@ async fn only<B>(
     method: &MethodDescriptor,
     messages: &mut Messages<B>,
     head_only: bool,
-) -> Result<Bytes, Status>
+) -> Result<Payload, Status>
 where
     B: HttpBody<Data = Bytes>,
     B::Error: Into<BoxError>,
@@ -78,20 +81,21 @@ where
         Some(_) => messages.message().await?,
         None => None,
     };
+    let quiet = method.kind == MethodKind::Oneway;
+    if second.is_some() && !quiet {
+        let text = "more than one message where one belongs";
+        return Err(Status::new(Code::Unimplemented, text));
+    }
     let ended = match head_only {
         true => Ok(()),
         false => ended(messages.trailers()),
     };
-    match (first, second, ended) {
-        (_, _, Err(status)) if method.kind != MethodKind::Oneway => Err(status),
-        (Some(message), None, Ok(())) => Ok(message),
+    match (first, ended) {
+        (Some(message), Ok(())) => Ok(message),
         // Its caller hears nothing of it, whatever the server says.
-        _ if method.kind == MethodKind::Oneway => Ok(Bytes::new()),
-        (None, ..) => Err(Status::new(Code::Unimplemented, "success, and no message")),
-        _ => Err(Status::new(
-            Code::Unimplemented,
-            "more than one message where one belongs",
-        )),
+        _ if quiet => Ok(Payload::Encoded(&Protobuf, Bytes::new())),
+        (_, Err(status)) => Err(status),
+        (None, Ok(())) => Err(Status::new(Code::Unimplemented, "success, and no message")),
     }
 }
 
@@ -110,7 +114,29 @@ fn ended(trailers: Option<&HeaderMap>) -> Result<(), Status> {
 struct Answers<B, G> {
     messages: Messages<B>,
     head_only: bool,
+    /// Where it is told what came after them.
+    later: Option<Later>,
     held: Option<G>,
+}
+
+impl<B, G> Answers<B, G>
+where
+    B: HttpBody<Data = Bytes>,
+    B::Error: Into<BoxError>,
+{
+    /// How the call ended; what came along with success is told.
+    fn end(&mut self) -> Result<(), Status> {
+        let trailers = self.messages.trailers();
+        ended(trailers)?;
+        let mut after = Metadata::new();
+        if let Some(trailers) = trailers {
+            metadata::read_trailing(&mut after, trailers)?;
+        }
+        if let Some(later) = self.later.take() {
+            later.set(after);
+        }
+        Ok(())
+    }
 }
 
 impl<B, G: Unpin> Stream for Answers<B, G>
@@ -125,9 +151,9 @@ where
             return Poll::Ready(None);
         }
         let next = match ready!(self.messages.poll_message(task)) {
-            Ok(Some(message)) => Some(Ok(Payload::Encoded(&Protobuf, message))),
+            Ok(Some(message)) => Some(Ok(message)),
             Ok(None) if self.head_only => None,
-            Ok(None) => ended(self.messages.trailers()).err().map(Err),
+            Ok(None) => self.end().err().map(Err),
             Err(status) => Some(Err(status)),
         };
         if !matches!(next, Some(Ok(_))) {

@@ -107,7 +107,7 @@ impl GrpcService {
         } else {
             let message = shared.within(&context, messages.only()).await;
             let message = message.map_err(Status::before_running)?;
-            Body::One(Payload::Encoded(&Protobuf, message))
+            Body::One(message)
         };
         let encoding = shared.encoding.where_accepted(&parts.headers);
         let deadline = context.expires();
@@ -129,7 +129,7 @@ impl GrpcService {
             Body::One(payload) => Answer::one(framing::frame(&payload, encoding, limit)?, trailers),
             Body::Many(items) => {
                 let pieces = Pieces::new(encoding, limit);
-                Answer::many(items, pieces, trailers, deadline)
+                Answer::many(items, pieces, (trailers, metadata.clone()), deadline)
             }
         };
         encoding.tell(response.headers_mut());

@@ -1,8 +1,10 @@
 //! Prints each step of a call, under the names that textbooks give them, with the bytes.
 
+use bytes::BytesMut;
 use ipc_core::{ByteSink, ByteSource, Debt, Interest, Pollable, Until};
 use rpc_core::{
-    Call, CallFuture, Channel, Context, Peer, Router, Server, Status, block_on, service,
+    Body, Call, CallFuture, Channel, Context, Peer, Protobuf, Router, Server, Status, block_on,
+    service,
 };
 use rpc_native::Options;
 use rpc_transport::Wire;
@@ -20,6 +22,7 @@ struct Adder;
 
 impl Calculator for Adder {
     async fn add(&self, cx: &Context, a: i64, b: i64) -> Result<i64, Status> {
+        println!("server  unmarshal    a = {a}, b = {b}");
         println!("server  procedure    add({a}, {b}) for {:?}", cx.peer());
         Ok(a.wrapping_add(b))
     }
@@ -28,24 +31,54 @@ impl Calculator for Adder {
 /// A stream that shows what passes.
 struct Shown(ipc_uds::Stream);
 
-/// A layer that shows the steps on either side of a binding.
+/// A layer that shows the steps on either side of a binding: what comes to it, and what goes back.
 #[derive(Clone)]
-struct Steps<C>(C, &'static str, [&'static str; 2]);
+struct Steps<C> {
+    inner: C,
+    side: &'static str,
+    /// What the message of a call is called there, and that of its answer.
+    words: [&'static str; 2],
+}
 
 impl<C: Channel> Channel for Steps<C> {
     fn call(&self, call: Call) -> CallFuture {
-        let Self(inner, side, [before, after]) = self;
-        println!(
-            "{side}  {before:<12} {}/{}",
-            call.method.service, call.method.name
-        );
-        let (work, side, after) = (inner.call(call), *side, *after);
+        let (side, [came, goes]) = (self.side, self.words);
+        let step = if side == "client" { "call" } else { "dispatch" };
+        let name = format!("{}/{}", call.method.service, call.method.name);
+        if side == "client" {
+            println!("{side}  {step:<12} {name}");
+            println!("{side}  {came:<12} {}", message(&call.body));
+        } else {
+            println!("{side}  {came:<12} {}", message(&call.body));
+            println!("{side}  {step:<12} {name}");
+        }
+        let work = self.inner.call(call);
         Box::pin(async move {
             let outcome = work.await;
-            println!("{side}  {after:<12} {outcome:?}");
+            match &outcome {
+                Ok(reply) => println!("{side}  {goes:<12} {}", message(&reply.body)),
+                Err(status) => println!("{side}  {goes:<12} {status}"),
+            }
             outcome
         })
     }
+}
+
+/// The bytes of a message, as it is written on this wire.
+fn message(body: &Body) -> String {
+    let Body::One(payload) = body else {
+        return "a stream".into();
+    };
+    let mut bytes = BytesMut::new();
+    match payload.append(&Protobuf, &mut bytes) {
+        Ok(()) => format!("{} in protobuf", hex(&bytes)),
+        Err(status) => status.to_string(),
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let words: Vec<_> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    words.join(" ")
 }
 
 struct ServerSteps;
@@ -53,7 +86,11 @@ struct ServerSteps;
 impl tower_layer::Layer<Router> for ServerSteps {
     type Service = Steps<Router>;
     fn layer(&self, inner: Router) -> Self::Service {
-        Steps(inner, "server", ["dispatch", "return"])
+        Steps {
+            inner,
+            side: "server",
+            words: ["receive", "return"],
+        }
     }
 }
 
@@ -71,16 +108,20 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let wire = Wire::new(Shown(near), Peer::Unknown);
     let connection = Options::new().over_blocking(wire)?;
-    println!("client  bind         the greetings are exchanged; the contract follows");
-    let calculator = CalculatorClient::new(Steps(connection, "client", ["call", "unmarshal"]));
+    println!("client  bind         both have greeted; the service is named before its first call");
+    let calculator = CalculatorClient::new(Steps {
+        inner: connection,
+        side: "client",
+        words: ["marshal", "unmarshal"],
+    });
     let sum = block_on(calculator.add(&Context::new(), 2, 3))?;
-    println!("client  result       {sum}");
+    println!("client  return       {sum}");
     drop(calculator);
     server.join().map_err(|_| "the server panicked")??;
     Ok(())
 }
 
-/// Each frame on a line: kind, call, payload.
+/// Each frame: what it is, its header and its payload.
 fn show(direction: &str, bytes: &[u8]) {
     const KINDS: [&str; 14] = [
         "?", "HELLO", "BIND", "BOUND", "CALL", "MESSAGE", "END", "RETURN", "CANCEL", "CREDIT",
@@ -91,11 +132,20 @@ fn show(direction: &str, bytes: &[u8]) {
         let length = u32::from_le_bytes([header[0], header[1], header[2], header[3]]) as usize;
         let payload = &after[..length.min(after.len())];
         let kind = KINDS.get(usize::from(header[4])).unwrap_or(&"?");
-        let bytes = 12 + payload.len();
-        println!("client  {direction:<12} {kind} of {bytes} bytes");
-        for row in [&header[..], payload].concat().chunks(24) {
-            let hex: Vec<_> = row.iter().map(|byte| format!("{byte:02x}")).collect();
-            println!("                     {}", hex.join(" "));
+        let call = u32::from_le_bytes([header[8], header[9], header[10], header[11]]);
+        let of = if call > 0 {
+            format!(" of call {call}")
+        } else {
+            String::new()
+        };
+        println!(
+            "client  {direction:<12} {kind}{of}, flags {:02x}, {length} bytes",
+            header[5]
+        );
+        println!("                     header   {}", hex(header));
+        for (number, row) in payload.chunks(16).enumerate() {
+            let title = if number == 0 { "payload" } else { "" };
+            println!("                     {title:<8} {}", hex(row));
         }
         rest = &after[payload.len()..];
     }
@@ -120,9 +170,9 @@ impl ByteSource for Shown {
 
 impl ByteSink for Shown {
     fn write_until(&self, head: &[u8], body: &[u8], until: Until) -> ipc_core::Result<usize> {
-        let written = self.0.write_until(head, body, until)?;
-        show("send", &[head, body].concat()[..written]);
-        Ok(written)
+        // Before it goes: the server may be faster than this line. So little goes out whole.
+        show("send", &[head, body].concat());
+        self.0.write_until(head, body, until)
     }
     fn debt(&self) -> &Debt {
         self.0.debt()

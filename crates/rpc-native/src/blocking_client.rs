@@ -35,6 +35,7 @@ struct Inner {
     bindings: Bindings,
     buffer: Box<[u8]>,
     slots: Vec<Slot>,
+    format: Format,
 }
 
 #[derive(Default)]
@@ -57,12 +58,11 @@ impl BlockingWired {
             bindings: Bindings::default(),
             buffer: vec![0; 64 * 1024].into(),
             slots: Vec::new(),
+            format: options.format,
         };
         let until = Until::after(options.limits.handshake);
         while inner.machine.link.theirs.is_none() {
-            inner
-                .turn(until, options.format)
-                .map_err(Status::before_running)?;
+            inner.turn(until).map_err(Status::before_running)?;
         }
         Ok(Self {
             inner: Arc::new(Mutex::new(inner)),
@@ -78,7 +78,7 @@ impl BlockingWired {
         }
         let until = call.context.expires().map_or(Until::Forever, Until::At);
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        let number = inner.begin(&call, until, format)?;
+        let number = inner.begin(&call, until)?;
         if method.kind == MethodKind::Oneway {
             inner.flush(until)?;
             let empty = Payload::Encoded(format.codec(), Bytes::new());
@@ -95,11 +95,11 @@ impl BlockingWired {
             })));
         }
         let mut outcome = match call.body {
-            Body::Many(items) => inner.send_items(number, method, items, until, format),
+            Body::Many(items) => inner.send_items(number, method, items, until),
             Body::One(_) => Ok(()),
         };
         while outcome.is_ok() && inner.slots[number as usize - 1].outcome.is_none() {
-            outcome = inner.turn(until, format);
+            outcome = inner.turn(until);
         }
         let answer = inner.slots[number as usize - 1].outcome.take();
         inner.release(number);
@@ -129,14 +129,16 @@ impl fmt::Debug for BlockingWired {
 
 impl Inner {
     /// Begins a call; waits for the server's word on the service, and for credit.
-    fn begin(&mut self, call: &Call, until: Until, format: Format) -> Result<u32, Status> {
+    fn begin(&mut self, call: &Call, until: Until) -> Result<u32, Status> {
         let method = call.method;
         let message = match &call.body {
             Body::One(message) => Some(message),
             Body::Many(_) => None,
         };
         loop {
-            let number = self.bindings.number(&mut self.machine, method, format)?;
+            let number = self
+                .bindings
+                .number(&mut self.machine, method, self.format)?;
             if let Some(binding) = number {
                 let head = head(binding, method, &call.context)?;
                 let oneway = method.kind == MethodKind::Oneway;
@@ -145,7 +147,7 @@ impl Inner {
                         return Ok(());
                     };
                     let before = out.len();
-                    message.append(format.codec(), out)?;
+                    message.append(self.format.codec(), out)?;
                     within(method, out.len() - before)
                 })?;
                 if let Some(number) = begun {
@@ -158,7 +160,7 @@ impl Inner {
                     return Ok(number);
                 }
             }
-            self.turn(until, format).map_err(Status::before_running)?;
+            self.turn(until).map_err(Status::before_running)?;
         }
     }
 
@@ -168,7 +170,6 @@ impl Inner {
         method: &'static MethodDescriptor,
         mut items: PayloadStream,
         until: Until,
-        format: Format,
     ) -> Result<(), Status> {
         while let Some(item) = block_on(rpc_core::next(&mut items)) {
             let item = item?;
@@ -176,14 +177,14 @@ impl Inner {
             while self.slots[call as usize - 1].outcome.is_none() {
                 let sent = self.machine.message(call, |out| {
                     let before = out.len();
-                    item.append(format.codec(), out)?;
+                    item.append(self.format.codec(), out)?;
                     within(method, out.len() - before)
                 })?;
                 if sent {
                     self.flush(until)?;
                     break;
                 }
-                self.turn(until, format)?;
+                self.turn(until)?;
             }
         }
         self.machine.end(call);
@@ -191,17 +192,19 @@ impl Inner {
     }
 
     /// Writes what is to be written, waits for what comes next, and takes it in.
-    fn turn(&mut self, until: Until, format: Format) -> Result<(), Status> {
+    fn turn(&mut self, until: Until) -> Result<(), Status> {
         self.flush(until)?;
-        let now = match self.wire.read_until(&mut self.buffer, until) {
-            Ok(0) => return Err(self.lost("the server has gone")),
-            Ok(length) => {
-                let now = Instant::now();
-                self.machine.link.receive(&self.buffer[..length], now);
-                now
-            }
-            Err(error) => return Err(self.failed(&error)),
-        };
+        match self.wire.read_until(&mut self.buffer, until) {
+            Ok(0) => Err(self.lost("the server has gone")),
+            Ok(length) => self.take_in(length),
+            Err(error) => Err(self.failed(&error)),
+        }
+    }
+
+    /// Takes in what was read.
+    fn take_in(&mut self, length: usize) -> Result<(), Status> {
+        let now = Instant::now();
+        self.machine.link.receive(&self.buffer[..length], now);
         loop {
             match self.machine.next_event(now) {
                 Ok(None) => return Ok(()),
@@ -212,6 +215,7 @@ impl Inner {
                     self.slots[call as usize - 1].items.push_back(item);
                 }
                 Ok(Some(Event::Bound(number, verdict, text))) => {
+                    let format = self.format;
                     self.bindings
                         .bound(&mut self.machine, number, verdict, &text, format);
                 }
@@ -225,10 +229,24 @@ impl Inner {
         }
     }
 
+    /// Nothing can be written any more: what the server has said before it went says whether what
+    /// was to be written may have run.
+    #[cold]
+    fn last_words(&mut self, error: &ipc_core::Error) -> Status {
+        self.machine.link.output.clear();
+        while let Ok(length @ 1..) = self.wire.read_until(&mut self.buffer, Until::Now) {
+            if let Err(status) = self.take_in(length) {
+                return status;
+            }
+        }
+        self.lost(&error.to_string())
+    }
+
     fn flush(&mut self, until: Until) -> Result<(), Status> {
         while !self.machine.link.output.is_empty() {
             match self.wire.write_until(&[], &self.machine.link.output, until) {
                 Ok(written) => self.machine.link.output.advance(written),
+                Err(error) if is_gone(&error) => return Err(self.last_words(&error)),
                 Err(error) => return Err(self.failed(&error)),
             }
         }
@@ -258,6 +276,10 @@ impl Inner {
         self.machine.link.lost(status.clone());
         status
     }
+}
+
+fn is_gone(error: &ipc_core::Error) -> bool {
+    matches!(error.kind(), ErrorKind::Closed | ErrorKind::PeerDied)
 }
 
 /// The items of a stream of answers.
@@ -295,7 +317,7 @@ impl Stream for Answers {
                 if let Some(outcome) = slot.outcome.take() {
                     break outcome.map(drop);
                 }
-                if let Err(status) = inner.turn(until, format) {
+                if let Err(status) = inner.turn(until) {
                     break Err(status);
                 }
             }

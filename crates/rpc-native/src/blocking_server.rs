@@ -10,10 +10,13 @@ use rpc_core::{
     Body, Call, Channel, Code, Metadata, MethodDescriptor, Payload, PayloadStream, Served, Status,
     block_on,
 };
-use rpc_transport::{Endpoint, Listener, Wire};
+use rpc_transport::{Endpoint, Listener, Seat, Seats, Wire};
 use std::collections::VecDeque;
 use std::fmt;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// How long it rests when the host has no descriptor or memory left for a connection.
+const REST: Duration = Duration::from_millis(50);
 
 /// Where connections come in that threads of the caller serve.
 ///
@@ -30,6 +33,7 @@ use std::time::Instant;
 #[derive(Debug)]
 pub struct BlockingListener {
     listener: Listener,
+    seats: Seats,
     served: Served,
     options: Options,
 }
@@ -47,8 +51,10 @@ impl BlockingListener {
             );
             return Err(Status::new(Code::Unimplemented, text));
         }
+        let seats = Seats::new(options.max_connections, options.max_connections_per_user);
         Ok(Self {
             listener,
+            seats,
             served,
             options,
         })
@@ -62,17 +68,33 @@ impl BlockingListener {
         self.listener.endpoint().map_err(Status::from)
     }
 
-    /// Waits for a client.
+    /// Waits for a client for whom there is room: those beyond
+    /// [`Options::max_connections`] are left, and counted again when their session is dropped.
+    ///
+    /// Where the host has no descriptor left it rests and tries again: what it lacks may come
+    /// back, and no client is to end a server.
     ///
     /// # Errors
     /// As the transport says; the listener stays usable.
     pub fn accept(&self) -> Result<BlockingSession, Status> {
-        let wire = self.listener.accept(Until::Forever)?;
-        Ok(BlockingSession::new(
-            wire,
-            self.served.clone(),
-            &self.options,
-        ))
+        loop {
+            let wire = match self.listener.accept(Until::Forever) {
+                Ok(wire) => wire,
+                Err(error) if error.kind() == ErrorKind::LimitReached => {
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    std::thread::sleep(REST);
+                    continue;
+                }
+                Err(error) => return Err(Status::from(error)),
+            };
+            let Some(seat) = self.seats.take(wire.peer()) else {
+                tracing::warn!(peer = ?wire.peer(), "refused: too many connections");
+                continue;
+            };
+            let mut session = BlockingSession::new(wire, self.served.clone(), &self.options);
+            session.seat = Some(seat);
+            return Ok(session);
+        }
     }
 }
 
@@ -82,6 +104,8 @@ impl BlockingListener {
 /// waits.
 pub struct BlockingSession {
     wire: Wire,
+    /// Its place among those that its listener has accepted. Given back after the wire is closed.
+    seat: Option<Seat>,
     /// The transport's own handshake is made.
     proven: bool,
     served: Served,
@@ -99,6 +123,7 @@ impl BlockingSession {
     pub(crate) fn new(wire: Wire, served: Served, options: &Options) -> Self {
         Self {
             wire,
+            seat: None,
             proven: false,
             served,
             machine: ServerSide::new(options.limits.clone(), Instant::now()),

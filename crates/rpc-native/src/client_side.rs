@@ -161,7 +161,7 @@ impl ClientSide {
             message_bytes = out.len() - before;
         });
         if filled.is_ok() && message_bytes > theirs.max_message_bytes as usize {
-            filled = Err(too_large(message_bytes, theirs.max_message_bytes));
+            filled = Err(frame::too_large(message_bytes, theirs.max_message_bytes));
         }
         if let Err(status) = filled {
             self.link.output.truncate(at);
@@ -209,7 +209,7 @@ impl ClientSide {
         if slot.send_credit <= 0 || self.link.send_credit <= 0 || full {
             return Ok(false);
         }
-        let sent = send_message(&mut self.link.output, call, max, fill)?;
+        let sent = frame::send_message(&mut self.link.output, call, max, fill)?;
         slot.send_credit -= i64::from(sent);
         self.link.send_credit -= i64::from(sent);
         Ok(true)
@@ -335,8 +335,8 @@ impl ClientSide {
             ..Slot::default()
         };
         self.under_way -= 1;
-        let outcome =
-            read_return(frame.flags, frame.payload).map_err(|wrong| self.link.violation(wrong))?;
+        let outcome = frame::read_return(frame.flags, frame.payload)
+            .map_err(|wrong| self.link.violation(wrong))?;
         if abandoned {
             self.free.push(call);
             self.freed += 1;
@@ -357,52 +357,6 @@ impl ClientSide {
     }
 }
 
-/// How a call ended, from its RETURN.
-fn read_return(
-    flags: u8,
-    mut payload: Bytes,
-) -> Result<Result<(Metadata, Bytes), Status>, &'static str> {
-    let code = payload.try_get_u8().map_err(|_| "a return is cut short")?;
-    let metadata = match flags & flag::METADATA {
-        0 => Metadata::new(),
-        _ => frame::read_metadata(&mut payload)?,
-    };
-    if code == 0 {
-        return Ok(Ok((metadata, payload)));
-    }
-    let mut status = frame::read_failure(code, payload)?;
-    if flags & flag::NOT_RUN != 0 {
-        status = status.before_running();
-    }
-    Ok(Err(status))
-}
-
 fn slot(slots: &mut [Slot], call: u32) -> Option<&mut Slot> {
     slots.get_mut((call as usize).checked_sub(1)?)
-}
-
-pub(crate) fn too_large(bytes: usize, limit: u32) -> Status {
-    let text = format!("a message of {bytes} bytes is above the peer's limit of {limit}");
-    Status::new(Code::ResourceExhausted, text)
-}
-
-/// Writes a MESSAGE; what it costs.
-pub(crate) fn send_message(
-    output: &mut BytesMut,
-    call: u32,
-    max: u32,
-    fill: impl FnOnce(&mut BytesMut) -> Result<(), Status>,
-) -> Result<u32, Status> {
-    let at = output.len();
-    let mut filled = Ok(());
-    frame::begin(output, Kind::Message, 0, call, |out| filled = fill(out));
-    let bytes = output.len() - at - frame::HEADER_BYTES;
-    if filled.is_ok() && bytes > max as usize {
-        filled = Err(too_large(bytes, max));
-    }
-    if let Err(status) = filled {
-        output.truncate(at);
-        return Err(status);
-    }
-    Ok(cost(bytes))
 }

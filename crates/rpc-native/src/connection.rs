@@ -1,23 +1,19 @@
-//! One connection of the awaited server: from frames to calls and back.
+//! One connection of the awaited server, from its greeting to its end.
 
-use crate::answer::{Answer, Items, stream};
-use crate::codecs::Format;
 use crate::io::{self, Io, Outlet, Side, remember, wake};
 use crate::limits::Limits;
 use crate::link::Link;
-use crate::named::{Named, context, within};
-use crate::server_side::{Event, Incoming, ServerSide};
+use crate::named::Named;
+use crate::reader::read;
+use crate::server_side::ServerSide;
 use bytes::Bytes;
 use ipc_core::{Interest, Until};
-use rpc_core::{
-    Body, Call, CallFuture, Channel, Code, MethodDescriptor, Payload, PayloadStream, Peer, Reply,
-    Status,
-};
+use rpc_core::{Code, Peer, Status};
 use rpc_transport::{Stopped, Wire};
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::{Context as Task, Poll, Waker};
+use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 use tokio::task::AbortHandle;
 
@@ -153,52 +149,9 @@ impl Drop for Served {
     }
 }
 
-/// Reads and runs what comes until the connection ends.
-async fn read(shared: Arc<Shared>) {
-    let mut buffer = vec![0; 64 * 1024];
-    loop {
-        shared.room().await;
-        let came = shared.io.read(&mut buffer).await;
-        let length = match came {
-            Ok(length @ 1..) => length,
-            Ok(0) => break,
-            Err(error) => {
-                tracing::debug!(%error, "a connection ended");
-                break;
-            }
-        };
-        let now = Instant::now();
-        {
-            let mut state = shared.io.lock();
-            state.reading = true;
-            state.machine.link.receive(&buffer[..length], now);
-        }
-        loop {
-            let event = shared.io.lock().machine.next_event(now);
-            match event {
-                Ok(None) => break,
-                Ok(Some(event)) => shared.take_event(event, now),
-                Err(status) => {
-                    tracing::warn!(%status, peer = ?shared.peer, "a connection is ended");
-                    let mut state = shared.io.lock();
-                    shared.io.write_now(&mut state);
-                    state.lost(&status);
-                    return;
-                }
-            }
-        }
-        let mut state = shared.io.lock();
-        Io::look_at_clock(&mut *state);
-        state.reading = false;
-        shared.io.flush(&mut state, true);
-    }
-    let gone = Status::new(Code::Unavailable, "the client has gone");
-    shared.io.lock().lost(&gone);
-}
-
 impl Shared {
     /// Waits while the client does not take what it has asked for.
-    async fn room(&self) {
+    pub(crate) async fn room(&self) {
         poll_fn(|task| {
             let mut state = self.io.lock();
             let link = &state.machine.link;
@@ -224,156 +177,6 @@ impl Shared {
         })
         .await;
     }
-
-    fn take_event(self: &Arc<Self>, event: Event, now: Instant) {
-        match event {
-            Event::Bind {
-                binding,
-                codec,
-                fingerprint,
-                name,
-            } => {
-                let mut guard = self.io.lock();
-                let state = &mut *guard;
-                let word = (binding, codec, fingerprint, &name[..]);
-                state.named.bind(&mut state.machine, &self.served, word);
-            }
-            Event::Call(incoming) => self.begin(incoming, now),
-            Event::Message(call, item) => {
-                let mut state = self.io.lock();
-                if !state.machine.runs(call) {
-                    // It has ended since the machine spoke: nobody will take the item.
-                    state.machine.consumed(call, item.len());
-                } else if let Some(running) = state.running(call) {
-                    running.items.push_back(item);
-                    wake(&mut running.receiver);
-                }
-            }
-            Event::End(call) => {
-                let mut state = self.io.lock();
-                if let Some(running) = state.running(call) {
-                    running.items_ended = Some(Ok(()));
-                    wake(&mut running.receiver);
-                }
-            }
-            Event::Cancelled(call) => {
-                let mut state = self.io.lock();
-                if let Some(running) = state.running(call) {
-                    let cancelled = Status::bare(Code::Cancelled);
-                    running.items_ended = Some(Err(cancelled));
-                    wake(&mut running.receiver);
-                    if let Some(task) = running.task.take() {
-                        // Its answer is owed all the same: the task's own end gives it.
-                        task.abort();
-                    }
-                }
-            }
-            Event::Credit(0) => self.io.lock().has_room(),
-            Event::Credit(call) => {
-                let mut state = self.io.lock();
-                if let Some(running) = state.running(call) {
-                    wake(&mut running.sender);
-                }
-            }
-        }
-    }
-
-    fn begin(self: &Arc<Self>, incoming: Incoming, now: Instant) {
-        let number = incoming.call;
-        let (answer, target) = {
-            let mut state = self.io.lock();
-            let answer = Answer {
-                shared: Arc::clone(self),
-                call: number,
-                generation: state.start(number),
-                oneway_cost: (number == 0).then_some(incoming.cost),
-                format: Format::Protobuf,
-                done: false,
-            };
-            (answer, state.named.target(&incoming))
-        };
-        let (method, format) = match target {
-            Ok(target) => target,
-            Err(status) => return answer.finish(Err(status.before_running())),
-        };
-        let mut answer = answer;
-        answer.format = format;
-        let body = match incoming.message {
-            Some(message) => {
-                if let Err(status) = within(method, message.len()) {
-                    return answer.finish(Err(status.before_running()));
-                }
-                Body::One(Payload::Encoded(format.codec(), message))
-            }
-            None => Body::Many(self.items(method, &answer)),
-        };
-        let context = context(&self.peer, &incoming.head, now);
-        let call = Call {
-            method,
-            context,
-            body,
-        };
-        self.run(answer, method, self.served.call(call));
-    }
-
-    /// Runs the handler here as far as it comes without waiting, and the rest in a task.
-    fn run(
-        self: &Arc<Self>,
-        answer: Answer,
-        method: &'static MethodDescriptor,
-        mut work: CallFuture,
-    ) {
-        let mut task = Task::from_waker(Waker::noop());
-        let first = work.as_mut().poll(&mut task);
-        let (call, generation) = (answer.call, answer.generation);
-        let rest = match first {
-            Poll::Ready(Ok(Reply {
-                metadata,
-                body: Body::Many(items),
-            })) => tokio::spawn(stream(answer, method, metadata, items)),
-            Poll::Ready(outcome) => return answer.reply(method, outcome),
-            Poll::Pending => tokio::spawn(async move {
-                match work.await {
-                    Ok(Reply {
-                        metadata,
-                        body: Body::Many(items),
-                    }) => stream(answer, method, metadata, items).await,
-                    outcome => answer.reply(method, outcome),
-                }
-            }),
-        };
-        let mut state = self.io.lock();
-        let cancelled = state.machine.link.ended.is_some();
-        match state
-            .running(call)
-            .filter(|running| running.generation == generation)
-        {
-            // A connection that ended meanwhile has not seen this task.
-            _ if cancelled => rest.abort(),
-            _ if call == 0 => {
-                let mut own = state.oneways.iter_mut();
-                if let Some((_, task)) = own.find(|(number, _)| *number == generation) {
-                    *task = Some(rest.abort_handle());
-                }
-            }
-            Some(running) => running.task = Some(rest.abort_handle()),
-            None => {}
-        }
-    }
-
-    fn items(
-        self: &Arc<Self>,
-        method: &'static MethodDescriptor,
-        answer: &Answer,
-    ) -> PayloadStream {
-        Box::pin(Items {
-            shared: Arc::clone(self),
-            method,
-            call: answer.call,
-            generation: answer.generation,
-            format: answer.format,
-        })
-    }
 }
 
 impl State {
@@ -381,7 +184,7 @@ impl State {
         self.calls.get_mut((call as usize).checked_sub(1)?)
     }
 
-    fn start(&mut self, call: u32) -> u64 {
+    pub(crate) fn start(&mut self, call: u32) -> u64 {
         if self.calls.len() < call as usize {
             self.calls.resize_with(call as usize, Running::default);
         }

@@ -283,6 +283,26 @@ pub(crate) fn write_failure(status: &Status, out: &mut BytesMut) {
     }
 }
 
+/// How a call ended, from its RETURN.
+pub(crate) fn read_return(
+    flags: u8,
+    mut payload: Bytes,
+) -> Result<Result<(Metadata, Bytes), Status>, &'static str> {
+    let code = payload.try_get_u8().map_err(|_| "a return is cut short")?;
+    let metadata = match flags & flag::METADATA {
+        0 => Metadata::new(),
+        _ => read_metadata(&mut payload)?,
+    };
+    if code == 0 {
+        return Ok(Ok((metadata, payload)));
+    }
+    let mut status = read_failure(code, payload)?;
+    if flags & flag::NOT_RUN != 0 {
+        status = status.before_running();
+    }
+    Ok(Err(status))
+}
+
 /// Reads what [`write_failure`] wrote after the code.
 pub(crate) fn read_failure(code: u8, mut rest: Bytes) -> Result<Status, &'static str> {
     const SHORT: &str = "a failure is cut short";
@@ -302,6 +322,32 @@ pub(crate) fn read_failure(code: u8, mut rest: Bytes) -> Result<Status, &'static
         status = status.detail(String::from_utf8_lossy(&url), value);
     }
     Ok(status)
+}
+
+pub(crate) fn too_large(bytes: usize, limit: u32) -> Status {
+    let text = format!("a message of {bytes} bytes is above the peer's limit of {limit}");
+    Status::new(Code::ResourceExhausted, text)
+}
+
+/// Writes a MESSAGE; what it costs.
+pub(crate) fn send_message(
+    output: &mut BytesMut,
+    call: u32,
+    max: u32,
+    fill: impl FnOnce(&mut BytesMut) -> Result<(), Status>,
+) -> Result<u32, Status> {
+    let at = output.len();
+    let mut filled = Ok(());
+    begin(output, Kind::Message, 0, call, |out| filled = fill(out));
+    let bytes = output.len() - at - HEADER_BYTES;
+    if filled.is_ok() && bytes > max as usize {
+        filled = Err(too_large(bytes, max));
+    }
+    if let Err(status) = filled {
+        output.truncate(at);
+        return Err(status);
+    }
+    Ok(cost(bytes))
 }
 
 pub(crate) fn take(from: &mut Bytes, length: usize) -> Option<Bytes> {

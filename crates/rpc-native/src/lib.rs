@@ -27,6 +27,7 @@ mod link;
 mod machine_tests;
 mod named;
 mod options;
+mod reader;
 mod server;
 mod server_side;
 

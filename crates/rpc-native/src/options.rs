@@ -151,6 +151,18 @@ impl Options {
             return Err(Status::new(Code::Unimplemented, text));
         }
         let listener = self.transport.bind(&endpoint).map_err(Status::from)?;
+        self.listen_blocking(listener, served)
+    }
+
+    /// Serves without a runtime, at a listener that is made already.
+    ///
+    /// # Errors
+    /// As [`bind_blocking`](Options::bind_blocking) for the contract.
+    pub fn listen_blocking(
+        &self,
+        listener: Listener,
+        served: Served,
+    ) -> Result<BlockingListener, Status> {
         BlockingListener::new(listener, served, self.clone())
     }
 

@@ -1,6 +1,6 @@
 //! The server's side of a connection as a state machine: no socket, no clock, no lock.
 
-use crate::client_side::{Verdict, send_message};
+use crate::client_side::Verdict;
 use crate::frame::{self, CallHead, Frame, Kind, flag};
 use crate::limits::Limits;
 use crate::link::Link;
@@ -146,7 +146,7 @@ impl ServerSide {
                 });
                 match filled {
                     Ok(()) if bytes <= max => return,
-                    Ok(()) => crate::client_side::too_large(bytes, max as u32),
+                    Ok(()) => frame::too_large(bytes, max as u32),
                     Err(status) => status,
                 }
             }
@@ -202,7 +202,7 @@ impl ServerSide {
         if slot.send_credit <= 0 || self.link.send_credit <= 0 || full {
             return Ok(false);
         }
-        let sent = send_message(&mut self.link.output, call, max, fill)?;
+        let sent = frame::send_message(&mut self.link.output, call, max, fill)?;
         slot.send_credit -= i64::from(sent);
         self.link.send_credit -= i64::from(sent);
         Ok(true)

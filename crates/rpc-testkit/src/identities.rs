@@ -1,7 +1,9 @@
 //! Certificates made for one test, and transport options of sides that show and trust them.
 
 use ipc_testkit::TempDir;
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, SanType};
+use rcgen::{
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair, SanType,
+};
 use std::path::Path;
 
 /// The DNS name of every server here.
@@ -23,19 +25,9 @@ impl Identities {
     #[allow(clippy::new_without_default)]
     #[must_use]
     pub fn new() -> Self {
-        let mut params = CertificateParams::default();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let key = KeyPair::generate().expect("a key");
-        let root = params.self_signed(&key).expect("signed").pem();
-        let authority = Issuer::new(params, key);
-        let this = Self {
-            directory: TempDir::new(),
-        };
-        this.write("root.pem", &root);
-        this.issue(&authority, "server", dns(SERVER));
-        this.issue(&authority, "clerk", uri(CLERK));
-        this.issue(&authority, "guest", uri("spiffe://example/guest"));
-        this
+        let directory = TempDir::new();
+        write_into(directory.path());
+        Self { directory }
     }
 
     /// Where the files are, for a role.
@@ -49,19 +41,45 @@ impl Identities {
     pub fn client(&self, name: Option<&str>) -> rpc_transport::Options {
         side(self.path(), name, true)
     }
+}
 
-    fn issue(&self, authority: &Issuer<'_, KeyPair>, name: &str, of: SanType) {
-        let mut params = CertificateParams::default();
-        params.subject_alt_names = vec![of];
-        let key = KeyPair::generate().expect("a key");
-        let certificate = params.signed_by(&key, authority).expect("signed");
-        self.write(&format!("{name}.pem"), &certificate.pem());
-        self.write(&format!("{name}.key"), &key.serialize_pem());
-    }
+/// Writes a root of trust, and what it signs, into a folder: `NAME.pem` and `NAME.key` of `server`,
+/// `clerk` and `guest`, and `root.pem`.
+///
+/// # Panics
+/// Where there is no room for them.
+pub fn write_into(folder: &Path) {
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    call(&mut params, "root");
+    let key = KeyPair::generate().expect("a key");
+    let root = params.self_signed(&key).expect("signed").pem();
+    let authority = Issuer::new(params, key);
+    write(folder, "root.pem", &root);
+    issue(folder, &authority, "server", dns(SERVER));
+    issue(folder, &authority, "clerk", uri(CLERK));
+    issue(folder, &authority, "guest", uri("spiffe://example/guest"));
+}
 
-    fn write(&self, name: &str, text: &str) {
-        std::fs::write(self.directory.join(name), text).expect("room");
-    }
+fn issue(folder: &Path, authority: &Issuer<'_, KeyPair>, name: &str, of: SanType) {
+    let mut params = CertificateParams::default();
+    params.subject_alt_names = vec![of];
+    call(&mut params, name);
+    let key = KeyPair::generate().expect("a key");
+    let certificate = params.signed_by(&key, authority).expect("signed");
+    write(folder, &format!("{name}.pem"), &certificate.pem());
+    write(folder, &format!("{name}.key"), &key.serialize_pem());
+}
+
+/// Each has a name of its own: what has its issuer's passes for self-signed with OpenSSL.
+fn call(params: &mut CertificateParams, name: &str) {
+    let mut own = DistinguishedName::new();
+    own.push(DnType::CommonName, name);
+    params.distinguished_name = own;
+}
+
+fn write(folder: &Path, name: &str, text: &str) {
+    std::fs::write(folder.join(name), text).expect("room");
 }
 
 /// Options of a side that shows the certificate of `name` in `directory` and, if so, trusts the

@@ -65,6 +65,9 @@ pub struct StreamingInputCallRequest {
     /// The piece.
     #[prost(message, optional, tag = 1)]
     pub payload: Option<Payload>,
+    /// Whether it was sent compressed.
+    #[prost(message, optional, tag = 2)]
+    pub expect_compressed: Option<BoolValue>,
 }
 
 /// How much came.
@@ -100,7 +103,7 @@ pub struct StreamingOutputCallResponse {
     pub payload: Option<Payload>,
 }
 
-/// The service `grpc.testing.TestService`, without the method that no server has.
+/// What the interoperation programs call; the method that no server has is left out.
 #[service(name = "grpc.testing.TestService")]
 pub trait TestService {
     /// Nothing there, nothing back.
@@ -117,6 +120,7 @@ pub trait TestService {
         fill_oauth_scope: bool,
         response_compressed: Option<BoolValue>,
         response_status: Option<EchoStatus>,
+        expect_compressed: Option<BoolValue>,
     ) -> Result<SimpleResponse, Status>;
     /// Answers as they are wanted.
     async fn streaming_output_call(
@@ -137,6 +141,20 @@ pub trait TestService {
         cx: &Context,
         wanted: Streaming<StreamingOutputCallRequest>,
     ) -> Result<Streaming<StreamingOutputCallResponse>, Status>;
+}
+
+/// The method of `grpc.testing.TestService` that no server has.
+#[service(name = "grpc.testing.TestService")]
+pub trait Unimplemented {
+    /// Fails.
+    async fn unimplemented_call(&self, cx: &Context) -> Result<(), Status>;
+}
+
+/// The service `grpc.testing.UnimplementedService`, which no server has.
+#[service(name = "grpc.testing.UnimplementedService")]
+pub trait UnimplementedService {
+    /// Fails.
+    async fn unimplemented_call(&self, cx: &Context) -> Result<(), Status>;
 }
 
 /// Answers as the interoperation programs expect.
@@ -187,6 +205,7 @@ impl TestService for Tester {
         _fill_oauth_scope: bool,
         _response_compressed: Option<BoolValue>,
         response_status: Option<EchoStatus>,
+        _expect_compressed: Option<BoolValue>,
     ) -> Result<SimpleResponse, Status> {
         asked(response_status.as_ref())?;
         let payload = zeros(response_size)?;
@@ -263,5 +282,17 @@ impl<C: Channel> Channel for EchoMetadata<C> {
             }
             Ok(reply)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rpc_core::Dispatch;
+
+    #[test]
+    fn the_file_that_other_languages_read_is_the_emitted_contract() {
+        let emitted = TestServiceServer::new(Tester).descriptor().proto();
+        assert_eq!(emitted, include_str!("../proto/testing.proto"));
     }
 }

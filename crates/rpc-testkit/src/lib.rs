@@ -6,6 +6,8 @@ pub mod calculator;
 pub mod generated;
 #[cfg(feature = "tonic")]
 pub mod generated_shop;
+#[cfg(feature = "tonic")]
+pub mod generated_testing;
 #[cfg(feature = "identities")]
 pub mod identities;
 pub mod interop;

@@ -10,6 +10,8 @@ pub(crate) trait Secured: Duplex + Send + Sync {
     fn shake_hands(&self, until: Until) -> Result<()>;
     /// Who the peer has proven to be.
     fn identity(&self) -> Option<Identity>;
+    /// What both sides have agreed to speak.
+    fn protocol(&self) -> Option<Vec<u8>>;
     /// Ends both directions of what is below.
     fn shut_down(&self);
 }
@@ -25,6 +27,10 @@ impl<T: Below + Duplex + Send + Sync> Secured for Stream<T> {
 
     fn identity(&self) -> Option<Identity> {
         self.identity()
+    }
+
+    fn protocol(&self) -> Option<Vec<u8>> {
+        self.protocol()
     }
 
     fn shut_down(&self) {

@@ -238,6 +238,17 @@ impl Wire {
         let _ = rustix::net::shutdown(socket, rustix::net::Shutdown::Both);
     }
 
+    /// What both sides have agreed to speak, where the transport's handshake has words for that
+    /// (TLS, by ALPN); `None` where nothing was agreed.
+    #[must_use]
+    pub fn protocol(&self) -> Option<Vec<u8>> {
+        match &self.carrier {
+            #[cfg(feature = "tls")]
+            Carrier::Tls(stream) => stream.protocol(),
+            _ => None,
+        }
+    }
+
     /// It leads there.
     pub(crate) fn of(mut self, endpoint: &Endpoint) -> Self {
         self.endpoint = Some(Box::new(endpoint.clone()));

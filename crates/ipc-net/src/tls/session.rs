@@ -97,6 +97,10 @@ impl Session {
         self.connection.is_handshaking()
     }
 
+    pub(crate) fn protocol(&self) -> Option<Vec<u8>> {
+        self.connection.alpn_protocol().map(<[u8]>::to_vec)
+    }
+
     pub(crate) fn identity(&self) -> Option<Identity> {
         Identity::of(self.connection.peer_certificates()?.first()?)
     }

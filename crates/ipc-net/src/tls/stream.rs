@@ -119,6 +119,17 @@ impl<T: Duplex> Stream<T> {
         self.session().identity()
     }
 
+    /// What both sides have agreed to speak inside, by what they named as
+    /// [`protocols`](super::Options::protocols); `None` before the handshake is done, and where
+    /// one of them names nothing.
+    #[must_use]
+    pub fn protocol(&self) -> Option<Vec<u8>> {
+        if !self.established.load(Ordering::Acquire) {
+            return None;
+        }
+        self.session().protocol()
+    }
+
     /// Messages with their length before them, in both directions.
     #[must_use]
     pub fn framed(self) -> Framed<Self> {

@@ -1,6 +1,6 @@
 //! R2 for a broadcast: a reader or the writer is killed at a random time; the others go on.
 
-use crate::deaths::{CLOSED, COUNT, DIED, END, LIMIT, OTHER, message};
+use crate::deaths::{CLOSED, COUNT, DIED, END, LIMIT, MISSED, OTHER, WORDS, message};
 use ipc_ring::{ErrorKind, Options, Received, Subscriber, WhenFull};
 use ipc_testkit::crash::{Forked, Lab, Tally};
 use ipc_testkit::shared_words;
@@ -10,18 +10,16 @@ use std::time::Instant;
 
 /// Where the writer writes down how far it came.
 const SENT: usize = 2;
-const MISSED: usize = 3;
-const WORDS: usize = 4;
 
-fn options(when_full: WhenFull) -> Options {
+pub(crate) fn options(when_full: WhenFull) -> Options {
     let mut options = Options::new();
     options.capacity_messages(16).capacity_bytes(2048);
-    options.when_full(when_full);
+    options.meet_timeout(LIMIT * 6).when_full(when_full);
     options
 }
 
 /// Receives all, and writes down what came, what was missed and how it ended.
-fn receive_all(reader: &Subscriber, words: &[AtomicU64]) {
+pub(crate) fn receive_all(reader: &Subscriber, words: &[AtomicU64]) {
     let mut buffer = Vec::new();
     let end = loop {
         let number = words[COUNT].load(SeqCst) + words[MISSED].load(SeqCst);
@@ -42,7 +40,8 @@ fn receive_all(reader: &Subscriber, words: &[AtomicU64]) {
 
 fn reader(socket: &ipc_uds::SeqPacket) -> Subscriber {
     let socket = socket.try_clone().expect("a copy");
-    Options::new().subscribe_over(socket).expect("taken in")
+    let reader = options(WhenFull::Block).subscribe_over(socket);
+    reader.expect("taken in")
 }
 
 fn until_some_came(lab: &mut Lab, word: &AtomicU64) {
@@ -60,7 +59,7 @@ pub(crate) fn of_a_writer(lab: &mut Lab) {
     ] {
         let words = shared_words(WORDS);
         let mut tally = Tally::new("R2", what);
-        for _ in 0..lab.count(100, 5_000, 50_000) {
+        for _ in 0..lab.count(100, 10_000, 100_000) {
             words.iter().for_each(|word| word.store(0, SeqCst));
             let (ours, theirs) = ipc_uds::pair_seqpacket().expect("a pair");
             let writer = Forked::new(|| {
@@ -97,7 +96,7 @@ pub(crate) fn of_a_writer(lab: &mut Lab) {
 pub(crate) fn of_a_reader(lab: &mut Lab) {
     let words = shared_words(WORDS);
     let mut tally = Tally::new("R2", "one of two readers is killed: the writer goes on");
-    for _ in 0..lab.count(100, 5_000, 50_000) {
+    for _ in 0..lab.count(100, 10_000, 100_000) {
         words.iter().for_each(|word| word.store(0, SeqCst));
         // A copy has no other's socket, in which the rope of one killed early would wait.
         let mut sockets = Vec::new();

@@ -15,7 +15,9 @@ pub(crate) const COUNT: usize = 0;
 pub(crate) const END: usize = 1;
 /// Where the other writes down how far it came.
 const SENT: usize = 2;
-pub(crate) const WORDS: usize = 3;
+/// How many messages it was told it had missed.
+pub(crate) const MISSED: usize = 3;
+pub(crate) const WORDS: usize = 4;
 
 /// What an end was, as a number in a word.
 pub(crate) const DIED: u64 = 1;
@@ -28,6 +30,8 @@ pub(crate) const GARBLED: u64 = 5;
 pub(crate) fn options() -> Options {
     let mut options = Options::new();
     options.capacity_messages(16).capacity_bytes(2048);
+    // A busy host may take its time to set a scene.
+    options.meet_timeout(Duration::from_secs(60));
     options
 }
 

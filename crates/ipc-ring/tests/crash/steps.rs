@@ -3,7 +3,7 @@
 use crate::deaths::{
     CLOSED, COUNT, DIED, END, NOT_MET, WORDS, message, options, receive_all, send_all,
 };
-use ipc_ring::{Channel, Result};
+use ipc_ring::Channel;
 use ipc_testkit::crash::{Forked, Lab, Steps, Tally};
 use ipc_testkit::shared_words;
 use ipc_uds::SeqPacket;
@@ -28,7 +28,8 @@ pub(crate) fn of_a_sender(lab: &mut Lab) {
         CLOSED => count == MESSAGES,
         _ => false,
     };
-    each_instruction(lab, "meet, send and close", part, survivor, judge);
+    let survivor = |socket, words: &[AtomicU64]| survivor(options().over(socket), words);
+    each_instruction(lab, "meet, send and close", &met(&part), &survivor, judge);
 }
 
 pub(crate) fn of_a_receiver(lab: &mut Lab) {
@@ -38,14 +39,30 @@ pub(crate) fn of_a_receiver(lab: &mut Lab) {
         }
     };
     let judge = |_, end| matches!(end, NOT_MET | DIED | CLOSED);
-    each_instruction(lab, "meet, receive and close", part, send_all, judge);
+    let survivor = |socket, words: &[AtomicU64]| send_all(options().over(socket), words);
+    each_instruction(
+        lab,
+        "meet, receive and close",
+        &met(&part),
+        &survivor,
+        judge,
+    );
 }
 
-fn each_instruction(
+/// A part of who has met the other.
+fn met(part: &dyn Fn(&Channel)) -> impl Fn(SeqPacket) {
+    move |socket| {
+        if let Ok(channel) = options().over(socket) {
+            part(&channel);
+        }
+    }
+}
+
+pub(crate) fn each_instruction(
     lab: &mut Lab,
     what: &str,
-    part: impl Fn(&Channel),
-    survivor: impl Fn(Result<Channel>, &[AtomicU64]),
+    part: &dyn Fn(SeqPacket),
+    survivor: &dyn Fn(SeqPacket, &[AtomicU64]),
     judge: impl Fn(u64, u64) -> bool,
 ) {
     let mut tally = Tally::new("R1", what);
@@ -57,7 +74,7 @@ fn each_instruction(
         let mut theirs = Some(theirs);
         let other = Forked::new(|| {
             drop(theirs.take());
-            survivor(options().over(ours.try_clone().expect("a copy")), words);
+            survivor(ours.try_clone().expect("a copy"), words);
         });
         *socket.borrow_mut() = theirs;
         other
@@ -75,9 +92,7 @@ fn each_instruction(
     let operation = || {
         let socket = socket.borrow();
         let socket = socket.as_ref().expect("begun").try_clone();
-        if let Ok(channel) = options().over(socket.expect("a copy")) {
-            part(&channel);
-        }
+        part(socket.expect("a copy"));
     };
     let other = begin();
     let steps = Steps::of(&operation, |_| true);
@@ -91,7 +106,7 @@ fn each_instruction(
     };
     tally.trial(whole);
     tally.note(format!("{} instructions", steps.count()));
-    let stride = (steps.count() / lab.count(100, 20_000, steps.count())).max(1);
+    let stride = (steps.count() / lab.count(40, 20_000, steps.count())).max(1);
     let mut at = 1 + lab.below(stride);
     while at <= steps.count() {
         let other = begin();

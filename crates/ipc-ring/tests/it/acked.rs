@@ -146,3 +146,23 @@ fn batches_carry_what_single_messages_do() {
     let error = sender.send_batch(&large[1..]).expect_err("too large");
     assert_eq!(error.kind(), ErrorKind::TooLarge);
 }
+
+#[test]
+fn an_honest_receiver_is_never_taken_for_a_liar() {
+    let _watchdog = watchdog(PATIENCE);
+    let (sender, receiver) = ipc_ring::pair().expect("a channel");
+    let rounds = 20_000;
+    let takes = std::thread::spawn(move || {
+        for _ in 0..rounds {
+            receiver.recv(&mut [0; 8]).expect("one comes");
+            receiver.done().expect("told");
+        }
+        // The last word on it is out before the end is.
+        receiver
+    });
+    for _ in 0..rounds {
+        let acked = sender.send_acked(b"work", Ack::Done);
+        assert!(acked.expect("it is honest"));
+    }
+    drop(takes.join().expect("no panic"));
+}

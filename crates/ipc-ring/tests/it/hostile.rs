@@ -1,7 +1,7 @@
 //! Peers that lie: about what they send to begin with, and in their memory afterwards.
 
+use crate::liar::with_liar;
 use ipc_ring::{Channel, ErrorKind, Options, Result};
-use ipc_shm::{Protection, Region};
 use ipc_testkit::watchdog;
 use ipc_uds::{Ancillary, SeqPacket};
 use std::os::fd::{AsFd, OwnedFd};
@@ -106,56 +106,6 @@ fn who_says_nothing_is_left_in_time() {
     assert_eq!(error.expect_err("nobody").kind(), ErrorKind::TimedOut);
 }
 
-/// A channel, and the memory by which its peer, who is us, talks to it.
-fn with_liar() -> (Channel, Region, Region) {
-    let (ours, theirs) = ipc_uds::pair_seqpacket().expect("a pair");
-    let mut options = Options::new();
-    options.capacity_messages(4).capacity_bytes(256);
-    let (real, template) = {
-        let options = options.clone();
-        let real = std::thread::spawn(move || options.over(ours));
-        let (mut hello, mut ancillary) = ([0; 64], Ancillary::new());
-        theirs
-            .recv_with_fds(&mut hello, &mut ancillary)
-            .expect("it begins");
-        (real, ancillary)
-    };
-    let mut template = template;
-    let fds: Vec<OwnedFd> = template.take_fds().collect();
-    // Memory of the same layouts as the real side's, which we may write.
-    let like = |fd: &OwnedFd| {
-        let fd = fd.try_clone().expect("a copy");
-        let real = ipc_shm::Options::new()
-            .read_only(true)
-            .any_word(true)
-            .attach(fd);
-        let real = real.expect("its memory");
-        let mut own = ipc_shm::Options::new()
-            .size_bytes(real.len_bytes())
-            .layout(real.layout())
-            .narrowable(true)
-            .anonymous()
-            .expect("memory");
-        let mut bytes = vec![0; real.len_bytes()];
-        real.read_at(0, &mut bytes).expect("read");
-        own.write_at(0, &bytes).expect("written");
-        own.protect(Protection::ReadOnly).expect("sealed");
-        own
-    };
-    let (sends, takes) = (like(&fds[0]), like(&fds[1]));
-    let memory = [&sends, &takes].map(|region| region.to_read_only_fd().expect("a descriptor"));
-    let (_, rope) = rustix::pipe::pipe().expect("a pipe");
-    let fds = [
-        memory[0].as_fd(),
-        memory[1].as_fd(),
-        rope.as_fd(),
-        rope.as_fd(),
-    ];
-    theirs.send_with_fds(HELLO, &fds).expect("sent");
-    let channel = real.join().expect("no panic").expect("it believes us");
-    (channel, sends, takes)
-}
-
 #[test]
 fn whatever_stands_in_a_peers_memory_is_a_message_or_an_error() {
     let _watchdog = watchdog(PATIENCE);
@@ -168,7 +118,7 @@ fn whatever_stands_in_a_peers_memory_is_a_message_or_an_error() {
     };
     let (mut messages, mut errors) = (0, 0);
     for _ in 0..60 {
-        let (channel, sends, takes) = with_liar();
+        let (channel, [sends, takes], _bell) = with_liar();
         let mut buffer = Vec::new();
         for _ in 0..500 {
             for (region, from) in [(&sends, 0), (&takes, 0)] {

@@ -1,56 +1,17 @@
 //! Readers and writers of a broadcast that lie: the worst is an error, and it is the liar's.
 
 use crate::broadcast::{message, options, with_readers};
-use ipc_ring::{ErrorKind, Options, Received, Result, Subscriber, WhenFull};
-use ipc_shm::{Protection, Region};
+use crate::liar::{hear, like, real_reader, with_lying_writer};
+use ipc_ring::{ErrorKind, Options, Received, WhenFull};
 use ipc_testkit::watchdog;
-use ipc_uds::{Ancillary, SeqPacket};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(60);
-const HELLO: &[u8; 12] = b"ipc-cast\x01\0\0\0";
+use crate::liar::HELLO_OF_A_READER as HELLO;
 /// Where a reader says how far it is, a writer which message is the oldest.
 const AT_PROGRESS: usize = 64;
-
-fn hear(socket: &SeqPacket) -> (Vec<u8>, Vec<OwnedFd>) {
-    let (mut hello, mut ancillary) = ([0; 64], Ancillary::new());
-    let len = socket.recv_with_fds(&mut hello, &mut ancillary);
-    let hello = hello[..len.expect("it is said")].to_vec();
-    (hello, ancillary.take_fds().collect())
-}
-
-/// Memory like that at `fd`, which we may write.
-fn like(fd: &OwnedFd) -> Region {
-    let real = ipc_shm::Options::new()
-        .read_only(true)
-        .any_word(true)
-        .attach(fd.try_clone().expect("a copy"))
-        .expect("its memory");
-    let mut own = ipc_shm::Options::new()
-        .size_bytes(real.len_bytes())
-        .layout(real.layout())
-        .narrowable(true)
-        .anonymous()
-        .expect("memory");
-    let mut bytes = vec![0; real.len_bytes()];
-    real.read_at(0, &mut bytes).expect("read");
-    own.write_at(0, &bytes).expect("written");
-    own.protect(Protection::ReadOnly).expect("sealed");
-    own
-}
-
-/// What a real reader begins with.
-fn real_reader() -> (Vec<u8>, Vec<OwnedFd>) {
-    let (theirs, socket) = ipc_uds::pair_seqpacket().expect("a pair");
-    let reader = std::thread::spawn(|| Options::new().subscribe_over(theirs));
-    let heard = hear(&socket);
-    drop(socket);
-    let error = reader.join().expect("no panic").expect_err("no answer");
-    assert_eq!(error.kind(), ErrorKind::Closed);
-    heard
-}
 
 #[test]
 fn a_beginning_that_is_not_a_readers_is_refused() {
@@ -109,37 +70,10 @@ fn a_reader_that_says_it_took_what_was_not_sent_is_left_out_alone() {
     assert!(region.is_err() || region.is_ok_and(|region| region.is_read_only()));
 }
 
-/// A reader whose writer, who is us, lies; and the writer's memory.
-fn with_liar(start: u64) -> (Result<Subscriber>, Region) {
-    let (honest, _) = with_readers_fds();
-    let (ours, theirs) = ipc_uds::pair_seqpacket().expect("a pair");
-    let reader = std::thread::spawn(|| Options::new().subscribe_over(ours));
-    hear(&theirs);
-    let sends = like(&honest[0]);
-    let memory = sends.to_read_only_fd().expect("a descriptor");
-    let hello = [&HELLO[..], &start.to_le_bytes()].concat();
-    theirs
-        .send_with_fds(&hello, &[memory.as_fd(), honest[1].as_fd()])
-        .expect("sent");
-    (reader.join().expect("no panic"), sends)
-}
-
-/// What a real writer answers.
-fn with_readers_fds() -> (Vec<OwnedFd>, ipc_ring::Broadcaster) {
-    let writer = options(WhenFull::DropOldest).broadcast().expect("memory");
-    let (_, fds) = real_reader();
-    let (ours, theirs) = ipc_uds::pair_seqpacket().expect("a pair");
-    theirs
-        .send_with_fds(HELLO, &[fds[0].as_fd(), fds[1].as_fd()])
-        .expect("sent");
-    writer.add(ours).expect("taken in");
-    (hear(&theirs).1, writer)
-}
-
 #[test]
 fn whatever_stands_in_a_writers_memory_is_a_message_a_miss_or_an_error() {
     let _watchdog = watchdog(PATIENCE);
-    assert!(with_liar(u64::MAX).0.is_err());
+    assert!(with_lying_writer(u64::MAX).0.is_err());
     let mut state = 0x2545_f491_4f6c_dd1d_u64;
     let mut random = move || {
         state ^= state << 13;
@@ -149,7 +83,7 @@ fn whatever_stands_in_a_writers_memory_is_a_message_a_miss_or_an_error() {
     };
     let (mut messages, mut missed, mut errors) = (0, 0, 0);
     for _ in 0..40 {
-        let (reader, sends) = with_liar(0);
+        let (reader, sends) = with_lying_writer(0);
         let (reader, mut buffer) = (reader.expect("it believes us"), Vec::new());
         let mut next = 0_u64;
         for _ in 0..800 {

@@ -100,7 +100,7 @@ fn the_proto_text_compiles_to_the_very_descriptor_set() {
 #[test]
 fn documentation_travels_into_the_text() {
     let text = STOCK_SERVICE.proto();
-    assert!(text.contains("// What is on the shelves.\nservice Stock {\n  // Looks up one item.\n  rpc Get(StockGetRequest) returns (Item);"), "{text}");
+    assert!(text.contains("// What is on the shelves.\nservice Stock {\n  // Looks up one item.\n  rpc Get(StockGetRequest) returns (Item) {\n    option idempotency_level = NO_SIDE_EFFECTS;\n  }\n"), "{text}");
     assert!(
         text.contains("rpc List(StockListRequest) returns (stream Item);"),
         "{text}"

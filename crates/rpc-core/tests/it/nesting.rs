@@ -80,6 +80,8 @@ fn what_is_nested_too_deep_is_refused_and_overflows_no_stack() {
             );
             refused("open lists", depth, &Json, json(depth, "[", ""));
             let unknown = [br#"{"other":"#, &json(depth, "[", "")[..], b"}"].concat();
+            refused("open lists of an unknown name", depth, &Json, unknown);
+            let unknown = [br#"{"other":"#, &json(depth, "[", "]")[..], b"}"].concat();
             refused("lists of an unknown name", depth, &Json, unknown);
         }
     };
@@ -103,4 +105,19 @@ fn what_is_nested_within_reason_is_read() {
         let tree = Payload::Encoded(codec, Bytes::from(bytes)).take::<Tree>();
         assert!(tree.is_ok(), "{}: {tree:?}", codec.name());
     }
+}
+
+#[test]
+fn json_is_read_down_to_127_levels_whether_anybody_knows_their_name_or_not() {
+    let tree = |bytes: Vec<u8>| Payload::Encoded(&Json, Bytes::from(bytes)).take::<Tree>();
+    // The object around them is the first level.
+    for (depth, fits) in [(126, true), (127, false)] {
+        let unknown = [br#"{"other":"#, &json(depth, "[", "]")[..], b"}"].concat();
+        assert_eq!(tree(unknown).is_ok(), fits, "{depth} levels in an object");
+    }
+    // Brackets in a string open nothing, nor do many beside each other.
+    let text = format!(r#"{{"name":"\\\"{}"}}"#, "[{".repeat(1_000));
+    assert!(tree(text.into_bytes()).is_ok());
+    let beside = format!(r#"{{"other":[{}[]]}}"#, "[],".repeat(1_000));
+    assert!(tree(beside.into_bytes()).is_ok());
 }

@@ -42,7 +42,7 @@ async fn large(
     let sent = zeros(271_828).expect("a size");
     let cx = Context::new();
     let answer = client
-        .unary_call(&cx, 0, 314_159, sent, false, false, None, status)
+        .unary_call(&cx, 0, 314_159, sent, false, false, None, status, None)
         .await?;
     Ok(answer.payload.map_or(0, |payload| payload.body.len()))
 }
@@ -85,6 +85,7 @@ async fn the_streaming_cases() {
         let cx = Context::new();
         let pieces = [27_182, 8, 1_828, 45_904].map(|size| StreamingInputCallRequest {
             payload: zeros(size).expect("a size"),
+            expect_compressed: None,
         });
         let counted = client
             .streaming_input_call(&cx, items(pieces))

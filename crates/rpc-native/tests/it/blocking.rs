@@ -2,8 +2,9 @@
 
 use crate::remote::{PATIENCE, Remote, router};
 use ipc_testkit::watchdog;
-use rpc_core::{Code, Context, Server, block_on, items};
+use rpc_core::{Code, Context, Router, Server, block_on, items};
 use rpc_native::{Format, Options};
+use rpc_testkit::calculator::{Adder, CalculatorClient, CalculatorServer};
 use rpc_testkit::inventory::{StockClient, item};
 use rpc_testkit::table;
 
@@ -65,4 +66,38 @@ fn a_blocking_server_refuses_what_it_cannot_carry_by_name() {
         refused.message().contains("inventory.v1.Stock/Fill"),
         "{refused}"
     );
+}
+
+#[test]
+fn a_blocking_listener_takes_as_many_as_it_has_seats_and_not_one_more() {
+    let _watchdog = watchdog(PATIENCE);
+    // In all, and of one user: whichever is reached first.
+    for (all, per_user) in [(3, 8), (8, 3)] {
+        let directory = ipc_testkit::TempDir::new();
+        let endpoint = format!("unix:{}", directory.join("socket").display());
+        let served = Server::new(Router::new().service(CalculatorServer::new(Adder))).served();
+        let mut options = Options::new();
+        options.max_connections(all, per_user);
+        let listener = options.bind_blocking(&endpoint, served).expect("bind");
+        std::thread::spawn(move || {
+            while let Ok(session) = listener.accept() {
+                std::thread::spawn(move || session.run());
+            }
+        });
+        let mut seated: Vec<_> = (0..3)
+            .map(|_| rpc_native::connect_blocking(&endpoint).expect("there is a seat"))
+            .collect();
+        let refused = rpc_native::connect_blocking(&endpoint).expect_err("one too many");
+        assert!(refused.did_not_run());
+        assert_eq!(refused.code(), Code::Unavailable, "{refused}");
+        for connection in &seated {
+            let calculator = CalculatorClient::new(connection.clone());
+            assert_eq!(block_on(calculator.add(&Context::new(), 2, 3)), Ok(5));
+        }
+        seated.pop();
+        // Its seat is free when the server has seen it go.
+        while rpc_native::connect_blocking(&endpoint).is_err() {
+            std::thread::yield_now();
+        }
+    }
 }

@@ -6,7 +6,7 @@ use crate::remote::PATIENCE;
 use ipc_testkit::watchdog;
 use rpc_core::{Channel, Code, Context, Status, block_on};
 use rpc_native::Options;
-use rpc_testkit::inventory::StockClient;
+use rpc_testkit::inventory::{StockClient, item};
 
 /// Its name, the bytes, and what the client says of them.
 type Lie = (&'static str, fn(u32) -> Vec<u8>, &'static str);
@@ -132,6 +132,48 @@ fn a_lie_ends_the_call_and_the_connection() {
             });
             server.join().expect(name);
         }
+    }
+}
+
+/// Answers the first call twice.
+fn repeat(raw: Raw) {
+    let item = b"\0\x0a\x01x\x10\x01";
+    lie(
+        raw,
+        &[frame(RETURN, 0, 1, item), frame(RETURN, 0, 1, item)].concat(),
+    );
+}
+
+#[test]
+fn a_second_return_of_a_call_ends_the_connection_and_not_the_next_call() {
+    let _watchdog = watchdog(PATIENCE);
+    let cx = Context::new();
+    let refused = |status: Status| {
+        let wrong = "a return of a call that is not under way";
+        assert!(status.message().contains(wrong), "{status}");
+        assert_eq!(status.code(), Code::Unavailable);
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let runtime = runtime.expect("a runtime");
+    for _ in 0..100 {
+        let (raw, wire) = Raw::pair();
+        let server = std::thread::spawn(move || repeat(raw));
+        let stock = StockClient::new(Options::new().over_blocking(wire).expect("greeted"));
+        assert_eq!(block_on(stock.get(&cx, "x".into())), Ok(item("x", 1)));
+        refused(block_on(stock.get(&cx, "x".into())).expect_err("it has ended"));
+        drop(stock);
+        server.join().expect("no panic");
+        let (raw, wire) = Raw::pair();
+        let server = std::thread::spawn(move || repeat(raw));
+        runtime.block_on(async {
+            let connection = Options::new().over(wire).await.expect("greeted");
+            let stock = StockClient::new(connection);
+            assert_eq!(stock.get(&cx, "x".into()).await, Ok(item("x", 1)));
+            refused(stock.get(&cx, "x".into()).await.expect_err("it has ended"));
+        });
+        server.join().expect("no panic");
     }
 }
 

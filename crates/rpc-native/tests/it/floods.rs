@@ -5,9 +5,9 @@ use crate::identities::Identities;
 use crate::remote::{PATIENCE, router};
 use crate::transports::{There, Transport, tell};
 use ipc_testkit::{Role, Stage, TempDir, skip, watchdog};
-use rpc_core::{Context, Server};
+use rpc_core::{Context, Router, Server};
 use rpc_native::{Connection, Limits, Options};
-use rpc_testkit::inventory::{StockClient, item};
+use rpc_testkit::calculator::{Adder, CalculatorClient, CalculatorServer};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -26,18 +26,8 @@ const STRANGER: u32 = 65_533;
 /// greeting may take in milliseconds, 4 how many connections one user has, 5 how many descriptors
 /// there are (0: as many as may be).
 pub(crate) fn serve(mut stage: Stage) {
-    let number = |at: usize| stage.argument(at).parse::<u64>().expect("a number");
-    let (greeting, per_user, descriptors) = (number(3), number(4), number(5));
-    let transport = Transport::from_name(stage.argument(0));
+    let (transport, options) = guarded(&stage);
     let directory = stage.argument(1).to_owned();
-    let limits = Limits::new()
-        .handshake_timeout(Duration::from_millis(greeting))
-        .clone();
-    let options = transport
-        .server(Path::new(&directory))
-        .limits(limits)
-        .max_connections(4096, usize::try_from(per_user).expect("few"))
-        .clone();
     raise_descriptors();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -46,13 +36,7 @@ pub(crate) fn serve(mut stage: Stage) {
         .expect("a runtime");
     runtime.block_on(async {
         let serving = match stage.argument(2) {
-            "everyone" => {
-                let listener = ipc_uds::Options::new()
-                    .mode(0o666)
-                    .policy(ipc_uds::Policy::custom(|_| true))
-                    .bind(Path::new(&directory).join("socket"));
-                options.listen(listener.expect("bind").into())
-            }
+            "everyone" => options.listen(for_everyone(&directory)),
             _ => {
                 let serving = options.bind(&transport.place(Path::new(&directory)));
                 serving.expect("bind")
@@ -62,14 +46,64 @@ pub(crate) fn serve(mut stage: Stage) {
             stage.descriptor(),
             &serving.endpoint().expect("bound").to_string(),
         );
-        if descriptors > 0 {
-            let maximum = getrlimit(Resource::Nofile).maximum;
-            let current = Some(descriptors);
-            setrlimit(Resource::Nofile, Rlimit { current, maximum }).expect("lower is allowed");
-        }
+        lower_descriptors(&stage);
         let server = Server::new(router()).with(serving).expect("it carries all");
         server.run().await.expect("it serves until it is killed");
     });
+}
+
+/// The same without a runtime: a thread for each client.
+pub(crate) fn serve_blocking(mut stage: Stage) {
+    let (transport, options) = guarded(&stage);
+    let directory = stage.argument(1).to_owned();
+    raise_descriptors();
+    let served = Server::new(Router::new().service(CalculatorServer::new(Adder))).served();
+    let listener = match stage.argument(2) {
+        "everyone" => options.listen_blocking(for_everyone(&directory), served),
+        _ => options.bind_blocking(&transport.place(Path::new(&directory)), served),
+    };
+    let listener = listener.expect("bind");
+    tell(
+        stage.descriptor(),
+        &listener.endpoint().expect("bound").to_string(),
+    );
+    lower_descriptors(&stage);
+    loop {
+        let session = listener.accept().expect("it goes on");
+        std::thread::spawn(move || session.run());
+    }
+}
+
+fn guarded(stage: &Stage) -> (Transport, Options) {
+    let number = |at: usize| stage.argument(at).parse::<u64>().expect("a number");
+    let transport = Transport::from_name(stage.argument(0));
+    let limits = Limits::new()
+        .handshake_timeout(Duration::from_millis(number(3)))
+        .clone();
+    let options = transport
+        .server(Path::new(stage.argument(1)))
+        .limits(limits)
+        .max_connections(4096, usize::try_from(number(4)).expect("few"))
+        .clone();
+    (transport, options)
+}
+
+/// A socket in `directory` that lets every user in.
+fn for_everyone(directory: &str) -> rpc_transport::Listener {
+    let listener = ipc_uds::Options::new()
+        .mode(0o666)
+        .policy(ipc_uds::Policy::custom(|_| true))
+        .bind(Path::new(directory).join("socket"));
+    listener.expect("bind").into()
+}
+
+fn lower_descriptors(stage: &Stage) {
+    let descriptors = stage.argument(5).parse::<u64>().expect("a number");
+    if descriptors > 0 {
+        let maximum = getrlimit(Resource::Nofile).maximum;
+        let current = Some(descriptors);
+        setrlimit(Resource::Nofile, Rlimit { current, maximum }).expect("lower is allowed");
+    }
 }
 
 /// As many descriptors as this process may have; whether they are enough for many connections.
@@ -183,18 +217,24 @@ fn dribble(
 }
 
 async fn call(connection: &Connection) {
-    let stock = StockClient::new(connection.clone());
-    let put = stock.put(&Context::new(), item("a", 1)).await;
-    put.expect("a legitimate call");
+    let calculator = CalculatorClient::new(connection.clone());
+    let sum = calculator.add(&Context::new(), 2, 3).await;
+    assert_eq!(sum.expect("a legitimate call"), 5);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_without_descriptors_waits_without_spinning_and_recovers() {
     let _watchdog = watchdog(PATIENCE);
     let identities = Identities::new();
-    for transport in [Transport::Unix, Transport::Tcp, Transport::Mtls] {
+    for (role, transport) in [
+        ("guarded-server", Transport::Unix),
+        ("guarded-server", Transport::Tcp),
+        ("guarded-server", Transport::Mtls),
+        ("guarded-blocking-server", Transport::Unix),
+        ("guarded-blocking-server", Transport::Tcp),
+    ] {
         let further = ["60000", "2000", "48"];
-        let there = There::start_with("guarded-server", transport, &identities, &further);
+        let there = There::start_with(role, transport, &identities, &further);
         let options = transport.client(&identities, "clerk");
         let connection = options.connect(&there.endpoint).await.expect("the first");
         let flood: Vec<_> = (0..200)
@@ -214,7 +254,7 @@ async fn a_server_without_descriptors_waits_without_spinning_and_recovers() {
         tokio::time::sleep(Duration::from_secs(1)).await;
         let busy = 10 * (cpu_ticks(pid) - before);
         let elapsed = u64::try_from(begun.elapsed().as_millis()).expect("short");
-        println!("{transport:?}: busy for {busy} of {elapsed} ms");
+        println!("{role}, {transport:?}: busy for {busy} of {elapsed} ms");
         assert!(busy * 5 < elapsed, "busy for {busy} of {elapsed} ms");
         call(&connection).await;
         drop(flood);
@@ -273,12 +313,18 @@ async fn one_user_with_a_thousand_connections_keeps_no_other_out() {
     if !rustix::process::getuid().is_root() {
         skip!("needs root, to be another user");
     }
+    for role in ["guarded-server", "guarded-blocking-server"] {
+        keeps_no_other_out(role).await;
+    }
+}
+
+async fn keeps_no_other_out(role: &'static str) {
     let identities = Identities::new();
     let directory = TempDir::new();
     let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
     std::fs::set_permissions(directory.path(), open).expect("our own");
     let (told, tell) = std::io::pipe().expect("a pipe");
-    let server = Role::new("guarded-server")
+    let server = Role::new(role)
         .argument("Unix")
         .argument(directory.path().display())
         .argument("everyone")

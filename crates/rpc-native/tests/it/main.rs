@@ -34,6 +34,7 @@ ipc_testkit::roles! {
     "chain-middle" => chain::middle,
     "chain-last" => chain::last,
     "guarded-server" => floods::serve,
+    "guarded-blocking-server" => floods::serve_blocking,
     "flood" => floods::flood,
     "local-server" => local::serve,
     "shm-client" => shared_memory::client,

@@ -1,0 +1,68 @@
+//! Which sources run as models: all in which threads or processes agree by atomics.
+
+use std::collections::BTreeSet;
+
+/// Each model checker, and what includes the sources for it.
+const MODELS: [(&str, &str); 2] = [
+    ("models", include_str!("../models/main.rs")),
+    ("loom", include_str!("../loom/main.rs")),
+];
+
+/// A source that only counts; the one by which models put their own ground under the others; and
+/// one with two flags that are raised once for the threads of its process, while what ends their
+/// waits, an end that is closed here, has a model.
+const NEEDS_NONE: [&str; 3] = ["cell.rs", "ground.rs", "stream.rs"];
+
+/// What of the ground is a matter of several threads.
+const OF_MANY: [&str; 4] = ["fence", "Atomic", "barrier_on_", "Window"];
+
+#[test]
+fn every_source_in_which_several_agree_has_a_model() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/src");
+    let Ok(entries) = std::fs::read_dir(root) else {
+        ipc_testkit::skip!("the sources are not here");
+    };
+    let mut with_a_model = BTreeSet::new();
+    for entry in entries {
+        let path = entry.expect("a file").path();
+        let name = path.file_name().expect("a name").to_string_lossy();
+        if !name.ends_with(".rs") || NEEDS_NONE.contains(&&*name) {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).expect("a source");
+        let orders = text.contains("std::sync::atomic::Ordering");
+        let past_the_ground = [
+            "fence;",
+            "rustix::thread::",
+            "std::sync::Mutex",
+            "std::sync::Condvar",
+        ];
+        for what in past_the_ground {
+            let used = text.lines().filter(|line| line.starts_with("use "));
+            let mut used = used.filter(|line| !line.contains("crate::ground"));
+            assert!(
+                !used.any(|line| line.contains(what)),
+                "{name} takes {what} past `crate::ground`: no model sees it"
+            );
+        }
+        let ground = text
+            .split("crate::ground::")
+            .nth(1)
+            .and_then(|rest| rest.split(';').next());
+        let stands_on_it =
+            ground.is_some_and(|names| OF_MANY.iter().any(|what| names.contains(what)));
+        // Who makes the memory writes it before anybody else has it.
+        if name == "meet.rs" || name == "join.rs" || !(orders || stands_on_it) {
+            continue;
+        }
+        let included = format!("#[path = \"../../src/{name}\"]");
+        for (model, includes) in MODELS {
+            assert!(
+                includes.contains(&included),
+                "{name} is not in tests/{model}"
+            );
+        }
+        with_a_model.insert(name.into_owned());
+    }
+    assert!(with_a_model.len() >= 8, "{with_a_model:?}");
+}

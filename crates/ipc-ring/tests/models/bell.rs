@@ -1,0 +1,171 @@
+//! A pipe of the model's kernel: bytes, who may write more of them, and who sleeps.
+
+use crate::checker::{Condvar, Mutex, MutexGuard};
+use crate::machine;
+use ipc_core::{Interest, Pollable, Result, Until};
+use std::cell::RefCell;
+use std::fs::File;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::{Arc, OnceLock, PoisonError};
+
+#[derive(Debug, Default)]
+pub(crate) struct Pipe {
+    state: Mutex<State>,
+    changed: Condvar,
+    /// Of a group in which it is heard.
+    pub(crate) group: OnceLock<Arc<crate::bells::Group>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    rung: bool,
+    ropes: usize,
+    is_heard: bool,
+}
+
+#[derive(Debug)]
+pub(crate) struct Rope(Arc<Pipe>);
+
+#[derive(Debug)]
+pub(crate) struct Bell(pub(crate) Arc<Pipe>);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Woken {
+    Rung,
+    Alone,
+}
+
+pub(crate) fn bell() -> (Rope, Bell) {
+    let pipe = Arc::new(Pipe::default());
+    let mut state = pipe.lock();
+    (state.ropes, state.is_heard) = (1, true);
+    drop(state);
+    (Rope(Arc::clone(&pipe)), Bell(pipe))
+}
+
+impl Pipe {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether there is something to hear.
+    pub(crate) fn is_ready(&self) -> bool {
+        let state = self.lock();
+        state.rung || state.ropes == 0
+    }
+
+    fn tell(&self) {
+        self.changed.notify_all();
+        if let Some(group) = self.group.get() {
+            group.tell();
+        }
+    }
+}
+
+impl Rope {
+    pub(crate) fn ring(&self) -> bool {
+        // A system call: what was stored before is seen.
+        machine::fence();
+        if machine::is_dead() {
+            return true;
+        }
+        let mut state = self.0.lock();
+        state.rung = true;
+        let is_heard = state.is_heard;
+        drop(state);
+        self.0.tell();
+        is_heard
+    }
+}
+
+impl Clone for Rope {
+    fn clone(&self) -> Self {
+        self.0.lock().ropes += 1;
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl Drop for Rope {
+    fn drop(&mut self) {
+        self.0.lock().ropes -= 1;
+        self.0.tell();
+    }
+}
+
+impl Bell {
+    pub(crate) fn sleep(&self, until: Until) -> Result<Woken> {
+        machine::fence();
+        let mut state = self.0.lock();
+        while !state.rung && state.ropes > 0 {
+            // Its time may be over at any moment.
+            if until == Until::Now || (until != Until::Forever && machine::below(2) == 0) {
+                return Err(until.over("wait"));
+            }
+            let woken = self.0.changed.wait(state);
+            state = woken.unwrap_or_else(PoisonError::into_inner);
+        }
+        Ok(take(&mut state))
+    }
+
+    pub(crate) fn hear(&self) -> Result<Woken> {
+        self.sleep(Until::Forever)
+    }
+
+    pub(crate) fn ring_here(&self) {
+        machine::fence();
+        if !machine::is_dead() {
+            self.0.lock().rung = true;
+            self.0.tell();
+        }
+    }
+
+    pub(crate) fn try_hear(&self) -> Result<Option<Woken>> {
+        machine::fence();
+        let mut state = self.0.lock();
+        Ok((state.rung || state.ropes == 0).then(|| take(&mut state)))
+    }
+}
+
+fn take(state: &mut State) -> Woken {
+    match std::mem::take(&mut state.rung) {
+        true => Woken::Rung,
+        false => Woken::Alone,
+    }
+}
+
+impl Drop for Bell {
+    fn drop(&mut self) {
+        self.0.lock().is_heard = false;
+    }
+}
+
+impl AsFd for Bell {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        LENT.with(|lent| *lent.borrow_mut() = Some(Arc::clone(&self.0)));
+        no_descriptor()
+    }
+}
+
+std::thread_local! {
+    /// Whose descriptor was lent last.
+    static LENT: RefCell<Option<Arc<Pipe>>> = const { RefCell::new(None) };
+}
+
+/// As poll(2) does: sleeps until the descriptor of an end is readable, and takes nothing.
+pub(crate) fn sleep_on(end: &impl Pollable) {
+    machine::fence();
+    let _ = end.descriptor(Interest::Read);
+    let pipe = LENT.with(|lent| lent.borrow_mut().take()).expect("lent");
+    let mut state = pipe.lock();
+    while !state.rung && state.ropes > 0 {
+        let woken = pipe.changed.wait(state);
+        state = woken.unwrap_or_else(PoisonError::into_inner);
+    }
+}
+
+/// What the sources want to lend; nobody looks at it.
+pub(crate) fn no_descriptor() -> BorrowedFd<'static> {
+    static NONE: OnceLock<File> = OnceLock::new();
+    NONE.get_or_init(|| File::open("/dev/null").expect("there is one"))
+        .as_fd()
+}
