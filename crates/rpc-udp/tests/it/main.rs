@@ -13,6 +13,7 @@ mod network;
 mod raw;
 mod remote;
 mod replays;
+mod served;
 
 ipc_testkit::roles! {
     "server" => remote::serve,
