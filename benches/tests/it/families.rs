@@ -51,9 +51,8 @@ fn is_tried(mechanism: &str, shape: &Shape) -> bool {
         // The other shares are other numbers.
         Scenario::OpenLoop50 => shape.size < 100,
         scenario if scenario.share().is_some() => false,
-        // Five processes that spin for their turn: without optimisation it takes long.
-        Scenario::FanIn => !mechanism.starts_with("rpc-grpc"),
-        Scenario::RoundTrip
+        Scenario::FanIn
+        | Scenario::RoundTrip
         | Scenario::BothStreams
         | Scenario::ServerStream
         | Scenario::Concurrent16 => true,
