@@ -14,7 +14,7 @@ use std::{
 use rpc_core::Binding;
 
 use super::{
-    Batch, Calls, Serving, Tally, calls_only, client::whole, echoes::served, grpc::options,
+    Batch, Calls, Flow, Serving, Tally, calls_only, client::whole, echoes::served, grpc::options,
     one_connection, ours::failed, tonic_calls,
 };
 use crate::{
@@ -33,7 +33,7 @@ pub fn to_ours() -> Maker {
     maker("grpcio-client", |side, meet, shape| match side {
         Side::Client => client(meet),
         Side::Server => {
-            let (path, options) = (path(meet), options(shape));
+            let (path, options) = (path(meet, "ours"), options(shape));
             let target = format!("unix:{}", path.display());
             serve(meet, &path, move |tally, ready| async move {
                 let bound = options.bind(&target).map_err(failed)?;
@@ -50,7 +50,7 @@ pub fn to_tonic() -> Maker {
     maker("grpcio-to-tonic", |side, meet, _| match side {
         Side::Client => client(meet),
         Side::Server => {
-            let path = path(meet);
+            let path = path(meet, "tonic");
             let place = path.clone();
             serve(meet, &path, move |tally, ready| async move {
                 let listener = tokio::net::UnixListener::bind(place)?;
@@ -100,9 +100,9 @@ fn client(meet: &Meet) -> io::Result<Box<dyn Endpoint>> {
     Ok(Box::new(Client::start(&target)?))
 }
 
-/// Where the server of this pair listens.
-fn path(meet: &Meet) -> PathBuf {
-    meet.directory().join(format!("grpcio-{}", meet.tag()))
+/// Where a server of this pair listens: each by a name of its own.
+fn path(meet: &Meet, whose: &str) -> PathBuf {
+    meet.directory().join(format!("{whose}-{}", meet.tag()))
 }
 
 /// Starts the server, and names it to the client once it says that it listens.
@@ -112,8 +112,11 @@ where
     S: Future<Output = io::Result<()>>,
 {
     let (ready, is_ready) = mpsc::channel();
-    let serving = Serving::run(move |tally| server(tally, ready))?;
-    is_ready.recv().map_err(io::Error::other)?;
+    let mut serving = Serving::run(move |tally| server(tally, ready))?;
+    if is_ready.recv().is_err() {
+        // It has ended, and says why.
+        serving.serve(Flow::Calls, 1)?;
+    }
     meet.send(format!("unix:{}", path.display()).as_bytes())?;
     Ok(serving)
 }
