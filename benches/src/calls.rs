@@ -56,7 +56,7 @@ pub use way::{Pipe, Shm, Socket, Tcp, Unix, Way};
 #[cfg(feature = "peers")]
 pub use {
     capnp_calls::Capnp,
-    grpcio::maker as grpcio,
+    grpcio::{to_ours as grpcio, to_tonic as grpcio_to_tonic},
     socket_library::{Nng, Zeromq, maker as library},
     tarpc_calls::Tarpc,
     tonic_calls::Tonic,

@@ -38,8 +38,9 @@ const LEAST_MESSAGES: (u32, usize) = (4, 1 << 20);
 const FAN_IN_BYTES: usize = 1 << 20;
 /// How often at least all calls that are under way at once end within a slice.
 const WAVES: u32 = 8;
-/// The same where a single wave is as long as a slice should be.
+/// The same where a single wave is as long as a slice should be: of that many calls, or bytes.
 const FEW_WAVES: u32 = 2;
+const LONG_WAVE: (u32, usize) = (1000, 8 << 20);
 /// Messages of a slice whose system calls are counted.
 const COUNTED_MESSAGES: u32 = 32;
 
@@ -138,8 +139,11 @@ impl Bench<'_> {
         let least = match self.group.shape.scenario {
             Scenario::FanIn => (FAN_IN_BYTES / size.max(1)).clamp(8, 512) as u32,
             // The calls that begin and end a slice have few beside them.
-            Scenario::Concurrent64x100 => FEW_WAVES * Scenario::Concurrent64x100.under_way(),
-            scenario if scenario.under_way() > 1 => WAVES * scenario.under_way(),
+            scenario if scenario.under_way() > 1 => {
+                let calls = scenario.under_way();
+                let is_long = calls > LONG_WAVE.0 || calls as usize * size > LONG_WAVE.1;
+                calls * if is_long { FEW_WAVES } else { WAVES }
+            }
             _ if size > LEAST_MESSAGES.1 => 1,
             _ => LEAST_MESSAGES.0,
         };

@@ -1,15 +1,21 @@
-//! Calls to our server by gRPC from grpcio, in a process of Python that the client starts.
+//! Calls by gRPC from grpcio, in a process of Python that the client starts, to our server and to
+//! that of tonic.
 
 use std::{
     io::{self, BufRead, BufReader, Read, Write},
+    path::{Path, PathBuf},
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
-    sync::OnceLock,
+    sync::{
+        Arc, OnceLock,
+        mpsc::{self, Sender},
+    },
 };
 
 use rpc_core::Binding;
 
 use super::{
-    Batch, Calls, Serving, calls_only, client::whole, echoes::served, grpc::options, ours::failed,
+    Batch, Calls, Flow, Serving, Tally, calls_only, client::whole, echoes::served, grpc::options,
+    one_connection, ours::failed, tonic_calls,
 };
 use crate::{
     family::{Endpoint, Maker},
@@ -18,18 +24,50 @@ use crate::{
     scenario::{Shape, Side},
 };
 
+type Connect = fn(Side, &Meet, &Shape) -> io::Result<Box<dyn Endpoint>>;
+
 const SCRIPT: &str = include_str!("grpcio.py");
 
-/// The maker of calls by grpcio: the client alone is others' code.
-pub fn maker() -> Maker {
+/// The maker of calls by grpcio to our server: the client alone is others' code.
+pub fn to_ours() -> Maker {
+    maker("grpcio-client", |side, meet, shape| match side {
+        Side::Client => client(meet),
+        Side::Server => {
+            let (path, options) = (path(meet, "ours"), options(shape));
+            let target = format!("unix:{}", path.display());
+            serve(meet, &path, move |tally, ready| async move {
+                let bound = options.bind(&target).map_err(failed)?;
+                // Nobody waits any more where this fails.
+                let _ = ready.send(());
+                Box::new(bound).serve(served(&tally)).await.map_err(failed)
+            })
+        }
+    })
+}
+
+/// The maker of the same calls to tonic's server, beside which ours stands.
+pub fn to_tonic() -> Maker {
+    maker("grpcio-to-tonic", |side, meet, _| match side {
+        Side::Client => client(meet),
+        Side::Server => {
+            let path = path(meet, "tonic");
+            let place = path.clone();
+            serve(meet, &path, move |tally, ready| async move {
+                let listener = tokio::net::UnixListener::bind(place)?;
+                let _ = ready.send(());
+                tonic_calls::serve_all(tally, listener).await
+            })
+        }
+    })
+}
+
+fn maker(name: &'static str, connect: Connect) -> Maker {
     Maker {
-        name: "grpcio-client",
+        name,
         kind: MakerKind::Peer,
         probe,
         fits: |shape| {
-            if shape.scenario.connections() > 1 {
-                return Err("its client has one connection here".to_owned());
-            }
+            one_connection(shape)?;
             calls_only(shape)
         },
         calls: true,
@@ -57,28 +95,30 @@ fn probe() -> Result<(), String> {
     }
 }
 
-fn connect(side: Side, meet: &Meet, shape: &Shape) -> io::Result<Box<dyn Endpoint>> {
-    match side {
-        Side::Client => {
-            let target = String::from_utf8(meet.recv()?).map_err(io::Error::other)?;
-            Ok(Box::new(Client::start(&target)?))
-        }
-        Side::Server => {
-            let name = format!("grpcio-{}", meet.tag());
-            let target = format!("unix:{}", meet.directory().join(name).display());
-            let (options, place) = (options(shape), target.clone());
-            let (ready, is_ready) = std::sync::mpsc::channel();
-            let serving = Serving::run(move |tally| async move {
-                let bound = options.bind(&place).map_err(failed)?;
-                // Nobody waits any more where this fails.
-                let _ = ready.send(());
-                Box::new(bound).serve(served(&tally)).await.map_err(failed)
-            })?;
-            is_ready.recv().map_err(io::Error::other)?;
-            meet.send(target.as_bytes())?;
-            Ok(serving)
-        }
+fn client(meet: &Meet) -> io::Result<Box<dyn Endpoint>> {
+    let target = String::from_utf8(meet.recv()?).map_err(io::Error::other)?;
+    Ok(Box::new(Client::start(&target)?))
+}
+
+/// Where a server of this pair listens: each by a name of its own.
+fn path(meet: &Meet, whose: &str) -> PathBuf {
+    meet.directory().join(format!("{whose}-{}", meet.tag()))
+}
+
+/// Starts the server, and names it to the client once it says that it listens.
+fn serve<F, S>(meet: &Meet, path: &Path, server: F) -> io::Result<Box<dyn Endpoint>>
+where
+    F: FnOnce(Arc<Tally>, Sender<()>) -> S + Send + 'static,
+    S: Future<Output = io::Result<()>>,
+{
+    let (ready, is_ready) = mpsc::channel();
+    let mut serving = Serving::run(move |tally| server(tally, ready))?;
+    if is_ready.recv().is_err() {
+        // It has ended, and says why.
+        serving.serve(Flow::Calls, 1)?;
     }
+    meet.send(format!("unix:{}", path.display()).as_bytes())?;
+    Ok(serving)
 }
 
 /// The process of Python, which ends with its standard input.

@@ -10,7 +10,10 @@ use std::{
 
 use futures_util::{StreamExt, stream};
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::UnixListener,
+};
 use tonic::{
     Request, Response, Status, Streaming,
     body::Body,
@@ -35,8 +38,8 @@ const MAX_MESSAGE_BYTES: usize = 64 << 20;
 
 const ECHO: &str = "/bench.v1.Echo/Echo";
 const GIVE: &str = "/bench.v1.Echo/Give";
-const TAKE: &str = "/bench.v1.Echo/Take";
-const RELAY: &str = "/bench.v1.Echo/Relay";
+const TAKE: &str = "/bench.v1.Intake/Take";
+const RELAY: &str = "/bench.v1.Intake/Relay";
 
 /// A message of bytes.
 #[derive(Clone, PartialEq, prost::Message)]
@@ -110,6 +113,16 @@ impl Kit for Tonic {
             }
         })
     }
+}
+
+/// Serves whoever connects to a listener.
+pub(super) async fn serve_all(tally: Arc<Tally>, listener: UnixListener) -> io::Result<()> {
+    let incoming = stream::unfold(listener, async |listener| {
+        let accepted = listener.accept().await;
+        Some((accepted.map(|(socket, _)| socket), listener))
+    });
+    let ended = Server::builder().serve_with_incoming(Counted(tally), incoming);
+    ended.await.map_err(io::Error::other)
 }
 
 /// Serves these connections, and waits for more that do not come.

@@ -11,7 +11,11 @@ pub fn family() -> Family {
     #[cfg_attr(not(feature = "peers"), expect(unused_mut))]
     let mut makers = vec![calls::maker::<Raw, Unix>(), calls::maker::<Grpc, Unix>()];
     #[cfg(feature = "peers")]
-    makers.extend([calls::maker::<calls::Tonic, Unix>(), calls::grpcio()]);
+    makers.extend([
+        calls::maker::<calls::Tonic, Unix>(),
+        calls::grpcio(),
+        calls::grpcio_to_tonic(),
+    ]);
     Family {
         name: "rpc-grpc",
         about: "calls by gRPC over a Unix socket (raw: the bytes there and back)",

@@ -150,6 +150,13 @@ pub(crate) fn shorten(text: &str, pixels: f64) -> String {
     format!("{}…", short.trim_end())
 }
 
+/// Room for the widest of these labels, within reason: whose names begin alike are told apart by
+/// how they end.
+pub(crate) fn room_for(labels: impl Iterator<Item = String>, least: f64, most: f64) -> f64 {
+    let widest = labels.map(|label| text_width(&label)).fold(0.0, f64::max);
+    widest.ceil().clamp(least, most)
+}
+
 /// Moves labels apart: each as near to where it wants to be as a `gap` between them allows.
 pub(crate) fn dodge(wanted: &[f64], gap: f64, top: f64, bottom: f64) -> Vec<f64> {
     let mut order: Vec<usize> = (0..wanted.len()).collect();

@@ -47,7 +47,7 @@ const PEERS: [(&str, &[&str]); 6] = [
     ),
     ("rpc-native-tcp", &["tarpc", "ttrpc", "tonic", "capnp-rpc"]),
     ("rpc-native-tls", &["tarpc", "tonic"]),
-    ("rpc-grpc", &["tonic"]),
+    ("rpc-grpc", &["tonic", "grpcio-client", "grpcio-to-tonic"]),
     ("rpc-grpc-tcp", &["tonic"]),
     ("rpc-grpc-tls", &["tonic"]),
 ];

@@ -18,6 +18,9 @@ use ipc_bench::{
     scenario::{Scenario, Shape},
 };
 
+#[cfg(feature = "peers")]
+use ipc_bench::results::Unmeasured;
+
 use crate::binary;
 
 fn orchestrator() -> Orchestrator {
@@ -51,9 +54,8 @@ fn is_tried(mechanism: &str, shape: &Shape) -> bool {
         // The other shares are other numbers.
         Scenario::OpenLoop50 => shape.size < 100,
         scenario if scenario.share().is_some() => false,
-        // Five processes that spin for their turn: without optimisation it takes long.
-        Scenario::FanIn => !mechanism.starts_with("rpc-grpc"),
-        Scenario::RoundTrip
+        Scenario::FanIn
+        | Scenario::RoundTrip
         | Scenario::BothStreams
         | Scenario::ServerStream
         | Scenario::Concurrent16 => true,
@@ -78,35 +80,36 @@ fn exercise(mechanism: &str) -> Result<(), String> {
         return Err(format!("{mechanism}: {}", why.join("; ")));
     }
     for group in &plan.groups {
-        if !is_tried(mechanism, &group.shape) {
-            continue;
-        }
-        let mut lanes: Vec<Lane> = group
-            .makers
-            .iter()
-            .map(|maker| Lane::new(0, maker.clone()))
-            .collect();
-        let allowance = Allowance {
-            time: Duration::from_millis(30),
-            slice_max: Duration::from_millis(1),
-            fresh_pairs: 1,
-            count_calls: false,
-        };
-        orchestrator
-            .measure(group, &mut lanes, allowance)
-            .expect("nobody interrupts");
-        for lane in &lanes {
-            let name = format!("{} by {}", group.name(), lane.maker.name);
-            assert_eq!(lane.failed, None, "{name}");
-            assert!(!lane.slices.is_empty(), "{name} has slices");
-            for slice in &lane.slices {
-                let expected = lane.maker.verifies && group.shape.size > 0;
-                assert_eq!(slice.verified, expected, "{name} compares payload");
-                assert!(slice.typical_ns > 0.0, "{name} takes time");
-            }
+        if is_tried(mechanism, &group.shape) {
+            try_all(&mut orchestrator, group);
         }
     }
     Ok(())
+}
+
+/// Measures all makers of a cell for a moment, in one pair of processes.
+fn try_all(orchestrator: &mut Orchestrator, group: &Group) {
+    let makers = group.makers.iter().cloned();
+    let mut lanes: Vec<Lane> = makers.map(|maker| Lane::new(0, maker)).collect();
+    let allowance = Allowance {
+        time: Duration::from_millis(30),
+        slice_max: Duration::from_millis(1),
+        fresh_pairs: 1,
+        count_calls: false,
+    };
+    orchestrator
+        .measure(group, &mut lanes, allowance)
+        .expect("nobody interrupts");
+    for lane in &lanes {
+        let name = format!("{} by {}", group.name(), lane.maker.name);
+        assert_eq!(lane.failed, None, "{name}");
+        assert!(!lane.slices.is_empty(), "{name} has slices");
+        for slice in &lane.slices {
+            let expected = lane.maker.verifies && group.shape.size > 0;
+            assert_eq!(slice.verified, expected, "{name} compares payload");
+            assert!(slice.typical_ns > 0.0, "{name} takes time");
+        }
+    }
 }
 
 /// One test for each family that a host may lack, so that each skip is counted by itself, and for
@@ -142,6 +145,41 @@ alone! {
     sums_are_right: "rpc-calculator",
     items_are_found: "rpc-inventory",
     two_cpus_share_a_cache_line: "cache-line",
+}
+
+#[cfg(feature = "peers")]
+#[test]
+fn grpcio_calls_our_server_and_that_of_tonic() {
+    let selection = Selection {
+        mechanisms: vec!["rpc-grpc".to_owned()],
+        scenarios: vec![
+            Scenario::RoundTrip,
+            Scenario::Concurrent16,
+            Scenario::OneWay,
+            Scenario::ServerStream,
+            Scenario::BothStreams,
+            Scenario::OpenLoop50,
+        ],
+        sizes: vec![64],
+        peers: true,
+        ..Selection::default()
+    };
+    let cpus = Cpus::pick().expect("this process runs somewhere");
+    let mut plan = Plan::new(&selection, &mechanisms::all(), &cpus);
+    // A plan has the floors, too.
+    plan.groups.retain(|group| group.mechanism == "rpc-grpc");
+    let mut orchestrator = orchestrator();
+    for group in &mut plan.groups {
+        group
+            .makers
+            .retain(|maker| maker.name.starts_with("grpcio"));
+        if group.makers.is_empty() {
+            let absent = |gap: &&Unmeasured| gap.what.contains("grpcio");
+            let why = plan.unmeasured.iter().find(absent);
+            ipc_testkit::skip!("{}", why.expect("nothing is left out silently").why);
+        }
+        try_all(&mut orchestrator, group);
+    }
 }
 
 #[test]

@@ -209,9 +209,7 @@ impl Stream for Bounded {
     fn poll_next(mut self: Pin<&mut Self>, task: &mut Task<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
         // Items that never pause must not outrun the deadline.
-        if let Some(timer) = &mut this.bounds.timer
-            && Pin::new(timer).poll(task).is_ready()
-        {
+        if this.bounds.timer.as_ref().is_some_and(Timer::is_over) {
             return Poll::Ready(Some(Err(expired())));
         }
         let stream = &mut this.stream;

@@ -67,10 +67,9 @@ impl<T: Message> Streaming<T> {
         let Some(inner) = &mut self.inner else {
             return Poll::Ready(None);
         };
-        // The clock is asked also where items come without a pause.
-        if let Some(timer) = &mut self.timer
-            && Pin::new(timer).poll(task).is_ready()
-        {
+        // The clock is asked also where items come without a pause; to be woken by it is dearer,
+        // and is needed only where one has to wait.
+        if self.timer.as_ref().is_some_and(Timer::is_over) {
             return Poll::Ready(Some(Err(expired())));
         }
         let answers = self.answers;
@@ -78,10 +77,14 @@ impl<T: Message> Streaming<T> {
             true => payload.take().map_err(unread),
             false => payload.take(),
         };
-        inner
-            .as_mut()
-            .poll_next(task)
-            .map(|item| item.map(|item| item.and_then(take)))
+        match (inner.as_mut().poll_next(task), &mut self.timer) {
+            (Poll::Ready(item), _) => Poll::Ready(item.map(|item| item.and_then(take))),
+            (Poll::Pending, Some(timer)) => {
+                let late = Pin::new(timer).poll(task);
+                late.map(|()| Some(Err(expired())))
+            }
+            (Poll::Pending, None) => Poll::Pending,
+        }
     }
 }
 

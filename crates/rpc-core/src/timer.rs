@@ -18,13 +18,18 @@ impl Timer {
     pub(crate) const fn at(at: Instant) -> Self {
         Self { at, sleep: None }
     }
+
+    /// Whether it has ended, by the clock: nobody is woken for having asked.
+    pub(crate) fn is_over(&self) -> bool {
+        Instant::now() >= self.at
+    }
 }
 
 impl Future for Timer {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, task: &mut Task<'_>) -> Poll<()> {
-        if Instant::now() >= self.at {
+        if self.is_over() {
             return Poll::Ready(());
         }
         if executor::wake_at(self.at) {

@@ -6,12 +6,15 @@ use crate::{
         axis::Scale,
         numbers::{self, positive},
         rows,
-        svg::{Svg, shorten},
+        svg::{Svg, room_for, shorten},
     },
     results::{Cell, Run},
 };
 
 const ROW: f64 = 20.0;
+/// What a label takes at most, and what a multiple with its floor does.
+const MOST_LABEL: f64 = 220.0;
+const FIGURE: f64 = 190.0;
 
 /// One panel for each scenario and placement, at the smallest usual size.
 pub(super) fn chart(run: &Run) -> Chart {
@@ -58,27 +61,33 @@ fn figure(title: &str, cells: &[&Cell]) -> Option<Figure> {
             1.0,
         ]
     };
-    let x = Scale::log(cells.iter().flat_map(bounds), (160.0, 374.0))?;
+    let room = room_for(
+        cells.iter().map(|cell| rows::label(cell)),
+        142.0,
+        MOST_LABEL,
+    );
+    let pixels = (room + 18.0, room + 232.0);
+    let x = Scale::log(cells.iter().flat_map(bounds), pixels)?;
     if cells.is_empty() {
         return None;
     }
     let bottom = 10.0 + ROW * cells.len() as f64;
     let area = Area {
-        left: 152.0,
-        right: 380.0,
+        left: room + 10.0,
+        right: room + 238.0,
         top: 4.0,
         bottom,
     };
-    let mut svg = Svg::new(560.0, bottom + 26.0);
+    let mut svg = Svg::new(area.right + 8.0 + FIGURE, bottom + 26.0);
     area.scale(&mut svg, &x, |v| {
         numbers::tick(&format!("{} ×", numbers::digits(v)))
     });
     for (row, cell) in cells.iter().enumerate() {
         let y = 4.0 + ROW * (row as f64 + 0.65);
         svg.text(
-            (144.0, y + 4.0),
+            (room + 2.0, y + 4.0),
             "label end",
-            &shorten(&rows::label(cell), 142.0),
+            &shorten(&rows::label(cell), MOST_LABEL),
         );
         let of = &cell.times_floor;
         let (one, end) = (x.at(1.0), x.at(of.value));
@@ -92,7 +101,7 @@ fn figure(title: &str, cells: &[&Cell]) -> Option<Figure> {
             svg.line((high, y - 4.0), (high, y + 4.0), "interval");
         }
         let text = format!("{} × {}", numbers::multiple(of.value), cell.floor);
-        svg.text((area.right + 6.0, y + 4.0), "tick", &shorten(&text, 172.0));
+        svg.text((area.right + 6.0, y + 4.0), "tick", &shorten(&text, FIGURE));
     }
     svg.line((x.at(1.0), area.top), (x.at(1.0), area.bottom), "one");
     let description = format!("Multiples of the floor of {} mechanisms.", cells.len());

@@ -17,6 +17,8 @@ const AREA: Area = Area {
     top: 14.0,
     bottom: 306.0,
 };
+/// With room for the names of makers.
+const WIDTH: f64 = 600.0;
 /// Percentiles on the horizontal axis, each as far from the last as the tail is ten times rarer.
 const TICKS: [(f64, &str); 5] = [
     (0.0, "0 %"),
@@ -77,7 +79,7 @@ pub(super) fn chart(run: &Run) -> Chart {
 }
 
 fn figure(panel: &Panel<'_>, table: &Table<'_>, y: &Scale) -> Option<Figure> {
-    let mut svg = Svg::new(560.0, 340.0);
+    let mut svg = Svg::new(WIDTH, 340.0);
     AREA.rows(&mut svg, y, |value| numbers::tick(&numbers::time(value)));
     let columns: Vec<_> = TICKS
         .iter()
@@ -101,7 +103,7 @@ fn figure(panel: &Panel<'_>, table: &Table<'_>, y: &Scale) -> Option<Figure> {
             (AREA.right + 10.0, at),
         ];
         svg.polyline(&points, &lead);
-        let label = shorten(&line.label, 560.0 - AREA.right - 16.0);
+        let label = shorten(&line.label, WIDTH - AREA.right - 16.0);
         svg.text((AREA.right + 14.0, at + 4.0), "label", &label);
     }
     let title = panel.title();

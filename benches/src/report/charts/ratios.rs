@@ -9,12 +9,15 @@ use crate::{
         numbers::{self, positive},
         ratios::{Judgement, Named},
         rows,
-        svg::{Shape, Svg, shorten},
+        svg::{Shape, Svg, room_for, shorten},
     },
     results::Run,
 };
 
 const ROW: f64 = 20.0;
+/// What a label takes at most, and what a value with its interval does.
+const MOST_LABEL: f64 = 300.0;
+const FIGURE: f64 = 156.0;
 
 /// One panel for each scenario, placement and direction.
 pub(super) fn chart(run: &Run) -> Chart {
@@ -54,14 +57,15 @@ pub(super) fn chart(run: &Run) -> Chart {
 }
 
 fn figure(title: &str, rows: &[Named<'_>]) -> Option<Figure> {
+    let room = room_for(rows.iter().map(Named::short), 200.0, MOST_LABEL);
     let area = Area {
-        left: 226.0,
-        right: 424.0,
+        left: room + 26.0,
+        right: room + 224.0,
         top: 4.0,
         bottom: 12.0 + ROW * rows.len() as f64,
     };
     let x = scale(rows, (area.left + 10.0, area.right - 10.0))?;
-    let mut svg = Svg::new(568.0, area.bottom + 26.0);
+    let mut svg = Svg::new(area.right + 8.0 + FIGURE, area.bottom + 26.0);
     area.scale(&mut svg, &x, |v| numbers::tick(&format!("{v:.4}")));
     area.base(&mut svg);
     svg.line((x.at(1.0), area.top), (x.at(1.0), area.bottom), "one");
@@ -100,7 +104,7 @@ fn scale(rows: &[Named<'_>], pixels: (f64, f64)) -> Option<Scale> {
 
 /// One ratio: its name, its interval as a line, its value as a point and as a figure.
 fn draw(svg: &mut Svg, area: Area, x: &Scale, row: &Named<'_>, y: f64) {
-    let name = shorten(&row.short(), 200.0);
+    let name = shorten(&row.short(), MOST_LABEL);
     svg.text((area.left - 8.0, y + 4.0), "label end", &name);
     let class = row.judgement().class();
     let text = numbers::ratio(&row.interval());
@@ -116,7 +120,7 @@ fn draw(svg: &mut Svg, area: Area, x: &Scale, row: &Named<'_>, y: f64) {
     };
     let at = (x.at(row.ratio.value), y);
     svg.marker(shape, at, &format!("dot {class}"), &tip);
-    svg.text((area.right + 6.0, y + 4.0), "tick", &shorten(&text, 136.0));
+    svg.text((area.right + 6.0, y + 4.0), "tick", &shorten(&text, FIGURE));
 }
 
 /// The judgements that occur, with their colours.

@@ -1,11 +1,12 @@
 //! What a call means: every kind of method, deadlines, panics, nested calls.
 
-use rpc_core::{Code, Context, Router, block_on};
+use futures_util::stream;
+use rpc_core::{Code, Context, Payload, Router, Streaming, block_on};
 use rpc_testkit::calculator::{Adder, CalculatorServer};
 use rpc_testkit::inventory::{STOCK_SERVICE, Shop, StockClient, StockServer, item};
 use rpc_testkit::table;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 fn shop() -> (Arc<Shop>, StockClient<Router>) {
     let shop = Arc::new(Shop::default());
@@ -46,6 +47,32 @@ fn a_deadline_ends_a_call_with_and_without_a_runtime() {
         assert_eq!(outcome.expect_err("never").code(), Code::DeadlineExceeded);
         let late = stock.get(&cx, "a".into()).await.expect_err("too late");
         assert!(late.did_not_run());
+    };
+    block_on(call());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build();
+    runtime.expect("a runtime").block_on(call());
+}
+
+#[test]
+fn a_deadline_ends_streams_that_never_pause_and_streams_that_never_come() {
+    let outlived = async |mut numbers: Streaming<u64>| {
+        loop {
+            let ended = match numbers.next().await.expect("an error ends it") {
+                Ok(_) => continue,
+                Err(status) => status.code(),
+            };
+            assert_eq!(ended, Code::DeadlineExceeded);
+            assert_eq!(numbers.next().await, None);
+            return;
+        }
+    };
+    let call = async || {
+        let soon = || Some(Instant::now() + Duration::from_millis(5));
+        let endless = stream::repeat_with(|| Ok(Payload::of(7_u64)));
+        outlived(Streaming::new(Box::pin(endless), soon())).await;
+        outlived(Streaming::new(Box::pin(stream::pending()), soon())).await;
     };
     block_on(call());
     let runtime = tokio::runtime::Builder::new_current_thread()
