@@ -1,0 +1,150 @@
+//! A channel from nothing to its first message, and gone again.
+
+use std::{
+    io,
+    os::fd::{AsFd, OwnedFd},
+    path::Path,
+};
+
+use rustix::pipe::{PipeFlags, pipe_with};
+
+use super::{permit::alone, region_make::make_raw, ring::whole};
+use crate::{
+    family::{Endpoint, Family, Maker, Role},
+    meet::Meet,
+    scenario::{Shape, Side},
+    sys::Region,
+};
+
+/// What the default channel reserves: two lines, 1,024 slots of a line, 1 MiB.
+const SENDER_BYTES: usize = 2 * 64 + 1024 * 64 + (1 << 20);
+/// And what its receiver writes.
+const RECEIVER_BYTES: usize = 2 * 64;
+
+/// Channels made.
+pub fn family() -> Family {
+    let makes = |maker| Maker {
+        copies: "2 (into and out of the channel)",
+        fits: alone,
+        ..maker
+    };
+    Family {
+        name: "ring-open",
+        about: "a channel made over a socket, its first message, dropped (raw: memory, pipes, \
+                descriptors passed, prefault)",
+        role: Role::Mechanism,
+        payload: true,
+        takes_whole: true,
+        makers: vec![
+            makes(Maker::raw(connect_raw)),
+            makes(Maker::ours("ipc-ring", connect_ours)),
+        ],
+        sweep: None,
+    }
+}
+
+fn connect_ours(_: Side, _: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> {
+    Ok(Box::new(Ours(None)))
+}
+
+/// A send makes the channel and sends; a receive receives and drops it.
+struct Ours(Option<[ipc_ring::Channel; 2]>);
+
+impl Endpoint for Ours {
+    fn send(&mut self, message: &[u8]) -> io::Result<()> {
+        let (left, right) = ipc_uds::pair_seqpacket()?;
+        let options = ipc_ring::Options::new();
+        let (left, right) = (options.begin(left)?, options.begin(right)?);
+        left.finish()?;
+        right.finish()?;
+        let (left, right) = (left.channel()?, right.channel()?);
+        left.sender().send(message)?;
+        self.0 = Some([left, right]);
+        Ok(())
+    }
+
+    fn recv(&mut self, into: &mut [u8]) -> io::Result<()> {
+        let [_left, right] = self.0.take().ok_or(io::ErrorKind::NotConnected)?;
+        whole(right.receiver().recv(into)?, into)
+    }
+}
+
+fn connect_raw(_: Side, meet: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> {
+    let directory = meet.directory().to_owned();
+    Ok(Box::new(Raw {
+        directory,
+        made: None,
+    }))
+}
+
+/// The same by plain calls: what is passed is believed.
+struct Raw {
+    directory: std::path::PathBuf,
+    made: Option<[RawEnd; 2]>,
+}
+
+/// What one side makes and what it was given.
+struct RawEnd {
+    sends: (Region, OwnedFd),
+    _takes: (Region, OwnedFd),
+    _bells: [OwnedFd; 2],
+    given: Option<(Region, Region, [OwnedFd; 2])>,
+    socket: Meet,
+}
+
+impl RawEnd {
+    fn begin(socket: Meet) -> io::Result<RawEnd> {
+        let (sends, takes) = (make_raw(SENDER_BYTES)?, make_raw(RECEIVER_BYTES)?);
+        let (one, other) = (
+            pipe_with(PipeFlags::CLOEXEC)?,
+            pipe_with(PipeFlags::CLOEXEC)?,
+        );
+        socket.send_descriptors(&[
+            sends.1.as_fd(),
+            takes.1.as_fd(),
+            one.1.as_fd(),
+            other.1.as_fd(),
+        ])?;
+        Ok(RawEnd {
+            sends,
+            _takes: takes,
+            _bells: [one.0, other.0],
+            given: None,
+            socket,
+        })
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        let [sends, takes, one, other] = self.socket.recv_descriptors()?;
+        let sends = Region::map(sends, SENDER_BYTES)?;
+        let takes = Region::map(takes, RECEIVER_BYTES)?;
+        self.given = Some((sends, takes, [one, other]));
+        Ok(())
+    }
+}
+
+impl Raw {
+    fn make(directory: &Path) -> io::Result<[RawEnd; 2]> {
+        let (left, right) = Meet::pair(directory, 0)?;
+        let (mut left, mut right) = (RawEnd::begin(left)?, RawEnd::begin(right)?);
+        left.finish()?;
+        right.finish()?;
+        Ok([left, right])
+    }
+}
+
+impl Endpoint for Raw {
+    fn send(&mut self, message: &[u8]) -> io::Result<()> {
+        let ends = Raw::make(&self.directory)?;
+        ends[0].sends.0.write(0, message);
+        self.made = Some(ends);
+        Ok(())
+    }
+
+    fn recv(&mut self, into: &mut [u8]) -> io::Result<()> {
+        let [_left, right] = self.made.take().ok_or(io::ErrorKind::NotConnected)?;
+        let (sends, ..) = right.given.as_ref().ok_or(io::ErrorKind::NotConnected)?;
+        sends.read(0, into);
+        Ok(())
+    }
+}
