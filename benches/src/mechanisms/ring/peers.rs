@@ -31,6 +31,10 @@ pub(super) fn makers() -> Vec<Maker> {
             fits: |shape| match shape.scenario {
                 Scenario::SingleThread => Err("it takes two processes here".to_owned()),
                 scenario if scenario.polls() => Err("it waits for events".to_owned()),
+                // Seen after some hundred thousand messages, most of which nobody waits for.
+                scenario if scenario.is_rate() || scenario.is_load() => {
+                    Err("a stream told of by events comes to a stand".to_owned())
+                }
                 _ => Ok(()),
             },
             ..peer("iceoryx2-events", |side, meet, shape| {
