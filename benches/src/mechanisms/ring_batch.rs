@@ -89,7 +89,7 @@ impl Endpoint for Batches {
             self.channel.receiver().recv_batch(&mut self.back, BATCH)?;
             self.given = 0;
         }
-        let message = self.back.iter().nth(self.given);
+        let message = self.back.get(self.given);
         let message = message.ok_or(io::ErrorKind::UnexpectedEof)?;
         self.given += 1;
         whole(message.len(), into)?;

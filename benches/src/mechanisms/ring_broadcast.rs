@@ -146,14 +146,14 @@ mod peer {
         shape: &Shape,
         readers: usize,
     ) -> io::Result<Box<dyn Endpoint>> {
-        let (tx, readers) = match side {
+        let (tx, here) = match side {
             Side::Client => (0, 1),
             Side::Server => (1, readers),
         };
         let (directory, size) = (meet.directory(), shape.size);
-        let end = Published::connect(directory, meet.tag(), tx, readers, size, false)?;
+        let end = Published::connect(directory, meet.tag(), tx, (here, readers), size, false)?;
         both_are_there(meet)?;
-        Ok(Box::new(Cast { end, readers }))
+        Ok(Box::new(Cast { end, readers: here }))
     }
 
     struct Cast {

@@ -29,7 +29,7 @@ struct Place<'a> {
     directory: &'a Path,
     tag: u32,
     /// Tells the makers of one pair from each other.
-    of: &'static str,
+    of: String,
 }
 
 impl Place<'_> {
@@ -43,7 +43,9 @@ impl Place<'_> {
         let prefix = format!("{PREFIX}{}-", self.tag);
         config.global.prefix = FileName::new(prefix.as_bytes()).map_err(failed)?;
         let mode = SignalHandlingMode::Disabled;
-        let node = NodeBuilder::new().config(&config).signal_handling_mode(mode);
+        let node = NodeBuilder::new()
+            .config(&config)
+            .signal_handling_mode(mode);
         node.create().map_err(failed)
     }
 
@@ -56,7 +58,9 @@ impl Place<'_> {
 /// Removes what the workers of a pair have left when they were killed.
 pub fn sweep(tag: u32) {
     let prefix = format!("{PREFIX}{tag}-");
-    let Ok(entries) = std::fs::read_dir(MEMORY) else { return };
+    let Ok(entries) = std::fs::read_dir(MEMORY) else {
+        return;
+    };
     for entry in entries.flatten() {
         if entry.file_name().to_string_lossy().starts_with(&prefix) {
             // Mostly the other side's end has removed it.
@@ -79,16 +83,18 @@ pub struct Published {
 unsafe impl Send for Published {}
 
 impl Published {
-    /// The end that sends on way `tx` and receives on the other, by `readers` readers.
+    /// The end that sends on way `tx` and receives on the other, by `readers.0` readers of services
+    /// that are made for `readers.1`.
     pub fn connect(
         directory: &Path,
         tag: u32,
         tx: usize,
-        readers: usize,
+        readers: (usize, usize),
         size: usize,
         events: bool,
     ) -> io::Result<Published> {
-        let of = if events { "event" } else { "polled" };
+        let (readers, most) = readers;
+        let of = format!("{}-{most}", if events { "event" } else { "polled" });
         let place = Place { directory, tag, of };
         let node = place.node()?;
         let open = |way| {
@@ -97,7 +103,7 @@ impl Published {
                 .publish_subscribe::<Bytes>()
                 .enable_safe_overflow(false)
                 .subscriber_max_buffer_size(BUFFER)
-                .max_subscribers(readers.max(1))
+                .max_subscribers(most)
                 .open_or_create()
                 .map_err(failed)
         };
@@ -175,7 +181,10 @@ pub struct Asking {
 
 enum AskingSide {
     Client(Client<ipc::Service, Bytes, (), Bytes, ()>, VecDeque<Asked>),
-    Server(Server<ipc::Service, Bytes, (), Bytes, ()>, VecDeque<Request>),
+    Server(
+        Server<ipc::Service, Bytes, (), Bytes, ()>,
+        VecDeque<Request>,
+    ),
 }
 
 // SAFETY: as for `Published`.
@@ -184,7 +193,7 @@ unsafe impl Send for Asking {}
 impl Asking {
     /// The end that asks, or the one that answers.
     pub fn connect(directory: &Path, tag: u32, asks: bool, size: usize) -> io::Result<Asking> {
-        let of = "asked";
+        let of = "asked".to_owned();
         let place = Place { directory, tag, of };
         let node = place.node()?;
         let service = node

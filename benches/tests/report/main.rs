@@ -260,11 +260,7 @@ fn one_size_is_no_growth() {
 #[test]
 fn too_few_slices_rank_nobody() {
     let mut run = synthetic::run();
-    for cell in run
-        .cells
-        .iter_mut()
-        .filter(|cell| cell.mechanism == "ring")
-    {
+    for cell in run.cells.iter_mut().filter(|cell| cell.mechanism == "ring") {
         cell.times_floor.n = 3;
         cell.messages_per_second.n = 3;
         cell.bytes_per_second.n = 3;

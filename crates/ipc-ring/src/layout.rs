@@ -105,6 +105,7 @@ impl Shape {
     }
 
     /// Refuses a message that the channel has no room for.
+    #[inline]
     pub(crate) fn admit(self, len: usize) -> Result<()> {
         let most = self.max_message_bytes();
         if len > most {
@@ -116,6 +117,7 @@ impl Shape {
     }
 
     /// How large a message may be.
+    #[inline]
     pub(crate) const fn max_message_bytes(self) -> usize {
         if self.bytes as usize >= ACKED {
             ACKED - 1

@@ -59,7 +59,8 @@ pub(super) fn makers() -> Vec<Maker> {
 
 fn publish(side: Side, meet: &Meet, shape: &Shape, events: bool) -> io::Result<Box<dyn Endpoint>> {
     let way = way(side);
-    let end = Published::connect(meet.directory(), meet.tag(), way, 1, shape.size, events)?;
+    let (directory, size) = (meet.directory(), shape.size);
+    let end = Published::connect(directory, meet.tag(), way, (1, 1), size, events)?;
     both_are_there(meet)?;
     Ok(Box::new(Publishing(end)))
 }
