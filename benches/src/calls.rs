@@ -51,7 +51,7 @@ pub use stock::Items;
 pub use sums::Sums;
 #[cfg(feature = "tls")]
 pub use way::Tls;
-pub use way::{Pipe, Socket, Tcp, Unix, Way};
+pub use way::{Pipe, Shm, Socket, Tcp, Unix, Way};
 
 #[cfg(feature = "peers")]
 pub use {

@@ -58,15 +58,13 @@ pub(crate) fn run(target: &str, choice: &Choice) -> Outcome {
         let name = &package.name;
         let seed = (choice.seed.iter()).flat_map(|seed| ["--seed".to_owned(), seed.to_string()]);
         let seed: Vec<String> = seed.collect();
-        let features: Vec<&str> = match package.features.iter().any(|f| f == "failpoints") {
-            true => vec!["--features", "failpoints"],
-            false => Vec::new(),
-        };
+        // All of them: an experiment may need any.
+        let selection = Workspace::selection(&[package]);
         let words = &choice.words;
         println!("\n{name}");
         let ran = cmd!(
             sh,
-            "cargo test --quiet --release -p {name} {features...} --test {target} -- --tier {tier} {seed...} {words...}"
+            "cargo test --quiet --release {selection...} --test {target} -- --tier {tier} {seed...} {words...}"
         );
         if ran.quiet().run().is_err() {
             failed.push(name.as_str());

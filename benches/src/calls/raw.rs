@@ -59,6 +59,10 @@ impl Kit for Raw {
                 stream,
                 back: Vec::new(),
             }),
+            RawStream::Ring(stream) => Box::new(Asking {
+                stream,
+                back: Vec::new(),
+            }),
             #[cfg(feature = "tls")]
             RawStream::Tls(stream) => Box::new(Asking {
                 stream,
@@ -73,6 +77,7 @@ impl Kit for Raw {
             streams.push(match socket.into_raw()? {
                 RawStream::Socket(stream) => Box::new(stream) as Box<dyn Stream>,
                 RawStream::Pipes(stream) => Box::new(stream),
+                RawStream::Ring(stream) => Box::new(stream),
                 #[cfg(feature = "tls")]
                 RawStream::Tls(stream) => Box::new(stream),
             });

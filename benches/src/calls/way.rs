@@ -1,6 +1,13 @@
 //! The kinds of connections that calls go over, made by hand, so that every maker has the same.
 
-use std::{io, net::TcpStream, os::fd::OwnedFd, os::unix::net::UnixStream};
+use std::{
+    io,
+    net::TcpStream,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    os::unix::net::UnixStream,
+};
+
+use ipc_core::{Interest, Pollable};
 
 use rpc_transport::Wire;
 
@@ -8,6 +15,7 @@ use rpc_transport::Wire;
 use crate::secured::Secured;
 use crate::{
     descriptors::ByteStream,
+    family::Endpoint,
     limits::loopback,
     mechanisms::tcp,
     meet::Meet,
@@ -26,6 +34,8 @@ pub enum Socket {
     Tcp(TcpStream),
     /// A pipe each way: to write, and to read.
     Pipe(OwnedFd, OwnedFd),
+    /// A ring each way, in shared memory.
+    Ring(Box<ipc_ring::Channel>),
     /// TLS over loopback.
     #[cfg(feature = "tls")]
     Tls(Secured),
@@ -38,6 +48,7 @@ impl Socket {
             Socket::Unix(socket) => Wire::unix(OwnedFd::from(socket).into())?,
             Socket::Tcp(socket) => Wire::tcp(OwnedFd::from(socket).into())?,
             Socket::Pipe(tx, rx) => Wire::pipe(ipc_pipe::Stream::join(tx.into(), rx.into())),
+            Socket::Ring(channel) => Wire::shm(*channel)?,
             #[cfg(feature = "tls")]
             Socket::Tls(secured) => Wire::tls(secured.ours()?)?,
         })
@@ -49,6 +60,7 @@ impl Socket {
             Socket::Unix(socket) => RawStream::Socket(ByteStream::of_socket(socket.into())?),
             Socket::Tcp(socket) => RawStream::Socket(ByteStream::of_socket(socket.into())?),
             Socket::Pipe(tx, rx) => RawStream::Pipes(ByteStream::of_pipes(tx, rx)),
+            Socket::Ring(channel) => RawStream::Ring(Messages(*channel)),
             #[cfg(feature = "tls")]
             Socket::Tls(secured) => RawStream::Tls(secured.blocking()?),
         })
@@ -71,8 +83,31 @@ impl Socket {
 pub(super) enum RawStream {
     Socket(ByteStream<true>),
     Pipes(ByteStream<false>),
+    Ring(Messages),
     #[cfg(feature = "tls")]
     Tls(crate::secured::Blocking),
+}
+
+/// The messages of a ring each way.
+pub(super) struct Messages(ipc_ring::Channel);
+
+impl Endpoint for Messages {
+    fn send(&mut self, message: &[u8]) -> io::Result<()> {
+        Ok(self.0.sender().send(message)?)
+    }
+
+    fn recv(&mut self, into: &mut [u8]) -> io::Result<()> {
+        match self.0.receiver().recv(into)? {
+            length if length == into.len() => Ok(()),
+            _ => Err(io::ErrorKind::UnexpectedEof.into()),
+        }
+    }
+}
+
+impl AsFd for Messages {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.receiver().descriptor(Interest::Read)
+    }
 }
 
 /// How the two sides of a connection find each other.
@@ -105,6 +140,22 @@ impl Way for Unix {
 
     fn usual(shape: &Shape) -> bool {
         shape.scenario == Scenario::RoundTrip && shape.size <= USUAL_MAX
+    }
+}
+
+/// Shared memory: a ring each way.
+#[derive(Debug)]
+pub struct Shm;
+
+impl Way for Shm {
+    const COPIES: &'static str = "2 (in and out of the ring), and by the codec";
+
+    fn socket(side: Side, meet: &Meet) -> io::Result<Socket> {
+        let socket = meet.share(side, || Ok(ipc_uds::pair_seqpacket()?))?;
+        let mut options = ipc_ring::Options::new();
+        // The largest message of the sweep, four times.
+        options.capacity_bytes(4 << 20);
+        Ok(Socket::Ring(Box::new(options.over(socket)?)))
     }
 }
 
@@ -150,7 +201,6 @@ impl Way for Pipe {
             Side::Server => {
                 let (rx, their_tx) = rustix_pipe()?;
                 let (their_rx, tx) = rustix_pipe()?;
-                use std::os::fd::AsFd;
                 meet.send_descriptors(&[their_tx.as_fd(), their_rx.as_fd()])?;
                 Ok(Socket::Pipe(tx, rx))
             }

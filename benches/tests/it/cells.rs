@@ -28,10 +28,11 @@ const SCENARIOS: [Scenario; 14] = [
     Scenario::OpenLoop80OfOurs,
 ];
 /// Our calls over every transport, and whose row they are.
-const OURS: [(&str, &str); 8] = [
+const OURS: [(&str, &str); 9] = [
     ("rpc-inproc", "named"),
     ("rpc-native", "awaited"),
     ("rpc-native-pipe", "awaited"),
+    ("rpc-native-shm", "awaited"),
     ("rpc-native-tcp", "awaited"),
     ("rpc-native-tls", "awaited"),
     ("rpc-grpc", "rpc-grpc"),

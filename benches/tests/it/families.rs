@@ -66,7 +66,7 @@ fn exercise(mechanism: &str) -> Result<(), String> {
     let mut orchestrator = orchestrator();
     // What all connections have in common is seen over one of them.
     let sizes: &[usize] = match mechanism {
-        "rpc-native-tcp" | "rpc-native-pipe" | "rpc-native-tls" => &[64],
+        "rpc-native-tcp" | "rpc-native-pipe" | "rpc-native-shm" | "rpc-native-tls" => &[64],
         "rpc-grpc" | "rpc-grpc-tcp" | "rpc-grpc-tls" => &[64],
         "rpc-native" => &[0, 100_000],
         _ => &[64, 100_000],
@@ -133,6 +133,7 @@ alone! {
     calls_over_tcp_work: "rpc-native-tcp",
     calls_over_unix_sockets_work: "rpc-native",
     calls_over_pipes_work: "rpc-native-pipe",
+    calls_over_shared_memory_work: "rpc-native-shm",
     calls_over_tls_work: "rpc-native-tls",
     calls_by_grpc_work: "rpc-grpc",
     calls_by_grpc_over_tcp_work: "rpc-grpc-tcp",

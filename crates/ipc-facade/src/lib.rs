@@ -37,3 +37,5 @@ pub use rpc_native;
 pub use rpc_registry;
 #[cfg(feature = "rpc")]
 pub use rpc_transport;
+#[cfg(feature = "rpc")]
+pub use rpc_udp;

@@ -83,28 +83,31 @@ fn stream(a: usize, b: usize, messages: u64, size: usize) -> f64 {
     })
 }
 
+/// With an argument, so many times as long.
 fn main() {
+    let times = std::env::args().nth(1).and_then(|many| many.parse().ok());
+    let times: u64 = times.unwrap_or(1);
     for _ in 0..3 {
         println!(
             "raw {:.1} ns; ring always {:.1}, learned {:.1}; 64 B {:.1}, 1 KiB {:.1}",
-            raw(0, 1, 300_000),
-            ring(0, 1, 300_000, Spin::Always, 8),
-            ring(0, 1, 300_000, Spin::Learned, 8),
-            ring(0, 1, 300_000, Spin::Always, 64),
-            ring(0, 1, 300_000, Spin::Always, 1024)
+            raw(0, 1, 10_000 * times),
+            ring(0, 1, 10_000 * times, Spin::Always, 8),
+            ring(0, 1, 10_000 * times, Spin::Learned, 8),
+            ring(0, 1, 10_000 * times, Spin::Always, 64),
+            ring(0, 1, 10_000 * times, Spin::Always, 1024)
         );
         println!(
             "same cpu learned {:.0}; never {:.0}; cross never {:.0}",
-            ring(0, 0, 20_000, Spin::Learned, 8),
-            ring(0, 0, 20_000, Spin::Never, 8),
-            ring(0, 1, 20_000, Spin::Never, 8)
+            ring(0, 0, 1_000 * times, Spin::Learned, 8),
+            ring(0, 0, 1_000 * times, Spin::Never, 8),
+            ring(0, 1, 1_000 * times, Spin::Never, 8)
         );
         println!(
             "stream 8 B {:.1} ns, 48 B {:.1}, 1 KiB {:.1}, 64 KiB {:.1}",
-            stream(0, 1, 3_000_000, 8),
-            stream(0, 1, 3_000_000, 48),
-            stream(0, 1, 1_000_000, 1024),
-            stream(0, 1, 50_000, 65536)
+            stream(0, 1, 100_000 * times, 8),
+            stream(0, 1, 100_000 * times, 48),
+            stream(0, 1, 30_000 * times, 1024),
+            stream(0, 1, 2_000 * times, 65536)
         );
     }
 }

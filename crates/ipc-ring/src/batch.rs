@@ -50,6 +50,24 @@ impl Batch {
         self.bytes.get(start..end)
     }
 
+    pub(crate) fn clear(&mut self) {
+        self.bytes.clear();
+        self.ends.clear();
+    }
+
+    /// Room for one more message of `len` bytes, which is one when it is [kept](Batch::keep).
+    pub(crate) fn room(&mut self, len: usize) -> &mut [u8] {
+        let start = self.ends.last().copied().unwrap_or(0);
+        self.bytes.truncate(start);
+        self.bytes.resize(start + len, 0);
+        &mut self.bytes[start..]
+    }
+
+    pub(crate) fn keep(&mut self, len: usize) {
+        let start = self.ends.last().copied().unwrap_or(0);
+        self.ends.push(start + len);
+    }
+
     /// The messages, in their order.
     pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
         let starts = std::iter::once(&0).chain(&self.ends);

@@ -13,6 +13,7 @@ mod join;
 mod layout;
 mod link;
 mod loan;
+mod many;
 mod meet;
 mod options;
 mod receiver;
@@ -29,6 +30,7 @@ pub use crate::{
     broadcaster::Broadcaster,
     layout::{FORMAT_VERSION, INLINE_BYTES},
     loan::{Lent, Loan},
+    many::{Consumer, MAX_MEMBERS, Producer, Queue, Slot},
     meet::{Channel, Listener, Meeting},
     options::Options,
     receiver::Receiver,

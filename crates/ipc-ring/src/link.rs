@@ -21,9 +21,9 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 /// Messages in a row that found the other side awake before barriers are given up.
 pub(crate) const AWAKE_BEFORE_ASYMMETRIC: u64 = if cfg!(ipc_model) { 2 } else { 64 };
 /// Tries in a row that find nothing before the first look at the other side's end.
-const TRIES_BEFORE_END: u64 = 256;
+pub(crate) const TRIES_BEFORE_END: u64 = 256;
 /// And between two later ones: who tries without a pause has a system call for so many.
-const TRIES_PER_END: u64 = 4096;
+pub(crate) const TRIES_PER_END: u64 = 4096;
 /// Looks between two at the other side's end.
 pub(crate) const LOOKS_PER_END: u64 = 1 << 16;
 

@@ -113,7 +113,12 @@ impl Drop for Lent<'_> {
     }
 }
 
-fn inside(operation: &'static str, whole: usize, offset: usize, len: usize) -> Result<()> {
+pub(crate) fn inside(
+    operation: &'static str,
+    whole: usize,
+    offset: usize,
+    len: usize,
+) -> Result<()> {
     match offset.checked_add(len) {
         Some(end) if end <= whole => Ok(()),
         _ => Err(Error::new(operation, ErrorKind::InvalidInput).hint(format!(

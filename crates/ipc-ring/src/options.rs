@@ -141,7 +141,7 @@ impl Options {
         self.over(self.socket_until(address, until)?)
     }
 
-    fn socket_until(&self, address: impl ToAddress, until: Until) -> Result<SeqPacket> {
+    pub(crate) fn socket_until(&self, address: impl ToAddress, until: Until) -> Result<SeqPacket> {
         match until {
             Until::Now => self.socket.try_connect_seqpacket(address),
             Until::Forever => self.socket.connect_seqpacket(address),
@@ -205,7 +205,7 @@ impl Options {
     pub(crate) fn shape_for_one(&self) -> Result<Shape> {
         if self.when_full == WhenFull::DropOldest {
             return Err(Error::new("create", ErrorKind::InvalidInput)
-                .hint("only a broadcaster can drop the oldest messages"));
+                .hint("only a broadcaster and a queue can drop the oldest messages"));
         }
         self.shape()
     }

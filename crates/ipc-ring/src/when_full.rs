@@ -25,6 +25,6 @@ pub enum WhenFull {
     /// The message that is sent is dropped, and counted.
     DropNewest,
     /// The oldest messages are dropped; who has not received them learns how many they were. For
-    /// a [`Broadcaster`](crate::Broadcaster) alone.
+    /// a [`Broadcaster`](crate::Broadcaster) and a [`Queue`](crate::Queue) alone.
     DropOldest,
 }

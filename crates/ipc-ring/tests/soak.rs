@@ -13,13 +13,16 @@ fn main() -> ExitCode {
         &[
             ("messages", send_messages),
             ("loans", send_in_place),
+            ("queued", send_queued),
             ("fast sender", send_fast),
             ("fast broadcaster", broadcast_fast),
         ],
         &[
             ("messages", messages_of_another_process),
             ("loans", loans_of_another_process),
+            ("queued", queued_messages_of_another_process),
             ("churn", channels_made_and_dropped),
+            ("members", members_that_come_and_go),
             ("meetings", channels_met_and_left),
             ("slow consumer", a_slow_consumer),
         ],
@@ -85,6 +88,65 @@ fn loans_of_another_process(lab: &mut Lab) {
             Ok(buffer.len())
         },
     );
+}
+
+fn send_queued(mut stage: Stage) {
+    let count: u64 = stage.argument(0).parse().expect("a number");
+    let socket = SeqPacket::from(stage.descriptor());
+    let socket_here = socket.try_clone().expect("a copy");
+    let producer = Options::new().produce_over(socket).expect("a member");
+    for sequence in 0..count {
+        let sent = producer.send(&soak::stamp(sequence));
+        sent.expect("somebody reads");
+    }
+    // Until all has been counted it stays, since who leaves takes a descriptor with it.
+    let _ = socket_here.recv(&mut [0; 8]);
+}
+
+fn queued_messages_of_another_process(lab: &mut Lab) {
+    let count = lab.count(1_000_000, 1_000_000_000, 1_000_000_000);
+    let queue = Options::new().queue().expect("memory");
+    let consumer = queue.consumer().expect("a seat");
+    let (ours, theirs) = ipc_uds::pair_seqpacket().expect("a pair");
+    let sender = Role::new("queued").argument(count);
+    let sender = sender.descriptor(&theirs).spawn();
+    drop(theirs);
+    queue
+        .add(ours.try_clone().expect("a copy"))
+        .expect("it comes");
+    let (what, mut buffer) = ("queue: messages of another process", [0; MESSAGE_BYTES]);
+    soak::repeat(lab, "S1", what, count, |sequence| {
+        let len = consumer
+            .recv(&mut buffer)
+            .map_err(|error| error.to_string())?;
+        match buffer[..len] == soak::stamp(sequence) {
+            true => Ok(()),
+            false => Err(format!("{:?} is not message {sequence}", &buffer[..len])),
+        }
+    });
+    drop(ours);
+    sender.done();
+}
+
+fn members_that_come_and_go(lab: &mut Lab) {
+    let count = lab.count(1_000, 100_000, 1_000_000);
+    let queue = Options::new().queue().expect("memory");
+    let idle = queue.consumer().expect("a seat");
+    let what = "queue: members that come, send and go";
+    soak::repeat(lab, "S4", what, count, |_| {
+        let use_once = || {
+            let (producer, consumer) = (queue.producer()?, queue.consumer()?);
+            producer.send(b"ping")?;
+            let len = consumer.recv(&mut [0; 8])?;
+            drop((producer, consumer));
+            Ok::<_, ipc_ring::Error>((len, idle.producers()?, queue.members()?))
+        };
+        match use_once() {
+            Ok((4, 0, (0, 1))) => Ok(()),
+            other => Err(format!("{other:?}")),
+        }
+    });
+    drop(idle);
 }
 
 fn channels_made_and_dropped(lab: &mut Lab) {

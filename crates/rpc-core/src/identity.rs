@@ -15,7 +15,7 @@ pub enum Peer {
     Inproc,
     /// A process of this host, as the kernel names it.
     Unix(Credentials),
-    /// An address, which proves nobody.
+    /// An address, of TCP or UDP, which proves nobody.
     Tcp(SocketAddr),
     /// The DNS names and URIs of a certificate that was verified.
     Tls(Arc<[String]>),

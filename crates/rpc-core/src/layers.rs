@@ -13,6 +13,7 @@ mod rate;
 mod retry;
 mod spans;
 mod statistics;
+mod throttle;
 
 pub use authenticate::{Authenticate, Authenticated};
 pub use authorize::{Authorize, Authorized};
@@ -23,6 +24,7 @@ pub use rate::{Rate, RateLimited};
 pub use retry::{Retried, Retry, RetryPolicy};
 pub use spans::{Spanned, Spans};
 pub use statistics::{Counted, MethodStatistics, Statistics};
+pub use throttle::Throttle;
 
 use crate::descriptor::{MethodDescriptor, method_id};
 

@@ -131,6 +131,9 @@ struct More {
 }
 
 impl Status {
+    /// A push-back that asks for no further attempt at all.
+    pub const NEVER_AGAIN: u32 = u32::MAX;
+
     /// A failure with a text for people: one lower-case clause that says what to do.
     #[must_use]
     pub fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
@@ -175,7 +178,8 @@ impl Status {
         self
     }
 
-    /// Tells the caller when to try again: the server's push-back.
+    /// Tells the caller when to try again: the server's push-back; [`Status::NEVER_AGAIN`] says
+    /// that it is not to.
     #[must_use]
     pub fn retry_after_millis(mut self, millis: u32) -> Self {
         self.more.get_or_insert_default().retry_after_millis = Some(millis);
@@ -206,7 +210,8 @@ impl Status {
         self.not_run
     }
 
-    /// When the server wants the next attempt, in milliseconds.
+    /// When the server wants the next attempt, in milliseconds; [`Status::NEVER_AGAIN`] where it
+    /// wants none.
     #[must_use]
     pub fn push_back_millis(&self) -> Option<u32> {
         self.more.as_ref()?.retry_after_millis

@@ -3,6 +3,7 @@
 use crate::Status;
 use crate::call::PayloadStream;
 use crate::context::expired;
+use crate::stub::unread;
 use crate::timer::Timer;
 use crate::wire::{Message, Payload};
 use futures_core::Stream;
@@ -18,6 +19,8 @@ use std::time::Instant;
 pub struct Streaming<T> {
     inner: Option<PayloadStream>,
     timer: Option<Timer>,
+    /// Whether they are answers: what cannot be read is then no fault of a caller.
+    answers: bool,
     item: PhantomData<fn() -> T>,
 }
 
@@ -28,8 +31,14 @@ impl<T: Message> Streaming<T> {
         Self {
             inner: Some(inner),
             timer: deadline.map(Timer::at),
+            answers: false,
             item: PhantomData,
         }
+    }
+
+    pub(crate) const fn of_answers(mut self) -> Self {
+        self.answers = true;
+        self
     }
 
     /// The messages of any stream.
@@ -64,10 +73,15 @@ impl<T: Message> Streaming<T> {
         {
             return Poll::Ready(Some(Err(expired())));
         }
+        let answers = self.answers;
+        let take = |payload: Payload| match answers {
+            true => payload.take().map_err(unread),
+            false => payload.take(),
+        };
         inner
             .as_mut()
             .poll_next(task)
-            .map(|item| item.map(|item| item.and_then(Payload::take)))
+            .map(|item| item.map(|item| item.and_then(take)))
     }
 }
 

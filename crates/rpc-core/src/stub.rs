@@ -6,7 +6,7 @@ use crate::descriptor::MethodDescriptor;
 use crate::streaming::Streaming;
 use crate::timer::until;
 use crate::wire::{Message, Payload};
-use crate::{Context, Status};
+use crate::{Code, Context, Status};
 use futures_core::Stream;
 use std::pin::Pin;
 use std::task::{Context as Task, Poll};
@@ -26,7 +26,7 @@ pub async fn unary<C: Channel, A: Message, R: Message>(
     arguments: A,
 ) -> Result<R, Status> {
     let call = prepare(method, cx, Body::One(Payload::of(arguments)))?;
-    reply(channel, call).await?.body.one()
+    reply(channel, call).await?.body.one().map_err(unread)
 }
 
 /// Sends a oneway call: done when it is on its way.
@@ -56,7 +56,7 @@ pub async fn server_stream<C: Channel, A: Message, R: Message>(
     let call = prepare(method, cx, Body::One(Payload::of(arguments)))?;
     let deadline = call.context.expires();
     let stream = reply(channel, call).await?.body.many()?;
-    Ok(Streaming::new(stream, deadline))
+    Ok(Streaming::new(stream, deadline).of_answers())
 }
 
 /// Calls a method whose arguments are a stream.
@@ -76,7 +76,7 @@ where
     S: Stream<Item = A> + Send + 'static,
 {
     let call = prepare(method, cx, many(items))?;
-    reply(channel, call).await?.body.one()
+    reply(channel, call).await?.body.one().map_err(unread)
 }
 
 /// Calls a method with streams in both directions.
@@ -98,7 +98,7 @@ where
     let call = prepare(method, cx, many(items))?;
     let deadline = call.context.expires();
     let stream = reply(channel, call).await?.body.many()?;
-    Ok(Streaming::new(stream, deadline))
+    Ok(Streaming::new(stream, deadline).of_answers())
 }
 
 /// The call with the deadline that holds: what the context says (which has what was inherited),
@@ -123,6 +123,14 @@ async fn reply<C: Channel>(channel: &C, call: Call) -> Result<Reply, Status> {
     match until(deadline, channel.call(call)).await {
         Some(outcome) => outcome,
         None => Err(expired()),
+    }
+}
+
+/// An answer that cannot be read is no fault of the caller's arguments.
+pub(crate) fn unread(status: Status) -> Status {
+    match status.code() {
+        Code::InvalidArgument => Status::new(Code::Internal, status.message().to_owned()),
+        _ => status,
     }
 }
 

@@ -4,6 +4,7 @@ use crate::compression::Encoding;
 use crate::credentials::CallCredentials;
 use crate::options::Options;
 use crate::outgoing::{Caller, Link, Outgoing};
+use crate::patient::Patient;
 use crate::{framing, late};
 use crate::{metadata, replies, status};
 use http::uri::{Authority, Scheme};
@@ -141,7 +142,12 @@ impl Shared {
 
 impl Channel for Connection {
     fn call(&self, call: Call) -> CallFuture {
-        Box::pin(Arc::clone(&self.shared).call(call))
+        let deadline = call.context.expires();
+        let work = Arc::clone(&self.shared).call(call);
+        match deadline {
+            Some(deadline) => Box::pin(Patient::new(Box::pin(work), deadline)),
+            None => Box::pin(work),
+        }
     }
 }
 

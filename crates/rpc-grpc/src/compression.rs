@@ -116,15 +116,19 @@ impl Encoding {
         match self {
             Self::Identity => Ok(bytes.slice(..bytes.len().min(limit))),
             #[cfg(feature = "gzip")]
-            Self::Gzip => read_at_most(flate2::read::MultiGzDecoder::new(&bytes[..]), limit),
+            Self::Gzip => {
+                let open = || Ok(flate2::bufread::MultiGzDecoder::new(&bytes[..]));
+                unpack(open, |reader| bytes.len() - reader.get_ref().len(), limit)
+            }
             #[cfg(feature = "zstd")]
             Self::Zstd => {
-                let reader = zstd::stream::read::Decoder::with_buffer(&bytes[..]);
-                let mut reader = reader.map_err(|error| failed("decompress", &error))?;
-                // What the peer wants remembered while unpacking is its choice up to here.
-                let window = reader.window_log_max(WINDOW_LOG);
-                window.map_err(|error| failed("decompress", &error))?;
-                read_at_most(reader, limit)
+                let open = || {
+                    let mut reader = zstd::stream::read::Decoder::with_buffer(&bytes[..])?;
+                    // What the peer wants remembered while unpacking is its choice up to here.
+                    reader.window_log_max(WINDOW_LOG)?;
+                    Ok(reader)
+                };
+                unpack(open, |reader| bytes.len() - reader.get_ref().len(), limit)
             }
         }
     }
@@ -135,21 +139,50 @@ impl Encoding {
 #[cfg(feature = "zstd")]
 const WINDOW_LOG: u32 = 23;
 
+/// What unpacks to more than so many times its size may be a bomb: the rest is measured before any
+/// of it is kept.
 #[cfg(any(feature = "gzip", feature = "zstd"))]
-fn read_at_most(mut reader: impl std::io::Read, limit: usize) -> Result<Bytes, Status> {
-    let mut out = Vec::new();
-    let mut step = [0; 8 << 10];
-    loop {
-        match reader.read(&mut step) {
-            Ok(0) => return Ok(out.into()),
-            Ok(length) if out.len() + length > limit => {
-                let text = format!("a message is larger than {limit} bytes once unpacked");
-                return Err(Status::new(Code::ResourceExhausted, text));
-            }
-            Ok(length) => out.extend_from_slice(&step[..length]),
-            Err(error) => return Err(failed("decompress", &error)),
+const BOMB_RATIO: usize = 100;
+/// How much is unpacked at once.
+#[cfg(any(feature = "gzip", feature = "zstd"))]
+const STEP_BYTES: usize = 8 << 10;
+/// Up to here anything is kept.
+#[cfg(any(feature = "gzip", feature = "zstd"))]
+const HARMLESS_BYTES: usize = 64 << 10;
+
+/// What a reader made by `open`, of whose input so much is `taken`, reads to its end.
+#[cfg(any(feature = "gzip", feature = "zstd"))]
+fn unpack<R: std::io::Read>(
+    open: impl Fn() -> std::io::Result<R>,
+    taken: impl Fn(&R) -> usize,
+    limit: usize,
+) -> Result<Bytes, Status> {
+    let failed = |error: std::io::Error| failed("decompress", &error);
+    let (mut out, mut step) = (Vec::new(), [0; STEP_BYTES]);
+    let mut reader = open().map_err(failed)?;
+    while out.len() <= limit {
+        match reader.read(&mut step).map_err(failed)? {
+            0 => return Ok(out.into()),
+            length => out.extend_from_slice(&step[..length]),
+        }
+        if out.len() > HARMLESS_BYTES && out.len() / BOMB_RATIO > taken(&reader) {
+            break;
         }
     }
+    let mut length = out.len();
+    drop(out);
+    while length <= limit {
+        match reader.read(&mut step).map_err(failed)? {
+            0 => {
+                let mut out = vec![0; length];
+                let whole = open().and_then(|mut reader| reader.read_exact(&mut out));
+                return whole.map(|()| out.into()).map_err(failed);
+            }
+            more => length += more,
+        }
+    }
+    let text = format!("a message is larger than {limit} bytes once unpacked");
+    Err(Status::new(Code::ResourceExhausted, text))
 }
 
 #[cfg(any(feature = "gzip", feature = "zstd"))]
@@ -181,6 +214,15 @@ mod tests {
                 .into();
             assert!(bomb.len() < 256 << 10, "{}", bomb.len());
             let over = encoding.decompress(&bomb, 4 << 20).expect_err("a bomb");
+            assert_eq!(over.code(), Code::ResourceExhausted);
+            // As dense, and within the limit to the byte.
+            let length = 3 << 20;
+            let dense: Bytes = encoding.compress(&vec![0; length]).expect("packed").into();
+            let whole = encoding.decompress(&dense, length).expect("allowed");
+            assert!(whole.len() == length && whole.iter().all(|byte| *byte == 0));
+            let over = encoding
+                .decompress(&dense, length - 1)
+                .expect_err("a byte more");
             assert_eq!(over.code(), Code::ResourceExhausted);
             let junk = encoding.decompress(&Bytes::from_static(b"junk"), 100);
             assert_eq!(junk.expect_err("junk").code(), Code::Internal);

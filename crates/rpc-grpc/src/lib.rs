@@ -6,6 +6,9 @@ mod client;
 mod compression;
 mod credentials;
 mod framing;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod gate;
 #[cfg(feature = "tonic")]
 mod generated;
@@ -16,6 +19,7 @@ mod metadata;
 mod options;
 mod outgoing;
 mod packing;
+mod patient;
 #[cfg(feature = "reflection")]
 mod reflection;
 mod replies;

@@ -1,6 +1,6 @@
 //! A service config, as gRPC has it in JSON: time-outs, retries, hedging, throttle, balancing.
 
-use rpc_core::layers::{Deadlines, Hedge, Retry, RetryPolicy};
+use rpc_core::layers::{Deadlines, Hedge, Retry, RetryPolicy, Throttle};
 use rpc_core::{Channel, Code, Status};
 use rpc_transport::Pick;
 use serde::Deserialize;
@@ -144,6 +144,7 @@ impl ServiceConfig {
                 read.add(&pattern(name)?, method)?;
             }
         }
+        let mut throttle = Throttle::default();
         if let Some(throttling) = &config.retry_throttling {
             let Throttling {
                 max_tokens,
@@ -154,8 +155,10 @@ impl ServiceConfig {
                     &"retryThrottling is 1 to 1000 tokens and a ratio above 0",
                 ));
             }
-            read.retry = read.retry.budget(max_tokens, token_ratio);
+            throttle = Throttle::new(max_tokens, token_ratio);
         }
+        read.retry = read.retry.throttle(&throttle);
+        read.hedge = read.hedge.throttle(&throttle);
         let known = config.load_balancing_config.iter().flat_map(Map::keys);
         read.pick = known.filter_map(|name| pick(name)).next();
         Ok(read)

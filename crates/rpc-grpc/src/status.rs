@@ -57,7 +57,13 @@ pub(crate) fn write(outcome: Result<(), &Status>, trailers: &mut HeaderMap) {
         }
     }
     if let Some(millis) = status.push_back_millis() {
-        trailers.insert(PUSH_BACK, millis.into());
+        trailers.insert(
+            PUSH_BACK,
+            match millis {
+                Status::NEVER_AGAIN => HeaderValue::from_static("-1"),
+                millis => millis.into(),
+            },
+        );
     }
     if status.did_not_run() {
         trailers.insert(NOT_RUN, HeaderValue::from_static("1"));
@@ -87,7 +93,7 @@ pub(crate) fn read(trailers: &HeaderMap) -> Option<Result<(), Status>> {
     if let Some(text) = trailers.get(PUSH_BACK) {
         // What is negative, or no number, asks for no further attempt: not in this life.
         let millis = text.to_str().ok().and_then(|text| text.parse().ok());
-        status = status.retry_after_millis(millis.unwrap_or(u32::MAX));
+        status = status.retry_after_millis(millis.unwrap_or(Status::NEVER_AGAIN));
     }
     if trailers.contains_key(NOT_RUN) {
         status = status.before_running();

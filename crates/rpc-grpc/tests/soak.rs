@@ -1,4 +1,23 @@
-//! The soak of rpc-grpc: the large calls of gRPC's own soak, to a server in another process.
+//! The soak of rpc-grpc: the large calls of gRPC's own soak, and every attack at full size, on
+//! servers in other processes.
+
+#[path = "soak/backends.rs"]
+mod backends;
+#[path = "soak/floods.rs"]
+mod floods;
+#[allow(dead_code, reason = "the tests use more of it")]
+#[path = "it/frames.rs"]
+mod frames;
+#[path = "soak/lies.rs"]
+mod lies;
+#[path = "it/raw.rs"]
+mod raw;
+#[path = "soak/replay.rs"]
+mod replay;
+#[path = "soak/slow.rs"]
+mod slow;
+#[path = "soak/there.rs"]
+mod there;
 
 use ipc_testkit::crash::Lab;
 use ipc_testkit::{Role, Stage, TempDir, soak};
@@ -11,7 +30,23 @@ use tokio::runtime::{Builder, Runtime};
 const SLACK_KIB: usize = 8 * 1024;
 
 fn main() -> ExitCode {
-    soak::run(&[("server", serve)], &[("calls", large_calls)])
+    soak::run(
+        &[("server", serve), ("inventory", there::serve)],
+        &[
+            ("calls", large_calls),
+            ("resets", floods::of_resets),
+            ("floods", floods::of_frames),
+            ("slow", slow::of_connections),
+            ("descriptors", slow::of_descriptors),
+            ("lengths", lies::of_lengths),
+            ("nesting", lies::of_nesting),
+            ("bombs", lies::of_bombs),
+            ("failing", backends::that_fail),
+            ("late", backends::that_are_late),
+            ("killed", backends::that_die),
+            ("replay", replay::of_captured_calls),
+        ],
+    )
 }
 
 fn runtime() -> Runtime {
@@ -57,9 +92,8 @@ fn large_calls(lab: &mut Lab) {
     let runtime = runtime();
     let connected = runtime.block_on(rpc_grpc::connect(&endpoint));
     let client = TestServiceClient::new(connected.expect("it listens"));
-    let mut warm = (0, 0);
     let what = "grpc: calls of 271,828 bytes that answer 314,159";
-    soak::repeat(lab, "S3", what, count, |number| {
+    let call = || {
         let sent = zeros(271_828).map_err(|status| status.to_string())?;
         let cx = Context::new();
         let answer = client.unary_call(&cx, 0, 314_159, sent, false, false, None, None, None);
@@ -67,9 +101,18 @@ fn large_calls(lab: &mut Lab) {
             .block_on(answer)
             .map_err(|status| status.to_string())?;
         let bytes = answer.payload.map_or(0, |payload| payload.body.len());
-        if bytes != 314_159 {
-            return Err(format!("{bytes} bytes came"));
+        match bytes {
+            314_159 => Ok(()),
+            other => Err(format!("{other} bytes came")),
         }
+    };
+    // What allocators keep of such sizes they have after some.
+    for _ in 0..100 {
+        call().expect("a server that was not attacked");
+    }
+    let mut warm = (0, 0);
+    soak::repeat(lab, "S3", what, count, |number| {
+        call()?;
         if number == count / 10 {
             warm = (resident_kib(server.id()), descriptors(server.id()));
         }

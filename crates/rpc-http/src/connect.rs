@@ -23,7 +23,7 @@ where
     let stream = WireStream::client(wire, limits.clone()).map_err(Status::from)?;
     let greeting = Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
-        .max_header_list_size(limits.max_header_bytes)
+        .max_header_list_size(limits.header_list_bytes())
         .initial_stream_window_size(limits.stream_window_bytes)
         .initial_connection_window_size(limits.connection_window_bytes)
         .max_send_buf_size(limits.max_output_bytes)

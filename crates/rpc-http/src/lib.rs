@@ -2,6 +2,10 @@
 #![forbid(unsafe_code)]
 
 mod connect;
+mod cutter;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod limits;
 mod meter;
 mod serve;

@@ -70,6 +70,11 @@ impl Limits {
         self
     }
 
+    /// What the library is told: it refuses a list of exactly the size that it is given.
+    pub(crate) const fn header_list_bytes(&self) -> u32 {
+        self.max_header_bytes.saturating_add(1)
+    }
+
     /// How many bytes of one stream may be under way before its sender waits.
     pub fn stream_window_bytes(&mut self, bytes: u32) -> &mut Self {
         self.stream_window_bytes = bytes.clamp(1 << 14, 1 << 30);
@@ -99,6 +104,12 @@ impl Limits {
     /// [`Limits::MIN_KEEP_ALIVE`]. A local peer needs none: the kernel tells of its death.
     pub fn keep_alive(&mut self, interval: Option<Duration>) -> &mut Self {
         self.keep_alive = interval.map(|interval| interval.max(Self::MIN_KEEP_ALIVE));
+        self
+    }
+
+    /// How long a peer that is asked whether it lives may take to answer; 10 s by default.
+    pub fn keep_alive_timeout(&mut self, timeout: Duration) -> &mut Self {
+        self.keep_alive_answer = timeout;
         self
     }
 

@@ -2,95 +2,30 @@
 //! that do nothing, and frames that never end.
 
 use crate::Limits;
+use crate::cutter::{Cutter, Frame, WINDOW_UPDATE};
 use std::time::Instant;
 
-const HEADER_BYTES: usize = 9;
 pub(crate) const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
 const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
+const PING: u8 = 6;
 const PUSH_PROMISE: u8 = 5;
 const GO_AWAY: u8 = 7;
-const WINDOW_UPDATE: u8 = 8;
 const CONTINUATION: u8 = 9;
 const ACK: u8 = 1;
 const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
 const ENHANCE_YOUR_CALM: u32 = 0xb;
+/// What gRPC clients look for beside it: they ask less often from then on.
+const TOO_MANY_PINGS: &[u8] = b"too_many_pings";
 
 /// A window update of less than this is not worth its frame.
 const WORTH_BYTES: u32 = 1024;
 /// How many frames a second any peer may send that do nothing.
 const REFILL_PER_SECOND: f64 = 100.0;
-
-/// The header of a frame, and the first bytes of its payload where they matter.
-#[derive(Clone, Copy, Debug, Default)]
-struct Frame {
-    length: usize,
-    kind: u8,
-    flags: u8,
-    stream: u32,
-}
-
-/// Cuts a byte stream into frames without keeping it.
-#[derive(Debug, Default)]
-struct Cutter {
-    header: [u8; HEADER_BYTES],
-    filled: usize,
-    /// How much of the payload is still to come.
-    payload: usize,
-    /// The first bytes of a window update.
-    update: [u8; 4],
-    updated: usize,
-}
-
-impl Cutter {
-    /// Passes `bytes` on; `whole` is called at the end of each frame, with a window update's size.
-    fn pass(&mut self, mut bytes: &[u8], mut whole: impl FnMut(Frame, u32)) {
-        while !bytes.is_empty() {
-            if self.filled < HEADER_BYTES {
-                let take = bytes.len().min(HEADER_BYTES - self.filled);
-                self.header[self.filled..self.filled + take].copy_from_slice(&bytes[..take]);
-                self.filled += take;
-                bytes = &bytes[take..];
-                if self.filled < HEADER_BYTES {
-                    return;
-                }
-                self.payload = self.frame().length;
-                self.updated = 0;
-            }
-            let take = bytes.len().min(self.payload);
-            let frame = self.frame();
-            if frame.kind == WINDOW_UPDATE && self.updated < 4 {
-                let copy = take.min(4 - self.updated);
-                self.update[self.updated..self.updated + copy].copy_from_slice(&bytes[..copy]);
-                self.updated += copy;
-            }
-            self.payload -= take;
-            bytes = &bytes[take..];
-            if self.payload == 0 {
-                self.filled = 0;
-                whole(frame, u32::from_be_bytes(self.update) & 0x7fff_ffff);
-            }
-        }
-    }
-
-    fn frame(&self) -> Frame {
-        let [a, b, c, kind, flags, rest @ ..] = self.header;
-        Frame {
-            length: u32::from_be_bytes([0, a, b, c]) as usize,
-            kind,
-            flags,
-            stream: u32::from_be_bytes(rest) & 0x7fff_ffff,
-        }
-    }
-
-    const fn between_frames(&self) -> bool {
-        self.filled == 0
-    }
-}
 
 /// What there is to say of a connection's frames.
 #[derive(Debug)]
@@ -103,12 +38,16 @@ pub(crate) struct Meter {
     own_preface: usize,
     state: State,
     tokens: f64,
+    /// The same for resets, which nothing that the peer itself sends makes good.
+    resets: f64,
     refilled: Instant,
     began: Instant,
     /// Since when a frame, or a head of several frames, is not whole.
     partial_since: Option<Instant>,
     in_head: bool,
     last_stream: u32,
+    /// How many of the idle frames, since the bucket was last full, were questions.
+    pings: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,11 +85,13 @@ impl Meter {
             own_preface,
             state: State::Greeting,
             tokens: f64::from(Limits::MAX_IDLE_FRAMES),
+            resets: f64::from(Limits::MAX_IDLE_FRAMES),
             refilled: now,
             began: now,
             partial_since: None,
             in_head: false,
             last_stream: 0,
+            pings: 0,
         }
     }
 
@@ -169,7 +110,9 @@ impl Meter {
             self.preface -= take;
             bytes = &bytes[take..];
         }
-        let (mut cost, mut gain, mut greeted) = (0.0, 0.0, false);
+        let (mut cost, mut resets, mut gain, mut greeted) = (0.0, 0.0, 0.0, false);
+        let mut asked = 0;
+        let before = self.last_stream;
         let Self {
             read,
             in_head,
@@ -178,8 +121,11 @@ impl Meter {
         } = self;
         read.pass(bytes, |frame, update| {
             greeted = true;
-            if is_idle(frame, update) {
+            if frame.kind == RST_STREAM {
+                resets += 1.0;
+            } else if is_idle(frame, update) {
                 cost += 1.0;
+                asked += u32::from(frame.kind == PING);
             } else if frame.kind == DATA {
                 gain += 1.0;
             }
@@ -198,7 +144,13 @@ impl Meter {
             _ => partial.then_some(now),
         };
         self.gain(gain);
-        self.pay(cost, now)
+        let paid = self.pay(cost, resets, now);
+        self.pings = self.pings.saturating_add(asked);
+        if paid.is_err() {
+            // What came with the last straw is handed to nobody.
+            self.last_stream = before;
+        }
+        paid
     }
 
     /// Bytes that were written: answers make room for what belongs to them.
@@ -208,13 +160,15 @@ impl Meter {
         }
         let own = bytes.len().min(self.own_preface);
         self.own_preface -= own;
-        let mut gain = 0.0;
-        self.written.pass(&bytes[own..], |frame, _| {
-            if matches!(frame.kind, DATA | HEADERS) {
-                gain += 1.0;
-            }
-        });
-        self.gain(gain);
+        let (mut gain, mut answers) = (0.0, 0.0);
+        self.written
+            .pass(&bytes[own..], |frame, _| match frame.kind {
+                HEADERS => answers += 1.0,
+                DATA => gain += 1.0,
+                _ => {}
+            });
+        self.gain(gain + answers);
+        self.resets = full(self.resets + answers);
     }
 
     /// When [`late`](Meter::late) may have something to say, if nothing comes before.
@@ -235,51 +189,60 @@ impl Meter {
     }
 
     /// The GOAWAY that tells a flooding peer, where one can stand now.
-    pub(crate) fn farewell(&self) -> Option<[u8; 17]> {
+    pub(crate) fn farewell(&self) -> Option<Vec<u8>> {
         if self.state != State::Frames || !self.written.between_frames() {
             return None;
         }
-        let mut frame = [0; 17];
-        frame[2] = 8;
-        frame[3] = GO_AWAY;
-        frame[9..13].copy_from_slice(&self.last_stream.to_be_bytes());
-        frame[13..].copy_from_slice(&ENHANCE_YOUR_CALM.to_be_bytes());
+        let mostly_pings = self.pings > Limits::MAX_IDLE_FRAMES / 2;
+        let why = if mostly_pings { TOO_MANY_PINGS } else { &[] };
+        let length = u8::try_from(8 + why.len()).expect("a few words");
+        let mut frame = vec![0, 0, length, GO_AWAY, 0, 0, 0, 0, 0];
+        frame.extend(self.last_stream.to_be_bytes());
+        frame.extend(ENHANCE_YOUR_CALM.to_be_bytes());
+        frame.extend(why);
         Some(frame)
     }
 
     fn gain(&mut self, tokens: f64) {
-        self.tokens = (self.tokens + tokens).min(f64::from(Limits::MAX_IDLE_FRAMES));
+        self.tokens = full(self.tokens + tokens);
+        if self.tokens >= f64::from(Limits::MAX_IDLE_FRAMES) {
+            self.pings = 0;
+        }
     }
 
-    fn pay(&mut self, tokens: f64, now: Instant) -> Result<(), Cut> {
-        if tokens == 0.0 {
+    fn pay(&mut self, tokens: f64, resets: f64, now: Instant) -> Result<(), Cut> {
+        if tokens + resets == 0.0 {
             return Ok(());
         }
         let passed = now.saturating_duration_since(self.refilled).as_secs_f64();
         self.refilled = now;
         self.gain(passed * REFILL_PER_SECOND);
         self.tokens -= tokens;
-        if self.tokens < 0.0 {
+        self.resets = full(self.resets + passed * REFILL_PER_SECOND) - resets;
+        if self.tokens < 0.0 || self.resets < 0.0 {
             return Err(Cut::Flood);
         }
         Ok(())
     }
 }
 
-/// Whether a frame asks or tells nothing of a request. A reset is one too: the request that it
-/// ends was for nothing.
+/// As many tokens, or as many as a bucket holds.
+fn full(tokens: f64) -> f64 {
+    tokens.min(f64::from(Limits::MAX_IDLE_FRAMES))
+}
+
+/// Whether a frame asks or tells nothing of a request. (A reset is counted by itself: the request
+/// that it ends was for nothing.)
 const fn is_idle(frame: Frame, update: u32) -> bool {
     match frame.kind {
         HEADERS | PUSH_PROMISE | GO_AWAY => false,
         DATA => frame.length == 0 && frame.flags & END_STREAM == 0,
         SETTINGS => frame.flags & ACK == 0,
         WINDOW_UPDATE => update < WORTH_BYTES,
-        // CONTINUATION, PING, PRIORITY, RST_STREAM, and what nobody knows.
+        // CONTINUATION, PING, PRIORITY, and what nobody knows.
         _ => true,
     }
 }
-
-const _: () = assert!(RST_STREAM == 3);
 
 #[cfg(test)]
 mod tests {
@@ -306,7 +269,7 @@ mod tests {
     fn every_flood_is_cut_within_its_thousand() {
         let now = Instant::now();
         let floods = [
-            (6, 0, 0, vec![0; 8]),
+            (PING, 0, 0, vec![0; 8]),
             (SETTINGS, 0, 0, vec![]),
             (2, 0, 1, vec![0; 5]),
             (RST_STREAM, 0, 1, vec![0; 4]),
@@ -320,7 +283,28 @@ mod tests {
             let bytes = frame(kind, flags, stream, &payload);
             let cut = (0..2_000).position(|_| meter.read(&bytes, now).is_err());
             assert!(cut.is_some_and(|at| at <= 1_000), "{kind}: {cut:?}");
-            assert!(meter.farewell().is_some());
+            let farewell = meter.farewell().expect("between frames");
+            assert_eq!(farewell.ends_with(TOO_MANY_PINGS), kind == PING);
+            assert_eq!(farewell[16], 0xb);
+        }
+    }
+
+    #[test]
+    fn requests_that_are_reset_make_up_for_nothing_and_answers_do() {
+        let now = Instant::now();
+        let reset = [
+            frame(HEADERS, END_HEADERS, 1, &[0x83]),
+            frame(DATA, 0, 1, &[0; 16]),
+            frame(RST_STREAM, 0, 1, &[0, 0, 0, 8]),
+        ]
+        .concat();
+        let mut meter = greeted(now);
+        let cut = (0..2_000).position(|_| meter.read(&reset, now).is_err());
+        assert_eq!(cut, Some(1_000));
+        let mut meter = greeted(now);
+        for _ in 0..100_000 {
+            meter.read(&reset, now).expect("no flood");
+            meter.wrote(&frame(HEADERS, END_HEADERS, 1, &[0x88]));
         }
     }
 
@@ -331,7 +315,7 @@ mod tests {
         for _ in 0..100_000 {
             meter.wrote(&frame(DATA, 0, 1, &[0; 16]));
             let came = [
-                frame(6, 0, 0, &[0; 8]),
+                frame(PING, 0, 0, &[0; 8]),
                 frame(WINDOW_UPDATE, 0, 1, &[0, 0, 64, 0]),
             ];
             meter.read(&came.concat(), now).expect("no flood");

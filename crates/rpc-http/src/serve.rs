@@ -44,7 +44,10 @@ where
         .http2()
         .timer(TokioTimer::new())
         .max_concurrent_streams(limits.max_streams)
-        .max_header_list_size(limits.max_header_bytes)
+        // As many as may be under way can be given up at once: deadlines are alike. What is more
+        // is none of a client that keeps to the limit.
+        .max_pending_accept_reset_streams(limits.max_streams as usize)
+        .max_header_list_size(limits.header_list_bytes())
         .initial_stream_window_size(limits.stream_window_bytes)
         .initial_connection_window_size(limits.connection_window_bytes)
         .max_send_buf_size(limits.max_output_bytes)

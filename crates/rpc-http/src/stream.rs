@@ -31,18 +31,21 @@ pub struct WireStream {
     /// What of it has come and was not asked for yet.
     filled: std::ops::Range<usize>,
     cut: bool,
+    is_client: bool,
+    /// Nobody reads what is written; why is still to be read.
+    unheard: bool,
 }
 
 impl WireStream {
     pub(crate) fn server(wire: Wire, limits: Limits) -> ipc_core::Result<Self> {
-        Self::new(wire, limits, Meter::server(Instant::now()))
+        Self::new(wire, limits, Meter::server(Instant::now()), false)
     }
 
     pub(crate) fn client(wire: Wire, limits: Limits) -> ipc_core::Result<Self> {
-        Self::new(wire, limits, Meter::client(Instant::now()))
+        Self::new(wire, limits, Meter::client(Instant::now()), true)
     }
 
-    fn new(wire: Wire, limits: Limits, meter: Meter) -> ipc_core::Result<Self> {
+    fn new(wire: Wire, limits: Limits, meter: Meter, is_client: bool) -> ipc_core::Result<Self> {
         Ok(Self {
             wire: Async::new(wire)?,
             meter,
@@ -54,6 +57,8 @@ impl WireStream {
             scratch: vec![0; SCRATCH_BYTES].into(),
             filled: 0..0,
             cut: false,
+            is_client,
+            unheard: false,
         })
     }
 
@@ -129,11 +134,23 @@ impl WireStream {
         first: &[u8],
         second: &[u8],
     ) -> Poll<io::Result<usize>> {
+        if self.unheard {
+            return Poll::Ready(Ok(first.len() + second.len()));
+        }
         let attempt = |wire: &Wire| wire.write_until(first, second, Until::Now);
         match self.wire.poll_ready(task, Interest::Write, attempt) {
             Poll::Ready(Ok(length)) => {
                 self.wrote(first, second, length);
                 Poll::Ready(Ok(length))
+            }
+            // A server that ends in order says so before it hangs up, and which calls it took: that
+            // is to be read before the connection is given up.
+            Poll::Ready(Err(_)) if self.is_client && !self.cut => {
+                self.unheard = true;
+                self.stuck = None;
+                self.stuck_since = None;
+                task.waker().wake_by_ref();
+                Poll::Ready(Ok(first.len() + second.len()))
             }
             Poll::Ready(Err(error)) => Poll::Ready(Err(error.into())),
             Poll::Pending => match self.poll_stuck(task) {
@@ -166,6 +183,9 @@ impl Read for WireStream {
                 Poll::Ready(came) => came.map_err(io::Error::from)?,
                 Poll::Pending => {
                     this.poll_clock(task)?;
+                    if this.unheard {
+                        this.poll_stuck(task)?;
+                    }
                     return Poll::Pending;
                 }
             };
@@ -210,11 +230,16 @@ impl Write for WireStream {
 
     fn poll_flush(mut self: Pin<&mut Self>, task: &mut Task<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        if !this.wire.get_ref().owes() {
+        if this.unheard || !this.wire.get_ref().owes() {
             return Poll::Ready(Ok(()));
         }
         let attempt = |wire: &Wire| wire.pay_until(Until::Now);
         match this.wire.poll_ready(task, Interest::Write, attempt) {
+            Poll::Ready(Err(_)) if this.is_client && !this.cut => {
+                this.unheard = true;
+                task.waker().wake_by_ref();
+                Poll::Ready(Ok(()))
+            }
             Poll::Ready(paid) => Poll::Ready(paid.map_err(io::Error::from)),
             Poll::Pending => {
                 this.poll_stuck(task)?;

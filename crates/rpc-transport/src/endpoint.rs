@@ -80,6 +80,9 @@ impl FromStr for Endpoint {
             "inproc" if rest.is_empty() => refuse("a name is missing"),
             "inproc" => Ok(Self::Inproc(rest.to_owned())),
             "local" => local(rest, text),
+            "udp" => {
+                refuse("no stream of bytes goes there: the crate rpc-udp calls over datagrams")
+            }
             _ => refuse("transports here: local, inproc, shm, unix, tcp, tls, mtls"),
         }
     }
@@ -153,6 +156,9 @@ mod tests {
             let error = text.parse::<Endpoint>().expect_err(text);
             assert_eq!(error.kind(), ErrorKind::InvalidInput, "{text}");
         }
+        let datagrams = "rpc+udp:localhost:7000".parse::<Endpoint>();
+        let error = datagrams.expect_err("another crate's");
+        assert!(error.to_string().contains("rpc-udp"), "{error}");
         for text in [
             "unix:/run/x y",
             "shm:/run/x y",

@@ -5,7 +5,7 @@ use ipc_testkit::crash::{Forked, Lab, Tally, kill_at_call};
 use std::time::{Duration, Instant};
 
 /// Tries in vain before each message, as many as a round trip between two processors has.
-const IN_VAIN: usize = 50;
+pub(crate) const IN_VAIN: usize = 50;
 
 pub(crate) fn no_system_call(lab: &mut Lab) {
     let messages = lab.count(5_000, 100_000, 1_000_000);
@@ -34,7 +34,7 @@ pub(crate) fn no_system_call(lab: &mut Lab) {
 }
 
 /// How many system calls the laboratory itself makes at the end of an operation.
-fn calls_of_nothing() -> Result<u64, String> {
+pub(crate) fn calls_of_nothing() -> Result<u64, String> {
     let mut calls = 0;
     while kill_at_call(|| {}, calls + 1)? {
         calls += 1;
@@ -71,7 +71,7 @@ pub(crate) fn no_time_while_blocked(lab: &mut Lab) {
 }
 
 /// How long it has run, in nanoseconds and in turns, as the scheduler has it.
-fn time_of(copy: &Forked) -> String {
+pub(crate) fn time_of(copy: &Forked) -> String {
     let path = format!("/proc/{}/schedstat", copy.id());
     std::fs::read_to_string(path).unwrap_or_default()
 }

@@ -6,11 +6,16 @@ mod awaited;
 mod broadcast;
 mod hostile;
 mod hostile_broadcast;
+mod hostile_queue;
+mod idle;
 mod interop;
 mod liar;
 mod meeting;
 mod models;
 mod policies;
+mod queue;
+mod queue_members;
+mod queue_verbs;
 mod stream;
 mod suite;
 
@@ -21,7 +26,10 @@ ipc_testkit::roles! {
     "mute" => acked::mute,
     "reader" => broadcast::reader,
     "silent subscriber" => broadcast::silent,
+    "silent member" => queue_members::silent_member,
     "writer" => broadcast::writer,
     "echo" => meeting::echo,
+    "consumer" => queue::consumer,
+    "producer" => queue::producer,
     "silent" => meeting::silent,
 }

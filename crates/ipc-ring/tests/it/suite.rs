@@ -1,7 +1,7 @@
 //! The suite that all channels share.
 
 use ipc_core::Framed;
-use ipc_ring::{Channel, Options, Receiver, Sender, Stream};
+use ipc_ring::{Channel, Consumer, Options, Producer, Receiver, Sender, Stream};
 use ipc_testkit::TempDir;
 
 ipc_testkit::conformance! {
@@ -55,5 +55,17 @@ ipc_testkit::conformance! {
         pair: streams().map(|(left, right)| (left.framed(), right.framed()))
             => (Framed<Stream>, Framed<Stream>),
         unit: messages, flush: yes, ends: by_process,
+    }
+}
+
+fn queued() -> ipc_ring::Result<(Producer, Consumer)> {
+    let queue = Options::new().queue()?;
+    Ok((queue.producer()?, queue.consumer()?))
+}
+
+ipc_testkit::conformance! {
+    mod queues {
+        pair: queued() => (Producer, Consumer),
+        unit: messages, flush: no, ends: by_process,
     }
 }

@@ -83,6 +83,20 @@ impl Word<u32> {
 }
 
 impl Word<u64> {
+    pub(crate) fn compare_exchange(
+        &self,
+        current: u64,
+        new: u64,
+        done: Ordering,
+        failed: Ordering,
+    ) -> std::result::Result<u64, u64> {
+        self.0.compare_exchange(current, new, done, failed)
+    }
+
+    pub(crate) fn fetch_add(&self, more: u64, order: Ordering) -> u64 {
+        self.0.fetch_add(more, order)
+    }
+
     pub(crate) fn store(&self, value: u64, order: Ordering) {
         self.0.store(value, order);
     }
@@ -99,6 +113,11 @@ impl Region {
             AT_DONE,
         ];
         let places = header.into_iter().chain((AT_SLOTS..len).step_by(8));
+        Self::with(places, len)
+    }
+
+    /// With cells at these places.
+    pub(crate) fn with(places: impl Iterator<Item = usize>, len: usize) -> Self {
         let cells = places.map(|at| (at, Arc::new(AtomicU64::new(0))));
         Self {
             cells: Arc::new(cells.collect()),
@@ -140,6 +159,13 @@ impl Window {
             let bytes = cell.load(Ordering::Relaxed).to_le_bytes();
             part.copy_from_slice(&bytes[..part.len()]);
         }
+    }
+}
+
+impl std::ops::Deref for WritableWindow {
+    type Target = Window;
+    fn deref(&self) -> &Window {
+        &self.0
     }
 }
 

@@ -55,6 +55,7 @@ mod options;
 mod executions;
 mod ground;
 mod machine;
+mod many;
 mod protocols;
 mod turns;
 

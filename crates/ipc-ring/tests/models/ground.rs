@@ -144,6 +144,27 @@ impl Window {
     }
 }
 
+impl AtomicU64 {
+    pub(crate) fn fetch_add(&self, more: u64, order: Ordering) -> u64 {
+        loop {
+            let found = self.load(Ordering::Relaxed);
+            if self
+                .compare_exchange(found, found + more, order, order)
+                .is_ok()
+            {
+                return found;
+            }
+        }
+    }
+}
+
+impl std::ops::Deref for WritableWindow {
+    type Target = Window;
+    fn deref(&self) -> &Window {
+        &self.0
+    }
+}
+
 impl WritableWindow {
     pub(crate) fn u32(&self, at: usize) -> AtomicU32 {
         AtomicU32(self.0.cell(at, 4))

@@ -1,6 +1,6 @@
 //! Calling a second time before the first has answered, where calling twice does nothing more.
 
-use super::PerMethod;
+use super::{PerMethod, Throttle};
 use crate::call::{Body, Call, CallFuture, Channel, Reply};
 use crate::timer::Timer;
 use crate::{Code, Status};
@@ -14,7 +14,9 @@ use tower_layer::Layer;
 /// A layer for clients that makes a call again while the first is still under way, and takes the
 /// first answer: against a slow server among fast ones. Only where the contract says that a
 /// method is idempotent; all other methods, and those with streams of arguments, are handed
-/// through. What the others did is cancelled.
+/// through. What the others did is cancelled. A server that pushes back says when the next attempt
+/// begins, or that there is none; and where a [`Throttle`] is in its lower half, there is none
+/// beyond the first.
 ///
 /// ```
 /// use rpc_core::layers::Hedge;
@@ -25,6 +27,7 @@ use tower_layer::Layer;
 #[derive(Clone, Debug, Default)]
 pub struct Hedge {
     rules: PerMethod<Rule>,
+    throttle: Throttle,
 }
 
 #[derive(Clone, Debug)]
@@ -68,6 +71,14 @@ impl Hedge {
         self.rules.set(what, rule);
         self
     }
+
+    /// Draws on this bucket, which retries may draw on too; without it there is one of ten tokens
+    /// of its own.
+    #[must_use]
+    pub fn throttle(mut self, throttle: &Throttle) -> Self {
+        self.throttle = throttle.clone();
+        self
+    }
 }
 
 impl<C: Clone> Layer<C> for Hedge {
@@ -95,6 +106,7 @@ impl<C: Channel + Clone + Unpin> Channel for Hedged<C> {
             (Some(rule), Body::One(_)) if safe && rule.attempts > 1 => Box::pin(Race {
                 inner: self.inner.clone(),
                 rule: rule.clone(),
+                throttle: self.rule.throttle.clone(),
                 call,
                 running: Vec::new(),
                 begun: 0,
@@ -110,6 +122,7 @@ impl<C: Channel + Clone + Unpin> Channel for Hedged<C> {
 struct Race<C> {
     inner: C,
     rule: Rule,
+    throttle: Throttle,
     call: Call,
     running: Vec<CallFuture>,
     begun: u32,
@@ -138,14 +151,19 @@ impl<C: Channel> Race<C> {
 
     /// What an attempt's failure means for the call.
     fn failed(&mut self, status: Status) -> Option<Status> {
-        if !self.rule.non_fatal.contains(&status.code()) {
+        let push_back = status.push_back_millis();
+        let never = push_back == Some(Status::NEVER_AGAIN);
+        let non_fatal = self.rule.non_fatal.contains(&status.code());
+        let may_go_on = !(non_fatal || never) || self.throttle.failed();
+        if !non_fatal {
             return Some(status);
         }
-        if self.next.is_some() {
+        if never || !may_go_on {
+            self.next = None;
+        } else if self.next.is_some() {
             // The server says when to come again, else the next attempt begins at once.
-            let wait = status.push_back_millis().unwrap_or(0);
-            let at = Instant::now().checked_add(Duration::from_millis(wait.into()));
-            self.next = at.map(Timer::at);
+            let wait = Duration::from_millis(push_back.unwrap_or(0).into());
+            self.next = Instant::now().checked_add(wait).map(Timer::at);
         }
         self.failure = Some(status);
         None
@@ -165,7 +183,10 @@ where
             while at < this.running.len() {
                 match this.running[at].as_mut().poll(task) {
                     Poll::Pending => at += 1,
-                    Poll::Ready(Ok(reply)) => return Poll::Ready(Ok(reply)),
+                    Poll::Ready(Ok(reply)) => {
+                        this.throttle.succeeded();
+                        return Poll::Ready(Ok(reply));
+                    }
                     Poll::Ready(Err(status)) => {
                         drop(this.running.swap_remove(at));
                         if let Some(fatal) = this.failed(status) {
@@ -176,7 +197,8 @@ where
             }
             match &mut this.next {
                 Some(next) => match Pin::new(next).poll(task) {
-                    Poll::Ready(()) => this.begin(),
+                    Poll::Ready(()) if this.begun == 0 || this.throttle.allows() => this.begin(),
+                    Poll::Ready(()) => this.next = None,
                     Poll::Pending => return Poll::Pending,
                 },
                 None if this.running.is_empty() => {

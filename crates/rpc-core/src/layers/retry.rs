@@ -1,12 +1,12 @@
 //! Calling again, as gRFC A6 has it, and only where that cannot run a method twice.
 
-use super::PerMethod;
+use super::{PerMethod, Throttle};
 use crate::call::{Body, Call, CallFuture, Channel, Reply};
 use crate::descriptor::MethodDescriptor;
 use crate::timer::sleep_until;
 use crate::{Code, Status};
 use std::hash::{BuildHasher, RandomState};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tower_layer::Layer;
 
@@ -23,11 +23,11 @@ use tower_layer::Layer;
 /// let layer = Retry::new().attempts("*", 3);
 /// # let _ = layer;
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Retry {
     rules: PerMethod<Rule>,
     all: RetryPolicy,
-    bucket: Arc<Bucket>,
+    throttle: Throttle,
 }
 
 /// When and how often a call is made again.
@@ -71,23 +71,6 @@ impl Default for RetryPolicy {
             first_backoff: Duration::from_millis(10),
             max_backoff: Duration::from_secs(1),
             multiplier: 2.0,
-        }
-    }
-}
-
-#[derive(Debug)]
-struct Bucket {
-    max: f64,
-    ratio: f64,
-    tokens: Mutex<f64>,
-}
-
-impl Default for Retry {
-    fn default() -> Self {
-        Self {
-            rules: PerMethod::default(),
-            all: RetryPolicy::default(),
-            bucket: Arc::new(Bucket::new(10.0, 0.1)),
         }
     }
 }
@@ -137,7 +120,14 @@ impl Retry {
     /// How many tokens the bucket holds, and what a success gives back.
     #[must_use]
     pub fn budget(mut self, tokens: u32, ratio: f64) -> Self {
-        self.bucket = Arc::new(Bucket::new(f64::from(tokens.clamp(1, 1000)), ratio));
+        self.throttle = Throttle::new(tokens, ratio);
+        self
+    }
+
+    /// Draws on this bucket, which others may draw on too.
+    #[must_use]
+    pub fn throttle(mut self, throttle: &Throttle) -> Self {
+        self.throttle = throttle.clone();
         self
     }
 
@@ -157,8 +147,11 @@ impl Retry {
     /// How long to wait before another attempt; `None` where there is none.
     fn next(&self, call: &Attempt, failure: &Status) -> Option<Duration> {
         let push_back = failure.push_back_millis();
-        // Every failure of these codes takes a token, so that all of them are within the budget.
-        if !call.policy.codes.contains(&failure.code()) || !self.bucket.failed() {
+        let never = push_back == Some(Status::NEVER_AGAIN);
+        // Every failure of these codes takes a token, so that all of them are within the budget,
+        // and so does a server that wants no further attempt.
+        let counts = never || call.policy.codes.contains(&failure.code());
+        if !counts || !self.throttle.failed() || never {
             return None;
         }
         let safe = call.may_repeat || failure.did_not_run();
@@ -175,32 +168,6 @@ impl Retry {
         Some(random_below(
             Duration::try_from_secs_f64(limit).unwrap_or_default(),
         ))
-    }
-}
-
-impl Bucket {
-    fn new(max: f64, ratio: f64) -> Self {
-        Self {
-            max,
-            ratio: ratio.clamp(0.0, 1.0),
-            tokens: Mutex::new(max),
-        }
-    }
-
-    /// Takes a token; whether a retry is within the budget.
-    fn failed(&self) -> bool {
-        let mut tokens = self.tokens();
-        *tokens = (*tokens - 1.0).max(0.0);
-        *tokens > self.max / 2.0
-    }
-
-    fn succeeded(&self) {
-        let mut tokens = self.tokens();
-        *tokens = (*tokens + self.ratio).min(self.max);
-    }
-
-    fn tokens(&self) -> MutexGuard<'_, f64> {
-        self.tokens.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -275,7 +242,7 @@ impl<C: Channel + Clone> Retried<C> {
             loop {
                 let failure = match outcome {
                     Ok(reply) => {
-                        this.rule.bucket.succeeded();
+                        this.rule.throttle.succeeded();
                         return Ok(reply);
                     }
                     Err(failure) => failure,

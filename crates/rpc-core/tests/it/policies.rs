@@ -1,7 +1,8 @@
 //! Policies around calls: who may, how often, how many at once, and when to call again.
 
 use rpc_core::layers::{
-    Authenticate, Authorize, Concurrency, Deadlines, Rate, Retry, Spans, Statistics,
+    Authenticate, Authorize, Concurrency, Deadlines, Hedge, Rate, Retry, Spans, Statistics,
+    Throttle,
 };
 use rpc_core::{
     Call, CallFuture, Channel, Code, Context, Payload, Principal, Reply, Router, Status, Tower,
@@ -120,6 +121,52 @@ fn attempts_codes_and_push_back_bound_the_retries() {
         Some(Code::Unavailable)
     );
     assert_eq!(fake.calls(), 1);
+}
+
+#[test]
+fn a_server_that_wants_no_further_attempt_gets_none_of_either_kind() {
+    let never = || unavailable().retry_after_millis(Status::NEVER_AGAIN);
+    let method = || item().sku;
+    // No deadline shortens the wait here: it would be one of weeks.
+    let fake = Fake::failing([never()]);
+    let stock = StockClient::new(retry().layer(fake.clone()));
+    let got = block_on(stock.get(&Context::background(), method()));
+    assert_eq!(
+        (got.expect_err("never").code(), fake.calls()),
+        (Code::Unavailable, 1)
+    );
+    let fake = Fake::failing([never(), never()]);
+    let hedge = Hedge::new().attempts("*", 3, Duration::from_secs(3600));
+    assert_eq!(get_code(hedge.layer(fake.clone())), Some(Code::Unavailable));
+    assert_eq!(fake.calls(), 1);
+}
+
+#[test]
+fn hedges_and_retries_draw_on_one_bucket() {
+    let throttle = Throttle::new(10, 0.1);
+    let hedge = Hedge::new()
+        .attempts("*", 2, Duration::ZERO)
+        .throttle(&throttle);
+    let fake = Fake::failing((0..10_000).map(|_| unavailable()));
+    let hedged = hedge.layer(fake.clone());
+    for _ in 0..100 {
+        assert_eq!(get_code(hedged.clone()), Some(Code::Unavailable));
+    }
+    // Five failures empty the upper half; some of them were of second attempts.
+    assert!((101..=105).contains(&fake.calls()), "{}", fake.calls());
+    assert!(!throttle.allows());
+    // What hedges have used up, retries do not have.
+    let fake = Fake::failing([unavailable(), unavailable()]);
+    let retried = retry().throttle(&throttle).layer(fake.clone());
+    assert_eq!(get_code(retried), Some(Code::Unavailable));
+    assert_eq!(fake.calls(), 1);
+    // Successes fill it again, a tenth of a token each.
+    let fine = Fake::failing([]);
+    let hedged = hedge.layer(fine.clone());
+    for _ in 0..110 {
+        assert_eq!(get_code(hedged.clone()), None);
+    }
+    assert!(throttle.allows());
 }
 
 #[test]

@@ -7,9 +7,10 @@ use ipc_testkit::watchdog;
 use rpc_core::{Call, CallFuture, Channel, Code, Context, Metadata, Server, Status, ready};
 use rpc_grpc::{CallCredentials, HealthGate, ServiceConfig};
 use rpc_testkit::inventory::{StockClient, item};
-use rpc_transport::{Balanced, Pick, Pool};
+use rpc_transport::{Backend, Balanced, Pick, Pool};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 use tower_layer::layer_fn;
 
 /// Fails so many calls before it lets them through.
@@ -137,7 +138,7 @@ async fn a_hedged_call_is_answered_by_the_server_that_can() {
     silent.running(0).await;
     // What is not idempotent is never hedged.
     let before = silent.count();
-    let short = || Context::new().timeout(std::time::Duration::from_millis(200));
+    let short = || Context::new().timeout(Duration::from_millis(200));
     let puts = [
         stock.put(&short(), item("a", 1)).await,
         stock.put(&short(), item("a", 1)).await,
@@ -198,11 +199,120 @@ async fn credentials_are_asked_for_each_call_and_kept_from_listeners() {
     served.stop().await;
 }
 
+#[tokio::test]
+async fn a_server_says_when_it_is_called_again() {
+    let _watchdog = watchdog(PATIENCE);
+    let left = Arc::new(AtomicU32::new(0));
+    let wait = Duration::from_millis(300);
+    let pushing = Status::bare(Code::Unavailable).retry_after_millis(300);
+    // Without it, either would call again within a hundredth of a second.
+    let hedging = r#""hedgingPolicy":{"maxAttempts":2,"hedgingDelay":"3600s",
+        "nonFatalStatusCodes":["UNAVAILABLE"]}"#;
+    for policy in [RETRY, hedging] {
+        let (spy, served) = failing(&left, pushing.clone());
+        let stock = StockClient::new(config(policy).around(served.connect().await));
+        left.store(1, Ordering::Release);
+        let begun = Instant::now();
+        let missing = stock.get(&Context::new(), "a".into()).await;
+        assert_eq!(missing.expect_err("empty").code(), Code::NotFound);
+        assert!(begun.elapsed() >= wait, "{policy}: {:?}", begun.elapsed());
+        assert_eq!(spy.count(), 2);
+        drop(stock);
+        served.stop().await;
+    }
+    // What asks never again, is a negative number on the wire, or no number, is not called again.
+    let never = Status::bare(Code::Unavailable).retry_after_millis(Status::NEVER_AGAIN);
+    for policy in [RETRY, hedging] {
+        let (spy, served) = failing(&left, never.clone());
+        let mut sender = crate::raw::sender(&served.endpoint).await;
+        left.store(2, Ordering::Release);
+        let body = &[0, 0, 0, 0, 3, 10, 1, b'x'];
+        let request = crate::raw::request("/inventory.v1.Stock/Get", &[], body);
+        let answered = crate::raw::send(&mut sender, request).await;
+        let headers = answered.expect("an answer").headers;
+        assert_eq!(
+            headers.get("grpc-retry-pushback-ms").expect("it says"),
+            "-1"
+        );
+        let stock = StockClient::new(config(policy).around(served.connect().await));
+        let failed = stock.get(&Context::background(), "a".into()).await;
+        assert_eq!(failed.expect_err("once").code(), Code::Unavailable);
+        assert_eq!(spy.count(), 2);
+        drop((sender, stock));
+        served.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn hedged_calls_draw_on_the_throttle_of_the_config() {
+    let _watchdog = watchdog(PATIENCE);
+    let left = Arc::new(AtomicU32::new(u32::MAX));
+    let (spy, served) = failing(&left, Status::bare(Code::Unavailable));
+    let config = r#"{"methodConfig":[{"name":[{}],"hedgingPolicy":{"maxAttempts":3,
+        "hedgingDelay":"0s","nonFatalStatusCodes":["UNAVAILABLE"]}}],
+        "retryThrottling":{"maxTokens":20,"tokenRatio":0.1}}"#;
+    let config = ServiceConfig::parse(config).expect("a config");
+    let stock = StockClient::new(config.around(served.connect().await));
+    for _ in 0..200 {
+        let failed = stock.get(&Context::new(), "a".into()).await;
+        assert_eq!(failed.expect_err("it fails").code(), Code::Unavailable);
+    }
+    // Ten failures empty the upper half; each call may have had two more on the way.
+    assert!(
+        (201..=220).contains(&spy.count()),
+        "{} attempts",
+        spy.count()
+    );
+    drop(stock);
+    served.stop().await;
+}
+
+#[tokio::test]
+async fn a_server_that_fails_is_left_out_and_asked_again_later() {
+    let _watchdog = watchdog(PATIENCE);
+    let left = Arc::new(AtomicU32::new(u32::MAX));
+    let (sick, served) = failing(&left, Status::bare(Code::Unavailable));
+    let good = Served::unix(plain());
+    let cx = Context::new();
+    let stock = loop {
+        let channels = [served.connect().await, good.connect().await];
+        let stock = StockClient::new(Balanced::new(Pick::RoundRobin, channels));
+        let (mut failed, mut before) = (0, Instant::now());
+        while failed < Backend::FAILURES {
+            before = Instant::now();
+            let got = stock.get(&cx, "a".into()).await;
+            failed += u32::from(got.expect_err("empty").code() == Code::Unavailable);
+        }
+        let asked = sick.count();
+        for _ in 0..10 {
+            let got = stock.get(&cx, "a".into()).await;
+            got.expect_err("there is none");
+        }
+        // A host that stalled so long has let its time pass: that says nothing.
+        if before.elapsed() < Backend::FIRST_EJECTION {
+            assert_eq!(sick.count(), asked, "it is left out");
+            break stock;
+        }
+    };
+    let asked = sick.count();
+    left.store(0, Ordering::Release);
+    // It is well again, and is asked again.
+    while sick.count() < asked + 10 {
+        let got = stock.get(&cx, "a".into()).await;
+        assert_eq!(got.expect_err("empty").code(), Code::NotFound);
+    }
+    drop(stock);
+    served.stop().await;
+    good.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_of_three_killed_under_load_fails_less_than_one_call_in_a_hundred() {
     let _watchdog = watchdog(PATIENCE);
-    let remotes = [(); 3].map(|()| Remote::start("well"));
+    const CALLERS: u32 = 16;
+    const CALLS: u32 = 10_000;
     for pick in [Pick::RoundRobin, Pick::TwoChoices] {
+        let remotes = [(); 3].map(|()| Remote::start("well"));
         let pools = remotes.iter().map(|remote| {
             let endpoint = remote.endpoint.clone();
             Pool::new(2, move || {
@@ -211,32 +321,34 @@ async fn one_of_three_killed_under_load_fails_less_than_one_call_in_a_hundred() 
             })
         });
         let stock = StockClient::new(config(RETRY).around(Balanced::new(pick, pools)));
-        let callers: Vec<_> = (0..16)
+        let done = Arc::new(AtomicU32::new(0));
+        let callers: Vec<_> = (0..CALLERS)
             .map(|_| {
-                let stock = stock.clone();
+                let (stock, done) = (stock.clone(), Arc::clone(&done));
                 tokio::spawn(async move {
                     let mut failed = 0_u32;
-                    for _ in 0..200 {
+                    for _ in 0..CALLS / CALLERS {
                         match stock.get(&Context::new(), "a".into()).await {
                             Err(status) if status.code() == Code::NotFound => {}
                             _ => failed += 1,
                         }
+                        done.fetch_add(1, Ordering::Relaxed);
                     }
                     failed
                 })
             })
             .collect();
-        // Under load: after the first answers. The second round finds it dead already.
-        stock
-            .get(&Context::new(), "a".into())
-            .await
-            .expect_err("empty");
+        while done.load(Ordering::Relaxed) < CALLS / 3 {
+            tokio::task::yield_now().await;
+        }
         remotes[1].server.kill();
+        let late = done.load(Ordering::Relaxed);
+        assert!(late < CALLS, "all were made before it died");
         let mut failed = 0;
         for caller in callers {
             failed += caller.await.expect("no panic");
         }
-        assert!(failed < 32, "{failed} of 3,200 calls failed with {pick:?}");
+        assert!(failed < CALLS / 100, "{failed} of {CALLS} with {pick:?}");
     }
 }
 

@@ -1,6 +1,9 @@
 //! Floods, dawdlers and storms: a server cuts them, serves the others, and keeps nothing of them;
 //! and a client survives a server that floods.
 
+use crate::frames::{
+    FLOODS, GET, HEADERS, PING, PREFACE, RESET, RESETS, SETTINGS, flood, frame, goodbye, head,
+};
 use crate::remote::Remote;
 use crate::shop::{PATIENCE, Served, plain, router};
 use crate::spy::Spy;
@@ -14,122 +17,31 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::Arc;
 use std::time::Duration;
 
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-const ENHANCE_YOUR_CALM: u8 = 0xb;
-
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(payload.len()).expect("short").to_be_bytes();
-    let mut frame = length[1..].to_vec();
-    frame.extend([kind, flags]);
-    frame.extend(stream.to_be_bytes());
-    frame.extend(payload);
-    frame
-}
-
-/// The headers of a call of `Get`, as HPACK writes them without a table of its own.
-fn head() -> Vec<u8> {
-    let mut head = vec![0x83, 0x86];
-    for (index, value) in [(4, "/inventory.v1.Stock/Get"), (1, "localhost")] {
-        head.extend([index, u8::try_from(value.len()).expect("short")]);
-        head.extend(value.as_bytes());
-    }
-    head.extend([0x0f, 0x10, 16]);
-    head.extend(b"application/grpc");
-    head
-}
-
-/// A connection that has greeted.
-fn greeted(endpoint: &str) -> UnixStream {
-    let path = endpoint.strip_prefix("unix:").expect("a path");
-    let mut stream = UnixStream::connect(path).expect("it listens");
-    stream.write_all(PREFACE).expect("room");
-    stream.write_all(&frame(4, 0, 0, &[])).expect("room");
-    stream
-}
-
-/// The reason of the last GOAWAY among frames, if there is one.
-fn goodbye(mut bytes: &[u8]) -> Option<u8> {
-    let mut reason = None;
-    while let [a, b, c, kind, _, _, _, _, _, rest @ ..] = bytes {
-        let length = u32::from_be_bytes([0, *a, *b, *c]) as usize;
-        let payload = rest.get(..length)?;
-        if *kind == 7 {
-            reason = payload.get(7).copied();
-        }
-        bytes = &rest[length..];
-    }
-    reason
-}
-
-/// Sends what `flood` says until the server has had enough; what it said, and how many floods were
-/// taken at most.
-fn flood(endpoint: &str, flood: impl Fn(u32) -> Vec<u8>) -> (Vec<u8>, u32) {
-    let mut stream = greeted(endpoint);
-    let mut reading = stream.try_clone().expect("a descriptor");
-    let reader = std::thread::spawn(move || {
-        let mut came = Vec::new();
-        let mut buffer = [0; 4096];
-        while let Ok(length @ 1..) = reading.read(&mut buffer) {
-            came.extend(&buffer[..length]);
-        }
-        came
-    });
-    let mut sent = 0;
-    while sent < 1_000_000 && stream.write_all(&flood(sent)).is_ok() {
-        sent += 1;
-    }
-    (reader.join().expect("no panic"), sent)
-}
-
-/// What is sent as the n-th of a flood.
-type Frames = fn(u32) -> Vec<u8>;
+/// How many frames of a flood, or streams that are reset, are sent.
+const MANY: u32 = 1_100;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_flood_of_frames_is_cut_and_the_others_are_served() {
     let _watchdog = watchdog(PATIENCE);
     let remote = Remote::start("well");
     let stock = StockClient::new(remote.connect().await);
-    let floods: [(&str, Frames); 9] = [
-        ("PING", |_| frame(6, 0, 0, &[0; 8])),
-        ("SETTINGS", |_| frame(4, 0, 0, &[])),
-        ("PRIORITY", |_| frame(2, 0, 1, &[0, 0, 0, 3, 1])),
-        ("WINDOW_UPDATE", |_| frame(8, 0, 0, &[0, 0, 0, 1])),
-        ("unknown", |_| frame(99, 0, 0, &[])),
-        ("empty DATA", |number| match number {
-            0 => frame(1, 4, 1, &head()),
-            _ => frame(0, 0, 1, &[]),
-        }),
-        ("CONTINUATION", |number| match number {
-            0 => frame(1, 0, 1, &head()),
-            _ => frame(9, 0, 1, &[]),
-        }),
-        ("rapid reset", |number| {
-            let stream = 2 * number + 1;
-            let reset = frame(3, 0, stream, &[0, 0, 0, 8]);
-            [frame(1, 4, stream, &head()), reset].concat()
-        }),
-        ("late reset", |number| {
-            let stream = 2 * number + 1;
-            let message = frame(0, 0, stream, &[0, 0, 0, 0, 3, 10, 1, b'x']);
-            let reset = frame(3, 0, stream, &[0, 0, 0, 8]);
-            [frame(1, 4, stream, &head()), message, reset].concat()
-        }),
-    ];
-    for (name, what) in floods {
+    for (name, what, reason) in RESETS.into_iter().chain(FLOODS) {
         let endpoint = remote.endpoint.clone();
-        let flooding = tokio::task::spawn_blocking(move || flood(&endpoint, what));
+        let flooding = tokio::task::spawn_blocking(move || flood(&endpoint, what, MANY));
         while !flooding.is_finished() {
             let put = stock.put(&Context::new(), item("a", 1)).await;
             assert!(put.is_ok(), "{name}: {put:?}");
         }
-        let (came, sent) = flooding.await.expect("no panic");
-        assert!(sent < 1_000_000, "{name}: {sent}");
-        // A server that closes with bytes unread may lose its goodbye; it never says another.
-        let reason = goodbye(&came);
+        let (came, ended) = flooding.await.expect("no panic");
+        assert!(ended, "{name}: it is not cut");
+        let goodbye = goodbye(&came).expect(name);
+        assert_eq!(goodbye.reason, reason, "{name}: {goodbye:?}");
         assert!(
-            reason.is_none_or(|reason| reason == ENHANCE_YOUR_CALM),
-            "{name}: {reason:?}"
+            goodbye.last_stream.div_ceil(2) <= MANY,
+            "{name}: {goodbye:?}"
         );
+        let asks = name == "PING";
+        assert_eq!(goodbye.text == b"too_many_pings", asks, "{name}");
     }
     assert!(stock.put(&Context::new(), item("a", 1)).await.is_ok());
 }
@@ -152,8 +64,13 @@ async fn who_dawdles_is_cut_and_who_calls_is_served() {
         Vec::new(),
         PREFACE[..1].to_vec(),
         PREFACE.to_vec(),
-        [PREFACE, &frame(4, 0, 0, &[]), &[0, 0, 9]].concat(),
-        [PREFACE, &frame(4, 0, 0, &[]), &frame(1, 0, 1, &head())].concat(),
+        [PREFACE, &frame(SETTINGS, 0, 0, &[]), &[0, 0, 9]].concat(),
+        [
+            PREFACE,
+            &frame(SETTINGS, 0, 0, &[]),
+            &frame(HEADERS, 0, 1, &head(GET, &[])),
+        ]
+        .concat(),
     ];
     let dawdlers: Vec<_> = (0..200)
         .map(|number| {
@@ -283,15 +200,23 @@ async fn a_client_ends_its_calls_when_a_server_floods_or_talks_nonsense() {
         ("garbage", b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec()),
         (
             "pings",
-            [frame(4, 0, 0, &[]), frame(6, 0, 0, &[0; 8]).repeat(5_000)].concat(),
+            [
+                frame(SETTINGS, 0, 0, &[]),
+                frame(PING, 0, 0, &[0; 8]).repeat(5_000),
+            ]
+            .concat(),
         ),
         (
             "a reset",
-            [frame(4, 0, 0, &[]), frame(3, 0, 1, &[0, 0, 0, 7])].concat(),
+            [
+                frame(SETTINGS, 0, 0, &[]),
+                frame(RESET, 0, 1, &[0, 0, 0, 7]),
+            ]
+            .concat(),
         ),
         (
             "half a frame",
-            [frame(4, 0, 0, &[]), vec![0, 0, 4, 1, 4]].concat(),
+            [frame(SETTINGS, 0, 0, &[]), vec![0, 0, 4, 1, 4]].concat(),
         ),
     ];
     for (name, bytes) in says {

@@ -22,6 +22,9 @@ impl Answered {
     pub(crate) fn grpc_status(&self) -> Option<u8> {
         let status = self.trailers.get("grpc-status");
         let status = status.or_else(|| self.headers.get("grpc-status"))?;
+        if self.status != StatusCode::OK {
+            return None;
+        }
         status.to_str().ok()?.parse().ok()
     }
 }

@@ -1,0 +1,286 @@
+//! A queue as its maker has it: who may come, and what each is told of the others.
+
+use super::join::{self, Welcome};
+use super::layout::{
+    self, AT_ASLEEP, AT_CHANGES, AT_SEATS, LAYOUT, MAX_MEMBER, MAX_MEMBERS, NEXT_ROLE, Role,
+    SEAT_MEMBER, Shape, seat,
+};
+use super::member::{Member, Seated};
+use super::peers::Note;
+use super::slots::Slots;
+use super::{Consumer, Producer};
+use crate::bell::{Rope, bell};
+use crate::layout::LINE;
+use crate::{Listener, Options};
+use ipc_core::{Error, ErrorKind, Held, Result, Turn, Until, four_forms};
+use ipc_shm::Region;
+use ipc_sys::{PollFd, PollFlags, wait_any};
+use ipc_uds::SeqPacket;
+use std::os::fd::AsFd;
+use std::sync::atomic::Ordering::{Release, SeqCst};
+
+/// A queue of messages that many processes send and many receive: each message comes to one of
+/// the receivers. This is its maker's end, which takes members in; those who are there go on
+/// without it.
+///
+/// ```
+/// let queue = ipc_ring::Options::new().queue()?;
+/// let (producer, consumer) = (queue.producer()?, queue.consumer()?);
+/// producer.send(b"to one of many")?;
+/// let mut buffer = [0; 16];
+/// assert_eq!(consumer.recv(&mut buffer)?, 14);
+/// # Ok::<(), ipc_ring::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Queue {
+    memory: Region,
+    slots: Slots,
+    options: Options,
+    guests: Turn<Guests>,
+}
+
+/// The members.
+#[derive(Debug)]
+struct Guests {
+    by_seat: Vec<Option<Guest>>,
+    /// A bit for each seat in which the last to sit has died.
+    deaths: u64,
+    /// How many have come.
+    number: u32,
+    came: [bool; 2],
+}
+
+#[derive(Debug)]
+struct Guest {
+    note: Note,
+    rope: Rope,
+    /// What we put in, and where it takes it from.
+    mailbox: (SeqPacket, SeqPacket),
+}
+
+impl Queue {
+    pub(crate) fn new(options: &Options) -> Result<Self> {
+        let shape = Shape::of(options)?;
+        let bytes = shape.region_bytes();
+        let bytes = bytes.ok_or_else(|| Error::new("create", ErrorKind::InvalidInput))?;
+        let memory = ipc_shm::Options::new()
+            .size_bytes(bytes)
+            .layout(LAYOUT)
+            .any_word(true)
+            .prefault(true)
+            .anonymous()?;
+        layout::begin(&memory.writable_window(0, bytes)?, shape);
+        Ok(Self {
+            slots: join::slots(&memory, options)?,
+            memory,
+            options: options.clone(),
+            guests: Turn::new(Guests {
+                by_seat: (0..MAX_MEMBERS).map(|_| None).collect(),
+                deaths: 0,
+                number: 0,
+                came: [false; 2],
+            }),
+        })
+    }
+
+    /// A member of this process, that sends.
+    ///
+    /// # Errors
+    /// [`LimitReached`](ErrorKind::LimitReached) where the queue has
+    /// [`MAX_MEMBERS`](crate::MAX_MEMBERS), or without descriptors.
+    pub fn producer(&self) -> Result<Producer> {
+        let member = self.member(Role::Producer)?;
+        Ok(Producer::new(member, self.options.when_full))
+    }
+
+    /// A member of this process, that receives.
+    ///
+    /// # Errors
+    /// As [`producer`](Queue::producer).
+    pub fn consumer(&self) -> Result<Consumer> {
+        self.member(Role::Consumer).map(Consumer::new)
+    }
+
+    four_forms! {
+        /// Takes in the next process that comes to `listener` as a member.
+        ///
+        /// # Errors
+        /// As [`add`](Queue::add) and [`Listener::accept`].
+        accept / try_accept / accept_timeout / accept_deadline
+            = accept_until(listener: &Listener) -> ()
+    }
+
+    fn accept_until(&self, listener: &Listener, until: Until) -> Result<()> {
+        self.add(listener.socket_until(until)?)
+    }
+
+    /// Takes in the process at the other end of `socket` as a member, which
+    /// [produces](Options::produce_over) or [consumes](Options::consume_over).
+    ///
+    /// # Errors
+    /// As [`Options::over`] and [`producer`](Queue::producer).
+    pub fn add(&self, socket: SeqPacket) -> Result<()> {
+        let until = Until::after(self.options.meet_timeout);
+        let (role, rope) = join::receive(&socket, until)?;
+        let welcome = self.admit(role, rope)?;
+        let answered = join::answer(&socket, &welcome, until);
+        if answered.is_err() {
+            // It never was there; the others see that its bell has no reader.
+            let at = AT_SEATS + welcome.seated.seat * LINE + SEAT_MEMBER;
+            let left = seat(welcome.seated.number, false);
+            self.slots.memory.u64(at).store(left, Release);
+        }
+        answered
+    }
+
+    /// How many members there are, producers and consumers, now that the dead ones are left out.
+    ///
+    /// # Errors
+    /// As the system says.
+    pub fn members(&self) -> Result<(usize, usize)> {
+        let mut guests = self.guests();
+        guests.sweep(&self.slots);
+        let count = |role| {
+            let notes = guests.by_seat.iter().flatten().map(|guest| guest.note.role);
+            notes.filter(|its| *its == role).count()
+        };
+        Ok((count(Role::Producer), count(Role::Consumer)))
+    }
+
+    /// How large a message may be.
+    #[must_use]
+    pub fn max_message_bytes(&self) -> usize {
+        self.slots.shape.max_message_bytes()
+    }
+
+    fn member(&self, role: Role) -> Result<Member> {
+        let (rope, bell) = bell()?;
+        let welcome = self.admit(role, rope)?;
+        let slots = join::slots(&self.memory, &self.options)?;
+        Member::new(slots, welcome.seated, bell, self.options.spin)
+    }
+
+    /// Gives a newcomer a seat, and tells it of the others and them of it.
+    fn admit(&self, role: Role, rope: Rope) -> Result<Welcome> {
+        let mut guests = self.guests();
+        guests.sweep(&self.slots);
+        let full = |hint: &'static str| Error::new("join", ErrorKind::LimitReached).hint(hint);
+        let free = guests.by_seat.iter().position(Option::is_none);
+        let seat_at = free.ok_or_else(|| full("the queue has as many members as it can have"))?;
+        if guests.number == MAX_MEMBER {
+            return Err(full("more members have come than are counted"));
+        }
+        let note = Note {
+            member: guests.number + 1,
+            role,
+            seat: seat_at,
+            after_a_death: guests.deaths & 1 << seat_at != 0,
+        };
+        let newcomer = Guest {
+            note,
+            rope,
+            mailbox: ipc_uds::pair_seqpacket()?,
+        };
+        for guest in guests.by_seat.iter().flatten() {
+            newcomer.tell_of(guest)?;
+        }
+        let seated = Seated {
+            number: note.member,
+            role,
+            seat: seat_at,
+            mailbox: newcomer.mailbox.1.try_clone()?,
+            came: guests.came,
+        };
+        // One that died asleep is not woken any more, nor is who sits there now in its place.
+        for role in [AT_ASLEEP, AT_ASLEEP + NEXT_ROLE] {
+            for at in [role, role + 8] {
+                let bits = self.slots.memory.u64(at);
+                bits.fetch_and(!(1 << seat_at), SeqCst);
+            }
+        }
+        let word = self
+            .slots
+            .memory
+            .u64(AT_SEATS + seat_at * LINE + SEAT_MEMBER);
+        word.store(seat(note.member, true), Release);
+        guests.number += 1;
+        guests.came[role as usize] = true;
+        let all = |guests: &Guests, to: &Guest| {
+            let others = guests.by_seat.iter().flatten();
+            let others = others.filter(|guest| guest.note.seat != to.note.seat);
+            others
+                .chain([&newcomer])
+                .try_for_each(|guest| to.tell_of(guest))
+        };
+        for guest in guests.by_seat.iter().flatten() {
+            let mut told = guest.tell_of(&newcomer);
+            if told
+                .as_ref()
+                .is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
+            {
+                // It has not looked for long: what it is told anew is shorter than all it was.
+                guest.empty_its_mailbox();
+                told = all(&guests, guest);
+            }
+            // One that is gone needs to know nobody.
+            if let Err(error) = told
+                && error.kind() != ErrorKind::Closed
+            {
+                word.store(seat(note.member, false), Release);
+                return Err(error);
+            }
+        }
+        self.slots.memory.u64(AT_CHANGES).fetch_add(1, SeqCst);
+        guests.by_seat[seat_at] = Some(newcomer);
+        Ok(Welcome {
+            seated,
+            memory: self.memory.clone(),
+        })
+    }
+
+    fn guests(&self) -> Held<'_, Guests> {
+        let held = self.guests.take(Until::Forever);
+        held.unwrap_or_else(|| unreachable!("it waits for ever"))
+    }
+}
+
+impl Guests {
+    /// Leaves out who is gone, with what the dead were writing.
+    fn sweep(&mut self, slots: &Slots) {
+        for held in &mut self.by_seat {
+            let Some(guest) = held else { continue };
+            let mut fds = [PollFd::new(&guest.rope, PollFlags::empty())];
+            let left = slots.seat(guest.note.seat) == seat(guest.note.member, false);
+            if !left && !wait_any(&mut fds, Until::Now).unwrap_or(false) {
+                continue;
+            }
+            let bit = 1 << guest.note.seat;
+            self.deaths &= !bit;
+            if !left {
+                slots.recover(guest.note.member);
+                self.deaths |= bit;
+            }
+            *held = None;
+        }
+    }
+}
+
+impl Guest {
+    /// Puts the rope of another into our mailbox.
+    fn tell_of(&self, other: &Self) -> Result<()> {
+        let rope = [other.rope.as_fd()];
+        self.mailbox
+            .0
+            .try_send_with_fds(&other.note.to_bytes(), &rope)
+    }
+
+    fn empty_its_mailbox(&self) {
+        let mut ancillary = ipc_uds::Ancillary::new();
+        while self
+            .mailbox
+            .1
+            .try_recv_with_fds(&mut [0; 64], &mut ancillary)
+            .is_ok()
+        {}
+    }
+}
