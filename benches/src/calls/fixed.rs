@@ -12,7 +12,7 @@ use crate::{
 /// What a small call moves each way, at least.
 const BYTES: usize = 16;
 
-/// Plain system calls that move [`BYTES`].
+/// Plain system calls that move 16 bytes.
 #[derive(Debug)]
 pub struct Fixed;
 

@@ -49,7 +49,7 @@ impl Kit for Tarpc {
                 Socket::Unix(socket) => over(tokio_unix(socket)?),
                 Socket::Tcp(socket) => over(tokio_tcp(socket)?),
                 Socket::Tls(secured) => over(secured.tokio().await?),
-                Socket::Pipe(..) => return Err(Socket::unfit()),
+                Socket::Pipe(..) | Socket::Ring(_) => return Err(Socket::unfit()),
             })
         })
     }
@@ -67,7 +67,7 @@ impl Kit for Tarpc {
                             serve(stream, counted).await;
                         }
                     }),
-                    Socket::Pipe(..) => return Err(Socket::unfit()),
+                    Socket::Pipe(..) | Socket::Ring(_) => return Err(Socket::unfit()),
                 };
             }
             sessions.join_all().await;

@@ -84,7 +84,7 @@ impl Kit for Tonic {
                     let dial = tower::service_fn(move |_| future::ready(taken(&mut once)));
                     target.connect_with_connector(dial).await
                 }
-                Socket::Pipe(..) => return Err(Socket::unfit()),
+                Socket::Pipe(..) | Socket::Ring(_) => return Err(Socket::unfit()),
             };
             channel.map(Stub).map_err(io::Error::other)
         })
@@ -99,7 +99,7 @@ impl Kit for Tonic {
                     Socket::Tcp(socket) => tcp.push(io::Result::Ok(tokio_tcp(socket)?)),
                     // Its clients greet one after the other, too.
                     Socket::Tls(secured) => tls.push(secured.tokio_server().await),
-                    Socket::Pipe(..) => return Err(Socket::unfit()),
+                    Socket::Pipe(..) | Socket::Ring(_) => return Err(Socket::unfit()),
                 }
             }
             let counted = Counted(tally);

@@ -60,7 +60,7 @@ impl Socket {
             Socket::Unix(socket) => RawStream::Socket(ByteStream::of_socket(socket.into())?),
             Socket::Tcp(socket) => RawStream::Socket(ByteStream::of_socket(socket.into())?),
             Socket::Pipe(tx, rx) => RawStream::Pipes(ByteStream::of_pipes(tx, rx)),
-            Socket::Ring(channel) => RawStream::Ring(Messages(*channel)),
+            Socket::Ring(channel) => RawStream::Ring(Messages(channel)),
             #[cfg(feature = "tls")]
             Socket::Tls(secured) => RawStream::Tls(secured.blocking()?),
         })
@@ -89,7 +89,7 @@ pub(super) enum RawStream {
 }
 
 /// The messages of a ring each way.
-pub(super) struct Messages(ipc_ring::Channel);
+pub(super) struct Messages(Box<ipc_ring::Channel>);
 
 impl Endpoint for Messages {
     fn send(&mut self, message: &[u8]) -> io::Result<()> {
