@@ -281,7 +281,7 @@ impl Link {
         self.theirs.load_u32(AT_CLOSED, Acquire) != 0
     }
 
-    /// Counts one more try in a row that finds nothing, if there is nothing else to do about it: the
+    /// Counts one more try in a row that finds nothing, if that is all to do: the
     /// first of them, and those that look for the other side's end, are left to a whole try.
     #[inline]
     pub(crate) fn nothing_again(&self, at: u64) -> bool {

@@ -1,4 +1,4 @@
-//! Two bare flags with a payload beside each, and a bare pipeline of slots: both only look at memory,
+//! Two bare flags with a payload beside each, and nothing else: both only look at memory,
 //! see no death, and believe what they read.
 
 use std::{

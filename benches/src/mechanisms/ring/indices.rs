@@ -1,4 +1,4 @@
-//! A bare ring of indices, told of by every message or by every batch: it only looks at memory, sees
+//! A bare ring of indices, told of by every message or by every batch: it looks at memory, sees
 //! no death, and believes what it reads.
 
 use std::{
