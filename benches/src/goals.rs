@@ -161,6 +161,9 @@ pub const GOALS: &[Goal] = &[
     Goal::at_most(11, "rpc-native:blocking/round-trip/64/vs/zeromq", 0.40).only_in(ONE),
     #[cfg(feature = "peers")]
     Goal::at_most(11, "rpc-native:blocking/round-trip/64/vs/nng", 0.25).only_in(ONE),
+    // 15: spinning pays with a peer that is awake elsewhere, and costs nothing beside one here.
+    Goal::at_most(15, "pipe-spin/round-trip-awake/64/vs/blocking", 0.30),
+    Goal::at_most(15, "pipe-spin/round-trip/64/vs/blocking", 1.10).only_in(ONE),
     // 16: awaited calls beside those of others.
     #[cfg(feature = "peers")]
     Goal::at_most(16, "rpc-native:awaited/round-trip/64/vs/tarpc", 0.85).only_in(ONE),

@@ -11,6 +11,7 @@ mod inbox;
 mod mode;
 mod name;
 mod pollable;
+mod spin;
 mod turn;
 mod until;
 
@@ -27,6 +28,7 @@ pub use crate::{
     mode::Mode,
     name::Name,
     pollable::{Interest, Pollable},
+    spin::{Spin, SpinBudget},
     turn::{Held, Turn},
     until::Until,
 };

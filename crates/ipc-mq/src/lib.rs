@@ -14,7 +14,7 @@ pub use crate::{
     options::Options,
     queue::{Queue, Status},
 };
-pub use ipc_core::{Error, ErrorKind, Result};
+pub use ipc_core::{Error, ErrorKind, Result, Spin};
 
 /// Highest priority of a message: 32,767 (`MQ_PRIO_MAX` less one); the lowest is 0.
 pub const MAX_PRIORITY: u32 = 32_767;

@@ -3,7 +3,7 @@
 use crate::limits;
 use crate::queue::Queue;
 use crate::sys::{self, Access, Engine, Make};
-use ipc_core::{Error, ErrorKind, Mode, Name, Result};
+use ipc_core::{Error, ErrorKind, Mode, Name, Result, Spin};
 use ipc_sys::{above_stdio, crash_point, os_error};
 use rustix::fs::Stat;
 use rustix::io::Errno;
@@ -32,6 +32,7 @@ pub struct Options {
     mode: Option<u32>,
     access: Access,
     foreign_owner: bool,
+    spin: Option<Spin>,
 }
 
 impl Options {
@@ -78,6 +79,14 @@ impl Options {
     /// Accepts a queue of another user, or one that strangers may write to.
     pub fn foreign_owner(&mut self, accept: bool) -> &mut Self {
         self.foreign_owner = accept;
+        self
+    }
+
+    /// Whether a send or a receive that would wait tries again for a while before it sleeps: a
+    /// peer that is awake on another processor answers sooner than a sleep and its wake take.
+    /// [`Spin::Never`] by default.
+    pub fn spin(&mut self, spin: Spin) -> &mut Self {
+        self.spin = Some(spin).filter(|spin| *spin != Spin::Never);
         self
     }
 
@@ -176,7 +185,7 @@ impl Options {
             rustix::fs::fchmod(&fd, rustix::fs::Mode::from_raw_mode(mode.bits()))
                 .map_err(|errno| os_error("create", errno).on(name))?;
             crash_point!("create.finished");
-            Queue::new(fd)
+            Queue::new(fd).map(|queue| queue.spinning(self.spin))
         });
         if finished.is_err() {
             // Nobody is to find what could not be finished.
@@ -222,7 +231,7 @@ impl Options {
     }
 
     fn check_attributes(&self, name: &Name, fd: OwnedFd) -> Result<Queue> {
-        let queue = Queue::new(fd)?;
+        let queue = Queue::new(fd)?.spinning(self.spin);
         let there = (queue.max_messages(), queue.message_size_bytes());
         let asked = (
             self.max_messages.unwrap_or(there.0),

@@ -4,11 +4,13 @@ use crate::MAX_PRIORITY;
 use crate::notification::Notification;
 use crate::sys::Engine;
 use ipc_core::{
-    Error, ErrorKind, Flush, Interest, Pollable, Result, TryRecv, TrySend, Until, four_forms,
+    Error, ErrorKind, Flush, Interest, Pollable, Result, Spin, SpinBudget, TryRecv, TrySend, Until,
+    four_forms,
 };
 use ipc_sys::{PollFd, PollFlags, above_stdio, os_error, wait_any};
 use rustix::io::Errno;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
 
 /// A queue of messages in the kernel: the one with the highest priority first, among those of one
 /// priority the oldest.
@@ -32,6 +34,7 @@ pub struct Queue {
     // Both stay as they were made, as long as the queue lives.
     max_messages: usize,
     message_size_bytes: usize,
+    budget: Option<Arc<SpinBudget>>,
 }
 
 /// What the kernel knows of a queue at a moment.
@@ -57,6 +60,7 @@ impl Queue {
                 engine,
                 max_messages,
                 message_size_bytes,
+                budget: None,
             }),
             Err(Errno::BADF) => Err(Error::new("adopt queue", ErrorKind::WrongType)
                 .hint("the descriptor is not a POSIX queue's")),
@@ -72,6 +76,11 @@ impl Queue {
     /// [`ErrorKind::WrongType`] where it is no queue's.
     pub fn from_descriptor(fd: OwnedFd) -> Result<Self> {
         Self::new(above_stdio(fd)?)
+    }
+
+    pub(crate) fn spinning(mut self, spin: Option<Spin>) -> Self {
+        self.budget = spin.map(|spin| Arc::new(SpinBudget::of_calls(spin)));
+        self
     }
 
     four_forms! {
@@ -125,6 +134,7 @@ impl Queue {
         let fd = rustix::io::fcntl_dupfd_cloexec(self, 3);
         Ok(Self {
             engine: Engine::new(fd.map_err(|errno| os_error("clone queue", errno))?),
+            budget: self.budget.clone(),
             ..*self
         })
     }
@@ -164,6 +174,13 @@ impl Queue {
         if message.len() > self.message_size_bytes || priority > MAX_PRIORITY {
             return Err(self.refuse_to_send(message, priority));
         }
+        if let Some(budget) = &self.budget
+            && let Some(Ok(())) = budget.spin(until, || {
+                unless_again(self.engine.try_send(message, priority))
+            })
+        {
+            return Ok(());
+        }
         if until == Until::Forever && self.engine.send(message, priority).is_ok() {
             return Ok(());
         }
@@ -182,6 +199,12 @@ impl Queue {
     fn recv_with_priority_until(&self, buffer: &mut [u8], until: Until) -> Result<(usize, u32)> {
         if buffer.len() < self.message_size_bytes {
             return Err(self.refuse_to_receive(buffer));
+        }
+        if let Some(budget) = &self.budget
+            && let Some(Ok(received)) =
+                budget.spin(until, || unless_again(self.engine.try_recv(buffer)))
+        {
+            return Ok(received);
         }
         if until == Until::Forever
             && let Ok(received) = self.engine.recv(buffer)
@@ -241,6 +264,14 @@ impl Queue {
             buffer.len(),
             self.message_size_bytes
         ))
+    }
+}
+
+/// What a try has come to, if to anything.
+fn unless_again<T>(tried: std::result::Result<T, Errno>) -> Option<std::result::Result<T, Errno>> {
+    match tried {
+        Err(Errno::AGAIN | Errno::INTR) => None,
+        other => Some(other),
     }
 }
 

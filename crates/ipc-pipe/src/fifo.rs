@@ -37,11 +37,10 @@ impl Fifo {
             true => Some(self.open_end(OFlags::WRONLY | OFlags::NONBLOCK)?),
             false => None,
         };
-        Ok(Receiver::of_fifo(
-            ReadEnd::new(read),
-            self.options.record,
-            keeper,
-        ))
+        Ok(
+            Receiver::of_fifo(ReadEnd::new(read), self.options.record, keeper)
+                .spinning(self.options.spin),
+        )
     }
 
     /// Opens an end to send into, waiting for ever until there is a receiver. The kernel has no
@@ -84,6 +83,7 @@ impl Fifo {
         }
         let end = WriteEnd::new(write, self.options.record);
         let sender = Sender::new(end, self.options.record, self.options.grows());
+        let sender = sender.spinning(self.options.spin);
         self.options.apply_capacity("open FIFO", &sender)?;
         Ok(sender)
     }

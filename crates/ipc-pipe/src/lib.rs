@@ -15,7 +15,7 @@ pub use crate::{
     sender::Sender,
     stream::Stream,
 };
-pub use ipc_core::{Error, ErrorKind, Framed, Result};
+pub use ipc_core::{Error, ErrorKind, Framed, Result, Spin};
 pub use ipc_sys::{Place, ToPlace};
 
 /// Largest write that the kernel keeps whole among many writers, and so the largest record:

@@ -3,7 +3,7 @@
 use crate::fifo::{self, Fifo};
 use crate::sys::{self, ReadEnd, WriteEnd};
 use crate::{Receiver, Sender, Stream};
-use ipc_core::{Error, ErrorKind, Mode, Name, Result};
+use ipc_core::{Error, ErrorKind, Mode, Name, Result, Spin};
 use ipc_sys::{Place, RuntimeDirectory, ToPlace, above_stdio};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -40,6 +40,7 @@ pub struct Options {
     pub(crate) record: bool,
     pub(crate) keep_open: bool,
     pub(crate) foreign_owner: bool,
+    pub(crate) spin: Option<Spin>,
     mode: Option<u32>,
     directory: Option<PathBuf>,
 }
@@ -77,6 +78,22 @@ impl Options {
         self
     }
 
+    /// Whether a send or a receive that would wait tries again for a while before it sleeps: a
+    /// peer that is awake on another processor answers sooner than a sleep and its wake take.
+    /// [`Spin::Never`] by default.
+    ///
+    /// ```
+    /// use ipc_pipe::{Options, Spin};
+    /// let (tx, rx) = Options::new().spin(Spin::Learned).pair()?;
+    /// tx.send(b"pear")?;
+    /// assert_eq!(rx.recv(&mut [0; 8])?, 4);
+    /// # Ok::<(), ipc_pipe::Error>(())
+    /// ```
+    pub fn spin(&mut self, spin: Spin) -> &mut Self {
+        self.spin = Some(spin).filter(|spin| *spin != Spin::Never);
+        self
+    }
+
     /// Permission bits of a FIFO that is made, exactly these whatever the umask; 0600 by default.
     pub fn mode(&mut self, bits: u32) -> &mut Self {
         self.mode = Some(bits);
@@ -104,8 +121,9 @@ impl Options {
     /// `fs.pipe-max-size` or the user's share (the message names which).
     pub fn pair(&self) -> Result<(Sender, Receiver)> {
         let (read, write) = sys::pipe(self.record)?;
-        let sender = Sender::new(WriteEnd::new(write, self.record), self.record, self.grows());
-        let receiver = Receiver::new(ReadEnd::new(read), self.record);
+        let end = WriteEnd::new(write, self.record);
+        let sender = Sender::new(end, self.record, self.grows()).spinning(self.spin);
+        let receiver = Receiver::new(ReadEnd::new(read), self.record).spinning(self.spin);
         self.apply_capacity("create pipe", &sender)?;
         Ok((sender, receiver))
     }
@@ -134,7 +152,7 @@ impl Options {
     pub fn adopt_sender(&self, fd: OwnedFd) -> Result<Sender> {
         sys::check_end(&fd, sys::Access::Write, self.record)?;
         let end = WriteEnd::new(above_stdio(fd)?, self.record);
-        let sender = Sender::new(end, self.record, self.grows());
+        let sender = Sender::new(end, self.record, self.grows()).spinning(self.spin);
         self.apply_capacity("adopt pipe", &sender)?;
         Ok(sender)
     }
@@ -146,7 +164,7 @@ impl Options {
     /// [`ErrorKind::WrongType`] where `fd` is no pipe's reading end.
     pub fn adopt_receiver(&self, fd: OwnedFd) -> Result<Receiver> {
         sys::check_end(&fd, sys::Access::Read, false)?;
-        Ok(Receiver::new(ReadEnd::new(above_stdio(fd)?), self.record))
+        Ok(Receiver::new(ReadEnd::new(above_stdio(fd)?), self.record).spinning(self.spin))
     }
 
     /// Makes a FIFO at `place`, a path or what [`path_of`](Options::path_of) gives, which must be

@@ -3,7 +3,8 @@
 use crate::MAX_RECORD_BYTES;
 use crate::sys::ReadEnd;
 use ipc_core::{
-    ByteSource, Error, ErrorKind, Framed, Interest, Pollable, Result, TryRecv, Until, four_forms,
+    ByteSource, Error, ErrorKind, Framed, Interest, Pollable, Result, Spin, SpinBudget, TryRecv,
+    Until, four_forms,
 };
 use ipc_sys::wait_ready;
 use std::io::{self, Read};
@@ -27,6 +28,7 @@ pub struct Receiver {
     /// A record that did not fit the buffer it was to be received in.
     spilled: AtomicBool,
     spill: Mutex<Vec<u8>>,
+    budget: Option<Box<SpinBudget>>,
 }
 
 impl Receiver {
@@ -39,7 +41,13 @@ impl Receiver {
             _keeper: None,
             spilled,
             spill: Mutex::default(),
+            budget: None,
         }
+    }
+
+    pub(crate) fn spinning(mut self, spin: Option<Spin>) -> Self {
+        self.budget = spin.map(|spin| Box::new(SpinBudget::of_calls(spin)));
+        self
     }
 
     /// A FIFO's receiver, which may have come before any sender.
@@ -73,6 +81,12 @@ impl Receiver {
     /// What most receives are, a plain read, is inlined down to the system call, as in a send.
     #[inline(always)]
     fn recv_until(&self, buffer: &mut [u8], until: Until) -> Result<usize> {
+        if self.budget.is_some()
+            && !self.may_spill(buffer)
+            && let Some(length) = self.spin(buffer, until)
+        {
+            return Ok(length);
+        }
         if until == Until::Forever
             && !self.may_spill(buffer)
             && let Some(length @ 1..) = self.end.try_plain(buffer)
@@ -80,6 +94,13 @@ impl Receiver {
             return Ok(length);
         }
         self.recv_slowly(buffer, until)
+    }
+
+    /// Tries again for a while, where that may pay.
+    #[inline]
+    fn spin(&self, buffer: &mut [u8], until: Until) -> Option<usize> {
+        let budget = self.budget.as_ref()?;
+        budget.spin(until, || self.end.try_read(buffer)).flatten()
     }
 
     #[cold]

@@ -3,8 +3,8 @@
 use crate::MAX_RECORD_BYTES;
 use crate::sys::WriteEnd;
 use ipc_core::{
-    ByteSink, Debt, Error, ErrorKind, Flush, Framed, Interest, Pollable, Result, TrySend, Until,
-    four_forms,
+    ByteSink, Debt, Error, ErrorKind, Flush, Framed, Interest, Pollable, Result, Spin, SpinBudget,
+    TrySend, Until, four_forms,
 };
 use ipc_sys::{os_error, wait_ready};
 use rustix::io::Errno;
@@ -40,6 +40,7 @@ pub struct Sender {
     /// A send of so many bytes enlarges the pipe first; `usize::MAX` when that is done or off.
     enlarge_from: AtomicUsize,
     debt: Debt,
+    budget: Option<Box<SpinBudget>>,
 }
 
 impl Sender {
@@ -51,7 +52,13 @@ impl Sender {
             record,
             enlarge_from,
             debt: Debt::default(),
+            budget: None,
         }
+    }
+
+    pub(crate) fn spinning(mut self, spin: Option<Spin>) -> Self {
+        self.budget = spin.map(|spin| Box::new(SpinBudget::of_calls(spin)));
+        self
     }
 
     four_forms! {
@@ -97,6 +104,7 @@ impl Sender {
         let plain = until == Until::Forever
             && (!self.record || (1..=MAX_RECORD_BYTES).contains(&bytes.len()))
             && !self.debt.owes()
+            && self.budget.is_none()
             && bytes.len() < self.enlarge_from.load(Ordering::Relaxed);
         let written = if plain {
             self.end.try_plain(bytes)
@@ -122,12 +130,22 @@ impl Sender {
             if self.debt.owes() {
                 return self.debt.send(self, &[], bytes, until);
             }
-            written = self.end.write(&[], bytes, until)?;
+            written = self.write_spinning(bytes, until)?;
         }
         if written == bytes.len() {
             return Ok(());
         }
         self.debt.finish(self, bytes, written, until)
+    }
+
+    /// Writes what there is room for, or waits; tries again before it sleeps where it may.
+    fn write_spinning(&self, bytes: &[u8], until: Until) -> Result<usize> {
+        if let Some(budget) = &self.budget
+            && let Some(Some(written)) = budget.spin(until, || self.end.try_write(bytes))
+        {
+            return Ok(written);
+        }
+        self.end.write(&[], bytes, until)
     }
 
     fn flush_until(&self, until: Until) -> Result<()> {

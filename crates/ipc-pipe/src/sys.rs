@@ -195,6 +195,17 @@ impl ReadEnd {
         }
     }
 
+    /// Reads without waiting: `None` where there is nothing now, `Some(None)` where it is not for
+    /// a try to tell what there is.
+    #[inline]
+    pub(crate) fn try_read(&self, buffer: &mut [u8]) -> Option<Option<usize>> {
+        match self.attempt(buffer, &mut []) {
+            Ok(Err(Errno::AGAIN | Errno::INTR)) => None,
+            Ok(Ok(read @ 1..)) => Some(Some(read)),
+            _ => Some(None),
+        }
+    }
+
     /// Whether a writer has been here and gone, as opposed to none having come yet.
     pub(crate) fn was_written_and_left(&self) -> Result<bool> {
         let mut fds = [PollFd::from_borrowed_fd(self.fd(), PollFlags::IN)];
@@ -284,6 +295,15 @@ impl WriteEnd {
                 Err(Errno::AGAIN) => again("send", self.fd(), PollFlags::OUT, until)?,
                 Err(errno) => return Err(os_error("send", errno)),
             }
+        }
+    }
+
+    /// Writes without waiting, as [`try_read`](ReadEnd::try_read) reads.
+    pub(crate) fn try_write(&self, bytes: &[u8]) -> Option<Option<usize>> {
+        match self.attempt(&[], bytes) {
+            Ok(Err(Errno::AGAIN | Errno::INTR)) => None,
+            Ok(Ok(written @ 1..)) => Some(Some(written)),
+            _ => Some(None),
         }
     }
 

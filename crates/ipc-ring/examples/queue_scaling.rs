@@ -8,9 +8,9 @@ use std::process::{Child, Command};
 use std::time::Instant;
 
 /// Messages of one run, shared by the producers.
-const MESSAGES: u64 = 400_000;
+const MESSAGES: u64 = 48_000;
 const BYTES: usize = 32;
-const ROUNDS: usize = 7;
+const ROUNDS: usize = 3;
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 

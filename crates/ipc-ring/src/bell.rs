@@ -86,6 +86,12 @@ impl Rope {
 }
 
 impl Bell {
+    /// The reading end of a pipe.
+    #[cfg(not(ipc_model))]
+    pub(crate) fn given(fd: OwnedFd) -> Self {
+        Self { fd }
+    }
+
     /// Sleeps until it is rung.
     pub(crate) fn sleep(&self, until: Until) -> Result<Woken> {
         if until != Until::Forever {

@@ -7,7 +7,11 @@ mod batch;
 mod bell;
 mod bells;
 mod broadcaster;
+mod caller;
 mod cell;
+// Models make no gifts: what is given away stands on descriptors.
+#[cfg(not(ipc_model))]
+mod give;
 mod ground;
 mod join;
 mod layout;
@@ -17,6 +21,7 @@ mod many;
 mod meet;
 mod options;
 mod receiver;
+mod responder;
 mod sender;
 mod spin;
 mod stream;
@@ -24,16 +29,20 @@ mod subscriber;
 mod turns;
 mod when_full;
 
+#[cfg(not(ipc_model))]
+pub use crate::give::NotGiven;
 pub use crate::{
     acked::Ack,
     batch::Batch,
     broadcaster::Broadcaster,
+    caller::Caller,
     layout::{FORMAT_VERSION, INLINE_BYTES},
     loan::{Lent, Loan},
     many::{Consumer, MAX_MEMBERS, Producer, Queue, Slot},
     meet::{Channel, Listener, Meeting},
     options::Options,
     receiver::Receiver,
+    responder::Responder,
     sender::Sender,
     spin::Spin,
     stream::Stream,

@@ -15,6 +15,7 @@ use crate::layout::{AT_ASYMMETRIC, AT_CLOSED, AT_CPU, AT_PARKED};
 use crate::spin::{Budget, Spin};
 use crate::turns::{Cell, Holding, Turns};
 use ipc_core::{Error, ErrorKind, Result, Until};
+use ipc_sys::crash_point;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 
@@ -32,6 +33,11 @@ pub(crate) const LOOKS_PER_END: u64 = 1 << 16;
 pub(crate) struct Link {
     pub(crate) own: WritableWindow,
     pub(crate) theirs: Window,
+    /// What the two are windows of, to be given away.
+    #[cfg_attr(ipc_model, allow(dead_code, reason = "models give nothing away"))]
+    regions: [Region; 2],
+    /// Another process has this end now.
+    gone: bool,
     turns: Turns,
     rope: Rope,
     bell: Bell,
@@ -71,6 +77,8 @@ impl Link {
             cpu: Cell::new(0),
             own: own.writable_window(0, own.len_bytes())?,
             theirs: theirs.window(0, theirs.len_bytes())?,
+            regions: [own.clone(), theirs.clone()],
+            gone: false,
             rope,
             bell,
         })
@@ -106,11 +114,13 @@ impl Link {
     #[cold]
     fn wake(&self, parked: u64) {
         self.rung.set(parked);
+        crash_point!("ring.wake.seen");
         self.awake.set(0);
         // Who reads the nought sees what was committed before it.
         self.own.u32(AT_ASYMMETRIC).store(0, Release);
         fence(SeqCst);
         self.rope.ring();
+        crash_point!("ring.wake.rung");
     }
 
     /// Whether the other side sleeps, or is about to.
@@ -212,6 +222,7 @@ impl Link {
                 return found.map(|found| found.unwrap_or_else(|| unreachable!()));
             }
             let woken = self.bell.sleep(until);
+            crash_point!("ring.park.woken");
             self.unpark();
             match woken {
                 Ok(Woken::Rung) => {
@@ -234,6 +245,7 @@ impl Link {
         self.parked.set(number);
         self.say_where_we_run();
         self.own.u64(AT_PARKED).store(number, Relaxed);
+        crash_point!("ring.park.said");
         fence(SeqCst);
         if self.theirs.load_u32(AT_ASYMMETRIC, Acquire) != 0 {
             barrier_on_all();
@@ -336,14 +348,61 @@ impl Link {
         self.bell.ring_here();
     }
 
-    /// Closes our end.
+    /// Closes our end, where it is still ours.
     pub(crate) fn close(&self) {
+        if self.gone {
+            return;
+        }
+        crash_point!("ring.close.begun");
         self.own.u32(AT_CLOSED).store(1, Release);
+        crash_point!("ring.close.said");
         fence(SeqCst);
         // Whatever they wait for: it comes no more.
         if self.they_sleep() {
             self.rope.ring();
         }
+    }
+}
+
+#[cfg(not(ipc_model))]
+impl Link {
+    /// The memory that this end writes, and that it reads.
+    pub(crate) fn regions(&self) -> (&Region, &Region) {
+        let [own, theirs] = &self.regions;
+        (own, theirs)
+    }
+
+    /// What wakes the other side, and what wakes this one.
+    pub(crate) fn pipes(&self) -> (BorrowedFd<'_>, BorrowedFd<'_>) {
+        (self.rope.as_fd(), self.bell.as_fd())
+    }
+
+    /// Says nothing that another process would have to keep: this end does not sleep, and gives
+    /// no barrier up. Returns the number of its last sleep.
+    pub(crate) fn settle(&self) -> u64 {
+        self.unpark();
+        self.awake.set(0);
+        // Who reads the nought sees what was committed before it.
+        self.own.u32(AT_ASYMMETRIC).store(0, Release);
+        fence(SeqCst);
+        self.parked.get()
+    }
+
+    /// The end goes on from the sleep that its last owner had last.
+    pub(crate) fn resume(&self, parked: u64) -> Result<()> {
+        let said = self.own.u64(AT_PARKED).load(Relaxed);
+        let closed = self.own.u32(AT_CLOSED).load(Relaxed);
+        if said != parked || parked & 1 == 1 || closed != 0 {
+            return Err(Error::new("meet", ErrorKind::Corrupt)
+                .hint("the end is closed, or sleeps otherwise than it says"));
+        }
+        self.parked.set(parked);
+        Ok(())
+    }
+
+    /// Another process has this end: it closes nothing.
+    pub(crate) fn forget(&mut self) {
+        self.gone = true;
     }
 }
 

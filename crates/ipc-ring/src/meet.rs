@@ -11,7 +11,7 @@ use crate::link::Link;
 use crate::{Options, Receiver, Sender};
 use ipc_core::{Credentials, Error, ErrorKind, Interest, Pollable, Result, TryAccept, Until};
 use ipc_shm::{Protection, Region};
-use ipc_sys::{DescriptorKind, descriptor_kind};
+use ipc_sys::{DescriptorKind, crash_point, descriptor_kind};
 use ipc_uds::{Ancillary, SeqPacket, SeqPacketListener};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::Ordering::Relaxed;
@@ -163,8 +163,10 @@ impl Meeting {
     /// Does this side's part.
     pub(crate) fn begin(socket: SeqPacket, options: &Options) -> Result<Self> {
         let late = Until::after(options.meet_timeout);
-        let (ours, ropes) = make(options.shape_for_one()?)?;
+        let (ours, ropes) = make(options)?;
+        crash_point!("ring.meet.made");
         send(&socket, &ours, &ropes, late)?;
+        crash_point!("ring.meet.said");
         let (ours, theirs) = (Some(ours), None);
         Ok(Self {
             socket,
@@ -265,13 +267,16 @@ pub(crate) fn meet(socket: SeqPacket, options: &Options) -> Result<Channel> {
     meeting.channel()
 }
 
-fn make(shape: Shape) -> Result<(Ours, [Rope; 2])> {
+fn make(options: &Options) -> Result<(Ours, [Rope; 2])> {
+    let shape = options.shape_for_one()?;
     let mut sends = region(Side::Sender, shape.region_bytes())?;
     let mut takes = region(Side::Receiver, layout::AT_SLOTS)?;
     write_shape(&sends, shape)?;
-    // Mapped here, and writable nowhere else from now on.
-    sends.protect(Protection::ReadOnly)?;
-    takes.protect(Protection::ReadOnly)?;
+    if !options.movable {
+        // Mapped here, and writable nowhere else from now on.
+        sends.protect(Protection::ReadOnly)?;
+        takes.protect(Protection::ReadOnly)?;
+    }
     let ((receiver_rope, receiver_bell), (sender_rope, sender_bell)) = (bell()?, bell()?);
     let ours = Ours {
         shape,
@@ -356,10 +361,12 @@ pub(crate) fn hear<const N: usize>(
 
 fn receive(socket: &SeqPacket, options: &Options, until: Until) -> Result<Theirs> {
     let (_, fds) = hear::<FDS>(socket, MAGIC, until)?;
+    crash_point!("ring.meet.heard");
     let [sends, takes, wake_receiver, wake_sender] = fds;
     let sends = attach(sends, Side::Sender)?;
     let takes = attach(takes, Side::Receiver)?;
     let shape = read_shape(&sends, options)?;
+    crash_point!("ring.meet.attached");
     Ok(Theirs {
         sends,
         takes,
@@ -379,15 +386,22 @@ pub(crate) fn attach(fd: OwnedFd, side: Side) -> Result<Region> {
 }
 
 /// The shape that the sender says, read once and checked against what it has given.
-pub(crate) fn read_shape(sends: &Region, options: &Options) -> Result<Shape> {
+pub(crate) fn shape_of(sends: &Region) -> Result<Shape> {
     let slots = u64::from(sends.load_u32(AT_SLOT_COUNT, Relaxed)?);
     let bytes = sends.load_u64(AT_BYTE_COUNT, Relaxed)?;
     let checked = || Shape::new(usize::try_from(slots).ok()?, usize::try_from(bytes).ok()?).ok();
     let wrong = || corrupt("the sender's slots and bytes are not those of its memory");
     let shape = checked().ok_or_else(wrong)?;
-    if (shape.slots, shape.bytes) != (slots, bytes) || shape.region_bytes() != sends.len_bytes() {
-        return Err(wrong());
+    match (shape.slots, shape.bytes) == (slots, bytes) && shape.region_bytes() == sends.len_bytes()
+    {
+        true => Ok(shape),
+        false => Err(wrong()),
     }
+}
+
+/// The same, where messages are to be received from it.
+pub(crate) fn read_shape(sends: &Region, options: &Options) -> Result<Shape> {
+    let shape = shape_of(sends)?;
     if shape.max_message_bytes() > options.max_receive_bytes {
         return Err(Error::new("meet", ErrorKind::TooLarge)
             .hint("the sender may send more at once than Options::max_receive_bytes accepts"));

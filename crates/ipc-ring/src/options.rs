@@ -24,6 +24,7 @@ pub struct Options {
     bytes: usize,
     pub(crate) spin: Spin,
     pub(crate) when_full: WhenFull,
+    pub(crate) movable: bool,
     pub(crate) max_receive_bytes: usize,
     pub(crate) meet_timeout: Duration,
     socket: ipc_uds::Options,
@@ -36,6 +37,7 @@ impl Default for Options {
             bytes: 1 << 20,
             spin: Spin::default(),
             when_full: WhenFull::default(),
+            movable: false,
             max_receive_bytes: 1 << 26,
             meet_timeout: Duration::from_secs(5),
             socket: ipc_uds::Options::new(),
@@ -72,6 +74,15 @@ impl Options {
     /// What a send does where there is no room; it waits by default.
     pub fn when_full(&mut self, when_full: WhenFull) -> &mut Self {
         self.when_full = when_full;
+        self
+    }
+
+    /// The ends of a channel that two processes make can be [given](Sender::give) to a third. A
+    /// peer of our own user can then come to write what we write, though never what it could not
+    /// say anyway as our peer: what we read there of our own is checked too. Those of a
+    /// [`pair`](Options::pair) can in any case. Off by default.
+    pub fn movable(&mut self, movable: bool) -> &mut Self {
+        self.movable = movable;
         self
     }
 

@@ -7,6 +7,7 @@ use crate::turns::Cell;
 use ipc_core::{
     Error, ErrorKind, Interest, Pollable, Result, TryRecv, TryRecvVec, Until, four_forms,
 };
+use ipc_sys::crash_point;
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::Ordering::{Acquire, Release};
 
@@ -213,6 +214,7 @@ impl Receiver {
         let taken = self.taken.get() + 1;
         self.taken.set(taken);
         self.end.set(found.end);
+        crash_point!("ring.recv.taken");
     }
 
     #[inline]
@@ -233,7 +235,34 @@ impl Receiver {
         self.due.set(self.taken.get() + self.shape.slots / 8 + 1);
         let progress = self.link.own.u64(AT_PROGRESS);
         progress.store(self.taken.get(), Release);
+        crash_point!("ring.recv.told");
         self.link.published();
+    }
+}
+
+#[cfg(not(ipc_model))]
+impl Receiver {
+    /// What this end knows, to go on from: messages taken, of which the sender is told now, and
+    /// where the bytes of the last end.
+    pub(crate) fn counters(&self) -> [u64; 2] {
+        self.tell();
+        [self.taken.get(), self.end.get()]
+    }
+
+    /// Goes on from there.
+    pub(crate) fn resume(&self, taken: u64, end: u64) -> Result<()> {
+        if self.link.own.u64(AT_PROGRESS).load(Acquire) != taken {
+            return Err(Error::new("meet", ErrorKind::Corrupt)
+                .hint("the receiver has told another number than it says"));
+        }
+        for cell in [&self.taken, &self.told] {
+            cell.set(taken);
+        }
+        for cell in [&self.end, &self.told_end] {
+            cell.set(end);
+        }
+        self.due.set(taken + self.shape.slots / 8 + 1);
+        Ok(())
     }
 }
 

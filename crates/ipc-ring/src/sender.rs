@@ -1,11 +1,14 @@
 //! The end that sends.
 
 use crate::WhenFull;
+#[cfg(not(ipc_model))]
+use crate::layout::{ACKED, committed};
 use crate::layout::{AT_PROGRESS, COMMIT_BYTES, INLINE_BYTES, Shape, commit};
 use crate::link::Link;
 use crate::loan::Loan;
 use crate::turns::Cell;
 use ipc_core::{Error, ErrorKind, Flush, Interest, Pollable, Result, TrySend, Until, four_forms};
+use ipc_sys::crash_point;
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -92,6 +95,7 @@ impl Sender {
         if len > 0 {
             self.link.own.write(at, message);
         }
+        crash_point!("ring.send.written");
         self.commit(len, end);
         Ok(())
     }
@@ -160,6 +164,7 @@ impl Sender {
         self.sent.set(number + 1);
         let word = self.link.own.u64(self.shape.slot(number));
         word.store(commit(number, len), Release);
+        crash_point!("ring.send.committed");
     }
 
     /// Whether one more message fits whose bytes end at `end`. Bytes that were left out before the
@@ -206,6 +211,52 @@ impl Sender {
         self.taken.set(now);
         let last = (now - 1) & (self.shape.slots - 1);
         self.freed.set(self.ends[last as usize].get());
+        Ok(())
+    }
+}
+
+#[cfg(not(ipc_model))]
+impl Sender {
+    /// What this end knows, to go on from: messages sent and taken, and where their bytes end,
+    /// those of the last that was taken and of the last.
+    pub(crate) fn counters(&self) -> [u64; 4] {
+        [&self.sent, &self.taken, &self.freed, &self.end].map(Cell::get)
+    }
+
+    /// Goes on from there. Where the bytes of each message under way end its commit word tells.
+    pub(crate) fn resume(&self, [sent, taken, freed, end]: [u64; 4], dropped: u64) -> Result<()> {
+        let wrong = || {
+            Error::new("meet", ErrorKind::Corrupt)
+                .hint("the messages under way are not those that the sender says")
+        };
+        if !(taken..=taken.saturating_add(self.shape.slots)).contains(&sent) {
+            return Err(wrong());
+        }
+        let mut at = freed;
+        for number in taken..sent {
+            let word = self.link.own.u64(self.shape.slot(number)).load(Relaxed);
+            let len = committed(word, number).ok_or_else(wrong)? & !ACKED;
+            if len > self.shape.max_message_bytes() {
+                return Err(wrong());
+            }
+            if len > INLINE_BYTES {
+                (_, at) = self.shape.place(at, len);
+            }
+            self.ends[(number & (self.shape.slots - 1)) as usize].set(at);
+        }
+        let next = self.link.own.u64(self.shape.slot(sent)).load(Relaxed);
+        if at != end || committed(next, sent).is_some() {
+            return Err(wrong());
+        }
+        self.dropped.store(dropped, Relaxed);
+        for (cell, value) in [
+            (&self.sent, sent),
+            (&self.taken, taken),
+            (&self.freed, freed),
+            (&self.end, end),
+        ] {
+            cell.set(value);
+        }
         Ok(())
     }
 }

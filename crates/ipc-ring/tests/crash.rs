@@ -4,8 +4,12 @@
 mod casts;
 #[path = "crash/deaths.rs"]
 mod deaths;
+#[path = "crash/gifts.rs"]
+mod gifts;
 #[path = "crash/joins.rs"]
 mod joins;
+#[path = "crash/labels.rs"]
+mod labels;
 #[path = "it/liar.rs"]
 mod liar;
 #[path = "crash/liars.rs"]
@@ -33,12 +37,19 @@ use ipc_testkit::crash::laboratory;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    if std::env::var_os(labels::PART).is_some() {
+        labels::live();
+        return ExitCode::SUCCESS;
+    }
     laboratory(&[
         ("a sender killed at each instruction", steps::of_a_sender),
         (
             "a receiver killed at each instruction",
             steps::of_a_receiver,
         ),
+        ("each label", labels::of_a_life),
+        ("a sender given away", gifts::of_a_sender),
+        ("a receiver given away", gifts::of_a_receiver),
         (
             "a broadcaster killed at each instruction",
             joins::of_a_writer,

@@ -21,6 +21,7 @@ fn main() -> ExitCode {
             "kill at steps",
             a_kill_at_a_step_falls_where_single_stepping_falls,
         ),
+        ("a change at a step", what_is_done_at_a_step_the_rest_sees),
         ("random kill", random_kills_fall_at_many_places),
         ("paused", a_stopped_process_is_not_dead),
         ("pid reuse", a_process_id_is_used_again),
@@ -145,6 +146,49 @@ fn a_kill_at_a_step_falls_where_single_stepping_falls(lab: &mut Lab) {
                     other => Err(format!("step {at}: {other:?}, {then} and {now}")),
                 });
             }
+        }
+    }
+    lab.enter(tally);
+}
+
+/// What changes at a step is seen by what comes after it, and by nothing before.
+fn what_is_done_at_a_step_the_rest_sees(lab: &mut Lab) {
+    let mut tally = Tally::new(
+        "F3",
+        "a word changed at a step, found again by a breakpoint",
+    );
+    let words = shared_words(2);
+    let copy = || {
+        (0..30).for_each(|_| {
+            words[1].fetch_add(words[0].load(Ordering::Relaxed), Ordering::Relaxed);
+        })
+    };
+    let clear = || {
+        words
+            .iter()
+            .for_each(|word| word.store(0, Ordering::Relaxed))
+    };
+    clear();
+    match Steps::of(&copy, |_| true) {
+        Err(reason) => tally.skip(reason),
+        Ok(steps) => {
+            let every = 1 + steps.count() / lab.count(60, 600, 6_000);
+            let mut last = 30;
+            for at in (1..=steps.count()).step_by(every as usize) {
+                clear();
+                let done = steps.interrupt(&copy, at, || words[0].store(1, Ordering::Relaxed));
+                let after = words[1].load(Ordering::Relaxed);
+                tally.trial(match done {
+                    Ok(true) if after <= last => Ok(()),
+                    other => Err(format!("step {at}: {other:?}, {after} after {last}")),
+                });
+                last = after;
+            }
+            tally.trial(if last < 2 {
+                Ok(())
+            } else {
+                Err(format!("{last} steps follow the last"))
+            });
         }
     }
     lab.enter(tally);

@@ -30,7 +30,7 @@ pub use crate::{
     seqpacket::SeqPacket,
     stream::Stream,
 };
-pub use ipc_core::{Credentials, Error, ErrorKind, Framed, Result};
+pub use ipc_core::{Credentials, Error, ErrorKind, Framed, Result, Spin};
 pub use ipc_sys::{DescriptorKind, Place, Process, descriptor_kind};
 
 use std::time::{Duration, Instant};

@@ -4,7 +4,7 @@ use crate::ancillary::MAX_FDS;
 use crate::fd_quota::DEFAULT_MAX_FDS_PER_USER;
 use crate::policy::Policy;
 use crate::socket::DEFAULT_MAX_FDS;
-use ipc_core::{Mode, Name, Result};
+use ipc_core::{Mode, Name, Result, Spin};
 use ipc_sys::{Place, RuntimeDirectory};
 use std::path::{Path, PathBuf};
 
@@ -35,6 +35,7 @@ pub struct Options {
     pub(crate) pidfd: bool,
     pub(crate) send_buffer_bytes: Option<usize>,
     pub(crate) receive_buffer_bytes: Option<usize>,
+    pub(crate) spin: Option<Spin>,
 }
 
 impl Default for Options {
@@ -52,6 +53,7 @@ impl Default for Options {
             pidfd: false,
             send_buffer_bytes: None,
             receive_buffer_bytes: None,
+            spin: None,
         }
     }
 }
@@ -113,6 +115,14 @@ impl Options {
     /// and a ppoll for each receive that has to wait.
     pub fn watch_peer(&mut self, watch: bool) -> &mut Self {
         self.watch_peer = watch;
+        self
+    }
+
+    /// Whether a send or a receive that would wait tries again for a while before it sleeps: a
+    /// peer that is awake on another processor answers sooner than a sleep and its wake take.
+    /// [`Spin::Never`] by default.
+    pub fn spin(&mut self, spin: Spin) -> &mut Self {
+        self.spin = Some(spin).filter(|spin| *spin != Spin::Never);
         self
     }
 

@@ -6,7 +6,7 @@ use crate::fd_quota::FdShare;
 use crate::options::Options;
 use crate::peer::Watch;
 use crate::sys::{self, Cmsg, Outgoing};
-use ipc_core::{Credentials, Error, ErrorKind, Interest, Result, Until};
+use ipc_core::{Credentials, Error, ErrorKind, Interest, Result, SpinBudget, Until};
 use ipc_sys::{PollFd, PollFlags, os_error, wait_any};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, Shutdown, SocketAddrUnix};
@@ -25,6 +25,7 @@ pub(crate) struct Socket {
     max_fds: usize,
     /// What it may hold together with the other connections of its user.
     share: Option<FdShare>,
+    budget: Option<Arc<SpinBudget>>,
 }
 
 impl Socket {
@@ -35,6 +36,7 @@ impl Socket {
             watch: None,
             max_fds: DEFAULT_MAX_FDS,
             share: None,
+            budget: None,
         }
     }
 
@@ -44,6 +46,7 @@ impl Socket {
             watch: None,
             max_fds: options.max_fds,
             share: None,
+            budget: (options.spin).map(|spin| Arc::new(SpinBudget::of_calls(spin))),
         }
     }
 
@@ -94,6 +97,7 @@ impl Socket {
             watch: self.watch.clone(),
             max_fds: self.max_fds,
             share: self.share.clone(),
+            budget: self.budget.clone(),
         })
     }
 
@@ -262,6 +266,11 @@ impl Socket {
         until: Until,
         mut call: impl FnMut(bool) -> rustix::io::Result<T>,
     ) -> Result<T> {
+        if let Some(budget) = &self.budget
+            && let Some(Ok(done)) = budget.spin(until, || self.unless_again(call(true)))
+        {
+            return Ok(done);
+        }
         let dont_wait = self.tries(until);
         match call(dont_wait) {
             Ok(done) => Ok(done),
@@ -291,6 +300,18 @@ impl Socket {
                 Ok(done) => return Ok(done),
                 Err(next) => errno = next,
             }
+        }
+    }
+
+    /// What a try has come to, if to anything: a death is something too.
+    fn unless_again<T>(&self, tried: rustix::io::Result<T>) -> Option<rustix::io::Result<T>> {
+        match tried {
+            Err(Errno::AGAIN) => match self.watch.as_ref().is_some_and(|w| w.has_died()) {
+                true => Some(tried),
+                false => None,
+            },
+            Err(Errno::INTR) => None,
+            _ => Some(tried),
         }
     }
 

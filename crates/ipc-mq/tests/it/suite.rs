@@ -1,7 +1,7 @@
 //! Queues go through the suite that all channels share, however they were made.
 
 use crate::generator::Named;
-use ipc_mq::{Options, Queue, Result};
+use ipc_mq::{Options, Queue, Result, Spin};
 use rustix::fs::OFlags;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -52,5 +52,24 @@ ipc_testkit::conformance! {
     mod queues_that_do_not_block {
         pair: adopted() => (Queue, Queue),
         unit: messages, flush: no, ends: no, send_with: ipc_mq::MAX_PRIORITY
+    }
+}
+
+fn spinning(spin: Spin) -> Result<(Queue, Queue)> {
+    let queue = options().spin(spin).create_unnamed()?;
+    Ok((queue.try_clone()?, queue))
+}
+
+ipc_testkit::conformance! {
+    mod queues_that_spin {
+        pair: spinning(Spin::Learned) => (Queue, Queue),
+        unit: messages, flush: no, ends: no, send_with: 0
+    }
+}
+
+ipc_testkit::conformance! {
+    mod queues_that_always_spin {
+        pair: spinning(Spin::Always) => (Queue, Queue),
+        unit: messages, flush: no, ends: no, send_with: 0
     }
 }

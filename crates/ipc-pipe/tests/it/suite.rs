@@ -1,7 +1,7 @@
 //! Every kind of pipe goes through the suite that all channels share.
 
 use ipc_core::Framed;
-use ipc_pipe::{Options, Receiver, Sender, Stream};
+use ipc_pipe::{Options, Receiver, Sender, Spin, Stream};
 
 ipc_testkit::conformance! {
     mod bytes {
@@ -67,5 +67,26 @@ ipc_testkit::conformance! {
         pair: fifo(&Options::new()).map(|(tx, rx)| (tx.framed(), rx.framed()))
             => (Framed<Sender>, Framed<Receiver>),
         unit: messages, flush: yes, ends: yes,
+    }
+}
+
+ipc_testkit::conformance! {
+    mod bytes_that_spin {
+        pair: Options::new().spin(Spin::Learned).pair() => (Sender, Receiver),
+        unit: bytes, flush: yes, ends: yes,
+    }
+}
+
+ipc_testkit::conformance! {
+    mod records_that_always_spin {
+        pair: Options::new().record(true).spin(Spin::Always).pair() => (Sender, Receiver),
+        unit: messages, flush: yes, ends: yes,
+    }
+}
+
+ipc_testkit::conformance! {
+    mod fifo_that_spins {
+        pair: fifo(Options::new().spin(Spin::Learned)) => (Sender, Receiver),
+        unit: bytes, flush: yes, ends: yes,
     }
 }

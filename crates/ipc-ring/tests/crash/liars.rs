@@ -4,13 +4,11 @@
 use crate::liar::{with_liar, with_lying_writer};
 use ipc_ring::{Ack, Batch, Channel, ErrorKind, Result, Subscriber};
 use ipc_shm::Region;
-use ipc_testkit::crash::{Forked, Lab, Tally, single_step};
+use ipc_testkit::crash::{Forked, Lab, Steps, Tally};
 use ipc_testkit::shared_words;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 
-/// What an operation takes that runs for ever.
-const TOO_LONG: u64 = 100_000;
 /// Where a peer's words stand: what it says of itself, how far it is, and its first slots.
 const FIELDS: [usize; 12] = [0, 8, 16, 24, 64, 72, 128, 136, 144, 192, 200, 256];
 
@@ -135,16 +133,16 @@ pub(crate) fn before_each_instruction(lab: &mut Lab) {
                 continue;
             }
             honest(lied.memory());
-            let steps = match single_step(|| operation(lied), |_| true) {
+            let operation = || operation(lied);
+            let steps = match Steps::of(&operation, |_| true) {
                 Ok(steps) => steps,
                 Err(reason) => {
                     tally.skip(reason);
                     break;
                 }
             };
-            // Each is stepped to its end: of code that is not optimised there is time for few.
-            let few = (40_000 / steps.max(1)).clamp(3, 60);
-            for _ in 0..lab.count(few, 5_000, 50_000) {
+            let (count, mut elsewhere) = (lab.count(60, 20_000, 200_000), 0);
+            for _ in 0..count {
                 honest(lied.memory());
                 let values = [
                     0,
@@ -163,21 +161,21 @@ pub(crate) fn before_each_instruction(lab: &mut Lab) {
                 let value = values[lab.below(12) as usize];
                 let at = FIELDS[lab.below(12) as usize];
                 let region = &lied.memory()[lab.below(lied.memory().len() as u64) as usize];
-                let when = 1 + lab.below(steps);
-                let stepped = single_step(
-                    || operation(lied),
-                    |step| {
-                        if step == when {
-                            put(region, at, value);
-                        }
-                        step < TOO_LONG
-                    },
-                );
-                tally.trial(match stepped {
-                    Ok(steps) if steps < TOO_LONG => Ok(()),
-                    other => Err(format!("{value:#x} at {at} before {when}: {other:?}")),
-                });
+                let when = 1 + lab.below(steps.count());
+                let lie = || put(region, at, value);
+                match steps.interrupt(&operation, when, lie) {
+                    Ok(true) => tally.trial(Ok(())),
+                    Ok(false) => elsewhere += 1,
+                    Err(error) => {
+                        tally.trial(Err(format!("{value:#x} at {at} before {when}: {error}")));
+                    }
+                }
             }
+            // The allocator's part of the way is not the same each time.
+            tally.trial(match elsewhere * 4 <= count {
+                true => Ok(()),
+                false => Err(format!("{elsewhere} of {count} did not come to the step")),
+            });
         }
         lab.enter(tally);
     }

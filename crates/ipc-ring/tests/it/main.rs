@@ -4,6 +4,8 @@ mod acked;
 mod allocations;
 mod awaited;
 mod broadcast;
+mod calls;
+mod giving;
 mod hostile;
 mod hostile_broadcast;
 mod hostile_queue;
@@ -23,12 +25,17 @@ mod suite;
 static ALLOCATOR: ipc_testkit::CountingAllocator = ipc_testkit::CountingAllocator;
 
 ipc_testkit::roles! {
+    "holder" => giving::holder,
     "mute" => acked::mute,
+    "mute responder" => calls::mute_responder,
+    "other side" => giving::other_side,
     "reader" => broadcast::reader,
     "silent subscriber" => broadcast::silent,
     "silent member" => queue_members::silent_member,
     "writer" => broadcast::writer,
     "echo" => meeting::echo,
+    "relay" => giving::relay,
+    "responder" => calls::responder,
     "consumer" => queue::consumer,
     "producer" => queue::producer,
     "silent" => meeting::silent,

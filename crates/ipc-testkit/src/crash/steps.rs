@@ -3,11 +3,12 @@
 use super::Forked;
 use super::kill::kill_inside;
 use super::one_processor::OneProcessor;
-use super::single_step::{place as here, ready, stepped};
+use super::single_step::{place as here, ready, single_step, stepped};
 use nix::sys::ptrace;
 use nix::sys::signal::Signal;
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::Pid;
+use rustix::process::{Pid as RustixPid, Resource, Rlimit, prlimit};
 use std::fmt;
 
 /// Where an operation was after each of its instructions, in one run of it.
@@ -48,15 +49,61 @@ impl Steps {
     /// # Errors
     /// As [`single_step`](super::single_step).
     pub fn kill(&self, operation: &dyn Fn(), instructions: u64) -> Result<bool, String> {
+        let reached = self.stop(operation, instructions, &mut || false)?;
+        match reached {
+            Some(reached) => Ok(reached),
+            None => kill_inside(operation, instructions),
+        }
+    }
+
+    /// Does `act` while a copy of `operation` stands still after `instructions` of its
+    /// instructions, and lets the copy run to its end. False where it has fewer, or went another
+    /// way this time.
+    ///
+    /// # Errors
+    /// As [`single_step`](super::single_step); and where the copy computes without end.
+    pub fn interrupt(
+        &self,
+        operation: &dyn Fn(),
+        instructions: u64,
+        act: impl Fn(),
+    ) -> Result<bool, String> {
+        let reached = self.stop(operation, instructions, &mut || {
+            act();
+            true
+        })?;
+        if let Some(reached) = reached {
+            return Ok(reached);
+        }
+        let steps = single_step(operation, |step| {
+            if step == instructions {
+                act();
+            }
+            step < instructions + TOO_LONG
+        })?;
+        match steps < instructions + TOO_LONG {
+            true => Ok(steps >= instructions),
+            false => Err(format!("it still runs after {steps} instructions")),
+        }
+    }
+
+    /// Stops a copy of `operation` after so many instructions, where `then` says whether it goes
+    /// on; else it is killed. Whether it came there; `None` without a breakpoint.
+    fn stop(
+        &self,
+        operation: &dyn Fn(),
+        instructions: u64,
+        then: &mut dyn FnMut() -> bool,
+    ) -> Result<Option<bool>, String> {
         let at = instructions.saturating_sub(1) as usize;
         let Some(&place) = self.places.get(at) else {
-            return Ok(false);
+            return Ok(Some(false));
         };
         let mut before = self.places[..at].iter().filter(|at| **at == place).count();
         let together = OneProcessor::new();
         let mut copy = copy_of(operation);
         let pid = copy.pid();
-        let (mut begun, mut passed) = (false, 0);
+        let (mut begun, mut reached, mut passed) = (false, false, 0);
         loop {
             match waitpid(pid, None).map_err(|errno| format!("wait for the copy: {errno}"))? {
                 WaitStatus::Stopped(_, Signal::SIGSTOP) if !begun => {
@@ -66,16 +113,21 @@ impl Steps {
                     if !break_at(pid, place) {
                         copy.kill();
                         drop(together);
-                        return kill_inside(operation, instructions);
+                        return Ok(None);
                     }
                 }
                 // Behind the last instruction it stops anyway, and is killed when this returns.
                 WaitStatus::Stopped(_, Signal::SIGSTOP) => {
-                    return Ok(instructions == self.count());
+                    return Ok(Some(reached || instructions == self.count()));
                 }
                 WaitStatus::Stopped(_, Signal::SIGTRAP) if passed == before => {
-                    copy.kill();
-                    return Ok(true);
+                    if !then() {
+                        copy.kill();
+                        return Ok(Some(true));
+                    }
+                    reached = true;
+                    passed += 1;
+                    go_on_for_a_while(pid);
                 }
                 WaitStatus::Stopped(_, Signal::SIGTRAP) => passed += 1,
                 WaitStatus::Stopped(_, signal) => {
@@ -95,6 +147,22 @@ impl Steps {
             gone_on.map_err(|errno| format!("tracing is not allowed here: {errno}"))?;
         }
     }
+}
+
+/// Instructions after which an operation counts as one that has no end.
+const TOO_LONG: u64 = 100_000;
+
+/// Takes the breakpoint away; what then computes without end is signalled.
+fn go_on_for_a_while(pid: Pid) {
+    /// Of a processor's time.
+    const SECONDS: u64 = 10;
+    clear_break(pid);
+    let limit = Rlimit {
+        current: Some(SECONDS),
+        maximum: Some(SECONDS),
+    };
+    // Where it may not be limited, a watchdog ends what does not end.
+    let _ = prlimit(RustixPid::from_raw(pid.as_raw()), Resource::Cpu, limit);
 }
 
 /// Not generic and not inlined: the code of each run stands at the same places.
@@ -122,7 +190,17 @@ fn break_at(pid: Pid, place: u64) -> bool {
     set(0, place as libc::c_long) && set(7, FIRST)
 }
 
+/// Takes it away again.
+#[cfg(target_arch = "x86_64")]
+fn clear_break(pid: Pid) {
+    let control = std::mem::offset_of!(libc::user, u_debugreg) + 7 * size_of::<libc::c_long>();
+    let _ = ptrace::write_user(pid, control as ptrace::AddressType, 0);
+}
+
 #[cfg(not(target_arch = "x86_64"))]
 fn break_at(_pid: Pid, _place: u64) -> bool {
     false
 }
+
+#[cfg(not(target_arch = "x86_64"))]
+fn clear_break(_pid: Pid) {}

@@ -1,7 +1,7 @@
 //! Every kind of socket goes through the suite that all channels share.
 
 use ipc_testkit::TempDir;
-use ipc_uds::{Address, Datagram, Framed, Options, SeqPacket, Stream};
+use ipc_uds::{Address, Datagram, Framed, Options, SeqPacket, Spin, Stream};
 
 ipc_testkit::conformance! {
     mod streams {
@@ -92,6 +92,27 @@ fn datagrams_with_policy() -> ipc_uds::Result<(Datagram, Datagram)> {
 ipc_testkit::conformance! {
     mod guarded_datagrams {
         pair: datagrams_with_policy() => (Datagram, Datagram),
+        unit: messages, flush: no, ends: no,
+    }
+}
+
+ipc_testkit::conformance! {
+    mod streams_that_spin {
+        pair: by_path(Options::new().spin(Spin::Learned)) => (Stream, Stream),
+        unit: bytes, flush: yes, ends: yes,
+    }
+}
+
+ipc_testkit::conformance! {
+    mod seqpackets_that_always_spin {
+        pair: Options::new().spin(Spin::Always).pair_seqpacket() => (SeqPacket, SeqPacket),
+        unit: messages, flush: no, ends: yes,
+    }
+}
+
+ipc_testkit::conformance! {
+    mod datagrams_that_spin {
+        pair: Options::new().spin(Spin::Learned).pair_datagram() => (Datagram, Datagram),
         unit: messages, flush: no, ends: no,
     }
 }

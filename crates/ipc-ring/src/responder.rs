@@ -1,0 +1,110 @@
+//! The side of a channel that answers, each request with one reply.
+
+use crate::caller::{NUMBER_BYTES, corrupt};
+use crate::{Channel, Receiver, Sender};
+use ipc_core::{ErrorKind, Interest, Pollable, Result, Turn, Until, four_forms};
+use std::os::fd::BorrowedFd;
+
+/// The side of a channel that answers what a [`Caller`](crate::Caller) asks. Threads take turns.
+#[derive(Debug)]
+pub struct Responder {
+    sender: Sender,
+    receiver: Receiver,
+    state: Turn<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    request: Vec<u8>,
+    number: [u8; NUMBER_BYTES],
+    reply: Vec<u8>,
+    /// The reply is still to be sent: there was no room in time.
+    owed: bool,
+}
+
+impl Channel {
+    /// This side answers; the other is to be a [`Caller`](crate::Caller).
+    #[must_use]
+    pub fn responder(self) -> Responder {
+        let (sender, receiver) = self.split();
+        Responder {
+            sender,
+            receiver,
+            state: Turn::default(),
+        }
+    }
+}
+
+impl Responder {
+    four_forms! {
+        /// Receives a request and sends what `handler` makes of it: it is given the request and
+        /// an empty reply to fill. A reply that there is no room for in time is owed, and goes
+        /// out before the next request is received.
+        ///
+        /// # Errors
+        /// [`Closed`](ErrorKind::Closed) and [`PeerDied`](ErrorKind::PeerDied)
+        /// behind the last request; [`TooLarge`](ErrorKind::TooLarge) for a reply above
+        /// [`max_reply_bytes`](Responder::max_reply_bytes), which is not sent: the caller waits on;
+        /// [`Corrupt`](ErrorKind::Corrupt) where a request has no number.
+        answer / try_answer / answer_timeout / answer_deadline
+            = answer_until(handler: impl FnOnce(&[u8], &mut Vec<u8>)) -> ()
+    }
+
+    /// How large a reply may be.
+    #[must_use]
+    pub fn max_reply_bytes(&self) -> usize {
+        self.sender.max_message_bytes() - NUMBER_BYTES
+    }
+
+    fn answer_until(&self, handler: impl FnOnce(&[u8], &mut Vec<u8>), until: Until) -> Result<()> {
+        let mut state = (self.state.take(until)).ok_or_else(|| until.over("answer"))?;
+        let state = &mut *state;
+        if state.owed {
+            self.send(state, until)?;
+        }
+        let request = &mut state.request;
+        match until {
+            Until::Now => self.receiver.try_recv_vec(request)?,
+            Until::Forever => self.receiver.recv_vec(request)?,
+            Until::At(deadline) => self.receiver.recv_vec_deadline(request, deadline)?,
+        }
+        let Some((number, body)) = request.split_first_chunk() else {
+            return Err(corrupt("a request has no number"));
+        };
+        state.number = *number;
+        state.reply.clear();
+        handler(body, &mut state.reply);
+        state.owed = true;
+        self.send(state, until)
+    }
+
+    /// Sends the reply; one that can never be sent is owed no more.
+    fn send(&self, state: &mut State, until: Until) -> Result<()> {
+        let len = state.reply.len().saturating_add(NUMBER_BYTES);
+        let sent = self.sender.loan_until(len, until).and_then(|mut loan| {
+            loan.write(&state.number)?;
+            loan.write(&state.reply)?;
+            loan.send();
+            Ok(())
+        });
+        state.owed = sent.as_ref().is_err_and(|error| {
+            matches!(
+                error.kind(),
+                ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Full
+            )
+        });
+        sent
+    }
+}
+
+impl Pollable for Responder {
+    fn descriptor(&self, interest: Interest) -> BorrowedFd<'_> {
+        self.receiver.descriptor(interest)
+    }
+    fn wait_ready(&self, interests: &[Interest], until: Until) -> Result<()> {
+        self.receiver.wait_ready(interests, until)
+    }
+    fn arm(&self, interest: Interest) -> Result<bool> {
+        self.receiver.arm(interest)
+    }
+}
