@@ -179,6 +179,11 @@ pub trait Endpoint: Send {
         Err(io::ErrorKind::Unsupported.into())
     }
 
+    /// Sends what a batch has kept back.
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
     /// Of a server of calls: waits until so many messages have gone that way. False where the end
     /// is none, and the harness receives and answers each message itself.
     fn serve(&mut self, flow: Flow, messages: u32) -> io::Result<bool> {

@@ -86,6 +86,9 @@ impl Goal {
 /// The sides' CPUs are no siblings, where a round trip is one of cache lines.
 const APART: &[State] = &[State::C, State::R];
 
+/// The sides' CPUs are siblings.
+const SIBLINGS: &[State] = &[State::S];
+
 /// Both sides share a CPU.
 const ONE: &[State] = &[State::One];
 
@@ -93,14 +96,35 @@ const ONE: &[State] = &[State::One];
 /// builds with them only.
 pub const GOALS: &[Goal] = &[
     // 1 and 2: a message costs what its cache line costs; a stream gains by its words beside it.
-    Goal::at_most(1, "shm-ring/round-trip-spin/8/vs/two-flags", 1.10).only_in(APART),
-    Goal::at_most(1, "shm-ring/round-trip-spin/48/vs/two-flags", 1.10).only_in(APART),
-    Goal::at_least(2, "shm-ring/one-way/64/vs/index-ring", 2.5),
+    Goal::at_most(1, "ring/round-trip-spin/8/vs/two-flags", 1.10).only_in(APART),
+    Goal::at_most(1, "ring/round-trip-spin/48/vs/two-flags", 1.10).only_in(APART),
+    Goal::at_most(1, "ring/round-trip-spin/48/vs/two-flags", 1.50).only_in(SIBLINGS),
+    Goal::at_least(2, "ring/one-way/64/vs/index-ring", 2.5),
     // 3: copying costs what the copies cost.
-    Goal::at_least(3, "shm-ring/one-way/65536/vs/raw", 0.90),
-    Goal::at_least(3, "shm-ring/one-way/1024/vs/raw", 0.85),
-    // 5: who blocks is woken as by a futex.
-    Goal::at_most(5, "shm-ring/round-trip/64/vs/raw", 1.10).only_in(ONE),
+    Goal::at_least(3, "ring/one-way/65536/vs/pipeline", 0.90),
+    Goal::at_least(3, "ring/one-way/1024/vs/batched-ring", 0.85),
+    // 4: what is lent costs the same however large it is.
+    Goal::at_most(4, "ring-loan/round-trip-spin/64/vs/untouched", 1.25),
+    Goal::at_most(4, "ring-loan/round-trip-spin/1048576/vs/untouched", 1.25),
+    Goal::at_most(4, "ring-loan/round-trip-spin/16777216/vs/untouched", 1.25),
+    // 5: who blocks is woken as by a futex, and is not asleep while the other side is awake.
+    Goal::at_most(5, "ring/round-trip/64/vs/raw", 1.10).only_in(ONE),
+    Goal::at_most(5, "ring/round-trip-awake/48/vs/polled", 1.20),
+    Goal::at_most(5, "ring/wake/64/vs/raw", 1.15),
+    Goal::at_most(5, "ring-timed/round-trip/64/vs/raw", 1.25).only_in(ONE),
+    // 13: a channel is made for what its parts cost.
+    Goal::at_most(13, "ring-open/single-thread/64/vs/raw", 1.15).only_in(ONE),
+    // Beside what others have.
+    Goal::at_most(17, "ring/round-trip-awake/64/vs/uds", 0.5),
+    Goal::at_least(17, "ring-batch/one-way/64/vs/uds", 50.0),
+    Goal::at_most(17, "ring-awaited/round-trip/64/vs/tokio", 0.8).only_in(ONE),
+    Goal::at_most(17, "ring-awaited/round-trip-awake/64/vs/tokio", 0.8),
+    #[cfg(feature = "peers")]
+    Goal::at_most(17, "ring/round-trip-spin/64/vs/iceoryx2", 0.3),
+    #[cfg(feature = "peers")]
+    Goal::at_most(17, "ring/round-trip/64/vs/iceoryx2-events", 0.7).only_in(ONE),
+    #[cfg(feature = "peers")]
+    Goal::at_most(17, "ring/round-trip-awake/64/vs/iceoryx2-events", 0.7),
     // 7: a wrapper costs next to nothing over the plain calls, on one core and in one thread.
     Goal::at_most(7, "pipe/round-trip/64/vs/raw", 1.02).only_in(ONE),
     Goal::at_most(7, "pipe/single-thread/64/vs/raw", 1.02).only_in(ONE),

@@ -308,7 +308,7 @@ impl Rig {
             end.send(&self.out)?;
             burn::burn(steps);
         }
-        Ok(())
+        end.flush()
     }
 
     fn drain(&mut self, end: &mut dyn Endpoint, case: &Case) -> io::Result<()> {
@@ -361,7 +361,8 @@ fn warm_messages(case: &Case) -> u32 {
 
 fn send(end: &mut dyn Endpoint, message: &[u8], case: &Case) -> io::Result<()> {
     if !case.shape.scenario.polls() {
-        return end.send(message);
+        end.send(message)?;
+        return end.flush();
     }
     while !end.try_send(message)? {
         hint::spin_loop();

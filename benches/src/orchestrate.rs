@@ -82,7 +82,7 @@ impl Orchestrator {
     ) -> Result<(), Trouble> {
         let begun = Instant::now();
         let mut round = 0;
-        for part in 1..=allowance.fresh_pairs.max(1) {
+        'parts: for part in 1..=allowance.fresh_pairs.max(1) {
             let until = begun
                 + allowance
                     .time
@@ -92,7 +92,7 @@ impl Orchestrator {
                     .filter(|&index| lanes[index].failed.is_none())
                     .collect();
                 if live.is_empty() {
-                    return Ok(());
+                    break 'parts;
                 }
                 let attempt = self.with_pairs(group, lanes, &live, allowance, until, &mut round);
                 match attempt {

@@ -2,6 +2,8 @@
 #![allow(unsafe_code)]
 
 #[cfg(feature = "peers")]
+pub mod iceoryx;
+#[cfg(feature = "peers")]
 mod libraries;
 #[cfg(feature = "peers")]
 mod peers;

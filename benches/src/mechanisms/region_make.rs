@@ -79,7 +79,7 @@ fn connect_raw(_: Side, _: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> {
     }))
 }
 
-fn make_raw(len: usize) -> io::Result<(Region, OwnedFd)> {
+pub(super) fn make_raw(len: usize) -> io::Result<(Region, OwnedFd)> {
     let fd = rustix::fs::memfd_create("ipc-bench", MemfdFlags::CLOEXEC)?;
     // It makes the file as long as it reserves.
     rustix::fs::fallocate(&fd, FallocateFlags::empty(), 0, len as u64)?;

@@ -63,7 +63,7 @@ fn raw(side: Side, meet: &Meet) -> io::Result<Packets> {
     Ok(Packets::new(meet.share(side, seqpacket_pair)?))
 }
 
-fn connect_ours(side: Side, meet: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> {
+pub(super) fn connect_ours(side: Side, meet: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> {
     Ok(Box::new(ours(side, meet)?))
 }
 
@@ -72,7 +72,7 @@ fn ours(side: Side, meet: &Meet) -> io::Result<Ours<ipc_uds::SeqPacket>> {
 }
 
 #[cfg(feature = "peers")]
-mod peer {
+pub(super) mod peer {
     //! `ipc-channel`, which stands on seqpacket sockets.
 
     use std::io;
@@ -86,7 +86,7 @@ mod peer {
         scenario::{Shape, Side},
     };
 
-    pub(super) fn maker() -> Maker {
+    pub(in crate::mechanisms) fn maker() -> Maker {
         Maker {
             name: "ipc-channel",
             copies: "2 and an allocation (in and out of the kernel)",

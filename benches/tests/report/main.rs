@@ -262,24 +262,20 @@ fn one_size_is_no_growth() {
 #[test]
 fn too_few_slices_rank_nobody() {
     let mut run = synthetic::run();
-    for cell in run
-        .cells
-        .iter_mut()
-        .filter(|cell| cell.mechanism == "shm-ring")
-    {
+    for cell in run.cells.iter_mut().filter(|cell| cell.mechanism == "ring") {
         cell.times_floor.n = 3;
         cell.messages_per_second.n = 3;
         cell.bytes_per_second.n = 3;
     }
     let text = report::terminal(&run, 100, false);
     assert!(
-        text.contains("too few slices to rank: shm-ring (raw)"),
+        text.contains("too few slices to rank: ring (raw)"),
         "{text}"
     );
     assert!(text.contains("[n=3]"), "{text}");
     let answer = text.lines().skip_while(|line| !line.starts_with("ANSWER"));
     assert!(
-        !answer.into_iter().any(|line| line.contains("shm-ring")),
+        !answer.into_iter().any(|line| line.contains("ring")),
         "{text}"
     );
 }

@@ -31,7 +31,7 @@ const MECHANISMS: [Mechanism; 14] = [
     ("uds-seqpacket", 7.1, 27.0, 49.0, 5.4e9, &["ipc-uds", "raw"]),
     ("posix-mq", 4.7, 23.0, 47.0, 2.2e9, &["raw"]),
     ("sysv-mq", 5.4, 25.0, 44.0, 2.4e9, &["raw"]),
-    ("shm-ring", 4.1, 23.2, 44.1, 33.0e9, &["raw"]),
+    ("ring", 4.1, 23.2, 44.1, 33.0e9, &["raw"]),
     ("shm-copy", 4.4, 23.9, 45.0, 21.0e9, &["raw"]),
     ("semaphore", 4.0, 22.9, 43.8, 0.0, &["raw"]),
     ("eventfd", 4.1, 23.1, 44.3, 0.0, &["raw"]),
@@ -138,7 +138,7 @@ fn cells(run: &mut Run, scenario: &str, placement: Placement, size: usize, mecha
     }
     let spin = scenario == "round-trip-spin";
     let base = match placement {
-        _ if spin && name == "shm-ring" => 0.13,
+        _ if spin && name == "ring" => 0.13,
         _ if spin => 0.9 + same * 0.35,
         _ if scenario == "one-way" => same * 0.12,
         Placement::SameCore => same,

@@ -11,6 +11,7 @@ use ipc_core::{Result, Until, four_forms};
 /// let mut batch = ipc_ring::Batch::new();
 /// receiver.recv_batch(&mut batch, 16)?;
 /// assert!(batch.iter().eq([&b"one"[..], b"two", b"three"]));
+/// assert_eq!(batch.get(2), Some(&b"three"[..]));
 /// # Ok::<(), ipc_ring::Error>(())
 /// ```
 #[derive(Clone, Debug, Default)]
@@ -39,6 +40,14 @@ impl Batch {
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.ends.is_empty()
+    }
+
+    /// The message at `index`, counted from nought.
+    #[must_use]
+    pub fn get(&self, index: usize) -> Option<&[u8]> {
+        let end = *self.ends.get(index)?;
+        let start = index.checked_sub(1).map_or(0, |before| self.ends[before]);
+        self.bytes.get(start..end)
     }
 
     pub(crate) fn clear(&mut self) {

@@ -6,9 +6,9 @@ use ipc_sys::{
     with_sigpipe_masked,
 };
 use rustix::fs::OFlags;
-use rustix::io::{Errno, ReadWriteFlags, pwritev2};
+use rustix::io::{Errno, ReadWriteFlags, preadv2, pwritev2};
 use rustix::pipe::{PipeFlags, pipe_with};
-use std::io::IoSlice;
+use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// The offset that means the current position, as a pipe must have it.
@@ -116,6 +116,19 @@ impl Bell {
 
     /// Takes what has been rung, if anything has.
     pub(crate) fn try_hear(&self) -> Result<Option<Woken>> {
+        let (mut rung, flags) = ([0; 64], ReadWriteFlags::NOWAIT);
+        let slices = &mut [IoSliceMut::new(&mut rung)];
+        match ipc_sys::retry(|| preadv2(&self.fd, slices, CURRENT, flags)) {
+            Ok(0) => Ok(Some(Woken::Alone)),
+            Ok(_) => Ok(Some(Woken::Rung)),
+            Err(Errno::AGAIN) => Ok(None),
+            // As of pipes that are written to: kernels before 6.4 know no such flag.
+            Err(Errno::OPNOTSUPP) => self.hear_if_rung(),
+            Err(errno) => Err(os_error("wait", errno)),
+        }
+    }
+
+    fn hear_if_rung(&self) -> Result<Option<Woken>> {
         let fds = &mut [PollFd::new(&self.fd, PollFlags::IN)];
         match wait_any(fds, Until::Now) {
             Ok(true) => self.hear().map(Some),

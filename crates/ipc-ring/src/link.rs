@@ -293,6 +293,19 @@ impl Link {
         self.theirs.load_u32(AT_CLOSED, Acquire) != 0
     }
 
+    /// Counts one more try in a row that finds nothing, if that is all to do: the
+    /// first of them, and those that look for the other side's end, are left to a whole try.
+    #[inline]
+    pub(crate) fn nothing_again(&self, at: u64) -> bool {
+        let tries = self.tries.get() + 1;
+        let is_whole = tries == TRIES_BEFORE_END || tries.is_multiple_of(TRIES_PER_END);
+        if self.tried_at.get() != at || tries == 1 || is_whole || self.they_closed() {
+            return false;
+        }
+        self.tries.set(tries);
+        true
+    }
+
     /// Fails where the other side is gone, as a try tells it.
     pub(crate) fn still_there(&self, operation: &'static str, at: u64) -> Result<()> {
         match self.try_once(operation, at, || Ok(None::<()>)) {

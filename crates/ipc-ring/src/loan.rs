@@ -55,6 +55,7 @@ impl Loan<'_> {
 
     /// Sends it as it is. What was not written is what an earlier message left there, which the
     /// receiver has seen; or nought.
+    #[inline]
     pub fn send(self) {
         self.sender.commit(self.len, self.end);
     }
@@ -104,6 +105,7 @@ impl Lent<'_> {
 }
 
 impl Drop for Lent<'_> {
+    #[inline]
     fn drop(&mut self) {
         if self.taken {
             self.receiver.take(self.found);

@@ -100,6 +100,7 @@ impl Sender {
         Ok(())
     }
 
+    #[inline]
     pub(crate) fn loan_until(&self, len: usize, until: Until) -> Result<Loan<'_>> {
         let turn = self.link.turn("send", until)?;
         let (at, end) = self.room(len, until)?;
@@ -138,6 +139,7 @@ impl Sender {
         Ok((self.shape.slot(number) + COMMIT_BYTES, end))
     }
 
+    #[inline]
     fn large_room(&self, len: usize, until: Until) -> Result<(usize, u64)> {
         self.shape.admit(len)?;
         let (start, end) = self.shape.place(self.end.get(), len);

@@ -9,6 +9,7 @@ mod giving;
 mod hostile;
 mod hostile_broadcast;
 mod hostile_queue;
+mod idle;
 mod interop;
 mod liar;
 mod meeting;

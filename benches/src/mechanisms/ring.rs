@@ -1,10 +1,17 @@
 //! A ring in shared memory, one each way, with the sequence word in each slot's own line.
 
-#[path = "shm_ring/bare.rs"]
-mod bare;
+#[path = "ring/bare.rs"]
+pub(super) mod bare;
+#[path = "ring/indices.rs"]
+pub(super) mod indices;
+#[cfg(feature = "peers")]
+#[path = "ring/peers.rs"]
+pub(super) mod peers;
+#[path = "ring/pipeline.rs"]
+pub(super) mod pipeline;
 
 use std::{
-    io,
+    hint, io,
     os::fd::AsFd,
     sync::atomic::{AtomicU32, Ordering},
 };
@@ -18,7 +25,8 @@ use crate::{
     abilities::Abilities,
     family::{Endpoint, Family, Maker, Role},
     meet::Meet,
-    scenario::{Shape, Side},
+    results::MakerKind,
+    scenario::{Scenario, Shape, Side},
     sys::Region,
 };
 
@@ -29,30 +37,39 @@ const SLOT_HEADER: usize = 8;
 const CONSUMER_SLEEPS: usize = 0;
 const PRODUCER_SLEEPS: usize = 2 * LINE;
 const RING_HEADER: usize = 4 * LINE;
+/// What a seqpacket socket takes without settings (the default of wmem, less its overhead).
+const UDS_MAX: usize = 64 << 10;
 /// What a ring takes at most, as long as two slots fit.
 const RING_BYTES: usize = 4 << 20;
 
 /// Rings in shared memory.
 pub fn family() -> Family {
-    let raw = Maker {
-        copies: "2 (into and out of the ring)",
-        ..Maker::raw(connect)
-    };
+    #[cfg_attr(not(feature = "peers"), expect(unused_mut))]
+    let mut makers = vec![
+        raw(),
+        bare::two_flags(),
+        indices::index_ring(),
+        indices::batched_ring(),
+        pipeline::pipeline(),
+        polled(),
+        uds(),
+        Maker {
+            copies: "2 (into and out of the ring)",
+            ..Maker::ours("ipc-ring", connect_ours)
+        },
+    ];
+    #[cfg(feature = "peers")]
+    makers.extend(peers::makers());
     Family {
-        name: "shm-ring",
+        name: "ring",
         about: "ring in shared memory, sequence word in each slot; futex wait, or polling",
         role: Role::Mechanism,
         payload: true,
         takes_whole: false,
-        makers: vec![
-            raw,
-            bare::two_flags(),
-            bare::index_ring(),
-            Maker {
-                copies: "2 (into and out of the ring)",
-                ..Maker::ours("ipc-ring", connect_ours)
-            },
-        ],
+        makers,
+        #[cfg(feature = "peers")]
+        sweep: Some(crate::sys::iceoryx::sweep),
+        #[cfg(not(feature = "peers"))]
         sweep: None,
     }
     .able(Abilities::MEMORY.with_boundaries())
@@ -93,13 +110,78 @@ fn connect(side: Side, meet: &Meet, shape: &Shape) -> io::Result<Box<dyn Endpoin
     }))
 }
 
+/// A ring whose sides sleep by a futex.
+pub(super) fn raw() -> Maker {
+    Maker {
+        copies: "2 (into and out of the ring)",
+        ..Maker::raw(connect)
+    }
+}
+
+/// Our own ring, which looks until something comes: what a receive that may block is to reach while
+/// the other side is awake.
+fn polled() -> Maker {
+    Maker {
+        name: "polled",
+        kind: MakerKind::Raw,
+        copies: "2 (into and out of the ring)",
+        fits: |shape| match shape.scenario {
+            Scenario::RoundTripAwake => Ok(()),
+            _ => Err("the ring itself shows it".to_owned()),
+        },
+        ..Maker::raw(|side, meet, shape| {
+            Ok(Box::new(Polled(Channel(channel(side, meet, shape)?))))
+        })
+    }
+}
+
+/// Our own Unix sockets that keep messages apart, for what the ring gains over them.
+pub(super) fn uds() -> Maker {
+    Maker {
+        name: "uds",
+        kind: MakerKind::Raw,
+        fits: |shape| match shape.scenario {
+            Scenario::RoundTripAwake | Scenario::RoundTripAsleep | Scenario::OneWay
+                if shape.size <= UDS_MAX =>
+            {
+                Ok(())
+            }
+            _ => Err("the family `uds-seqpacket` has it".to_owned()),
+        },
+        ..Maker::raw(super::uds_seqpacket::connect_ours)
+    }
+}
+
 fn connect_ours(side: Side, meet: &Meet, shape: &Shape) -> io::Result<Box<dyn Endpoint>> {
+    Ok(Box::new(Channel(channel(side, meet, shape)?)))
+}
+
+/// A channel between the two sides.
+pub(super) fn channel(side: Side, meet: &Meet, shape: &Shape) -> io::Result<ipc_ring::Channel> {
     let socket = meet.share(side, || Ok(ipc_uds::pair_seqpacket()?))?;
     // As much as the raw ring has: 64 slots, as long as they are small, and two in any case.
     let bytes = (64 * shape.size).min(RING_BYTES).max(2 * shape.size);
     let mut options = ipc_ring::Options::new();
     options.capacity_messages(64).capacity_bytes(bytes);
-    Ok(Box::new(Channel(options.over(socket)?)))
+    Ok(options.over(socket)?)
+}
+
+struct Polled(Channel);
+
+impl Endpoint for Polled {
+    fn send(&mut self, message: &[u8]) -> io::Result<()> {
+        while !self.0.try_send(message)? {
+            hint::spin_loop();
+        }
+        Ok(())
+    }
+
+    fn recv(&mut self, into: &mut [u8]) -> io::Result<()> {
+        while !self.0.try_recv(into)? {
+            hint::spin_loop();
+        }
+        Ok(())
+    }
 }
 
 struct Channel(ipc_ring::Channel);
@@ -125,14 +207,14 @@ impl Endpoint for Channel {
     }
 }
 
-fn whole(len: usize, into: &[u8]) -> io::Result<()> {
+pub(super) fn whole(len: usize, into: &[u8]) -> io::Result<()> {
     match len == into.len() {
         true => Ok(()),
         false => Err(io::ErrorKind::UnexpectedEof.into()),
     }
 }
 
-fn done(outcome: ipc_ring::Result<()>) -> io::Result<bool> {
+pub(super) fn done(outcome: ipc_ring::Result<()>) -> io::Result<bool> {
     match outcome {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == ipc_ring::ErrorKind::WouldBlock => Ok(false),

@@ -1,0 +1,120 @@
+//! The ring awaited on tokio, beside tokio's own Unix stream sockets.
+
+use std::{future::Future, io, os::unix::net};
+
+use ipc_async::Async;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::UnixStream,
+    runtime::{Builder, Runtime},
+};
+
+use super::ring::{channel, whole};
+use crate::{
+    abilities::Abilities,
+    family::{Endpoint, Family, Maker, Role},
+    meet::Meet,
+    results::MakerKind,
+    scenario::{Scenario, Shape, Side},
+};
+
+/// Awaited ends.
+pub fn family() -> Family {
+    Family {
+        name: "ring-awaited",
+        about: "the ring with .await on tokio, both sides (tokio: its own Unix stream)",
+        role: Role::Mechanism,
+        payload: true,
+        takes_whole: false,
+        makers: vec![
+            Maker {
+                name: "tokio",
+                kind: MakerKind::Raw,
+                fits,
+                ..Maker::raw(connect_tokio)
+            },
+            Maker {
+                copies: "2 (into and out of the ring)",
+                fits,
+                ..Maker::ours("ipc-ring", connect_ours)
+            },
+        ],
+        sweep: None,
+    }
+    .able(Abilities::MEMORY.with_boundaries())
+}
+
+fn fits(shape: &Shape) -> Result<(), String> {
+    match shape.scenario {
+        scenario if scenario.polls() => Err("who awaits does not poll".to_owned()),
+        Scenario::SingleThread => Err("nobody waits".to_owned()),
+        _ => Ok(()),
+    }
+}
+
+fn runtime() -> io::Result<Runtime> {
+    Builder::new_current_thread().enable_all().build()
+}
+
+fn connect_tokio(side: Side, meet: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> {
+    let socket = meet.share(side, net::UnixStream::pair)?;
+    socket.set_nonblocking(true)?;
+    let runtime = runtime()?;
+    let stream = {
+        let _inside = runtime.enter();
+        UnixStream::from_std(socket)?
+    };
+    Ok(Box::new(Tokio { stream, runtime }))
+}
+
+struct Tokio {
+    stream: UnixStream,
+    runtime: Runtime,
+}
+
+impl Endpoint for Tokio {
+    fn send(&mut self, message: &[u8]) -> io::Result<()> {
+        self.runtime.block_on(self.stream.write_all(message))
+    }
+
+    fn recv(&mut self, into: &mut [u8]) -> io::Result<()> {
+        self.runtime.block_on(self.stream.read_exact(into)).map(drop)
+    }
+}
+
+fn connect_ours(side: Side, meet: &Meet, shape: &Shape) -> io::Result<Box<dyn Endpoint>> {
+    let (sender, receiver) = channel(side, meet, shape)?.split();
+    let runtime = runtime()?;
+    let (sender, receiver) = {
+        let _inside = runtime.enter();
+        (Async::new(sender)?, Async::new(receiver)?)
+    };
+    Ok(Box::new(Awaited {
+        sender,
+        receiver,
+        runtime,
+    }))
+}
+
+struct Awaited {
+    sender: Async<ipc_ring::Sender>,
+    receiver: Async<ipc_ring::Receiver>,
+    runtime: Runtime,
+}
+
+impl Awaited {
+    fn run<T>(&self, work: impl Future<Output = ipc_ring::Result<T>>) -> io::Result<T> {
+        Ok(self.runtime.block_on(work)?)
+    }
+}
+
+impl Endpoint for Awaited {
+    fn send(&mut self, message: &[u8]) -> io::Result<()> {
+        self.run(self.sender.send(message))
+    }
+
+    fn recv(&mut self, into: &mut [u8]) -> io::Result<()> {
+        let len = self.run(self.receiver.recv(into))?;
+        whole(len, into)
+    }
+}
