@@ -31,9 +31,9 @@ pub(super) fn makers() -> Vec<Maker> {
             fits: |shape| match shape.scenario {
                 Scenario::SingleThread => Err("it takes two processes here".to_owned()),
                 scenario if scenario.polls() => Err("it waits for events".to_owned()),
-                // A run of streams hung once; whether by its events or by this wrapper is not known.
+                // A run hung once; whether by its events or by this wrapper is not known.
                 scenario if scenario.is_rate() || scenario.is_load() => {
-                    Err("this bench has no wrapper for its streams that is known to end".to_owned())
+                    Err("its streams hung here once, for a reason not found".to_owned())
                 }
                 _ => Ok(()),
             },
