@@ -15,6 +15,7 @@ use ipc_bench::{
     pair::{Directory, Pair, Setup, Trouble, WORKER},
     placement::Cpus,
     protocol::{self, Answer, Hello, Order, SliceOrder, Welcome},
+    results::MakerKind,
     scenario::{Scenario, Shape, Side},
     stage::Stage,
 };
@@ -249,7 +250,10 @@ fn every_mechanism_has_a_raw_reference() {
         .iter()
         .filter(|family| family.role == Role::Mechanism)
     {
-        let raw = family.makers.iter().any(|maker| maker.name == "raw");
+        let raw = family
+            .makers
+            .iter()
+            .any(|maker| maker.kind == MakerKind::Raw);
         assert!(raw, "{} has nothing to be compared with", family.name);
     }
 }

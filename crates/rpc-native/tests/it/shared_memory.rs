@@ -29,15 +29,13 @@ pub(crate) fn client(mut stage: Stage) {
 
 #[test]
 fn clients_that_are_killed_in_a_call_leave_nothing_in_the_server() {
+    // Where tokio handles signals its first runtime makes a pair of sockets for good.
+    drop(runtime());
     isolated!({
         let _watchdog = watchdog(PATIENCE);
         let directory = TempDir::new();
         let place = format!("shm:{}", directory.join("a socket").display());
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .expect("a runtime");
+        let runtime = runtime();
         let serving = runtime.block_on(async { rpc_native::bind(&place).expect("bind") });
         let server = Server::new(router()).with(serving).expect("it carries all");
         runtime.spawn(server.run());
@@ -56,6 +54,14 @@ fn clients_that_are_killed_in_a_call_leave_nothing_in_the_server() {
             std::thread::yield_now();
         }
     });
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .expect("a runtime")
 }
 
 /// The pieces of memory that this process shares with others.
