@@ -266,9 +266,29 @@ impl Socket {
         until: Until,
         mut call: impl FnMut(bool) -> rustix::io::Result<T>,
     ) -> Result<T> {
-        if let Some(budget) = &self.budget
-            && let Some(Ok(done)) = budget.spin(until, || self.unless_again(call(true)))
-        {
+        // Who spins leaves here: a second copy of the call would cost those who do not.
+        if let Some(budget) = &self.budget {
+            return self.run_spinning(budget, operation, interest, until, call);
+        }
+        let dont_wait = self.tries(until);
+        match call(dont_wait) {
+            Ok(done) => Ok(done),
+            Err(errno) => self.run_on(operation, interest, until, errno, || call(dont_wait)),
+        }
+    }
+
+    /// The same, with tries before it waits.
+    #[cold]
+    #[inline(never)]
+    fn run_spinning<T>(
+        &self,
+        budget: &SpinBudget,
+        operation: &'static str,
+        interest: Interest,
+        until: Until,
+        mut call: impl FnMut(bool) -> rustix::io::Result<T>,
+    ) -> Result<T> {
+        if let Some(Ok(done)) = budget.spin(until, || self.unless_again(call(true))) {
             return Ok(done);
         }
         let dont_wait = self.tries(until);
