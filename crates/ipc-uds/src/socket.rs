@@ -264,12 +264,23 @@ impl Socket {
         operation: &'static str,
         interest: Interest,
         until: Until,
-        mut call: impl FnMut(bool) -> rustix::io::Result<T>,
+        call: impl FnMut(bool) -> rustix::io::Result<T>,
     ) -> Result<T> {
         // Who spins leaves here: a second copy of the call would cost those who do not.
-        if let Some(budget) = &self.budget {
-            return self.run_spinning(budget, operation, interest, until, call);
+        match &self.budget {
+            None => self.run_at_once(operation, interest, until, call),
+            Some(budget) => self.run_spinning(budget, operation, interest, until, call),
         }
+    }
+
+    #[inline(always)]
+    fn run_at_once<T>(
+        &self,
+        operation: &'static str,
+        interest: Interest,
+        until: Until,
+        mut call: impl FnMut(bool) -> rustix::io::Result<T>,
+    ) -> Result<T> {
         let dont_wait = self.tries(until);
         match call(dont_wait) {
             Ok(done) => Ok(done),
@@ -291,11 +302,7 @@ impl Socket {
         if let Some(Ok(done)) = budget.spin(until, || self.unless_again(call(true))) {
             return Ok(done);
         }
-        let dont_wait = self.tries(until);
-        match call(dont_wait) {
-            Ok(done) => Ok(done),
-            Err(errno) => self.run_on(operation, interest, until, errno, || call(dont_wait)),
-        }
+        self.run_at_once(operation, interest, until, call)
     }
 
     /// What follows a first try that failed.
