@@ -2,6 +2,7 @@
 
 use crate::contract::Contract;
 use crate::describe::TypeSet;
+use crate::{Code, Status};
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -96,6 +97,22 @@ pub struct MethodDescriptor {
     pub input: &'static str,
     /// The name of a message from the server.
     pub output: &'static str,
+}
+
+impl MethodDescriptor {
+    /// Refuses a message of so many bytes, where the method's own limit is less.
+    ///
+    /// # Errors
+    /// [`Code::ResourceExhausted`].
+    pub fn admit(&self, bytes: usize) -> Result<(), Status> {
+        match self.max_message_bytes {
+            Some(limit) if bytes > limit as usize => {
+                let text = format!("{}: {bytes} bytes are above its limit {limit}", self.name);
+                Err(Status::new(Code::ResourceExhausted, text))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 /// The service that a method belongs to.

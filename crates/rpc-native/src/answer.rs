@@ -3,7 +3,6 @@
 use crate::codecs::Format;
 use crate::connection::{Running, Shared, State};
 use crate::io::{remember, wake};
-use crate::named::within;
 use bytes::BytesMut;
 use futures_core::Stream;
 use rpc_core::{Body, Code, Metadata, MethodDescriptor, Payload, PayloadStream, Reply, Status};
@@ -35,7 +34,7 @@ impl Answer {
                     Ok(|out: &mut BytesMut| {
                         let before = out.len();
                         payload.append(codec, out)?;
-                        within(method, out.len() - before)
+                        method.admit(out.len() - before)
                     }),
                 );
             }
@@ -128,7 +127,7 @@ pub(crate) async fn stream(
             let sent = state.machine.message(call, |out| {
                 let before = out.len();
                 item.append(codec, out)?;
-                within(method, out.len() - before)
+                method.admit(out.len() - before)
             });
             match sent {
                 Ok(true) => {
@@ -175,7 +174,7 @@ impl Stream for Items {
         if let Some(item) = running.items.pop_front() {
             state.machine.consumed(self.call, item.len());
             self.shared.io.flush(state, false);
-            if let Err(status) = within(self.method, item.len()) {
+            if let Err(status) = self.method.admit(item.len()) {
                 return Poll::Ready(Some(Err(status)));
             }
             let payload = Payload::Encoded(self.format.codec(), item);

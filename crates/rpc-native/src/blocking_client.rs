@@ -4,7 +4,6 @@ use crate::bindings::Bindings;
 use crate::client::head;
 use crate::client_side::{ClientSide, Event};
 use crate::codecs::Format;
-use crate::named::within;
 use crate::options::Options;
 use bytes::{Buf, Bytes};
 use futures_core::Stream;
@@ -148,7 +147,7 @@ impl Inner {
                     };
                     let before = out.len();
                     message.append(self.format.codec(), out)?;
-                    within(method, out.len() - before)
+                    method.admit(out.len() - before)
                 })?;
                 if let Some(number) = begun {
                     if number as usize > self.slots.len() {
@@ -178,7 +177,7 @@ impl Inner {
                 let sent = self.machine.message(call, |out| {
                     let before = out.len();
                     item.append(self.format.codec(), out)?;
-                    within(method, out.len() - before)
+                    method.admit(out.len() - before)
                 })?;
                 if sent {
                     self.flush(until)?;

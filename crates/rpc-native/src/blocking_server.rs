@@ -1,7 +1,7 @@
 //! The server without a runtime: the thread that reads a call runs it and answers it.
 
 use crate::codecs::Format;
-use crate::named::{Named, context, within};
+use crate::named::{Named, context};
 use crate::options::Options;
 use crate::server_side::{Event, Incoming, ServerSide};
 use bytes::{Buf, BytesMut};
@@ -225,7 +225,9 @@ impl BlockingSession {
                 let text = format!("{}: a blocking server takes no stream", method.name);
                 return Err(Status::new(Code::Unimplemented, text));
             };
-            within(method, message.len()).map(|()| (method, format, message))
+            method
+                .admit(message.len())
+                .map(|()| (method, format, message))
         });
         let (method, format, message) = match checked {
             Ok(target) => target,
@@ -246,7 +248,7 @@ impl BlockingSession {
                     let give = |out: &mut BytesMut| {
                         let before = out.len();
                         payload.append(format.codec(), out)?;
-                        within(method, out.len() - before)
+                        method.admit(out.len() - before)
                     };
                     match number {
                         0 => self.machine.oneway_done(cost),
@@ -282,7 +284,7 @@ impl BlockingSession {
                 let sent = self.machine.message(call, |out| {
                     let before = out.len();
                     item.append(format.codec(), out)?;
-                    within(method, out.len() - before)
+                    method.admit(out.len() - before)
                 });
                 // At once: what makes the next item may block this thread for long.
                 self.flush()?;

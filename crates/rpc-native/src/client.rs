@@ -8,7 +8,6 @@ use crate::codecs::Format;
 use crate::frame::CallHead;
 use crate::io::{self, Io, Outlet, Side, remember};
 use crate::limits::Limits;
-use crate::named::within;
 use crate::options::Options;
 use bytes::Bytes;
 use rpc_core::{
@@ -131,7 +130,7 @@ impl Wired {
                     };
                     let before = out.len();
                     message.append(format.codec(), out)?;
-                    within(method, out.len() - before)
+                    method.admit(out.len() - before)
                 })?;
             let Some(call) = begun else {
                 state.wait(task);

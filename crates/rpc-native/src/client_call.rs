@@ -3,7 +3,6 @@
 use crate::client::{Owner, Shared};
 use crate::client_state::State;
 use crate::io::{remember, wake};
-use crate::named::within;
 use futures_core::Stream;
 use rpc_core::{Code, MethodDescriptor, Payload, PayloadStream, Status};
 use std::future::poll_fn;
@@ -111,7 +110,7 @@ pub(crate) async fn pump(
             let sent = state.machine.message(call, |out| {
                 let before = out.len();
                 item.append(shared.format.codec(), out)?;
-                within(method, out.len() - before)
+                method.admit(out.len() - before)
             });
             match sent {
                 Ok(true) => {

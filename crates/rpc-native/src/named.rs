@@ -87,14 +87,3 @@ pub(crate) fn context(peer: &Peer, head: &CallHead, now: Instant) -> Context {
     }
     context
 }
-
-/// The method's own limit of a message.
-pub(crate) fn within(method: &MethodDescriptor, bytes: usize) -> Result<(), Status> {
-    match method.max_message_bytes {
-        Some(limit) if bytes > limit as usize => {
-            let text = format!("{}: {bytes} bytes are above its limit {limit}", method.name);
-            Err(Status::new(Code::ResourceExhausted, text))
-        }
-        _ => Ok(()),
-    }
-}

@@ -3,7 +3,7 @@ use crate::answer::{Answer, Items, stream};
 use crate::codecs::Format;
 use crate::connection::Shared;
 use crate::io::{Io, Side, wake};
-use crate::named::{context, within};
+use crate::named::context;
 use crate::server_side::{Event, Incoming};
 use rpc_core::{
     Body, Call, CallFuture, Channel, Code, MethodDescriptor, Payload, PayloadStream, Reply, Status,
@@ -147,7 +147,7 @@ impl Shared {
         answer.format = format;
         let body = match incoming.message {
             Some(message) => {
-                if let Err(status) = within(method, message.len()) {
+                if let Err(status) = method.admit(message.len()) {
                     return answer.finish(Err(status.before_running()));
                 }
                 Body::One(Payload::Encoded(format.codec(), message))

@@ -316,7 +316,7 @@ fn prepare(call: Call) -> Result<(Class, Instant, Request), Status> {
     };
     let mut bytes = BytesMut::new();
     message.append(&Protobuf, &mut bytes).map_err(refuse)?;
-    within(method, bytes.len()).map_err(refuse)?;
+    method.admit(bytes.len()).map_err(refuse)?;
     let class = class(method);
     let now = Instant::now();
     let deadline = context.expires().unwrap_or(now + DEFAULT_DEADLINE);
@@ -353,15 +353,4 @@ pub(crate) fn carries(method: &MethodDescriptor) -> Result<(), Status> {
     let (service, name, kind) = (method.service, method.name, method.kind.name());
     let text = format!("{service}/{name} is {kind}, which no datagram carries: use tcp");
     Err(Status::new(Code::Unimplemented, text).before_running())
-}
-
-/// The method's own limit of a message.
-pub(crate) fn within(method: &MethodDescriptor, bytes: usize) -> Result<(), Status> {
-    match method.max_message_bytes {
-        Some(limit) if bytes > limit as usize => {
-            let text = format!("{}: {bytes} bytes are above its limit {limit}", method.name);
-            Err(Status::new(Code::ResourceExhausted, text))
-        }
-        _ => Ok(()),
-    }
 }

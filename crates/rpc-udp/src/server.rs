@@ -1,6 +1,6 @@
 //! The awaited server: the machine, a socket, a clock, and the handlers.
 
-use crate::connection::{carries, class, within};
+use crate::connection::{carries, class};
 use crate::counts::Counts;
 use crate::limits::Limits;
 use crate::packet::{Request, read_metadata};
@@ -307,7 +307,7 @@ impl Drop for Answer {
 fn resolve(served: &Served, request: &Request) -> Result<Class, Status> {
     let method = method(served, request)?;
     carries(method)?;
-    within(method, request.body.len())?;
+    method.admit(request.body.len())?;
     read_metadata(&request.metadata)?;
     Ok(class(method))
 }
@@ -359,7 +359,7 @@ fn encode(
     };
     let mut bytes = BytesMut::new();
     payload.append(&Protobuf, &mut bytes)?;
-    within(method, bytes.len())?;
+    method.admit(bytes.len())?;
     Ok((metadata, bytes.freeze()))
 }
 
