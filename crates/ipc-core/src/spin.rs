@@ -42,8 +42,9 @@ const PROBE_PART: u64 = 20;
 const PROBE_EVERY: u64 = 64;
 /// Looks between two at the clock, where there is a deadline.
 const LOOKS_PER_CLOCK: u64 = 64;
-/// A spin that took longer was no spin of ours alone: somebody else had the processor.
-const INTERRUPTED: Duration = Duration::from_micros(200);
+/// A look in vain that took longer was not ours alone: somebody else had the processor, perhaps the
+/// peer, whom the spin then only kept from it.
+const INTERRUPTED: Duration = Duration::from_nanos(1_500);
 
 impl SpinBudget {
     /// Of looks at memory.
@@ -120,23 +121,25 @@ impl SpinBudget {
         if looks == 0 {
             return None;
         }
+        let mut begun = Instant::now();
         let found = attempt();
         if found.is_some() {
             return found;
         }
-        let begun = Instant::now();
         for look in 1..looks {
             std::hint::spin_loop();
+            let now = Instant::now();
             let found = attempt();
             if found.is_some() {
-                match self.spin == Spin::Learned && begun.elapsed() > INTERRUPTED {
+                match self.spin == Spin::Learned && now - begun > INTERRUPTED {
                     true => self.wasted(looks),
                     false => self.paid(),
                 }
                 return found;
             }
-            let over = || until.remaining().is_some_and(|left| left.is_zero());
-            if look % LOOKS_PER_CLOCK == 0 && until != Until::Forever && over() {
+            begun = now;
+            let over = || matches!(until, Until::At(deadline) if deadline <= now);
+            if look % LOOKS_PER_CLOCK == 0 && over() {
                 return None;
             }
         }
