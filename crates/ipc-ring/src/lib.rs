@@ -26,6 +26,8 @@ mod sender;
 mod spin;
 mod stream;
 mod subscriber;
+#[cfg(not(ipc_model))]
+mod timed;
 mod turns;
 mod when_full;
 
