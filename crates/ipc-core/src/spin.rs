@@ -115,8 +115,8 @@ impl SpinBudget {
         self.looks.store(left, Relaxed);
     }
 
-    /// Whether the plain call may be made, as by who does not spin: the last tries found it there at
-    /// once, and only one in so many is to tell whether that is still so.
+    /// Whether the plain call may be made, as by who does not spin: the last tries found it there
+    /// at once, and only one in so many is to tell whether that is still so.
     #[inline]
     pub fn needs_none(&self) -> bool {
         let at_once = self.at_once.load(Relaxed);

@@ -1,9 +1,9 @@
 //! Sleeps at a bell until a deadline, for one system call each.
 //!
-//! A poll with a time limit and the read behind it cost half as much again as a plain sleep. Here an
-//! epoll descriptor tells of each ring once, so that the bell is read only now and then; and a timer
-//! in it stays set for the first deadline, and is set anew only when it has run out, or for an
-//! earlier one.
+//! A poll with a time limit and the read behind it cost half as much again as a plain sleep. Here
+//! an epoll descriptor tells of each ring once, so that the bell is read only now and then; and a
+//! timer in it stays set for the first deadline, and is set anew only when it has run out, or for
+//! an earlier one.
 
 use crate::bell::{Bell, Woken, bell};
 use ipc_core::{Result, Until};

@@ -17,8 +17,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const LONG: Duration = Duration::from_secs(1_000);
 const SPINS: [Spin; 2] = [Spin::Learned, Spin::Never];
 
-/// A thread that waits comes to rest behind what `begin` does, and then nothing wakes it: no message,
-/// no clock. `end` ends its wait.
+/// A thread that waits comes to rest behind what `begin` does, and then nothing wakes it: no
+/// message, no clock. `end` ends its wait.
 fn rests<T>(
     what: &str,
     wait: impl FnOnce() + Send,
