@@ -26,7 +26,6 @@ mod sender;
 mod spin;
 mod stream;
 mod subscriber;
-#[cfg(not(ipc_model))]
 mod timed;
 mod turns;
 mod when_full;
