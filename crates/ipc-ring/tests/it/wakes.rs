@@ -52,7 +52,8 @@ fn calls(count: u64) -> Result<u64, String> {
         .output();
     let traced = traced.map_err(|error| format!("strace: {error}"))?;
     if !traced.status.success() {
-        return Err(String::from_utf8_lossy(&traced.stderr).into_owned());
+        let why = String::from_utf8_lossy(&traced.stderr);
+        return Err(why.lines().next().unwrap_or_default().to_owned());
     }
     let log = std::fs::read_to_string(log).expect("strace wrote it");
     // A call that another thread's interrupts is shown again when it goes on.
