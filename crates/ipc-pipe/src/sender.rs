@@ -104,7 +104,10 @@ impl Sender {
         let plain = until == Until::Forever
             && (!self.record || (1..=MAX_RECORD_BYTES).contains(&bytes.len()))
             && !self.debt.owes()
-            && self.budget.is_none()
+            && self
+                .budget
+                .as_ref()
+                .is_none_or(|budget| budget.needs_none())
             && bytes.len() < self.enlarge_from.load(Ordering::Relaxed);
         let written = if plain {
             self.end.try_plain(bytes)

@@ -167,16 +167,13 @@ impl Receiver {
         if len > self.shape.max_message_bytes() {
             return self.look_closer(number, len).map(Some);
         }
-        Ok(Some(self.beside(number, len)))
+        Ok(Some(self.beside(len)))
     }
 
     /// A message that stands beside its slot.
     #[inline]
-    fn beside(&self, number: u64, len: usize) -> Found {
+    fn beside(&self, len: usize) -> Found {
         let (start, end) = self.shape.place(self.end.get(), len);
-        if end - self.told_end.get() > self.shape.bytes / 8 {
-            self.due.set(self.due.get().min(number + 1));
-        }
         let at = self.shape.at(start);
         Found { len, at, end }
     }
@@ -198,7 +195,7 @@ impl Receiver {
             return Err(Error::new("recv", ErrorKind::Corrupt)
                 .hint(format!("the sender says that a message has {len} bytes")));
         }
-        Ok(self.beside(number, len))
+        Ok(self.beside(len))
     }
 
     /// The message was copied: its slot is free.
@@ -219,7 +216,22 @@ impl Receiver {
 
     #[inline]
     pub(crate) fn tell_if_due(&self) {
-        if self.taken.get() >= self.due.get() {
+        self.tell_if_beyond(self.shape.bytes / 8);
+    }
+
+    /// What was read where it stands was taken. Who does so is back soon, and that is when the
+    /// sender is told, if it has room until then: before an answer it would only delay that.
+    #[inline]
+    pub(crate) fn take_lent(&self, found: Found) {
+        self.pass(found);
+        self.tell_if_beyond(self.shape.bytes / 2);
+    }
+
+    /// Tells the sender, if it is due or has not been told of so many bytes.
+    #[inline]
+    fn tell_if_beyond(&self, bytes: u64) {
+        let untold = self.end.get().wrapping_sub(self.told_end.get());
+        if self.taken.get() >= self.due.get() || untold > bytes {
             self.tell();
         }
     }

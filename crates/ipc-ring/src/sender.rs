@@ -175,6 +175,19 @@ impl Sender {
             && (self.sent.get() == self.taken.get() || end - self.freed.get() <= self.shape.bytes)
     }
 
+    /// Looks at what was taken before the next message of that size has to wait for it: reading the
+    /// other side's line takes as long as a message does, which is now on its way.
+    #[inline]
+    pub(crate) fn look_ahead(&self, len: usize) {
+        if len > INLINE_BYTES {
+            let (_, end) = self.shape.place(self.end.get(), len);
+            if !self.has_room(end) {
+                // What is wrong the next message tells.
+                let _ = self.look_at_progress();
+            }
+        }
+    }
+
     #[cold]
     fn wait_for_room(&self, end: u64, until: Until) -> Result<()> {
         let look = || {
