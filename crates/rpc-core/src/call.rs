@@ -1,6 +1,7 @@
 //! A call and its reply without their types: what layers, bindings and transports pass along.
 
 use crate::descriptor::{MethodDescriptor, ServiceDescriptor};
+use crate::direct::{DirectCall, DirectRequest};
 use crate::wire::{Message, Payload};
 use crate::{Code, Context, Metadata, Status};
 use futures_core::Stream;
@@ -110,11 +111,22 @@ impl Reply {
 pub trait Channel: Send + Sync + 'static {
     /// Makes the call. Dropping the future cancels it.
     fn call(&self, call: Call) -> CallFuture;
+
+    /// Makes a unary call and waits for its answer on this thread, where the channel works so;
+    /// `None` where it does not, or not for this call, and then nothing has been done.
+    fn call_directly(&self, call: &mut DirectCall<'_>) -> Option<Result<(), Status>> {
+        let _ = call;
+        None
+    }
 }
 
 impl<C: Channel + ?Sized> Channel for Arc<C> {
     fn call(&self, call: Call) -> CallFuture {
         (**self).call(call)
+    }
+
+    fn call_directly(&self, call: &mut DirectCall<'_>) -> Option<Result<(), Status>> {
+        (**self).call_directly(call)
     }
 }
 
@@ -124,6 +136,18 @@ pub trait Dispatch: Send + Sync + 'static {
     fn descriptor(&self) -> &'static ServiceDescriptor;
     /// Runs a call of one of its methods. The arguments are decoded before this returns.
     fn dispatch(&self, call: Call) -> CallFuture;
+
+    /// Whether [`dispatch_directly`](Dispatch::dispatch_directly) runs all its unary methods.
+    fn dispatches_directly(&self) -> bool {
+        false
+    }
+
+    /// Runs a unary call to its end on this thread; `None` where the method is of another kind,
+    /// or only [`dispatch`](Dispatch::dispatch) knows it, and then nothing has been done.
+    fn dispatch_directly(&self, request: &mut DirectRequest<'_>) -> Option<Result<(), Status>> {
+        let _ = request;
+        None
+    }
 }
 
 /// A reply that is here already.

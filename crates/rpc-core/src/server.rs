@@ -2,6 +2,7 @@
 
 use crate::call::{Call, CallFuture, Channel, Dispatch, ready};
 use crate::descriptor::{MethodDescriptor, ServiceDescriptor};
+use crate::direct::DirectRequest;
 use crate::{Code, Status};
 use std::collections::HashMap;
 use std::fmt;
@@ -12,9 +13,20 @@ use tower_layer::Layer;
 
 /// The services of a process, by name. It is a channel, too: a stub over it calls without
 /// leaving the process, and without marshalling.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Router {
     services: Arc<HashMap<&'static str, Arc<dyn Dispatch>>>,
+    /// Each of them serves unary calls directly.
+    directly: bool,
+}
+
+impl Default for Router {
+    fn default() -> Self {
+        Self {
+            services: Arc::default(),
+            directly: true,
+        }
+    }
 }
 
 impl Router {
@@ -28,6 +40,7 @@ impl Router {
     #[must_use]
     pub fn service(mut self, service: impl Dispatch) -> Self {
         let name = service.descriptor().name();
+        self.directly &= service.dispatches_directly();
         let services = Arc::make_mut(&mut self.services);
         services.insert(name, Arc::new(service));
         self
@@ -39,6 +52,16 @@ impl Router {
         Some(self.services.get(name)?.descriptor())
     }
 
+    /// The service that has this method. Its name is the very one it is listed under, so that it
+    /// need not be hashed.
+    fn service_of(&self, method: &MethodDescriptor) -> Option<&Arc<dyn Dispatch>> {
+        let same = |(name, _): &(&&'static str, _)| std::ptr::eq(**name, method.service);
+        match self.services.iter().find(same) {
+            Some((_, service)) => Some(service),
+            None => self.services.get(method.service),
+        }
+    }
+
     /// All services.
     pub fn descriptors(&self) -> impl Iterator<Item = &'static ServiceDescriptor> {
         self.services.values().map(|service| service.descriptor())
@@ -47,7 +70,7 @@ impl Router {
 
 impl Channel for Router {
     fn call(&self, call: Call) -> CallFuture {
-        match self.services.get(call.method.service) {
+        match self.service_of(call.method) {
             Some(service) => service.dispatch(call),
             None => ready(Err(Status::new(
                 Code::Unimplemented,
@@ -69,6 +92,7 @@ impl fmt::Debug for Router {
 pub struct Served {
     router: Router,
     stack: Arc<dyn Channel>,
+    layered: bool,
 }
 
 impl Served {
@@ -83,6 +107,23 @@ impl Served {
         self.router
             .descriptors()
             .flat_map(ServiceDescriptor::methods)
+    }
+
+    /// Whether [`serve_directly`](Served::serve_directly) serves unary calls: with layers around
+    /// the services it does not, nor where one of these has no skeleton of ours.
+    #[must_use]
+    pub fn serves_directly(&self) -> bool {
+        !self.layered && self.router.directly
+    }
+
+    /// Serves a unary call to its end on this thread; `None` where that is not possible, and then
+    /// nothing has been done: [`call`](Channel::call) does it.
+    pub fn serve_directly(&self, request: &mut DirectRequest<'_>) -> Option<Result<(), Status>> {
+        if !self.serves_directly() {
+            return None;
+        }
+        let service = self.router.service_of(request.method)?;
+        service.dispatch_directly(request)
     }
 }
 
@@ -123,6 +164,7 @@ pub trait Binding: Send + 'static {
 pub struct Server<S = Router> {
     router: Router,
     stack: S,
+    layered: bool,
     bindings: Vec<Box<dyn Binding>>,
 }
 
@@ -133,6 +175,7 @@ impl Server {
         Self {
             stack: router.clone(),
             router,
+            layered: false,
             bindings: Vec::new(),
         }
     }
@@ -147,6 +190,7 @@ impl<S: Channel> Server<S> {
         Server {
             router: self.router,
             stack: layer.layer(self.stack),
+            layered: true,
             bindings: self.bindings,
         }
     }
@@ -171,6 +215,7 @@ impl<S: Channel> Server<S> {
         Served {
             router: self.router,
             stack: Arc::new(self.stack),
+            layered: self.layered,
         }
     }
 

@@ -3,6 +3,7 @@
 use crate::call::{Body, Call, Channel, Reply};
 use crate::context::expired;
 use crate::descriptor::MethodDescriptor;
+use crate::direct::DirectCall;
 use crate::streaming::Streaming;
 use crate::timer::until;
 use crate::wire::{Message, Payload};
@@ -25,7 +26,26 @@ pub async fn unary<C: Channel, A: Message, R: Message>(
     cx: &Context,
     arguments: A,
 ) -> Result<R, Status> {
-    let call = prepare(method, cx, Body::One(Payload::of(arguments)))?;
+    let (context, now) = outgoing(method, cx)?;
+    {
+        let mut answer = R::default();
+        let mut direct = DirectCall {
+            method,
+            context: &context,
+            now,
+            arguments: &arguments,
+            answer: &mut answer,
+        };
+        if let Some(outcome) = channel.call_directly(&mut direct) {
+            return outcome.map(|()| answer);
+        }
+    }
+    let body = Body::One(Payload::of(arguments));
+    let call = Call {
+        method,
+        context,
+        body,
+    };
     reply(channel, call).await?.body.one().map_err(unread)
 }
 
@@ -104,18 +124,29 @@ where
 /// The call with the deadline that holds: what the context says (which has what was inherited),
 /// the contract's, or the default, whichever is first.
 fn prepare(method: &'static MethodDescriptor, cx: &Context, body: Body) -> Result<Call, Status> {
-    let mut context = cx.outbound();
-    let limit = method.deadline.unwrap_or(DEFAULT_DEADLINE);
-    if method.deadline.is_some() || context.expires().is_none() {
-        let now = Instant::now();
-        context.set_deadline(now.checked_add(limit).unwrap_or(now));
-    }
-    context.check().map_err(Status::before_running)?;
+    let (context, _) = outgoing(method, cx)?;
     Ok(Call {
         method,
         context,
         body,
     })
+}
+
+/// The context that the call has, and when that was: the clock is read once.
+fn outgoing(
+    method: &'static MethodDescriptor,
+    cx: &Context,
+) -> Result<(Context, Instant), Status> {
+    let mut context = cx.outbound();
+    let limit = method.deadline.unwrap_or(DEFAULT_DEADLINE);
+    let now = Instant::now();
+    if method.deadline.is_some() || context.expires().is_none() {
+        context.set_deadline(now.checked_add(limit).unwrap_or(now));
+    }
+    if context.expires().is_some_and(|deadline| now >= deadline) {
+        return Err(expired().before_running());
+    }
+    Ok((context, now))
 }
 
 async fn reply<C: Channel>(channel: &C, call: Call) -> Result<Reply, Status> {

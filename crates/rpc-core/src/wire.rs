@@ -18,6 +18,14 @@ pub trait Wire: Any + Send + Sync {
     /// [`Code::InvalidArgument`] for bytes that are no such message.
     fn merge_protobuf(&mut self, bytes: Bytes) -> Result<(), Status>;
 
+    /// Reads protobuf's bytes where they are only lent: every field is copied.
+    ///
+    /// # Errors
+    /// As [`merge_protobuf`](Wire::merge_protobuf).
+    fn merge_protobuf_slice(&mut self, bytes: &[u8]) -> Result<(), Status> {
+        self.merge_protobuf(Bytes::copy_from_slice(bytes))
+    }
+
     /// As serde sees it, to be written.
     fn as_serialize(&self) -> &dyn erased_serde::Serialize;
 
@@ -48,6 +56,10 @@ where
         self.encode_raw(out);
     }
     fn merge_protobuf(&mut self, bytes: Bytes) -> Result<(), Status> {
+        prost::Message::merge(self, bytes)
+            .map_err(|error| Status::new(Code::InvalidArgument, error.to_string()))
+    }
+    fn merge_protobuf_slice(&mut self, bytes: &[u8]) -> Result<(), Status> {
         prost::Message::merge(self, bytes)
             .map_err(|error| Status::new(Code::InvalidArgument, error.to_string()))
     }

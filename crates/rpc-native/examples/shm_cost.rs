@@ -15,7 +15,7 @@ use std::time::Instant;
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
 const SLICES: usize = 1_000;
-const BYTES: usize = 64;
+const BYTES: usize = 8;
 
 #[service(name = "cost.v1.Echo")]
 trait Echo {
