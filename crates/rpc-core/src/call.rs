@@ -112,8 +112,13 @@ pub trait Channel: Send + Sync + 'static {
     /// Makes the call. Dropping the future cancels it.
     fn call(&self, call: Call) -> CallFuture;
 
+    /// Whether [`call_directly`](Channel::call_directly) makes calls.
+    fn calls_directly(&self) -> bool {
+        false
+    }
+
     /// Makes a unary call and waits for its answer on this thread, where the channel works so;
-    /// `None` where it does not, or not for this call, and then nothing has been done.
+    /// `None` where it does not, and then nothing has been done.
     fn call_directly(&self, call: &mut DirectCall<'_>) -> Option<Result<(), Status>> {
         let _ = call;
         None
@@ -123,6 +128,10 @@ pub trait Channel: Send + Sync + 'static {
 impl<C: Channel + ?Sized> Channel for Arc<C> {
     fn call(&self, call: Call) -> CallFuture {
         (**self).call(call)
+    }
+
+    fn calls_directly(&self) -> bool {
+        (**self).calls_directly()
     }
 
     fn call_directly(&self, call: &mut DirectCall<'_>) -> Option<Result<(), Status>> {

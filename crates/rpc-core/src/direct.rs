@@ -14,6 +14,8 @@ pub struct DirectCall<'a> {
     pub method: &'static MethodDescriptor,
     /// Deadline, trace, identity, metadata.
     pub context: &'a Context,
+    /// When its answer is of no use any more, whatever the context says.
+    pub deadline: Instant,
     /// When it was made.
     pub now: Instant,
     /// What is sent.

@@ -26,26 +26,10 @@ pub async fn unary<C: Channel, A: Message, R: Message>(
     cx: &Context,
     arguments: A,
 ) -> Result<R, Status> {
-    let (context, now) = outgoing(method, cx)?;
-    {
-        let mut answer = R::default();
-        let mut direct = DirectCall {
-            method,
-            context: &context,
-            now,
-            arguments: &arguments,
-            answer: &mut answer,
-        };
-        if let Some(outcome) = channel.call_directly(&mut direct) {
-            return outcome.map(|()| answer);
-        }
+    if let Some(outcome) = directly(channel, method, cx, &arguments) {
+        return outcome;
     }
-    let body = Body::One(Payload::of(arguments));
-    let call = Call {
-        method,
-        context,
-        body,
-    };
+    let call = prepare(method, cx, Body::One(Payload::of(arguments)))?;
     reply(channel, call).await?.body.one().map_err(unread)
 }
 
@@ -124,7 +108,8 @@ where
 /// The call with the deadline that holds: what the context says (which has what was inherited),
 /// the contract's, or the default, whichever is first.
 fn prepare(method: &'static MethodDescriptor, cx: &Context, body: Body) -> Result<Call, Status> {
-    let (context, _) = outgoing(method, cx)?;
+    let mut context = cx.outbound();
+    context.set_deadline(deadline(method, &context, Instant::now())?);
     Ok(Call {
         method,
         context,
@@ -132,21 +117,58 @@ fn prepare(method: &'static MethodDescriptor, cx: &Context, body: Body) -> Resul
     })
 }
 
-/// The context that the call has, and when that was: the clock is read once.
-fn outgoing(
+fn deadline(
+    method: &'static MethodDescriptor,
+    context: &Context,
+    now: Instant,
+) -> Result<Instant, Status> {
+    let limit = method.deadline.unwrap_or(DEFAULT_DEADLINE);
+    let deadline = match (context.expires(), method.deadline) {
+        (Some(own), None) => own,
+        (own, _) => {
+            let most = now.checked_add(limit).unwrap_or(now);
+            own.map_or(most, |own| own.min(most))
+        }
+    };
+    match now < deadline {
+        true => Ok(deadline),
+        false => Err(expired().before_running()),
+    }
+}
+
+/// The same where the channel waits on this thread: by reference, and by one look at the clock.
+fn directly<C: Channel, A: Message, R: Message>(
+    channel: &C,
     method: &'static MethodDescriptor,
     cx: &Context,
-) -> Result<(Context, Instant), Status> {
-    let mut context = cx.outbound();
-    let limit = method.deadline.unwrap_or(DEFAULT_DEADLINE);
+    arguments: &A,
+) -> Option<Result<R, Status>> {
+    if !channel.calls_directly() {
+        return None;
+    }
+    let nested;
+    let context = match cx.is_sent_as_it_is() {
+        true => cx,
+        false => {
+            nested = cx.outbound();
+            &nested
+        }
+    };
     let now = Instant::now();
-    if method.deadline.is_some() || context.expires().is_none() {
-        context.set_deadline(now.checked_add(limit).unwrap_or(now));
-    }
-    if context.expires().is_some_and(|deadline| now >= deadline) {
-        return Err(expired().before_running());
-    }
-    Ok((context, now))
+    let deadline = match deadline(method, context, now) {
+        Ok(deadline) => deadline,
+        Err(late) => return Some(Err(late)),
+    };
+    let mut answer = R::default();
+    let outcome = channel.call_directly(&mut DirectCall {
+        method,
+        context,
+        deadline,
+        now,
+        arguments,
+        answer: &mut answer,
+    })?;
+    Some(outcome.map(|()| answer))
 }
 
 async fn reply<C: Channel>(channel: &C, call: Call) -> Result<Reply, Status> {

@@ -42,6 +42,9 @@ pub trait Wire: Any + Send + Sync {
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
 }
 
+/// Up to here a message is written where room was made for it, to be written twice.
+const SMALL_BYTES: usize = 512;
+
 /// A type that can travel: what arguments and answers are.
 pub trait Message: Wire + Default + Clone {}
 
@@ -52,8 +55,15 @@ where
     T: prost::Message + Default + Clone + serde::Serialize + serde::de::DeserializeOwned + 'static,
 {
     fn append_protobuf(&self, out: &mut BytesMut) {
-        out.reserve(self.encoded_len());
-        self.encode_raw(out);
+        let bytes = self.encoded_len();
+        if bytes > SMALL_BYTES {
+            out.reserve(bytes);
+            return self.encode_raw(out);
+        }
+        // A slice takes single bytes for much less than a buffer that may have to grow.
+        let at = out.len();
+        out.resize(at + bytes, 0);
+        self.encode_raw(&mut &mut out[at..]);
     }
     fn merge_protobuf(&mut self, bytes: Bytes) -> Result<(), Status> {
         prost::Message::merge(self, bytes)

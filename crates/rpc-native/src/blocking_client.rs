@@ -124,6 +124,10 @@ impl Channel for BlockingWired {
         ready(self.run(call))
     }
 
+    fn calls_directly(&self) -> bool {
+        true
+    }
+
     fn call_directly(&self, call: &mut DirectCall<'_>) -> Option<Result<(), Status>> {
         self.run_directly(call)
     }
@@ -137,16 +141,16 @@ impl fmt::Debug for BlockingWired {
 
 impl Inner {
     /// Begins a call whose message `fill` appends; waits for the server's word on the service,
-    /// and for credit. `now` is when that was, if it is known.
+    /// and for credit. `times` are now and its deadline, where they are known.
     pub(crate) fn begin(
         &mut self,
         method: &'static MethodDescriptor,
         context: &Context,
-        now: Option<Instant>,
+        times: Option<(Instant, Instant)>,
         until: Until,
         fill: impl Fn(&mut BytesMut) -> Result<(), Status>,
     ) -> Result<u32, Status> {
-        self.begin_any(method, context, (now, until), true, |out| {
+        self.begin_any(method, context, (times, until), true, |out| {
             let before = out.len();
             fill(out)?;
             method.admit(out.len() - before)
@@ -166,7 +170,7 @@ impl Inner {
         &mut self,
         method: &'static MethodDescriptor,
         context: &Context,
-        (mut now, until): (Option<Instant>, Until),
+        (mut times, until): (Option<(Instant, Instant)>, Until),
         whole: bool,
         fill: impl Fn(&mut BytesMut) -> Result<(), Status>,
     ) -> Result<u32, Status> {
@@ -175,7 +179,7 @@ impl Inner {
                 .bindings
                 .number(&mut self.machine, method, self.format)?;
             if let Some(binding) = number {
-                let head = head(binding, method, context, now.take())?;
+                let head = head(binding, method, context, times)?;
                 let oneway = method.kind == MethodKind::Oneway;
                 let begun = self.machine.call(&head, oneway, whole, &fill)?;
                 if let Some(number) = begun {
@@ -183,12 +187,14 @@ impl Inner {
                         self.slots.push(Slot::default());
                     }
                     if let Some(index) = (number as usize).checked_sub(1) {
-                        self.slots[index] = Slot::default();
+                        let slot = &mut self.slots[index];
+                        slot.outcome = None;
+                        slot.items.clear();
                     }
                     return Ok(number);
                 }
             }
-            now = None;
+            times = times.map(|(_, deadline)| (Instant::now(), deadline));
             self.turn(until).map_err(Status::before_running)?;
         }
     }
@@ -295,11 +301,13 @@ impl Inner {
 
     pub(crate) fn release(&mut self, call: u32) {
         let slot = &mut self.slots[call as usize - 1];
-        for item in std::mem::take(&mut slot.items) {
+        for item in slot.items.drain(..) {
             self.machine.consumed(call, item.len());
         }
         self.machine.release(call);
-        let _ = self.flush(Until::Now);
+        if !self.machine.link.output.is_empty() {
+            let _ = self.flush(Until::Now);
+        }
     }
 
     fn failed(&mut self, error: &ipc_core::Error) -> Status {

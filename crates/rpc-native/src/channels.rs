@@ -149,6 +149,10 @@ impl Channel for BlockingConnection {
         }
     }
 
+    fn calls_directly(&self) -> bool {
+        matches!(self.way, BlockingWay::Wired(_))
+    }
+
     fn call_directly(&self, call: &mut DirectCall<'_>) -> Option<Result<(), Status>> {
         match &self.way {
             BlockingWay::Wired(wired) => wired.call_directly(call),

@@ -311,12 +311,12 @@ pub(crate) fn head(
     binding: u16,
     method: &MethodDescriptor,
     context: &Context,
-    now: Option<Instant>,
+    times: Option<(Instant, Instant)>,
 ) -> Result<CallHead, Status> {
-    let timeout_micros = match context.expires() {
+    let of_context = || context.expires().map(|at| (Instant::now(), at));
+    let timeout_micros = match times.or_else(of_context) {
         None => None,
-        Some(deadline) => {
-            let now = now.unwrap_or_else(Instant::now);
+        Some((now, deadline)) => {
             let left = deadline.saturating_duration_since(now);
             if left.is_zero() {
                 return Err(Status::bare(Code::DeadlineExceeded).before_running());

@@ -12,11 +12,11 @@ impl BlockingWired {
         if call.method.kind != MethodKind::Unary {
             return None;
         }
-        let until = call.context.expires().map_or(Until::Forever, Until::At);
+        let until = Until::At(call.deadline);
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         let codec = inner.format.codec();
         let (arguments, context) = (call.arguments, call.context);
-        let begun = inner.begin(call.method, context, Some(call.now), until, |out| {
+        let begun = inner.begin(call.method, context, Some((call.now, call.deadline)), until, |out| {
             codec.encode(arguments, out)
         });
         let number = match begun {
