@@ -112,6 +112,12 @@ pub trait Channel: Send + Sync + 'static {
     /// Makes the call. Dropping the future cancels it.
     fn call(&self, call: Call) -> CallFuture;
 
+    /// The channel behind this one, where this one does nothing at all with calls of the method.
+    fn behind(&self, method: &'static MethodDescriptor) -> Option<&dyn Channel> {
+        let _ = method;
+        None
+    }
+
     /// Whether [`call_directly`](Channel::call_directly) makes calls.
     fn calls_directly(&self) -> bool {
         false
@@ -123,11 +129,39 @@ pub trait Channel: Send + Sync + 'static {
         let _ = call;
         None
     }
+
+    /// Whether [`serve_directly`](Channel::serve_directly) serves unary calls of this method.
+    fn serves_directly(&self, method: &MethodDescriptor) -> bool {
+        let _ = method;
+        false
+    }
+
+    /// Serves a unary call to its end on this thread; `None` where the channel does not, and then
+    /// nothing has been done.
+    fn serve_directly(&self, request: &mut DirectRequest<'_>) -> Option<Result<(), Status>> {
+        let _ = request;
+        None
+    }
+}
+
+/// Where calls of a method arrive when each layer that does nothing with them is passed by.
+pub fn innermost<'a>(
+    mut channel: &'a dyn Channel,
+    method: &'static MethodDescriptor,
+) -> &'a dyn Channel {
+    while let Some(behind) = channel.behind(method) {
+        channel = behind;
+    }
+    channel
 }
 
 impl<C: Channel + ?Sized> Channel for Arc<C> {
     fn call(&self, call: Call) -> CallFuture {
         (**self).call(call)
+    }
+
+    fn behind(&self, method: &'static MethodDescriptor) -> Option<&dyn Channel> {
+        (**self).behind(method)
     }
 
     fn calls_directly(&self) -> bool {
@@ -136,6 +170,14 @@ impl<C: Channel + ?Sized> Channel for Arc<C> {
 
     fn call_directly(&self, call: &mut DirectCall<'_>) -> Option<Result<(), Status>> {
         (**self).call_directly(call)
+    }
+
+    fn serves_directly(&self, method: &MethodDescriptor) -> bool {
+        (**self).serves_directly(method)
+    }
+
+    fn serve_directly(&self, request: &mut DirectRequest<'_>) -> Option<Result<(), Status>> {
+        (**self).serve_directly(request)
     }
 }
 

@@ -26,7 +26,7 @@ mod trace;
 mod wire;
 
 pub use crate::{
-    call::{Body, Call, CallFuture, Channel, Dispatch, PayloadStream, Reply, ready},
+    call::{Body, Call, CallFuture, Channel, Dispatch, PayloadStream, Reply, innermost, ready},
     codec::{Codec, Json, Protobuf},
     context::Context,
     contract::{Comparison, Contract},

@@ -13,20 +13,9 @@ use tower_layer::Layer;
 
 /// The services of a process, by name. It is a channel, too: a stub over it calls without
 /// leaving the process, and without marshalling.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Router {
     services: Arc<HashMap<&'static str, Arc<dyn Dispatch>>>,
-    /// Each of them serves unary calls directly.
-    directly: bool,
-}
-
-impl Default for Router {
-    fn default() -> Self {
-        Self {
-            services: Arc::default(),
-            directly: true,
-        }
-    }
 }
 
 impl Router {
@@ -40,7 +29,6 @@ impl Router {
     #[must_use]
     pub fn service(mut self, service: impl Dispatch) -> Self {
         let name = service.descriptor().name();
-        self.directly &= service.dispatches_directly();
         let services = Arc::make_mut(&mut self.services);
         services.insert(name, Arc::new(service));
         self
@@ -79,6 +67,15 @@ impl Channel for Router {
             .before_running())),
         }
     }
+
+    fn serves_directly(&self, method: &MethodDescriptor) -> bool {
+        let service = self.service_of(method);
+        service.is_some_and(|service| service.dispatches_directly())
+    }
+
+    fn serve_directly(&self, request: &mut DirectRequest<'_>) -> Option<Result<(), Status>> {
+        self.service_of(request.method)?.dispatch_directly(request)
+    }
 }
 
 impl fmt::Debug for Router {
@@ -92,7 +89,6 @@ impl fmt::Debug for Router {
 pub struct Served {
     router: Router,
     stack: Arc<dyn Channel>,
-    layered: bool,
 }
 
 impl Served {
@@ -108,28 +104,15 @@ impl Served {
             .descriptors()
             .flat_map(ServiceDescriptor::methods)
     }
-
-    /// Whether [`serve_directly`](Served::serve_directly) serves unary calls: with layers around
-    /// the services it does not, nor where one of these has no skeleton of ours.
-    #[must_use]
-    pub fn serves_directly(&self) -> bool {
-        !self.layered && self.router.directly
-    }
-
-    /// Serves a unary call to its end on this thread; `None` where that is not possible, and then
-    /// nothing has been done: [`call`](Channel::call) does it.
-    pub fn serve_directly(&self, request: &mut DirectRequest<'_>) -> Option<Result<(), Status>> {
-        if !self.serves_directly() {
-            return None;
-        }
-        let service = self.router.service_of(request.method)?;
-        service.dispatch_directly(request)
-    }
 }
 
 impl Channel for Served {
     fn call(&self, call: Call) -> CallFuture {
         self.stack.call(call)
+    }
+
+    fn behind(&self, _: &'static MethodDescriptor) -> Option<&dyn Channel> {
+        Some(&*self.stack)
     }
 }
 
@@ -164,7 +147,6 @@ pub trait Binding: Send + 'static {
 pub struct Server<S = Router> {
     router: Router,
     stack: S,
-    layered: bool,
     bindings: Vec<Box<dyn Binding>>,
 }
 
@@ -175,7 +157,6 @@ impl Server {
         Self {
             stack: router.clone(),
             router,
-            layered: false,
             bindings: Vec::new(),
         }
     }
@@ -190,7 +171,6 @@ impl<S: Channel> Server<S> {
         Server {
             router: self.router,
             stack: layer.layer(self.stack),
-            layered: true,
             bindings: self.bindings,
         }
     }
@@ -215,7 +195,6 @@ impl<S: Channel> Server<S> {
         Served {
             router: self.router,
             stack: Arc::new(self.stack),
-            layered: self.layered,
         }
     }
 

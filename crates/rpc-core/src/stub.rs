@@ -1,6 +1,6 @@
 //! What a generated client stub calls: one function for each kind of method.
 
-use crate::call::{Body, Call, Channel, Reply};
+use crate::call::{Body, Call, Channel, Reply, innermost};
 use crate::context::expired;
 use crate::descriptor::MethodDescriptor;
 use crate::direct::DirectCall;
@@ -143,6 +143,7 @@ fn directly<C: Channel, A: Message, R: Message>(
     cx: &Context,
     arguments: &A,
 ) -> Option<Result<R, Status>> {
+    let channel = innermost(channel, method);
     if !channel.calls_directly() {
         return None;
     }

@@ -304,9 +304,8 @@ fn server(input: &ItemTrait, path: &TokenStream, methods: &[Method]) -> TokenStr
                 quote!(move |#cx, #parameter, #out| async move { #out.forward(#call?).await }),
             ),
         };
-        let direct = matches!(method.kind, Kind::Unary).then(|| {
-            quote!(#index => #path::skeleton::unary_directly(request, #closure),)
-        });
+        let direct = matches!(method.kind, Kind::Unary)
+            .then(|| quote!(#index => #path::skeleton::unary_directly(request, #closure),));
         let arm = quote!(#index => #path::skeleton::#verb(call, #closure),);
         (arm, direct)
     });

@@ -168,7 +168,10 @@ fn serve(how: &How, directory: &Path) -> Outcome {
 }
 
 /// Seconds for one round of so many.
-fn timed(rounds: u32, mut round: impl FnMut() -> Outcome) -> Result<f64, Box<dyn std::error::Error>> {
+fn timed(
+    rounds: u32,
+    mut round: impl FnMut() -> Outcome,
+) -> Result<f64, Box<dyn std::error::Error>> {
     let start = Instant::now();
     for _ in 0..rounds {
         round()?;

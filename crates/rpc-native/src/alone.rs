@@ -111,10 +111,17 @@ mod tests {
         let flags = flag::END | flag::DEADLINE;
         let plain = framed(Kind::Call, flags, 3, &payload);
         let call = asked(&plain).expect("plain");
-        let head = (call.head.binding, call.head.method, call.head.timeout_micros);
+        let head = (
+            call.head.binding,
+            call.head.method,
+            call.head.timeout_micros,
+        );
         assert_eq!((call.call, head), (3, (7, 9, Some(5))));
         assert_eq!(&plain[call.message], b"abc");
-        assert!(asked(&framed(Kind::Call, flags, 0, &payload)).is_none(), "oneway");
+        assert!(
+            asked(&framed(Kind::Call, flags, 0, &payload)).is_none(),
+            "oneway"
+        );
         assert!(asked(&framed(Kind::Call, flag::DEADLINE, 3, &payload)).is_none());
         let more = flags | flag::TRACE;
         assert!(asked(&framed(Kind::Call, more, 3, &payload)).is_none());

@@ -9,8 +9,8 @@ use bytes::{Buf, Bytes, BytesMut};
 use futures_core::Stream;
 use ipc_core::{ByteSink, ByteSource, ErrorKind, Pollable, Until};
 use rpc_core::{
-    Body, Call, CallFuture, Channel, Code, Context, DirectCall, Metadata, MethodDescriptor, MethodKind, Payload,
-    PayloadStream, Reply, Status, block_on, ready,
+    Body, Call, CallFuture, Channel, Code, Context, DirectCall, Metadata, MethodDescriptor,
+    MethodKind, Payload, PayloadStream, Reply, Status, block_on, ready,
 };
 use rpc_transport::{Endpoint, Wire};
 use std::collections::VecDeque;

@@ -8,8 +8,8 @@ use crate::server_side::{Event, Incoming, ServerSide};
 use bytes::{Buf, BytesMut};
 use ipc_core::{ByteSink, ByteSource, ErrorKind, Pollable, Until};
 use rpc_core::{
-    Body, Call, Channel, Code, DirectRequest, Metadata, MethodDescriptor, Payload, PayloadStream, Served, Status,
-    block_on,
+    Body, Call, Channel, Code, DirectRequest, Metadata, MethodDescriptor, Payload, PayloadStream,
+    Served, Status, block_on, innermost,
 };
 use rpc_transport::{Endpoint, Listener, Seat, Seats, Wire};
 use std::collections::VecDeque;
@@ -279,14 +279,19 @@ impl BlockingSession {
             call,
             head,
             message,
-        }) = self.waiting.is_empty().then(|| alone::asked(came)).flatten()
+        }) = self
+            .waiting
+            .is_empty()
+            .then(|| alone::asked(came))
+            .flatten()
         else {
             return false;
         };
         let Some((method, format)) = self.named.unary(&head) else {
             return false;
         };
-        if method.admit(message.len()).is_err() || !self.served.serves_directly() {
+        let target = innermost(&self.served, method);
+        if method.admit(message.len()).is_err() || !target.serves_directly(method) {
             return false;
         }
         if !self.machine.called_alone(call, message.len(), length, now) {
@@ -309,8 +314,7 @@ impl BlockingSession {
             message: &came[message],
             give: &mut give,
         };
-        let served = self.served.serve_directly(&mut request);
-        match served {
+        match target.serve_directly(&mut request) {
             Some(Ok(())) => {}
             Some(Err(status)) => self.fail(call, status),
             None => self.fail(call, Status::bare(Code::Unimplemented).before_running()),

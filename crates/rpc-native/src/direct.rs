@@ -16,9 +16,13 @@ impl BlockingWired {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         let codec = inner.format.codec();
         let (arguments, context) = (call.arguments, call.context);
-        let begun = inner.begin(call.method, context, Some((call.now, call.deadline)), until, |out| {
-            codec.encode(arguments, out)
-        });
+        let begun = inner.begin(
+            call.method,
+            context,
+            Some((call.now, call.deadline)),
+            until,
+            |out| codec.encode(arguments, out),
+        );
         let number = match begun {
             Ok(number) => number,
             Err(status) => return Some(Err(status)),
