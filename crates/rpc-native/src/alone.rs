@@ -30,6 +30,36 @@ fn header(bytes: &[u8]) -> Option<Header> {
     })
 }
 
+/// How much of a buffer is filled with what came, where a large frame is read whole: straight to
+/// where it is decoded from, piece behind piece. The buffer grows as bytes arrive, never ahead of
+/// them by more than they are, and keeps its size for the next one.
+pub(crate) fn gather(
+    buffer: &mut Vec<u8>,
+    mut filled: usize,
+    most: usize,
+    mut read: impl FnMut(&mut [u8]) -> Option<usize>,
+) -> usize {
+    let Some(word) = buffer[..filled].first_chunk().filter(|_| filled >= HEADER_BYTES) else {
+        return filled;
+    };
+    let whole = HEADER_BYTES.saturating_add(u32::from_le_bytes(*word) as usize);
+    if whole > most {
+        return filled;
+    }
+    while filled < whole {
+        if filled == buffer.len() {
+            buffer.resize(whole.min(2 * filled), 0);
+        }
+        let end = whole.min(buffer.len());
+        // Whatever ends it is met again by the next read, when this much has been taken in.
+        match read(&mut buffer[filled..end]) {
+            None | Some(0) => break,
+            Some(length) => filled += length,
+        }
+    }
+    filled
+}
+
 /// Where the message stands, if these bytes are the RETURN of this call, which went well.
 pub(crate) fn answer(bytes: &[u8], call: u32) -> Option<Range<usize>> {
     let header = header(bytes)?;
@@ -82,6 +112,28 @@ mod tests {
         let mut out = BytesMut::new();
         begin(&mut out, kind, flags, stream, |out| out.put_slice(payload));
         out
+    }
+
+    #[test]
+    fn a_large_frame_is_read_piece_behind_piece_and_no_further() {
+        let frame = framed(Kind::Return, 0, 1, &[7; 1000]);
+        let mut buffer = vec![0; 64];
+        buffer.copy_from_slice(&frame[..64]);
+        let (mut at, mut ahead) = (64, 0);
+        let filled = gather(&mut buffer, 64, 4096, |room| {
+            let length = room.len().min(100);
+            room[..length].copy_from_slice(&frame[at..at + length]);
+            ahead = ahead.max(room.len().saturating_sub(at));
+            at += length;
+            Some(length)
+        });
+        assert_eq!((filled, ahead), (frame.len(), 0));
+        assert_eq!(buffer[..filled], frame[..]);
+        let never = |_: &mut [u8]| panic!("it is whole, or too large");
+        assert_eq!(gather(&mut buffer, filled, 4096, never), filled);
+        assert_eq!(gather(&mut buffer, 64, 500, never), 64);
+        assert_eq!(gather(&mut buffer, 11, 4096, never), 11, "no header");
+        assert_eq!(gather(&mut buffer, 64, 4096, |_| None), 64, "the end");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The client without a runtime: the thread that calls writes, and reads its answer itself.
 
+use crate::alone;
 use crate::bindings::Bindings;
 use crate::client::head;
 use crate::client_side::{ClientSide, Event};
@@ -32,7 +33,7 @@ pub(crate) struct Inner {
     wire: Wire,
     pub(crate) machine: ClientSide,
     bindings: Bindings,
-    pub(crate) buffer: Box<[u8]>,
+    pub(crate) buffer: Vec<u8>,
     pub(crate) slots: Vec<Slot>,
     pub(crate) format: Format,
 }
@@ -55,7 +56,7 @@ impl BlockingWired {
             wire,
             machine: ClientSide::new(options.limits.clone(), Instant::now()),
             bindings: Bindings::default(),
-            buffer: vec![0; 64 * 1024].into(),
+            buffer: vec![0; 64 * 1024],
             slots: Vec::new(),
             format: options.format,
         };
@@ -237,7 +238,12 @@ impl Inner {
     pub(crate) fn read(&mut self, until: Until) -> Result<usize, Status> {
         match self.wire.read_until(&mut self.buffer, until) {
             Ok(0) => Err(self.lost("the server has gone")),
-            Ok(length) => Ok(length),
+            Ok(length) => {
+                let (wire, most) = (&self.wire, self.machine.link.gathers());
+                Ok(alone::gather(&mut self.buffer, length, most, |room| {
+                    wire.read_until(room, until).ok()
+                }))
+            }
             Err(error) => Err(self.failed(&error)),
         }
     }

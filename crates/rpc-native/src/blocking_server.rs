@@ -116,7 +116,7 @@ pub struct BlockingSession {
     waiting: VecDeque<Incoming>,
     /// The call that streams, if its client has given it up.
     cancelled: Option<u32>,
-    buffer: Box<[u8]>,
+    buffer: Vec<u8>,
     limits: crate::Limits,
 }
 
@@ -131,7 +131,7 @@ impl BlockingSession {
             named: Named::default(),
             waiting: VecDeque::new(),
             cancelled: None,
-            buffer: vec![0; 64 * 1024].into(),
+            buffer: vec![0; 64 * 1024],
             limits: options.limits.clone(),
         }
     }
@@ -176,6 +176,7 @@ impl BlockingSession {
             Ok(0) => return Ok(false),
             Ok(length) => {
                 let now = Instant::now();
+                let length = self.gather(length, now);
                 if serves && self.serve_alone(length, now) {
                     return Ok(true);
                 }
@@ -269,6 +270,16 @@ impl BlockingSession {
                 Ok(())
             }
         }
+    }
+
+    /// Reads the rest of a large frame, for as long as a frame may take.
+    fn gather(&mut self, length: usize, now: Instant) -> usize {
+        let (wire, limits) = (&self.wire, &self.limits);
+        let until = now.checked_add(limits.frame).map_or(Until::Forever, Until::At);
+        let most = self.machine.link.gathers();
+        alone::gather(&mut self.buffer, length, most, |room| {
+            wire.read_until(room, until).ok()
+        })
     }
 
     /// Serves the call that the bytes which came are, if that is all they are, from where they

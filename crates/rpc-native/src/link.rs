@@ -67,10 +67,17 @@ impl Link {
         }
     }
 
+    /// How large a frame is read whole, if it is the next one to come.
+    pub(crate) fn gathers(&self) -> usize {
+        match self.input.is_empty() && self.ended.is_none() && self.theirs.is_some() {
+            true => self.limits.max_message_bytes as usize + OVERHEAD_BYTES + HEADER_BYTES,
+            false => 0,
+        }
+    }
+
     /// Whether one frame of so many bytes that came alone can be taken where it stands.
     pub(crate) fn takes_alone(&self, bytes: usize) -> bool {
-        let most = self.limits.max_message_bytes as usize + OVERHEAD_BYTES + HEADER_BYTES;
-        self.input.is_empty() && self.ended.is_none() && self.theirs.is_some() && bytes <= most
+        bytes <= self.gathers()
     }
 
     /// It was taken; it was a call's or its return.
