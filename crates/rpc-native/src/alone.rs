@@ -39,7 +39,10 @@ pub(crate) fn gather(
     most: usize,
     mut read: impl FnMut(&mut [u8]) -> Option<usize>,
 ) -> usize {
-    let Some(word) = buffer[..filled].first_chunk().filter(|_| filled >= HEADER_BYTES) else {
+    let Some(word) = buffer[..filled]
+        .first_chunk()
+        .filter(|_| filled >= HEADER_BYTES)
+    else {
         return filled;
     };
     let whole = HEADER_BYTES.saturating_add(u32::from_le_bytes(*word) as usize);

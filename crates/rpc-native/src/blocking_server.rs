@@ -275,7 +275,9 @@ impl BlockingSession {
     /// Reads the rest of a large frame, for as long as a frame may take.
     fn gather(&mut self, length: usize, now: Instant) -> usize {
         let (wire, limits) = (&self.wire, &self.limits);
-        let until = now.checked_add(limits.frame).map_or(Until::Forever, Until::At);
+        let until = now
+            .checked_add(limits.frame)
+            .map_or(Until::Forever, Until::At);
         let most = self.machine.link.gathers();
         alone::gather(&mut self.buffer, length, most, |room| {
             wire.read_until(room, until).ok()
