@@ -63,6 +63,16 @@ pub(crate) fn gather(
     filled
 }
 
+/// How many bytes a CREDIT for the connection has that other frames follow; 0 for anything else.
+pub(crate) fn credit(bytes: &[u8]) -> usize {
+    const BYTES: usize = HEADER_BYTES + 4;
+    let first = bytes.get(..BYTES).filter(|_| bytes.len() > BYTES);
+    match first.and_then(header) {
+        Some(header) if header.kind == Kind::Credit as u8 => BYTES,
+        _ => 0,
+    }
+}
+
 /// Where the message stands, if these bytes are the RETURN of this call, which went well.
 pub(crate) fn answer(bytes: &[u8], call: u32) -> Option<Range<usize>> {
     let header = header(bytes)?;

@@ -239,6 +239,7 @@ impl Inner {
         match self.wire.read_until(&mut self.buffer, until) {
             Ok(0) => Err(self.lost("the server has gone")),
             Ok(length) => {
+                let length = self.take_in_credit(length)?;
                 let (wire, most) = (&self.wire, self.machine.link.gathers());
                 Ok(alone::gather(&mut self.buffer, length, most, |room| {
                     wire.read_until(room, until).ok()
@@ -246,6 +247,17 @@ impl Inner {
             }
             Err(error) => Err(self.failed(&error)),
         }
+    }
+
+    /// Takes in a credit that came before something else, which stands alone then.
+    fn take_in_credit(&mut self, length: usize) -> Result<usize, Status> {
+        let credit = alone::credit(&self.buffer[..length]);
+        if credit == 0 || self.machine.link.gathers() == 0 {
+            return Ok(length);
+        }
+        self.take_in(credit)?;
+        self.buffer.copy_within(credit..length, 0);
+        Ok(length - credit)
     }
 
     /// Takes in what was read.

@@ -43,18 +43,23 @@ impl Inner {
     ) -> Result<(), Status> {
         let codec = self.format.codec();
         loop {
-            self.flush(until)?;
-            let length = self.read(until)?;
-            let came = &self.buffer[..length];
-            if let Some(message) = alone::answer(came, number)
-                && self.machine.returned_alone(number, came.len())
-            {
-                return call.read(codec, &came[message]);
-            }
-            self.take_in(length)?;
+            let turned = match self.flush(until).and_then(|()| self.read(until)) {
+                Ok(length) => {
+                    let came = &self.buffer[..length];
+                    if let Some(message) = alone::answer(came, number)
+                        && self.machine.returned_alone(number, came.len())
+                    {
+                        return call.read(codec, &came[message]);
+                    }
+                    self.take_in(length)
+                }
+                Err(status) => Err(status),
+            };
+            // What has come before the connection failed counts.
             if let Some(outcome) = self.slots[number as usize - 1].outcome.take() {
                 return call.read(codec, &outcome?.1);
             }
+            turned?;
         }
     }
 }
