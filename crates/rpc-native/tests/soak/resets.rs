@@ -18,9 +18,9 @@ const CALLERS: u64 = 16;
 /// Of calls with random resets nothing that is not idempotent runs twice, and 99.9 % of what is
 /// idempotent succeed.
 pub(crate) fn run_nothing_twice(lab: &mut Lab) {
-    let calls = lab.count(8_000, 100_000, 1_000_000);
+    let calls = lab.count(4_000, 100_000, 1_000_000);
     let _watchdog = watchdog(Duration::from_secs(24 * 3600));
-    for (name, pair) in STREAMS {
+    for (name, pair) in STREAMS.into_iter().filter(|(name, _)| *name != "pipes") {
         runtime(2).block_on(resets(lab, name, pair, calls));
     }
 }

@@ -31,7 +31,7 @@ const NUMBERS: u32 = 4;
 /// Sequences over each kind of stream, on one thread, where a seed repeats all of it, and on two.
 pub(crate) fn of_the_contract(lab: &mut Lab) {
     let _watchdog = watchdog(Duration::from_secs(24 * 3600));
-    let turns = lab.count(250, 25_000, 250_000);
+    let turns = lab.count(160, 25_000, 250_000);
     for (name, pair) in STREAMS {
         for threads in [1, 2] {
             let runtime = runtime(threads);
