@@ -160,6 +160,37 @@ pub const GOALS: &[Goal] = &[
     Goal::at_most(9, "semaphore/single-thread/0/vs/raw", 1.03).only_in(ONE),
     Goal::at_most(9, "permit/single-thread/0/vs/raw", 1.5).only_in(ONE),
     Goal::at_most(9, "mutex/single-thread/0/vs/raw", 1.10).only_in(ONE),
+    // 10: a call over the ring costs little over its own round trip; nobody sleeps where both
+    // sides are awake.
+    Goal::at_most(
+        10,
+        "rpc-native-shm:blocking/round-trip-awake/64/vs/raw",
+        1.6,
+    )
+    .only_in(APART),
+    Goal::at_most(10, "rpc-native-shm:blocking/round-trip/64/vs/raw", 1.15).only_in(ONE),
+    // Calls by memory beside those by sockets.
+    Goal::at_most(
+        18,
+        "rpc-native-shm:awaited/round-trip-awake/64/vs/awaited-by-unix",
+        0.5,
+    ),
+    // One call after the other: half the time is twice the throughput.
+    Goal::at_most(
+        18,
+        "rpc-native-shm:blocking/round-trip-awake/1048576/vs/blocking-by-unix",
+        0.5,
+    ),
+    #[cfg(feature = "peers")]
+    Goal::at_most(
+        18,
+        "rpc-native-shm:blocking/round-trip-awake/64/vs/tonic-by-unix",
+        0.02,
+    ),
+    #[cfg(feature = "peers")]
+    Goal::at_most(18, "rpc-grpc-shm/round-trip-awake/64/vs/tonic-by-unix", 0.5),
+    #[cfg(feature = "peers")]
+    Goal::at_most(18, "rpc-grpc-shm/round-trip/64/vs/tonic-by-unix", 0.9).only_in(ONE),
     // 11: a call costs little over the bytes of it, there and back.
     Goal::at_most(11, "rpc-native:blocking/round-trip/64/vs/raw", 1.25).only_in(ONE),
     #[cfg(feature = "peers")]
