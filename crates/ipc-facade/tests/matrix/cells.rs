@@ -41,7 +41,7 @@ impl Scene {
             let mut options = ipc_net::tls::Options::new();
             let key = read(&format!("{name}.key"));
             options.certificate(read(&format!("{name}.pem")), key);
-            options.trust(read("root.pem")).protocols(&[b"h2"]);
+            options.trust(read("root.pem")).protocols([b"h2"]);
             options
         };
         let server = of("server").admit(|_| true).server()?;
