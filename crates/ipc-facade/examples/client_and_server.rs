@@ -14,6 +14,7 @@ use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Duration;
 use std::{env, iter};
+use tokio::task::JoinSet;
 
 type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
 
@@ -55,17 +56,22 @@ async fn serve(path: &Path) -> Outcome {
     let listener = uds::Options::new().replace_stale(true).bind(path)?;
     let listener = Async::new(listener)?;
     println!("serving at {}; Ctrl-C ends it", path.display());
+    let mut clients = JoinSet::new();
     loop {
         tokio::select! {
             client = listener.accept() => {
-                tokio::spawn(answer(client?));
+                clients.spawn(answer(client?));
             }
+            Some(_) = clients.join_next() => {} // one is done
             signal = asked_to_end.wait() => {
                 println!("ending, for {}", signal?);
-                return Ok(()); // and with the listener goes its name
+                break;
             }
         }
     }
+    drop(listener); // and its name: nobody new, but who is here may finish
+    let _ = tokio::time::timeout(PATIENCE, clients.join_all()).await;
+    Ok(())
 }
 
 /// Serves one client to its end; what fails there affects it alone.

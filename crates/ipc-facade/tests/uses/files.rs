@@ -24,3 +24,30 @@ fn what_a_killed_database_has_answered_is_there_afterwards() {
     ran.assert_line(&[&format!("{answered} of {answered} are there")]);
     ran.assert_line(&["60 pages by 3 clients are there"]);
 }
+
+#[test]
+fn orders_wait_for_the_remote_and_are_there_once() {
+    explains_itself("local_first");
+    let ran = run("local_first", &[]);
+    ran.assert_line(&["shop: 10 orders taken, 10 wait"]);
+    ran.assert_line(&["the remote is not there"]);
+    ran.assert_line(&["remote: signal: 9"]);
+    ran.assert_line(&["20 orders in the remote's log, 20 different ones"]);
+}
+
+#[test]
+fn a_daemon_is_told_of_each_change_and_each_signal() {
+    explains_itself("notifications");
+    let ran = run("notifications", &[]);
+    let said: Vec<&str> = ran.text.lines().collect();
+    let expected = [
+        "daemon: config \"colour = red\"",
+        "daemon: config \"colour = blue\"",
+        "daemon: hangup",
+        "daemon: job 7",
+        "daemon: job 8",
+        "daemon: job 9",
+        "daemon: ending",
+    ];
+    assert_eq!(said, expected);
+}

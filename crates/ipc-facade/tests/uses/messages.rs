@@ -70,3 +70,23 @@ fn a_tap_shows_all_and_changes_nothing_and_a_mock_is_strict() {
         wrong.errors
     );
 }
+
+#[test]
+fn a_token_opens_once_in_time_and_only_for_its_owner() {
+    explains_itself("access_token");
+    let ran = run("access_token", &[]);
+    for (visitor, answer) in [
+        ("honest", "welcome"),
+        ("replays", "used already"),
+        ("late", "expired"),
+        ("thief", "it is of another process"),
+        ("forger", "it is not ours"),
+    ] {
+        ran.assert_line(&[&format!("{visitor}: {answer}")]);
+    }
+    if rustix::process::getuid().is_root() {
+        ran.assert_line(&["stranger: it is of another user"]);
+    } else {
+        ipc_testkit::skip!("only root can start a process of another user, who is refused");
+    }
+}
