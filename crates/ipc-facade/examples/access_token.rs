@@ -126,9 +126,10 @@ fn authority() -> Outcome {
         }
     }
     drop(to_vault); // the vault closes
-    match vault.wait()?.success() && failed.is_empty() {
-        true => Ok(()),
-        false => Err(format!("not as it should be: {failed:?}").into()),
+    if vault.wait()?.success() && failed.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("not as it should be: {failed:?}").into())
     }
 }
 
@@ -249,8 +250,9 @@ fn visit(part: &str, name: &str, owner: &str) -> Outcome {
     let answer = show(&token)?;
     println!("{part}: {answer}");
     let expected = VISITORS.iter().find(|(known, _)| *known == part);
-    match expected.is_some_and(|(_, expected)| *expected == answer) {
-        true => Ok(()),
-        false => Err("the vault should have said something else".into()),
+    if expected.is_some_and(|(_, expected)| *expected == answer) {
+        Ok(())
+    } else {
+        Err("the vault should have said something else".into())
     }
 }

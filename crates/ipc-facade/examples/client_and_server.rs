@@ -152,8 +152,9 @@ fn all() -> Outcome {
     for line in iter::from_fn(|| output.next()) {
         println!("{}", line?);
     }
-    match !failed && server.wait()?.success() {
-        true => Ok(()),
-        false => Err("a part failed".into()),
+    if !failed && server.wait()?.success() {
+        Ok(())
+    } else {
+        Err("a part failed".into())
     }
 }

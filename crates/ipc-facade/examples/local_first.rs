@@ -228,9 +228,10 @@ impl Part {
     /// Lets it run to its end.
     fn run(mut self) -> Outcome {
         self.until(|_, _| false)?;
-        match self.process.wait()?.success() {
-            true => Ok(()),
-            false => Err("a part failed".into()),
+        if self.process.wait()?.success() {
+            Ok(())
+        } else {
+            Err("a part failed".into())
         }
     }
 

@@ -156,9 +156,10 @@ fn test(amount: &str) -> Outcome {
         .args(["client", &text(&tapped), amount])
         .status();
     let ends = [tap.end()?, mock.end()?, client?.success()];
-    match ends.contains(&false) {
-        true => Err("the test has failed".into()),
-        false => Ok(()),
+    if ends.contains(&false) {
+        Err("the test has failed".into())
+    } else {
+        Ok(())
     }
 }
 

@@ -62,10 +62,12 @@ fn daemon(directory: &Path) -> Outcome {
         match (told.signal(), told.value()) {
             (Signal::HUP, _) => println!("hangup"),
             (signal, Some(value)) if signal == job => println!("job {value}"),
-            (Signal::INT | Signal::TERM, _) => return Ok(println!("ending")),
+            (Signal::INT | Signal::TERM, _) => break,
             (signal, _) => println!("{signal}, which says nothing"),
         }
     }
+    println!("ending");
+    Ok(())
 }
 
 fn follow(watch: &file::Watch, config: &file::Document) -> ipc_facade::Result<()> {
@@ -94,9 +96,10 @@ fn show() -> Outcome {
     let mut hear = |expected: &str| -> Outcome {
         let line = said.next().ok_or("the daemon has ended")??;
         writeln!(io::stdout(), "daemon: {line}")?;
-        match line == expected {
-            true => Ok(()),
-            false => Err(format!("it was to say {expected:?}").into()),
+        if line == expected {
+            Ok(())
+        } else {
+            Err(format!("it was to say {expected:?}").into())
         }
     };
 
@@ -115,9 +118,10 @@ fn show() -> Outcome {
     }
     target().notify(Signal::TERM)?;
     hear("ending")?;
-    match daemon.wait()?.success() {
-        true => Ok(()),
-        false => Err("the daemon failed".into()),
+    if daemon.wait()?.success() {
+        Ok(())
+    } else {
+        Err("the daemon failed".into())
     }
 }
 

@@ -163,9 +163,10 @@ async fn show() -> Outcome {
     for server in servers {
         well &= Async::new(server)?.wait().await?.success();
     }
-    match well {
-        true => Ok(()),
-        false => Err("not everybody did what was expected".into()),
+    if well {
+        Ok(())
+    } else {
+        Err("not everybody did what was expected".into())
     }
 }
 

@@ -125,9 +125,10 @@ fn follow(path: &Path) -> Outcome {
         }
         let text = str::from_utf8(&buffer)?;
         let (process, thread, number) = count(found, text)?;
-        match text == record(&process, thread, number) {
-            true => Ok(Some(process)),
-            false => Err(format!("torn: {text:?}").into()),
+        if text == record(&process, thread, number) {
+            Ok(Some(process))
+        } else {
+            Err(format!("torn: {text:?}").into())
         }
     };
     // It writes without end; when twenty of its records are there, it is killed.
@@ -163,9 +164,10 @@ fn compare(acknowledged: &Counts, found: &Counts) -> Outcome {
         (said, there) = (said + acknowledged, there + found);
     }
     println!("acknowledged {said}, found {there}");
-    match said == acknowledged.values().sum::<usize>() {
-        true => Ok(()),
-        false => Err("all records of a thread are lost".into()),
+    if said == acknowledged.values().sum::<usize>() {
+        Ok(())
+    } else {
+        Err("all records of a thread are lost".into())
     }
 }
 

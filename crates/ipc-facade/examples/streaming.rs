@@ -100,9 +100,10 @@ fn to_the_end() -> Outcome {
         }
     }
     println!("consumed {count} of {ITEMS} items, {bytes} bytes");
-    match count == ITEMS.div_ceil(3) {
-        true => Ok(()),
-        false => Err("items are missing".into()),
+    if count == ITEMS.div_ceil(3) {
+        Ok(())
+    } else {
+        Err("items are missing".into())
     }
 }
 
@@ -119,9 +120,10 @@ fn stopped_early() -> Outcome {
     drop(items); // enough
     let status = producer.wait()?;
     println!("stopped after 10 items: the producer ended with {status}");
-    match status.success() {
-        true => Ok(()),
-        false => Err("a consumer that stops must not fail its producer".into()),
+    if status.success() {
+        Ok(())
+    } else {
+        Err("a consumer that stops must not fail its producer".into())
     }
 }
 

@@ -203,15 +203,17 @@ fn watch() -> Outcome {
 
     stations.push(start(2, "open")?);
     until_all_said(&[hears(0, 2, "open"), hears(1, 2, "open")])?;
+    println!("all know that station 2 is back");
     for station in &stations {
         Target::pidfd(station).notify(Signal::TERM)?;
     }
     let ended: Result<Vec<bool>, _> = stations.iter().map(|s| Ok(s.wait()?.success())).collect();
-    match ended
+    if ended
         .map_err(|error: ipc_facade::Error| error)?
         .contains(&false)
     {
-        true => Err("a substation failed".into()),
-        false => Ok(println!("all know that station 2 is back")),
+        Err("a substation failed".into())
+    } else {
+        Ok(())
     }
 }

@@ -81,9 +81,10 @@ fn film() -> Outcome {
     let wait = |mut viewer: Child| Ok(viewer.wait()?.success());
     let ended: io::Result<Vec<bool>> = viewers.into_iter().map(wait).collect();
     println!("{FRAMES} frames of {FRAME_BYTES} bytes were sent");
-    match ended?.contains(&false) {
-        true => Err("a viewer failed".into()),
-        false => Ok(()),
+    if ended?.contains(&false) {
+        Err("a viewer failed".into())
+    } else {
+        Ok(())
     }
 }
 

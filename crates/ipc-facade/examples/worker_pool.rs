@@ -99,7 +99,15 @@ impl Job {
 
     /// What the work is here: the number of steps that Collatz's rule takes to one.
     fn result(self) -> u64 {
-        let next = |n: &u64| (*n > 1).then(|| if n % 2 == 0 { n / 2 } else { 3 * n + 1 });
+        let next = |n: &u64| {
+            (*n > 1).then(|| {
+                if n.is_multiple_of(2) {
+                    n / 2
+                } else {
+                    3 * n + 1
+                }
+            })
+        };
         std::iter::successors(Some(self.number + 1), next).count() as u64
     }
 }
@@ -132,9 +140,10 @@ fn supervise() -> Outcome {
     done.sort_unstable();
     let expected = (0..JOBS).map(|number| (number, Job { number, attempt: 0 }.result()));
     println!("{} of {JOBS} jobs done", done.len());
-    match done.into_iter().eq(expected) {
-        true => Ok(()),
-        false => Err("not every job was done once, and well".into()),
+    if done.into_iter().eq(expected) {
+        Ok(())
+    } else {
+        Err("not every job was done once, and well".into())
     }
 }
 
@@ -205,9 +214,10 @@ impl Worker {
     /// Lets it end by itself, as it does when nobody is at the other side of its socket.
     fn end(self) -> Outcome {
         drop(self.socket);
-        match self.process.wait()?.success() {
-            true => Ok(()),
-            false => Err("a worker failed at the end".into()),
+        if self.process.wait()?.success() {
+            Ok(())
+        } else {
+            Err("a worker failed at the end".into())
         }
     }
 }

@@ -141,9 +141,10 @@ fn show() -> Outcome {
     Target::pidfd(&server).notify(Signal::KILL)?;
     server.wait()?;
     println!("{} pages by {CLIENTS} clients are there", CLIENTS * WRITES);
-    match well {
-        true => Ok(()),
-        false => Err("something is missing".into()),
+    if well {
+        Ok(())
+    } else {
+        Err("something is missing".into())
     }
 }
 

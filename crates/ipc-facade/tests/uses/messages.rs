@@ -1,6 +1,10 @@
 //! Use cases with messages between processes of one host.
 
-use crate::run::{explains_itself, run, run_to_failure};
+use crate::run::{PATIENCE, explains_itself, program, run, run_to_failure};
+use ipc_testkit::{TempDir, watchdog};
+use rustix::process::{Pid, Signal, kill_process};
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Command, Stdio};
 
 #[test]
 fn a_stream_arrives_whole_and_a_consumer_may_stop_early() {
@@ -89,4 +93,31 @@ fn a_token_opens_once_in_time_and_only_for_its_owner() {
     } else {
         ipc_testkit::skip!("only root can start a process of another user, who is refused");
     }
+}
+
+#[test]
+fn a_server_that_is_interrupted_removes_its_name() {
+    let _watchdog = watchdog(PATIENCE);
+    let home = TempDir::new();
+    let path = home.join("socket");
+    let mut command = Command::new(program("client_and_server"));
+    command.arg("serve").arg(&path).stdout(Stdio::piped());
+    let mut server = command.spawn().expect("it starts");
+    let mut said = BufReader::new(server.stdout.take().expect("it is piped"));
+    said.read_line(&mut String::new()).expect("it serves");
+    let ask = |text| {
+        let asked = Command::new(program("client_and_server"))
+            .arg("ask")
+            .arg(&path)
+            .arg(text)
+            .output();
+        String::from_utf8(asked.expect("it starts").stdout).expect("text")
+    };
+    assert_eq!(ask("one two"), "\"one two\" has 2 words\n");
+    kill_process(Pid::from_child(&server), Signal::INT).expect("it is our child");
+    let mut rest = String::new();
+    said.read_to_string(&mut rest).expect("text");
+    assert!(server.wait().expect("it is our child").success(), "{rest}");
+    assert!(rest.contains("ending, for SIGINT"), "{rest}");
+    assert!(!path.exists());
 }

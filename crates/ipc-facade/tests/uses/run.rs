@@ -2,13 +2,14 @@
 //! after.
 
 use ipc_testkit::{TempDir, watchdog};
+use rustix::process::Pid;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::{Command, Output};
-use std::time::Duration;
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 /// A guard against hanging, never a claim about speed.
-const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What an example has printed, and how it ended.
 pub(crate) struct Ran {
@@ -83,11 +84,16 @@ fn outcome(example: &str, arguments: &[&str]) -> Ran {
         .env("XDG_RUNTIME_DIR", home.path())
         // A group of its own, by which its children are known.
         .process_group(0);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().expect("the example starts");
+    let group = Pid::from_child(&child);
+    // Also until each of its children has closed what they share with it.
     let Output {
         status,
         stdout,
         stderr,
-    } = command.output().expect("the example starts");
+    } = child.wait_with_output().expect("it is our child");
+    let nobody_left = nobody_left_in(group);
     let left: Vec<PathBuf> = std::fs::read_dir(home.path())
         .expect("the directory is ours")
         .map(|entry| entry.expect("it is read").path())
@@ -99,11 +105,24 @@ fn outcome(example: &str, arguments: &[&str]) -> Ran {
     };
     let said = format!("{}\n{}", ran.text, ran.errors);
     assert!(left.is_empty(), "{example} left {left:?}:\n{said}");
+    assert!(nobody_left, "{example} left a process:\n{said}");
     ran
 }
 
+/// Whether all of a group end, which who sees its peer's end may do a moment later.
+fn nobody_left_in(group: Pid) -> bool {
+    let patience = Instant::now() + PATIENCE / 4;
+    while rustix::process::test_kill_process_group(group).is_ok() {
+        if Instant::now() > patience {
+            return false;
+        }
+        std::thread::yield_now();
+    }
+    true
+}
+
 /// Where cargo puts examples; or beside this test, where it was moved together with them.
-fn program(example: &str) -> PathBuf {
+pub(crate) fn program(example: &str) -> PathBuf {
     let test = std::env::current_exe().expect("this test runs from a file");
     let beside = test.parent().expect("a file stands in a directory");
     let built = beside.parent().map(|target| target.join("examples"));
