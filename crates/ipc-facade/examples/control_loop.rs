@@ -6,7 +6,7 @@
 //! (start + cycle × period), so that a late cycle does not push the others. For cycles of a few
 //! microseconds take `ring` with `Spin::Always`. Run it:
 //! `cargo run -p ipc-facade --example control_loop`. It prints the cycles that were in time, and
-//! each that was not; with `--stall` the controller stands still for a while at cycle 20, and the
+//! each that was not; with `--stall` the controller hangs at cycle 20 until it is told that it is late, and the
 //! actuator goes to the safe position until commands come in time again.
 
 use ipc_facade::{ErrorKind, uds};
@@ -22,13 +22,12 @@ A control loop of three processes that reports missed deadlines.
 
 usage: control_loop [--stall]
 
-  --stall  the controller stands still for a while at cycle 20";
+  --stall  the controller hangs at cycle 20 until it is told that it is late";
 
 const CYCLES: u32 = 60;
 const PERIOD: Duration = Duration::from_millis(10);
 /// How much later than the first one, in its own cycle, a command may come.
 const ALLOWED: Duration = Duration::from_millis(8);
-const STALL: Duration = Duration::from_millis(45);
 /// What the level is to become, and the valve's position when nobody commands it.
 const WANTED: i32 = 500;
 const SAFE: i32 = 0;
@@ -66,9 +65,17 @@ struct Sample {
 
 impl Sample {
     fn send(self, to: &uds::SeqPacket) -> ipc_facade::Result<()> {
+        to.send(&self.to_bytes())
+    }
+
+    fn try_send(self, to: &uds::SeqPacket) -> ipc_facade::Result<()> {
+        to.try_send(&self.to_bytes())
+    }
+
+    fn to_bytes(self) -> [u8; 8] {
         let [a, b, c, d] = self.cycle.to_le_bytes();
         let [e, f, g, h] = self.value.to_le_bytes();
-        to.send(&[a, b, c, d, e, f, g, h])
+        [a, b, c, d, e, f, g, h]
     }
 
     /// The next one, or none at the end.
@@ -134,7 +141,8 @@ fn control(stalls: bool) -> Outcome {
     let actuator = uds::SeqPacket::from(io::stderr().as_fd().try_clone_to_owned()?);
     while let Some(Sample { cycle, value }) = Sample::recv(&sensor, None)? {
         if stalls && cycle == 20 {
-            thread::sleep(STALL);
+            // As if it hung: until it is told that it is late.
+            while Sample::recv(&actuator, None)?.is_some_and(|late| late.cycle < cycle) {}
         }
         let value = (WANTED - value) / 2;
         Sample { cycle, value }.send(&actuator)?;
@@ -164,6 +172,8 @@ fn actuate() -> Outcome {
             valve = SAFE;
             missed += 1;
             println!("cycle {cycle} missed its deadline: valve to {SAFE}");
+            // The controller is told too, if it has room for that: it may well hang.
+            let _ = Sample { cycle, value: SAFE }.try_send(&controller);
         }
     }
     println!("{CYCLES} cycles: {in_time} in time, {missed} missed; valve at {valve}");
