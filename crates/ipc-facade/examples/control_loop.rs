@@ -147,6 +147,10 @@ fn control(stalls: bool) -> Outcome {
         let value = (WANTED - value) / 2;
         Sample { cycle, value }.send(&actuator)?;
     }
+    // The end is said in one direction, and what was said meanwhile is heard: a socket that is
+    // closed with something unheard cuts off what it had sent.
+    actuator.close_write()?;
+    while Sample::recv(&actuator, None)?.is_some() {}
     Ok(())
 }
 
