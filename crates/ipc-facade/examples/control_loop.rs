@@ -5,9 +5,9 @@
 //! long as its cycle allows, and the end of a peer shows at once. The deadlines stand on one line
 //! (start + cycle × period), so that a late cycle does not push the others. For cycles of a few
 //! microseconds take `ring` with `Spin::Always`. Run it:
-//! `cargo run -p ipc-facade --example control_loop`. It prints the cycles that were in time, and
-//! each that was not; with `--stall` the controller hangs at cycle 20 until it is told that it is late, and the
-//! actuator goes to the safe position until commands come in time again.
+//! `cargo run -p ipc-facade --example control_loop`. It prints how many cycles were in time, and
+//! each that was not; with `--stall` the controller hangs at cycle 20 until it is told that it is
+//! late, and the actuator goes to the safe position until commands come in time again.
 
 use ipc_facade::{ErrorKind, uds};
 use std::os::fd::{AsFd, OwnedFd};
