@@ -43,8 +43,8 @@ const SENDING: [(&str, u64, Sends); 7] = [
     }),
     ("loan, given back", 1, |ends| {
         sender(ends, |end| {
-            let mut loan = end.loan(100).expect("room");
-            loan.write(&[9; 100]).expect("inside");
+            let mut loan = end.loan(200).expect("room");
+            loan.write(&[9; 200]).expect("inside");
             drop(loan);
             end.send(&number(0)).expect("room");
         });
