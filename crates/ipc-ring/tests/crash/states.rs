@@ -9,7 +9,7 @@ use ipc_testkit::crash::{Lab, Tally, single_step};
 use std::cell::RefCell;
 
 /// Between the numbers of two messages: one stands in a slot, others beside.
-const STEP: u64 = 60;
+const STEP: u64 = 157;
 const MESSAGES: u64 = 3;
 /// What lies ready for who receives.
 const READY: u64 = 5;
