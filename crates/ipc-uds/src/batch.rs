@@ -3,7 +3,7 @@
 use crate::datagram::{Datagram, to_peer};
 use crate::failures::did_not_fit;
 use crate::seqpacket::{SeqPacket, check_message};
-use crate::sys::{self, MAX_BATCH, Slot};
+use crate::sys::{self, MAX_BATCH};
 use ipc_core::{Interest, Result, Until, four_forms};
 
 /// Messages that are received together, and the room for them. It keeps its memory from one
@@ -74,24 +74,22 @@ impl Batch {
         (&mut self.bytes[..needed], each)
     }
 
-    /// Keeps those of `slots` that are admitted; one that was cut is an error, the others stay.
-    fn keep(&mut self, slots: &[Slot], mut admits: impl FnMut(&Slot) -> bool) -> Result<()> {
-        let each = self.message_bytes.max(1);
-        let mut cut = None;
-        for (index, slot) in slots.iter().enumerate() {
-            if !admits(slot) {
-                continue;
-            }
-            if slot.length > self.message_bytes {
-                cut.get_or_insert(slot.length);
-            } else {
-                let start = index * each;
-                self.places.push((start, start + slot.length));
-            }
+    /// Judges the message at place `index` of the room; returns its length where it was cut.
+    fn keep(&mut self, index: usize, length: usize) -> Option<usize> {
+        if length > self.message_bytes {
+            return Some(length);
         }
-        cut.map_or(Ok(()), |length| {
-            Err(did_not_fit(length, self.message_bytes))
-        })
+        let start = index * self.message_bytes.max(1);
+        self.places.push((start, start + length));
+        None
+    }
+
+    /// What is said of messages that were cut, if any were.
+    fn whole(&self, cut: Option<usize>) -> Result<usize> {
+        match cut {
+            None => Ok(self.len()),
+            Some(length) => Err(did_not_fit(length, self.message_bytes)),
+        }
     }
 }
 
@@ -136,20 +134,28 @@ impl SeqPacket {
         if most == 0 {
             return Ok(0);
         }
-        let mut slots = [Slot::EMPTY; MAX_BATCH];
-        let count = (self.socket()).recv_batch(room, each, false, &mut slots, until)?;
-        let last = slots[..count].iter().rposition(|slot| slot.length > 0);
+        let (mut lengths, mut came) = ([0; MAX_BATCH], 0);
+        self.socket()
+            .run("recv", Interest::Read, until, |dont_wait| {
+                sys::recv_batch(self.socket().fd(), room, each, dont_wait, |slot| {
+                    lengths[came] = slot.length;
+                    came += 1;
+                })
+            })?;
+        let last = lengths[..came].iter().rposition(|length| *length > 0);
         let full = last.map_or(0, |last| last + 1);
         // At the end the kernel fills the rest of a batch with nothing, as often as it is asked.
-        let count = match full < count && self.has_ended() {
-            true => full,
-            false => count,
-        };
-        if count == 0 {
+        if full < came && self.has_ended() {
+            came = full;
+        }
+        if came == 0 {
             return Err(self.socket().end("recv", until));
         }
-        batch.keep(&slots[..count], |_| true)?;
-        Ok(batch.len())
+        let mut cut = None;
+        for (index, length) in lengths[..came].iter().enumerate() {
+            cut = cut.or(batch.keep(index, *length));
+        }
+        batch.whole(cut)
     }
 }
 
@@ -193,19 +199,28 @@ impl Datagram {
         }
         loop {
             let (room, each) = batch.room(most);
-            let mut slots = [Slot::EMPTY; MAX_BATCH];
-            let identified = self.has_policy();
-            let count = (self.socket).recv_batch(room, each, identified, &mut slots, until)?;
-            let mut refused = 0;
-            let kept = batch.keep(&slots[..count], |slot| {
-                let admitted = self.admits(slot.credentials);
-                refused += usize::from(!admitted);
-                admitted
-            });
-            let in_time = (0..refused).try_for_each(|_| self.refuse(until));
-            kept?;
-            if !batch.is_empty() {
-                return Ok(batch.len());
+            let (mut slots, mut came) = ([None; MAX_BATCH], 0);
+            (self.socket).run("recv", Interest::Read, until, |dont_wait| {
+                let take = |slot| {
+                    slots[came] = Some(slot);
+                    came += 1;
+                };
+                match self.has_policy() {
+                    false => sys::recv_batch(self.socket.fd(), room, each, dont_wait, take),
+                    true => {
+                        sys::recv_identified_batch(self.socket.fd(), room, each, dont_wait, take)
+                    }
+                }
+            })?;
+            let (mut cut, mut in_time) = (None, Ok(()));
+            for (index, slot) in slots.iter().flatten().enumerate() {
+                match self.admits(slot.credentials) {
+                    true => cut = cut.or(batch.keep(index, slot.length)),
+                    false => in_time = in_time.and(self.refuse(until)),
+                }
+            }
+            if !batch.is_empty() || cut.is_some() {
+                return batch.whole(cut);
             }
             in_time?;
         }
@@ -233,19 +248,5 @@ impl crate::socket::Socket {
             }
         }
         Ok(sent)
-    }
-
-    /// Receives at least one message into pieces of `each` bytes of `room`.
-    fn recv_batch(
-        &self,
-        room: &mut [u8],
-        each: usize,
-        identified: bool,
-        slots: &mut [Slot; MAX_BATCH],
-        until: Until,
-    ) -> Result<usize> {
-        self.run("recv", Interest::Read, until, |dont_wait| {
-            sys::recv_batch(self.fd(), room, each, identified, slots, dont_wait)
-        })
     }
 }

@@ -225,13 +225,29 @@ fn a_socket_that_blocks_has_the_one_form_and_one_that_does_not_has_all() {
     }
 }
 
+/// Whether a thread waits for something, as its state says.
+fn sleeps(stat: &str) -> bool {
+    let stat = std::fs::read_to_string(stat).expect("/proc");
+    let state = stat.rsplit(") ").next().expect("a state");
+    state.starts_with(['S', 'D'])
+}
+
 #[test]
 fn a_waiting_splice_keeps_nobody_from_the_pipe() {
     let _watchdog = watchdog(PATIENCE);
     let (tx, rx) = small_pipe();
     let (left, mut right) = tcp_pair();
     std::thread::scope(|scope| {
-        let moving = scope.spawn(|| tx.splice_from(left.as_fd(), ALL));
+        let (told, tell) = std::sync::mpsc::channel();
+        let (tx, left) = (&tx, &left);
+        let moving = scope.spawn(move || {
+            told.send(rustix::thread::gettid()).expect("it listens");
+            tx.splice_from(left.as_fd(), ALL)
+        });
+        let task = tell.recv().expect("it runs").as_raw_nonzero();
+        while !sleeps(&format!("/proc/self/task/{task}/stat")) {
+            std::thread::yield_now();
+        }
         // The kernel would hold the pipe's lock while it waits for the socket.
         for _ in 0..200 {
             tx.send(b"pear").expect("room");
