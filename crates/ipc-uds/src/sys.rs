@@ -5,7 +5,7 @@
 mod batch;
 
 pub use self::batch::MAX_BATCH;
-pub(crate) use self::batch::{Slot, is_seqpacket, recv_batch, recv_identified_batch, send_batch};
+pub(crate) use self::batch::{is_seqpacket, recv_batch, recv_identified_batch, send_batch};
 
 use crate::address::Address;
 use ipc_core::{Credentials, Result};

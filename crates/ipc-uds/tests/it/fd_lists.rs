@@ -164,7 +164,7 @@ fn a_receiver_without_room_keeps_none() {
             };
             setrlimit(Resource::Nofile, low).expect("lower is allowed");
             let lost = right.recv_fd_list(&mut [0; 8], &mut gifts, 600);
-            setrlimit(Resource::Nofile, limits.clone()).expect("back");
+            setrlimit(Resource::Nofile, limits).expect("back");
             let lost = lost.expect_err("no room");
             assert_eq!(lost.kind(), ErrorKind::Truncated, "{room}: {lost}");
             assert!(gifts.fds().is_empty());
