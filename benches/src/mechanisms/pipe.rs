@@ -91,7 +91,11 @@ fn connect_raw(side: Side, meet: &Meet, shape: &Shape) -> io::Result<Box<dyn End
     })
 }
 
-pub(super) fn connect_default(side: Side, meet: &Meet, shape: &Shape) -> io::Result<Box<dyn Endpoint>> {
+pub(super) fn connect_default(
+    side: Side,
+    meet: &Meet,
+    shape: &Shape,
+) -> io::Result<Box<dyn Endpoint>> {
     connect(side, meet, shape, |_| {})
 }
 

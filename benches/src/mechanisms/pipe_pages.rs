@@ -87,9 +87,8 @@ impl Paged {
     fn pages(&mut self, message: &[u8]) -> io::Result<Pages> {
         let body = &message[HEAD..];
         let key = body.first_chunk().copied().map_or(0, u64::from_le_bytes);
-        let known = |(known, pages): &&(u64, Pages)| {
-            *known == key && pages.bytes().len() == body.len()
-        };
+        let known =
+            |(known, pages): &&(u64, Pages)| *known == key && pages.bytes().len() == body.len();
         if let Some((_, pages)) = self.contents.iter().find(known) {
             return Ok(pages.clone());
         }

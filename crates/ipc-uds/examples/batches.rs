@@ -8,7 +8,7 @@ const BATCH: usize = 32;
 /// Pairs of slices, of which each gives one ratio.
 const ROUNDS: usize = 101;
 /// Batches of a slice.
-const SLICE: usize = 50;
+const SLICE: usize = 20;
 
 fn main() -> Result<()> {
     let (left, right) = ipc_uds::pair_seqpacket()?;
