@@ -2,6 +2,9 @@
 
 #![allow(unsafe_code)]
 
+mod epoll;
+
+pub(crate) use self::epoll::{BELL, Epoll, Event, EventFlags, NOTHING};
 use ipc_core::{Error, ErrorKind, Interest, Pollable, Result};
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::fs::FileTypeExt;

@@ -7,7 +7,9 @@ mod sockets;
 mod tails;
 mod tokio_streams;
 mod verbs;
+mod wait_set;
 
 ipc_testkit::roles! {
     "client" => sockets::connect_and_wait,
+    "ring sender" => wait_set::send_into_a_ring,
 }
