@@ -3,6 +3,7 @@
 mod cancelled;
 mod more_verbs;
 mod polls;
+mod runtimes;
 mod sockets;
 mod tails;
 mod tokio_streams;
