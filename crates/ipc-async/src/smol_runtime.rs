@@ -125,6 +125,7 @@ impl Watch for Watched {
     async fn ready(&self, interest: Interest) -> io::Result<SeenReady<'_>> {
         self.runtime.take_turn().await;
         if !self.may_be_ready(interest) {
+            let _missed = Missed(&self.may_be_ready[place(interest)]);
             // The kernel is asked anew: what came since the last attempt shows at once.
             match interest {
                 Interest::Read => self.watched.readable().await?,
@@ -150,6 +151,16 @@ impl Watch for Watched {
             })?;
         }
         Poll::Ready(Ok(self.seen(interest)))
+    }
+}
+
+/// A wait that is cancelled may have been told of a readiness that nobody heard of: an attempt is
+/// worth making before the next one asks.
+struct Missed<'a>(&'a AtomicBool);
+
+impl Drop for Missed<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }
 

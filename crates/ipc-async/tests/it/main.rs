@@ -1,6 +1,7 @@
 //! The tests of ipc-async, one file per question.
 
 mod cancelled;
+mod fairness;
 mod more_verbs;
 mod polls;
 mod runtimes;
