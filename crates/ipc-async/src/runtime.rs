@@ -61,7 +61,8 @@ pub trait Watch: Debug + Send + Sync + 'static {
     /// Where the runtime shuts down.
     fn ready(&self, interest: Interest) -> impl Future<Output = io::Result<Self::Seen<'_>>> + Send;
 
-    /// [`ready`](Watch::ready) for poll functions: the last task that asked for `interest` is woken.
+    /// [`ready`](Watch::ready) for poll functions: the last task that asked for `interest` is
+    /// woken.
     fn poll_ready(
         &self,
         task: &mut Task<'_>,
