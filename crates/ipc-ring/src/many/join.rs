@@ -9,6 +9,7 @@ use super::layout::{
 use super::member::{Member, Seated};
 use super::slots::Slots;
 use crate::bell::{Rope, bell};
+use crate::mailbox::Mailbox;
 use crate::{Options, meet};
 use ipc_core::{Error, ErrorKind, Result, Until};
 use ipc_shm::Region;
@@ -22,6 +23,7 @@ const MAGIC: [u8; 8] = *b"ipc-many";
 #[derive(Debug)]
 pub(super) struct Welcome {
     pub(super) seated: Seated,
+    pub(super) mailbox: SeqPacket,
     pub(super) memory: Region,
 }
 
@@ -36,11 +38,7 @@ pub(super) fn receive(socket: &SeqPacket, until: Until) -> Result<(Role, Rope)> 
 /// And what it is answered.
 pub(super) fn answer(socket: &SeqPacket, welcome: &Welcome, until: Until) -> Result<()> {
     let Seated {
-        number,
-        seat,
-        mailbox,
-        came,
-        ..
+        number, seat, came, ..
     } = &welcome.seated;
     let [a, b, c, d] = number.to_le_bytes();
     let what = [
@@ -53,9 +51,8 @@ pub(super) fn answer(socket: &SeqPacket, welcome: &Welcome, until: Until) -> Res
         u8::from(came[1]),
         0,
     ];
-    let mailbox = ipc_core::Pollable::descriptor(mailbox, ipc_core::Interest::Read);
-    let memory = welcome.memory.as_fd()?;
-    meet::say(socket, MAGIC, &what, &[memory, mailbox], until)
+    let fds = [welcome.memory.as_fd()?, welcome.mailbox.as_fd()];
+    meet::say(socket, MAGIC, &what, &fds, until)
 }
 
 /// The newcomer's part.
@@ -79,11 +76,11 @@ pub(super) fn join(socket: &SeqPacket, role: Role, options: &Options) -> Result<
         number,
         role,
         seat: usize::from(seat),
-        mailbox: socket_of(mailbox)?,
         came: [came0 != 0, came1 != 0],
     };
     let slots = slots(&attach(memory)?, options)?;
-    Member::new(slots, seated, bell, options.spin)
+    let mailbox = Mailbox::new(socket_of(mailbox)?);
+    Member::new(slots, seated, mailbox, bell, options.spin)
 }
 
 fn attach(memory: OwnedFd) -> Result<Region> {

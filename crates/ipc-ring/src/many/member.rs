@@ -11,16 +11,16 @@ use super::layout::{
 use super::peers::{Events, Peers};
 use super::slots::Slots;
 use crate::bell::Bell;
+use crate::bells::Bells;
 use crate::cell::Cell;
-use crate::ground::{fence, this_processor};
+use crate::ground::{Held, Turn, fence, this_processor};
 use crate::layout::LINE;
 use crate::link::{LOOKS_PER_END, TRIES_BEFORE_END, TRIES_PER_END};
+use crate::mailbox::Mailbox;
 use crate::spin::{Budget, Spin};
 use crate::turns::{Holding, Turns};
-use ipc_core::{Error, Held, Result, Turn, Until};
-use ipc_sys::{PollFd, PollFlags, os_error, wait_any};
-use rustix::event::epoll;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use ipc_core::{Error, Result, Until};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 
 /// How a member waits: in a verb, or on its descriptor.
@@ -38,7 +38,7 @@ pub(super) struct Member {
     budget: Budget,
     bell: Bell,
     /// Tells of all that may end a sleep.
-    events: OwnedFd,
+    events: Bells,
     peers: Turn<Peers>,
     /// The count of changes that we have taken in.
     changes: Cell,
@@ -55,17 +55,19 @@ pub(super) struct Seated {
     pub(super) number: u32,
     pub(super) role: Role,
     pub(super) seat: usize,
-    pub(super) mailbox: ipc_uds::SeqPacket,
     pub(super) came: [bool; 2],
 }
 
 impl Member {
-    pub(super) fn new(slots: Slots, seated: Seated, bell: Bell, spin: Spin) -> Result<Self> {
-        let failed = |errno| os_error("join", errno);
-        let events = epoll::create(epoll::CreateFlags::CLOEXEC).map_err(failed)?;
-        let events = ipc_sys::above_stdio(events)?;
-        let copy = rustix::io::fcntl_dupfd_cloexec(&events, 3).map_err(failed)?;
-        let peers = Peers::new(&bell, seated.mailbox, copy, seated.came)?;
+    pub(super) fn new(
+        slots: Slots,
+        seated: Seated,
+        mailbox: Mailbox,
+        bell: Bell,
+        spin: Spin,
+    ) -> Result<Self> {
+        let events = Bells::new()?;
+        let peers = Peers::new(&bell, mailbox, events.try_clone()?, seated.came)?;
         let member = Self {
             slots,
             number: seated.number,
@@ -186,14 +188,15 @@ impl Member {
 
     /// Sleeps; what has ended it, where that is known.
     fn until_something(&self, operation: &'static str, until: Until) -> Result<Option<Events>> {
-        if until == Until::Forever {
-            return Events::wait(&self.events, None).map(Some);
-        }
-        let fds = &mut [PollFd::new(&self.events, PollFlags::IN)];
-        match wait_any(fds, until) {
-            Ok(true) => Ok(None),
-            Ok(false) => Err(until.over(operation)),
-            Err(errno) => Err(os_error("wait", errno)),
+        match until {
+            Until::Forever => Events::wait(&self.events).map(Some),
+            _ => match self.events.sleep(until) {
+                Ok(()) => Ok(None),
+                Err(error) if error.kind() == until.over(operation).kind() => {
+                    Err(until.over(operation))
+                }
+                Err(error) => Err(error),
+            },
         }
     }
 
