@@ -1,12 +1,12 @@
 //! The end that sends.
 
-use crate::WhenFull;
 #[cfg(not(ipc_model))]
 use crate::layout::{ACKED, committed};
 use crate::layout::{AT_PROGRESS, COMMIT_BYTES, INLINE_BYTES, Shape, commit};
 use crate::link::Link;
 use crate::loan::Loan;
 use crate::turns::Cell;
+use crate::{Spin, WhenFull};
 use ipc_core::{Error, ErrorKind, Flush, Interest, Pollable, Result, TrySend, Until, four_forms};
 use ipc_sys::crash_point;
 use std::os::fd::BorrowedFd;
@@ -64,6 +64,12 @@ impl Sender {
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.dropped.load(Relaxed)
+    }
+
+    /// How long this end looks at memory before it sleeps, from now on. The other end has its own
+    /// way.
+    pub fn set_spin(&mut self, spin: Spin) {
+        self.link.set_spin(spin);
     }
 
     /// How large a message may be.

@@ -246,6 +246,11 @@ impl Member {
         self.has_ended()
     }
 
+    /// What was learned of spinning is forgotten.
+    pub(super) fn set_spin(&mut self, spin: Spin) {
+        self.budget = Budget::new(spin);
+    }
+
     pub(super) fn descriptor(&self) -> BorrowedFd<'_> {
         self.events.as_fd()
     }

@@ -20,12 +20,15 @@ mod queue_members;
 mod queue_verbs;
 mod stream;
 mod suite;
+mod traced;
+mod waiting;
 
 #[global_allocator]
 static ALLOCATOR: ipc_testkit::CountingAllocator = ipc_testkit::CountingAllocator;
 
 ipc_testkit::roles! {
     "holder" => giving::holder,
+    "newcomer" => giving::newcomer,
     "mute" => acked::mute,
     "mute responder" => calls::mute_responder,
     "other side" => giving::other_side,
