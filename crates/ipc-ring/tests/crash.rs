@@ -16,6 +16,8 @@ mod liar;
 mod liars;
 #[path = "crash/polled.rs"]
 mod polled;
+#[path = "crash/queue_labels.rs"]
+mod queue_labels;
 #[path = "crash/queue_lies.rs"]
 mod queue_lies;
 #[path = "crash/queue_steps.rs"]
@@ -37,9 +39,16 @@ use ipc_testkit::crash::laboratory;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    if std::env::var_os(labels::PART).is_some() {
-        labels::live();
-        return ExitCode::SUCCESS;
+    match std::env::var(labels::PART).as_deref() {
+        Ok("member") => {
+            queue_labels::live();
+            return ExitCode::SUCCESS;
+        }
+        Ok(_) => {
+            labels::live();
+            return ExitCode::SUCCESS;
+        }
+        Err(_) => {}
     }
     laboratory(&[
         ("a sender killed at each instruction", steps::of_a_sender),
@@ -48,6 +57,7 @@ fn main() -> ExitCode {
             steps::of_a_receiver,
         ),
         ("each label", labels::of_a_life),
+        ("each label of a queue", queue_labels::of_a_member),
         ("a sender given away", gifts::of_a_sender),
         ("a receiver given away", gifts::of_a_receiver),
         (
@@ -105,6 +115,10 @@ fn main() -> ExitCode {
         ("hostile words all the time", liars::all_the_time),
         ("hostile bits", liars::each_flip),
         ("system calls of who polls", polled::no_system_call),
+        (
+            "broadcast: system calls of who polls",
+            polled::no_system_call_of_a_broadcast,
+        ),
         ("time of who is blocked", polled::no_time_while_blocked),
         ("wake-ups", wakes::no_wake_up_is_lost),
         ("storm", wakes::a_storm_of_signals_changes_nothing),

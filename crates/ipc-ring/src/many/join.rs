@@ -13,6 +13,7 @@ use crate::mailbox::Mailbox;
 use crate::{Options, meet};
 use ipc_core::{Error, ErrorKind, Result, Until};
 use ipc_shm::Region;
+use ipc_sys::crash_point;
 use ipc_uds::SeqPacket;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::Ordering::Relaxed;
@@ -61,6 +62,7 @@ pub(super) fn join(socket: &SeqPacket, role: Role, options: &Options) -> Result<
     let (rope, bell) = bell()?;
     meet::say(socket, MAGIC, &[role as u8], &[rope.as_fd()], until)?;
     drop(rope);
+    crash_point!("queue.join.asked");
     let (what, [memory, mailbox]) = meet::hear::<2>(socket, MAGIC, until)?;
     let Some(&[a, b, c, d, seat, came0, came1, _]) = what.first_chunk() else {
         return Err(corrupt("join", "the answer is too short"));
@@ -78,6 +80,7 @@ pub(super) fn join(socket: &SeqPacket, role: Role, options: &Options) -> Result<
         seat: usize::from(seat),
         came: [came0 != 0, came1 != 0],
     };
+    crash_point!("queue.join.answered");
     let slots = slots(&attach(memory)?, options)?;
     let mailbox = Mailbox::new(socket_of(mailbox)?);
     Member::new(slots, seated, mailbox, bell, options.spin)

@@ -20,6 +20,7 @@ use crate::mailbox::Mailbox;
 use crate::spin::{Budget, Spin};
 use crate::turns::{Holding, Turns};
 use ipc_core::{Error, Result, Until};
+use ipc_sys::crash_point;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 
@@ -165,6 +166,7 @@ impl Member {
     ) -> Result<T> {
         loop {
             self.park(ASLEEP);
+            crash_point!("queue.park.said");
             let slept = match look() {
                 Ok(None) => self.until_something(operation, until),
                 found => {
@@ -172,6 +174,7 @@ impl Member {
                     return found.map(|found| found.unwrap_or_else(|| unreachable!()));
                 }
             };
+            crash_point!("queue.park.woken");
             self.unpark();
             let attended = match &slept {
                 Ok(Some(events)) => {
@@ -289,6 +292,7 @@ impl Member {
         while left != 0 && woken < most {
             let bit = left & left.wrapping_neg();
             let ours = asleep.fetch_and(!bit, SeqCst) & bit != 0;
+            crash_point!("queue.wake.cleared");
             if ours && ring(bit.trailing_zeros() as usize) {
                 woken += 1;
             }
@@ -346,13 +350,17 @@ impl Drop for Member {
     fn drop(&mut self) {
         let at = AT_SEATS + self.seat * LINE + SEAT_MEMBER;
         let left = seat(self.number, false);
+        crash_point!("queue.leave.begun");
         self.slots.memory.u64(at).store(left, Release);
+        crash_point!("queue.leave.said");
         self.unpark();
         let armed = self.slots.memory.u64(bits_of(self.role) + ARMED);
         armed.fetch_and(!(1 << self.seat), SeqCst);
         self.slots.memory.u64(AT_CHANGES).fetch_add(1, SeqCst);
+        crash_point!("queue.leave.counted");
         // Whatever they wait for: from us it comes no more.
         self.wake(usize::MAX);
+        crash_point!("queue.leave.woke");
         // And what we were woken for is another's now.
         self.pass_on();
     }

@@ -248,7 +248,8 @@ pub(crate) fn newcomer(mut stage: Stage) {
     let reader = options().subscribe_over(next()).expect("taken in");
     let mut buffer = Vec::new();
     for number in 0..EACH {
-        reader.recv_vec(&mut buffer).expect("a message");
+        let received = reader.recv_vec(&mut buffer).expect("a message");
+        assert!(matches!(received, ipc_ring::Received::Message(_)));
         assert_eq!(buffer, message(number));
         producer.send(&buffer).expect("taken");
     }
