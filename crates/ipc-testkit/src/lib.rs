@@ -4,6 +4,7 @@ mod allocations;
 pub mod conformance;
 pub mod crash;
 mod deny;
+mod instructions;
 mod isolate;
 mod leaks;
 mod names;
@@ -18,6 +19,7 @@ mod watchdog;
 pub use crate::{
     allocations::{CountingAllocator, allocations},
     deny::{deny, deny_where},
+    instructions::Instructions,
     isolate::{expect_failure, run_isolated},
     leaks::Snapshot,
     names::nasty_names,

@@ -13,4 +13,7 @@ pub mod identities;
 pub mod interop;
 pub mod inventory;
 pub mod lockfile;
+pub mod nesting;
+#[cfg(feature = "network")]
+pub mod network;
 pub mod table;

@@ -15,7 +15,6 @@ mod lie_cases;
 mod lies;
 mod limits;
 mod local;
-mod network;
 mod network_devices;
 mod network_faults;
 mod panics;

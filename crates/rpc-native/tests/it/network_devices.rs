@@ -1,12 +1,12 @@
 //! Calls between two network namespaces over the kernel's own devices: narrow, down, and up again.
 
-use crate::network::{DEVICE, Network, run};
 use crate::network_faults::{Scene, within};
 use crate::remote::PATIENCE;
 use crate::transports::Transport;
 use ipc_testkit::{skip, watchdog};
 use rpc_core::{Code, Context};
 use rpc_testkit::inventory::{StockClient, item};
+use rpc_testkit::network::{DEVICE, Network, run};
 use rpc_testkit::table;
 use rpc_transport::Reconnecting;
 use std::time::Duration;

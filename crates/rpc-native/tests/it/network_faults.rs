@@ -2,7 +2,6 @@
 //! packets, is cut and heals.
 
 use crate::identities::Identities;
-use crate::network::{Network, THERE};
 use crate::remote::PATIENCE;
 use crate::transports::Transport;
 use ipc_testkit::{Child, Role, skip, watchdog};
@@ -10,9 +9,9 @@ use rpc_core::layers::Retry;
 use rpc_core::{Code, Context};
 use rpc_native::Limits;
 use rpc_testkit::inventory::{StockClient, item};
+use rpc_testkit::network::{Network, THERE};
 use rpc_testkit::table;
 use rpc_transport::{Connected, Reconnecting};
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use tower_layer::Layer;
 
@@ -137,11 +136,7 @@ fn five_percent_of_lost_packets_lose_no_call_and_run_nothing_twice() {
             many += 1;
         }
         assert_eq!(many, 8 * 25, "nothing was lost");
-        let (carried, lost) = (&wire.carried, &wire.lost);
-        let (carried, lost) = (
-            carried.load(Ordering::Relaxed),
-            lost.load(Ordering::Relaxed),
-        );
+        let (carried, lost) = (wire.carried(), wire.lost());
         println!("{lost} packets lost, {carried} carried");
         assert!(lost > 0);
     });

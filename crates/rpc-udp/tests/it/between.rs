@@ -3,12 +3,11 @@
 
 use crate::here::{PATIENCE, block_on};
 use crate::ledger::LedgerClient;
-use crate::network::{Network, THERE};
 use crate::remote::Remote;
 use ipc_testkit::{skip, watchdog};
 use rpc_core::{Code, Context};
+use rpc_testkit::network::{Network, THERE};
 use rpc_udp::Connection;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// Runs `body` in a thread of its own, which a namespace can be given to, with a server on the
@@ -36,7 +35,9 @@ fn a_fifth_of_loss_repetition_and_reordering_lose_no_call_and_run_nothing_twice(
     let _watchdog = watchdog(PATIENCE);
     let made = between(async |network, connection| {
         network.wire.delay(Duration::from_millis(1));
-        network.wire.worsen(200, 200, 200);
+        network.wire.lose(200);
+        network.wire.repeat(200);
+        network.wire.reorder(200);
         let ledger = LedgerClient::new(connection);
         let callers = (0..50).map(|caller| {
             let ledger = ledger.clone();
@@ -53,9 +54,7 @@ fn a_fifth_of_loss_repetition_and_reordering_lose_no_call_and_run_nothing_twice(
         }
         let totals = ledger.totals(&Context::new()).await.expect("an answer");
         assert_eq!((totals.names, totals.twice), (2_000, 0));
-        let wire = &network.wire;
-        let [carried, lost] =
-            [&wire.carried, &wire.lost].map(|count| count.load(Ordering::Relaxed));
+        let (carried, lost) = (network.wire.carried(), network.wire.lost());
         println!("{lost} packets lost, {carried} carried");
         assert!(lost > 500);
     });

@@ -9,7 +9,6 @@ mod here;
 mod ledger;
 mod lies;
 mod limits;
-mod network;
 mod raw;
 mod remote;
 mod replays;

@@ -1,9 +1,9 @@
 //! Two network namespaces that a test makes, and the wire between them, which it carries packet
-//! by packet: late, with losses, or not at all.
+//! by packet: late, with losses, twice, out of order, or not at all.
 
 use ipc_testkit::{Child, Role, packet_interface};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -12,54 +12,88 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// The address of the servers' side.
-pub(crate) const THERE: &str = "10.91.0.2";
+pub const THERE: &str = "10.91.0.2";
 const HERE: &str = "10.91.0.1";
 /// The one device of either side, beside its loopback.
-pub(crate) const DEVICE: &str = "wire0";
+pub const DEVICE: &str = "wire0";
+
+/// How much later a packet comes that is held back.
+const HELD_MICROS: u64 = 3_000;
 
 /// What the wire does with packets.
 #[derive(Debug, Default)]
-pub(crate) struct Wire {
+pub struct Wire {
     delay_micros: AtomicU64,
     /// How many of a thousand packets are lost.
     loss: AtomicU32,
+    /// How many of a thousand packets come twice.
+    repeat: AtomicU32,
+    /// How many of a thousand packets come later than the delay, after others.
+    hold: AtomicU32,
     cut: AtomicBool,
-    pub(crate) carried: AtomicU64,
-    pub(crate) lost: AtomicU64,
+    carried: AtomicU64,
+    lost: AtomicU64,
     end: AtomicBool,
 }
 
 impl Wire {
     /// Each packet arrives this much later, in each direction.
-    pub(crate) fn delay(&self, delay: Duration) {
+    pub fn delay(&self, delay: Duration) {
         let micros = u64::try_from(delay.as_micros()).expect("short");
         self.delay_micros.store(micros, Ordering::Relaxed);
     }
 
     /// So many of a thousand packets are lost, in each direction.
-    pub(crate) fn lose(&self, of_a_thousand: u32) {
+    pub fn lose(&self, of_a_thousand: u32) {
         self.loss.store(of_a_thousand, Ordering::Relaxed);
     }
 
+    /// So many of a thousand packets come twice, in each direction.
+    pub fn repeat(&self, of_a_thousand: u32) {
+        self.repeat.store(of_a_thousand, Ordering::Relaxed);
+    }
+
+    /// So many of a thousand packets come late, after others, in each direction.
+    pub fn reorder(&self, of_a_thousand: u32) {
+        self.hold.store(of_a_thousand, Ordering::Relaxed);
+    }
+
+    /// How many packets arrived.
+    #[must_use]
+    pub fn carried(&self) -> u64 {
+        self.carried.load(Ordering::Relaxed)
+    }
+
+    /// How many packets did not.
+    #[must_use]
+    pub fn lost(&self) -> u64 {
+        self.lost.load(Ordering::Relaxed)
+    }
+
     /// Nothing arrives any more, and nobody is told.
-    pub(crate) fn cut(&self) {
+    pub fn cut(&self) {
         self.cut.store(true, Ordering::Relaxed);
     }
 
     /// Packets arrive again.
-    pub(crate) fn heal(&self) {
+    pub fn heal(&self) {
         self.cut.store(false, Ordering::Relaxed);
     }
 
     /// Carries packets between both ends until the end.
     fn carry(&self, ends: [&OwnedFd; 2]) {
-        let mut late: [VecDeque<(Instant, Vec<u8>)>; 2] = Default::default();
-        let (mut seed, mut buffer) = (0x2545_f491_4f6c_dd1d_u64, vec![0; 65_536]);
+        let mut late: BTreeMap<(Instant, u64), (usize, Vec<u8>)> = BTreeMap::new();
+        let (mut seed, mut count, mut buffer) = (0x2545_f491_4f6c_dd1d_u64, 0, vec![0; 65_536]);
+        let mut happens = |of_a_thousand: &AtomicU32| {
+            seed ^= seed << 13;
+            seed ^= seed >> 7;
+            seed ^= seed << 17;
+            (seed >> 16) % 1000 < u64::from(of_a_thousand.load(Ordering::Relaxed))
+        };
         while !self.end.load(Ordering::Relaxed) {
             // Short enough that the end is seen, and that a packet is not much too late.
-            let next = late.iter().filter_map(|queue| Some(queue.front()?.0)).min();
             let tick = Duration::from_millis(20);
-            let wait = next.map_or(tick, |at| {
+            let wait = late.first_key_value().map_or(tick, |((at, _), _)| {
                 tick.min(at.saturating_duration_since(Instant::now()))
             });
             let wait = Timespec::try_from(wait).expect("short");
@@ -67,25 +101,27 @@ impl Wire {
             let _ = poll(&mut fds, Some(&wait));
             for from in [0, 1] {
                 while let Ok(length) = rustix::io::read(ends[from], &mut buffer) {
-                    seed ^= seed << 13;
-                    seed ^= seed >> 7;
-                    seed ^= seed << 17;
-                    let loses = seed % 1000 < u64::from(self.loss.load(Ordering::Relaxed));
-                    if loses || self.cut.load(Ordering::Relaxed) {
+                    if happens(&self.loss) || self.cut.load(Ordering::Relaxed) {
                         self.lost.fetch_add(1, Ordering::Relaxed);
                         continue;
                     }
-                    let delay = Duration::from_micros(self.delay_micros.load(Ordering::Relaxed));
-                    late[from].push_back((Instant::now() + delay, buffer[..length].to_vec()));
+                    for _ in 0..1 + usize::from(happens(&self.repeat)) {
+                        let held = u64::from(happens(&self.hold)) * HELD_MICROS;
+                        let delay = self.delay_micros.load(Ordering::Relaxed) + held;
+                        count += 1;
+                        let at = Instant::now() + Duration::from_micros(delay);
+                        late.insert((at, count), (1 - from, buffer[..length].to_vec()));
+                    }
                 }
-                let now = Instant::now();
-                while late[from].front().is_some_and(|(at, _)| *at <= now)
-                    && let Some((_, packet)) = late[from].pop_front()
-                {
-                    // An interface that is down takes nothing.
-                    let _ = rustix::io::write(ends[1 - from], &packet);
-                    self.carried.fetch_add(1, Ordering::Relaxed);
-                }
+            }
+            let now = Instant::now();
+            while let Some(first) = late.first_entry()
+                && first.key().0 <= now
+            {
+                let (to, packet) = first.remove();
+                // An interface that is down takes nothing.
+                let _ = rustix::io::write(ends[to], &packet);
+                self.carried.fetch_add(1, Ordering::Relaxed);
             }
         }
     }
@@ -95,8 +131,9 @@ impl Wire {
 type Work = Box<dyn FnOnce() + Send>;
 
 /// A namespace in which servers run, and this thread's own.
-pub(crate) struct Network {
-    pub(crate) wire: Arc<Wire>,
+pub struct Network {
+    /// What is between both sides.
+    pub wire: Arc<Wire>,
     servers: Option<mpsc::Sender<Work>>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -107,7 +144,7 @@ impl Network {
     ///
     /// # Errors
     /// Why this host, or this user, cannot.
-    pub(crate) fn enter() -> Result<Self, String> {
+    pub fn enter() -> Result<Self, String> {
         let mut network = Self::apart()?;
         let theirs = network.there(|| packets(THERE))?;
         let ours = packets(HERE)?;
@@ -121,7 +158,7 @@ impl Network {
     ///
     /// # Errors
     /// As [`enter`](Network::enter).
-    pub(crate) fn enter_devices() -> Result<Self, String> {
+    pub fn enter_devices() -> Result<Self, String> {
         let network = Self::apart()?;
         let thread = network.there(|| rustix::thread::gettid().as_raw_nonzero());
         run(
@@ -149,7 +186,7 @@ impl Network {
     }
 
     /// Starts a role in the servers' namespace.
-    pub(crate) fn spawn(&self, role: Role) -> Child {
+    pub fn spawn(&self, role: Role) -> Child {
         self.there(move || role.spawn())
     }
 
@@ -194,7 +231,7 @@ fn address(of: &str) -> Result<(), String> {
 }
 
 /// Runs a command of the host in this thread's namespace.
-pub(crate) fn run(program: &str, arguments: &str) -> Result<(), String> {
+pub fn run(program: &str, arguments: &str) -> Result<(), String> {
     let output = Command::new(program)
         .args(arguments.split(' '))
         .output()
