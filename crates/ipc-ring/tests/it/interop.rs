@@ -17,8 +17,18 @@ const ROUNDS: usize = 3_000;
 /// What makes a program of another word size.
 const OF_32_BITS: [&str; 3] = ["-m32", "-march=i686", "-msse2"];
 
-/// The program, or why there is none.
+/// The program, or why there is none that runs here.
 fn build(dir: &TempDir, text: &str, flags: &[&str]) -> Result<PathBuf, String> {
+    let nothing = compile(dir, "int main(void) { return 0; }\n", flags)?;
+    match Command::new(nothing).status() {
+        Ok(ended) if ended.success() => compile(dir, text, flags),
+        other => Err(format!(
+            "not even an empty program of {flags:?} runs here: {other:?}"
+        )),
+    }
+}
+
+fn compile(dir: &TempDir, text: &str, flags: &[&str]) -> Result<PathBuf, String> {
     let (source, program) = (dir.join("program.c"), dir.join("program"));
     std::fs::write(dir.join("ring.h"), SHARED).expect("written");
     std::fs::write(&source, text).expect("written");
