@@ -30,7 +30,7 @@ int main(void) {
     /* And as a writer. */
     CHECK(!pipe2(bell, O_CLOEXEC));
     tx.casts = 1;
-    tx.link.own = make(BROADCASTER, 128 + SLOTS * 64 + BYTES, &given[0]);
+    tx.link.own = make(BROADCASTER, 128 + SLOTS * 128 + BYTES, &given[0]);
     CHECK(hear(1, heard, sizeof heard, theirs, 2, 0) >= 12);
     greets(heard, "ipc-cast");
     tx.link.theirs = attach(theirs[0], RECEIVER);

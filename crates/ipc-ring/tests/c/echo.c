@@ -11,7 +11,7 @@ int main(void) {
     long length;
     signal(SIGPIPE, SIG_IGN);
     CHECK(!pipe2(receivers, O_CLOEXEC) && !pipe2(senders, O_CLOEXEC));
-    tx.link.own = make(SENDER, 128 + SLOTS * 64 + BYTES, &given[0]);
+    tx.link.own = make(SENDER, 128 + SLOTS * 128 + BYTES, &given[0]);
     rx.link.own = make(RECEIVER, 128, &given[1]);
     given[2] = receivers[1];
     given[3] = senders[1];

@@ -15,9 +15,9 @@
 #ifndef F_SEAL_FUTURE_WRITE
 #define F_SEAL_FUTURE_WRITE 0x0010
 #endif
-#define SENDER UINT64_C(0x248d34c4183ba201)
+#define SENDER UINT64_C(0xc181802cb168532f)
 #define RECEIVER UINT64_C(0xdd4bc0541ad55717)
-#define BROADCASTER UINT64_C(0xcf539503dc4f1b92)
+#define BROADCASTER UINT64_C(0xcec0f6aa21da9b6a)
 #define QUEUE UINT64_C(0x68fa4f7bdb03b090)
 #define SLOTS 8
 #define BYTES 4096
@@ -160,16 +160,16 @@ static inline int room(void *of) {
         && tx->want - (taken ? tx->ends[(taken - 1) % SLOTS] : 0) <= BYTES;
 }
 static inline int put_message(struct sender *tx, const byte *bytes, uint64_t length) {
-    byte *slot = tx->link.own + 128 + tx->sent % SLOTS * 64, *at = slot + 8;
+    byte *slot = tx->link.own + 128 + tx->sent % SLOTS * 128, *at = slot + 8;
     uint64_t start = (tx->end + 63) / 64 * 64;
     tx->want = tx->end;
-    if (length > 56) {
+    if (length > 120) {
         if (start % BYTES + length > BYTES) start = (start / BYTES + 1) * BYTES;
-        at = tx->link.own + 128 + SLOTS * 64 + start % BYTES;
+        at = tx->link.own + 128 + SLOTS * 128 + start % BYTES;
         tx->want = start + length;
     }
     while (!room(tx)) if (!rest(&tx->link, room, tx)) return 0;
-    if (tx->casts && length > 56) put(slot + 8, start, 8);
+    if (tx->casts && length > 120) put(slot + 8, start, 8);
     memcpy(at, bytes, length);
     tx->end = tx->ends[tx->sent % SLOTS] = tx->want;
     tx->sent++;
@@ -179,7 +179,7 @@ static inline int put_message(struct sender *tx, const byte *bytes, uint64_t len
 }
 
 struct receiver { struct link link; int casts; uint64_t taken, end, slots, bytes; };
-static inline const byte *slot_of(struct receiver *rx) { return rx->link.theirs + 128 + rx->taken % rx->slots * 64; }
+static inline const byte *slot_of(struct receiver *rx) { return rx->link.theirs + 128 + rx->taken % rx->slots * 128; }
 static inline int arrived(void *of) {
     struct receiver *rx = of;
     return load(slot_of(rx)) >> 32 == (uint32_t)(rx->taken + 1) || load32(rx->link.theirs + 8);
@@ -197,12 +197,12 @@ static inline long take_message(struct receiver *rx, byte *bytes, uint64_t most)
         lives = rest(&rx->link, arrived, rx);
     }
     length = word & 0x7fffffff;
-    CHECK(length <= most && (length <= 56 || length <= rx->bytes));
-    if (length > 56 && rx->casts) start = load(slot + 8);
-    if (length > 56) {
+    CHECK(length <= most && (length <= 120 || length <= rx->bytes));
+    if (length > 120 && rx->casts) start = load(slot + 8);
+    if (length > 120) {
         CHECK(start % 64 == 0);
         if (start % rx->bytes + length > rx->bytes) start = (start / rx->bytes + 1) * rx->bytes;
-        at = rx->link.theirs + 128 + rx->slots * 64 + start % rx->bytes;
+        at = rx->link.theirs + 128 + rx->slots * 128 + start % rx->bytes;
         rx->end = start + length;
     }
     memcpy(bytes, at, length);

@@ -20,8 +20,10 @@ mod queue_members;
 mod queue_verbs;
 mod stream;
 mod suite;
+mod timed;
 mod traced;
 mod waiting;
+mod wakes;
 
 #[global_allocator]
 static ALLOCATOR: ipc_testkit::CountingAllocator = ipc_testkit::CountingAllocator;
@@ -35,6 +37,7 @@ ipc_testkit::roles! {
     "reader" => broadcast::reader,
     "silent subscriber" => broadcast::silent,
     "silent member" => queue_members::silent_member,
+    "timed echo" => timed::echo,
     "writer" => broadcast::writer,
     "echo" => meeting::echo,
     "relay" => giving::relay,

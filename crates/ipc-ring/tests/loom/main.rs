@@ -53,6 +53,8 @@ mod locks;
 mod mailbox;
 #[path = "../models/options.rs"]
 mod options;
+#[path = "../models/slots.rs"]
+mod slots;
 
 mod executions;
 mod ground;
