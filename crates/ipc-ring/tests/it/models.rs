@@ -22,9 +22,9 @@ const MODELS: [(&str, [&str; 2]); 2] = [
 
 /// Sources that only count; the one by which models put their own ground under the others; one
 /// with two flags that are raised once for the threads of its process, while what ends their
-/// waits, an end that is closed here, has a model; the maker of a queue, who takes members in one at
-/// a time, as the model's own maker does; and one behind the bell, which the models have of their
-/// own: only the holder of the turn sleeps there.
+/// waits, an end that is closed here, has a model; the maker of a queue, who takes members in one
+/// at a time, as the model's own maker does; and one behind the bell, which the models have of
+/// their own: only the holder of the turn sleeps there.
 const NEEDS_NONE: [&str; 5] = [
     "cell.rs",
     "ground.rs",
