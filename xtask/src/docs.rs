@@ -1,13 +1,15 @@
-//! `cargo xtask docs`: the documentation builds without a warning, and no link leads nowhere.
+//! `cargo xtask docs`: the documentation builds without a warning, no link leads nowhere, and the
+//! map of the code is whole.
 
 mod links;
+mod map;
 
 use xshell::cmd;
 
 use crate::Outcome;
 use crate::workspace::{Package, Workspace, root, shell};
 
-/// Builds the documentation of every crate and checks the Markdown files.
+/// Builds the documentation of every crate and checks the Markdown files and the map of the code.
 pub(crate) fn run() -> Outcome {
     let workspace = Workspace::load()?;
     let sh = shell()?;
@@ -15,5 +17,6 @@ pub(crate) fn run() -> Outcome {
     let selection = Workspace::selection(&packages);
     sh.set_var("RUSTDOCFLAGS", "-D warnings");
     cmd!(sh, "cargo doc --quiet --no-deps {selection...}").run()?;
-    links::check(&root())
+    let outcomes = [links::check(&root()), map::check(&root(), &workspace)];
+    outcomes.into_iter().collect()
 }

@@ -29,10 +29,7 @@ async fn is_greeted(greeter: &GreeterClient<impl Channel>) {
     let answer = greeter.greet(&cx, "Ada".to_owned()).await;
     assert_eq!(answer.expect("an answer"), "good day, Ada");
     let refused = greeter.greet(&cx, String::new()).await;
-    assert_eq!(
-        refused.expect_err("no name").code(),
-        Code::InvalidArgument
-    );
+    assert_eq!(refused.expect_err("no name").code(), Code::InvalidArgument);
 }
 
 #[tokio::test]

@@ -53,7 +53,11 @@ fn a_feature_brings_its_own_crate_and_no_other_mechanism() {
         };
         for other in mechanisms {
             let there = has(&alone, &format!("ipc-{other}"));
-            assert_eq!(there, other == feature, "{feature} brings {other}:\n{alone}");
+            assert_eq!(
+                there,
+                other == feature,
+                "{feature} brings {other}:\n{alone}"
+            );
         }
     }
 }

@@ -15,7 +15,11 @@ fn values_say_what_they_are() {
     assert!(Until::after(Duration::MAX).remaining().is_none());
     assert!(!Debt::default().owes());
     assert!(Turn::new(()).take(Until::Now).is_some());
-    let nobody = Credentials { pid: 0, uid: 65534, gid: 65534 };
+    let nobody = Credentials {
+        pid: 0,
+        uid: 65534,
+        gid: 65534,
+    };
     assert!(!nobody.identify());
 }
 
@@ -24,7 +28,7 @@ fn values_say_what_they_are() {
 fn goes_as_message(tx: &(impl TrySend + Flush), rx: &impl TryRecv) -> Result<()> {
     tx.try_send(b"word")?;
     tx.try_flush()?;
-    rx.wait_ready(&[Interest::Readable], Until::Forever)?;
+    rx.wait_ready(&[Interest::Read], Until::Forever)?;
     let mut word = [0; 8];
     assert_eq!(rx.try_recv(&mut word)?, 4);
     Ok(())
@@ -56,7 +60,7 @@ fn traits_do_what_the_verbs_do() {
 #[test]
 fn connections_are_accepted_by_the_trait() {
     fn accept<T: TryAccept>(listener: &T) -> Result<T::Connection> {
-        listener.wait_ready(&[Interest::Readable], Until::Forever)?;
+        listener.wait_ready(&[Interest::Read], Until::Forever)?;
         listener.try_accept()
     }
     let dir = ipc_testkit::TempDir::new();
@@ -70,7 +74,7 @@ fn connections_are_accepted_by_the_trait() {
 #[test]
 fn events_are_awaited_by_the_trait() {
     fn happened<T: Pollable + TryWait>(of: &T) -> Result<T::Happened> {
-        of.wait_ready(&[Interest::Readable], Until::Forever)?;
+        of.wait_ready(&[Interest::Read], Until::Forever)?;
         of.try_wait()
     }
     let event = ipc_facade::event::create().expect("an event");
