@@ -17,14 +17,14 @@
 /// One chapter: its own links first, then the text, whose labels are thereby items.
 macro_rules! chapter {
     ($name:ident, $file:literal) => {
-        #[doc = "[choosing]: super::choosing"]
-        #[doc = "[names]: super::names"]
-        #[doc = "[death]: super::death"]
-        #[doc = "[security]: super::security"]
-        #[doc = "[messages_or_memory]: super::messages_or_memory"]
-        #[doc = "[blocking_or_awaited]: super::blocking_or_awaited"]
-        #[doc = "[near_or_far]: super::near_or_far"]
-        #[doc = "[coming_from]: super::coming_from"]
+        #[doc = "[choosing]: crate::guide::choosing"]
+        #[doc = "[names]: crate::guide::names"]
+        #[doc = "[death]: crate::guide::death"]
+        #[doc = "[security]: crate::guide::security"]
+        #[doc = "[messages_or_memory]: crate::guide::messages_or_memory"]
+        #[doc = "[blocking_or_awaited]: crate::guide::blocking_or_awaited"]
+        #[doc = "[near_or_far]: crate::guide::near_or_far"]
+        #[doc = "[coming_from]: crate::guide::coming_from"]
         #[cfg_attr(feature = "tokio", doc = "[Async]: crate::Async")]
         #[cfg_attr(feature = "event", doc = "[event]: crate::event")]
         #[cfg_attr(feature = "file", doc = "[file]: crate::file")]
