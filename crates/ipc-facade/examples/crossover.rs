@@ -1,10 +1,10 @@
 //! From which size on shared memory beats a socket, measured between two processes.
 //!
-//! One process hands the other a payload three ways and is told that its sum is right: as a message
-//! of `uds` (the kernel copies it twice), as a message of `ring` (twice, without the kernel), and
-//! written into a `shm` region, where the other looks at it: only the news goes over the socket. Run it: `cargo run
-//! --release -p ipc-facade --example crossover`. It prints the middle of the rounds for each size,
-//! and where the lines cross; every payload is summed at the other side.
+//! One process hands the other a payload three ways and is told its sum: as a message of `uds` (the
+//! kernel copies it twice), as a message of `ring` (twice, without the kernel), and written into a
+//! `shm` region, where the other looks at it, so that only the news goes over the socket. Run it:
+//! `cargo run --release -p ipc-facade --example crossover`. It prints the middle of the rounds for
+//! each size, and where the lines cross; every sum is checked.
 
 use ipc_facade::{Framed, ring, shm, uds};
 use std::os::fd::{AsFd, OwnedFd};

@@ -45,8 +45,8 @@ pub(super) fn check(root: &Path) -> Outcome {
     }
 }
 
-/// The targets of `[text](target)`, of `[label]: target` and of pictures as HTML, outside code, with
-/// their lines; those with a scheme left out.
+/// The targets of `[text](target)`, of `[label]: target` and of pictures as HTML, outside code,
+/// with their lines; those with a scheme left out.
 fn targets(text: &str) -> Vec<(usize, &str)> {
     let mut found = Vec::new();
     let mut fenced = false;
