@@ -14,7 +14,7 @@ use super::{
     numbers::{self, positive},
     svg::{Shape, Svg},
 };
-use crate::results::{Cell, MakerKind, Placement, Run};
+use crate::results::{Cell, MakerKind, Run};
 
 /// The mechanisms that a reader chooses among, by kind; their variants are on the page of a run.
 const SHOWN: &[&str] = &[
@@ -336,19 +336,16 @@ fn table_of_choices(run: &Run) -> String {
 /// The mechanisms that the table of sizes compares: a message through the kernel, one through
 /// memory, and one that is made and read there.
 const BY_SIZE: &[(&str, &str)] = &[
-    ("uds-framed", "a message of a Unix socket"),
-    ("ring", "a message of a ring"),
-    ("ring-loan", "lent in a ring"),
+    ("uds-stream", "through a Unix socket"),
+    ("ring", "copied through a ring"),
+    ("ring-loan", "lent in a ring, untouched"),
 ];
 
 /// Size × mechanism, where the run has at least four sizes of all of them; and where they cross.
 fn table_of_sizes(run: &Run) -> String {
-    let scenario = |cell: &&Cell| cell.placement != Placement::SameCore;
-    let is_trip = |c: &&Cell| c.scenario == "round-trip-asleep" || c.scenario == "round-trip-spin";
     let mut out = String::new();
-    for kind in ["round-trip-asleep", "round-trip-spin"] {
-        let of = |c: &&Cell| c.scenario == kind;
-        let cells = run.cells.iter().filter(scenario).filter(is_trip).filter(of);
+    for (kind, how, ..) in TRIPS {
+        let cells = run.cells.iter().filter(|cell| cell.scenario == *kind);
         let mut sizes: Vec<usize> = cells.map(|c| c.size_bytes).collect();
         sizes.sort_unstable();
         sizes.dedup();
@@ -360,10 +357,6 @@ fn table_of_sizes(run: &Run) -> String {
         if rows.len() < 4 {
             continue;
         }
-        let how = TRIPS
-            .iter()
-            .find(|trip| trip.0 == kind)
-            .map_or("", |trip| trip.1);
         let _ = write!(out, "| there and back, {how} |");
         for (_, words) in BY_SIZE {
             let _ = write!(out, " {words} |");

@@ -148,8 +148,10 @@ fn all(here: &Meeting, rounds: usize) -> Outcome {
         times.push((size, [socket, ring, region]));
     }
     for way in [1, 2] {
-        // From there on for good, not a lucky size.
-        let slower = times.iter().rposition(|(_, of)| of[way] >= of[0]);
+        // By a tenth at least, and from there on for good: no lucky size.
+        let slower = times
+            .iter()
+            .rposition(|(_, of)| of[way] > of[0].mul_f64(0.9));
         let from = slower.map_or(0, |at| at + 1);
         match times.get(from) {
             Some((size, _)) => println!("{} beats {} from {size} bytes on", WAYS[way], WAYS[0]),
