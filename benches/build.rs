@@ -7,6 +7,7 @@ use std::{env, error::Error, fs, path::Path};
 /// can do without.
 const NEED: &[(&str, &str)] = &[
     ("rpc_grpc", "grpc"),
+    ("rpc_grpc_shm", "grpc"),
     ("rpc_grpc_tcp", "grpc"),
     ("rpc_grpc_tls", "grpc"),
     ("rpc_grpc_tls", "tls"),

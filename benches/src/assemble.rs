@@ -3,6 +3,7 @@
 use hdrhistogram::Histogram;
 
 use crate::{
+    goals::WAKING_CALLS,
     lane::Lane,
     plan::Group,
     results::{Cell, Floor, Interval, Latency, MakerKind, Probe, Ratio, State, Verdict},
@@ -95,6 +96,7 @@ pub fn group_ratios(group: &Group, lanes: &[Lane]) -> Vec<Ratio> {
     let scenario = group.shape.scenario;
     let mut all = Vec::new();
     for ours in lanes {
+        all.extend(waking_calls(group, ours));
         for reference in lanes {
             let chosen = if ours.maker.kind == MakerKind::Ours {
                 reference.maker.kind != MakerKind::Ours
@@ -128,6 +130,27 @@ pub fn group_ratios(group: &Group, lanes: &[Lane]) -> Vec<Ratio> {
         }
     }
     all
+}
+
+/// Calls that wake a sleeper, per million messages, as a ratio to the messages: a count has no
+/// interval.
+fn waking_calls(group: &Group, lane: &Lane) -> Option<Ratio> {
+    let value = lane.waking_calls?;
+    Some(Ratio {
+        name: format!(
+            "{}/{}/{}/vs/{WAKING_CALLS}",
+            group.mechanism,
+            group.shape.scenario.name(),
+            group.shape.size
+        ),
+        value,
+        low: value,
+        high: value,
+        n: lane.slices.len(),
+        state: prevailing(&lane.slices)?,
+        placement: group.placement,
+        higher_is_better: false,
+    })
 }
 
 /// What a run thinks of itself.

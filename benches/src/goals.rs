@@ -25,6 +25,9 @@ pub enum Bound {
     AtLeast(f64),
 }
 
+/// What stands for a reference where calls are counted that wake a sleeper, per million messages.
+pub const WAKING_CALLS: &str = "waking-calls-a-million";
+
 /// One goal.
 #[derive(Clone, Copy, Debug)]
 pub struct Goal {
@@ -112,6 +115,8 @@ pub const GOALS: &[Goal] = &[
     Goal::at_most(5, "ring/round-trip-awake/48/vs/polled", 1.20),
     Goal::at_most(5, "ring/wake/64/vs/raw", 1.15),
     Goal::at_most(5, "ring-timed/round-trip/64/vs/raw", 1.25).only_in(ONE),
+    // 6: nobody is woken who is awake.
+    Goal::at_most(6, "ring/round-trip-spin/64/vs/waking-calls-a-million", 10.0),
     // 13: a channel is made for what its parts cost.
     Goal::at_most(13, "ring-open/single-thread/64/vs/raw", 1.15).only_in(ONE),
     // Beside what others have.
@@ -151,10 +156,45 @@ pub const GOALS: &[Goal] = &[
     Goal::at_least(8, "pipe/one-way/65536/vs/default", 2.5)
         .placed(Placement::OtherAsleep)
         .beside(Placement::OtherAwake),
+    // Pages that a pipe holds are copied once less, and no memory is taken for them.
+    Goal::at_least(8, "pipe-pages/one-way/65536/vs/default", 4.0)
+        .placed(Placement::OtherAsleep)
+        .beside(Placement::OtherAwake),
     // 9: semaphores and locks.
     Goal::at_most(9, "semaphore/single-thread/0/vs/raw", 1.03).only_in(ONE),
     Goal::at_most(9, "permit/single-thread/0/vs/raw", 1.5).only_in(ONE),
     Goal::at_most(9, "mutex/single-thread/0/vs/raw", 1.10).only_in(ONE),
+    // 10: a call over the ring costs little over its own round trip; nobody sleeps where both
+    // sides are awake.
+    Goal::at_most(
+        10,
+        "rpc-native-shm:blocking/round-trip-awake/64/vs/raw",
+        1.6,
+    )
+    .only_in(APART),
+    Goal::at_most(10, "rpc-native-shm:blocking/round-trip/64/vs/raw", 1.15).only_in(ONE),
+    // Calls by memory beside those by sockets.
+    Goal::at_most(
+        18,
+        "rpc-native-shm:awaited/round-trip-awake/64/vs/awaited-by-unix",
+        0.5,
+    ),
+    // One call after the other: half the time is twice the throughput.
+    Goal::at_most(
+        18,
+        "rpc-native-shm:blocking/round-trip-awake/1048576/vs/blocking-by-unix",
+        0.5,
+    ),
+    #[cfg(feature = "peers")]
+    Goal::at_most(
+        18,
+        "rpc-native-shm:blocking/round-trip-awake/64/vs/tonic-by-unix",
+        0.02,
+    ),
+    #[cfg(feature = "peers")]
+    Goal::at_most(18, "rpc-grpc-shm/round-trip-awake/64/vs/tonic-by-unix", 0.5),
+    #[cfg(feature = "peers")]
+    Goal::at_most(18, "rpc-grpc-shm/round-trip/64/vs/tonic-by-unix", 0.9).only_in(ONE),
     // 11: a call costs little over the bytes of it, there and back.
     Goal::at_most(11, "rpc-native:blocking/round-trip/64/vs/raw", 1.25).only_in(ONE),
     #[cfg(feature = "peers")]
@@ -287,7 +327,7 @@ mod tests {
             let reference = goal.ratio.rsplit('/').next();
             let named = |name| Some(name) == reference;
             assert!(
-                family.makers.iter().any(|maker| named(maker.name)),
+                named(WAKING_CALLS) || family.makers.iter().any(|maker| named(maker.name)),
                 "{}",
                 goal.ratio
             );

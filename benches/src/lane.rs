@@ -27,6 +27,8 @@ pub struct Lane {
     pub slices: Vec<Slice>,
     /// System calls per message.
     pub system_calls: Option<f64>,
+    /// Calls that wake a sleeper, per million messages to who never sleeps.
+    pub waking_calls: Option<f64>,
     /// Calls a second at which it is saturated, where a load is a share of that.
     pub saturation: Option<f64>,
     /// Why it was given up.
@@ -45,6 +47,11 @@ pub(crate) struct Pattern {
 }
 
 impl Lane {
+    /// No calls of it were counted yet.
+    pub(crate) fn is_uncounted(&self) -> bool {
+        self.system_calls.is_none() && self.waking_calls.is_none()
+    }
+
     /// A lane without slices.
     pub fn new(crew: usize, maker: Maker) -> Lane {
         Lane {
@@ -52,6 +59,7 @@ impl Lane {
             maker,
             slices: Vec::new(),
             system_calls: None,
+            waking_calls: None,
             saturation: None,
             failed: None,
             pattern: None,

@@ -176,7 +176,7 @@ impl Orchestrator {
         let pace = Pace::of(allowance, seats.len(), until);
         bench.calibrate(&seats, pace.slice)?;
         bench.rounds(&seats, &pace, round)?;
-        if allowance.count_calls && bench.lanes.iter().all(|lane| lane.system_calls.is_none()) {
+        if allowance.count_calls && bench.lanes.iter().all(Lane::is_uncounted) {
             for seat in &seats {
                 bench.count_calls(seat).map_err(at(seat.lane))?;
             }

@@ -10,7 +10,7 @@ use crate::{
     pair::{Pair, Trouble},
     plan::Group,
     protocol::{Answer, Order, SliceOrder},
-    results::{Probe, State, Unmeasured},
+    results::{MakerKind, Probe, State, Unmeasured},
     scenario::Scenario,
     slices::{Slice, classify},
     syscalls::{self, NoCount},
@@ -43,6 +43,8 @@ const FEW_WAVES: u32 = 2;
 const LONG_WAVE: (u32, usize) = (1000, 8 << 20);
 /// Messages of a slice whose system calls are counted.
 const COUNTED_MESSAGES: u32 = 32;
+/// Messages over which calls are counted that are not to happen at all.
+const MANY_COUNTED: u32 = 50_000;
 
 /// A lane's place in the running pairs.
 pub(crate) struct Seat {
@@ -280,12 +282,22 @@ impl Bench<'_> {
 
     pub(crate) fn count_calls(&mut self, seat: &Seat) -> Result<(), Trouble> {
         let scenario = self.group.shape.scenario;
-        if self.orchestrator.tracing_denied || !is_countable(self.group) {
+        let is_ours = self.lanes[seat.lane].maker.kind == MakerKind::Ours;
+        // Who polls is awake, and nobody is to wake it.
+        let waking = scenario == Scenario::RoundTripSpin && is_ours;
+        let countable = waking || is_countable(self.group);
+        if self.orchestrator.tracing_denied || !countable {
             return Ok(());
         }
+        let (messages, counts): (_, fn(u64) -> bool) = match waking {
+            true => (MANY_COUNTED, syscalls::can_wake),
+            false => (COUNTED_MESSAGES, |_| true),
+        };
         let pair = &self.pairs[seat.pair];
         let interrupt = &self.orchestrator.interrupt;
-        match syscalls::count(pair, seat.end, scenario, COUNTED_MESSAGES, interrupt) {
+        match syscalls::count(pair, seat.end, scenario, messages, counts, interrupt) {
+            // A round trip is two messages.
+            Ok(calls) if waking => self.lanes[seat.lane].waking_calls = Some(calls * 1e6 / 2.0),
             Ok(calls) => self.lanes[seat.lane].system_calls = Some(calls),
             Err(NoCount::Denied(why)) => {
                 self.orchestrator.tracing_denied = true;

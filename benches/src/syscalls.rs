@@ -31,12 +31,26 @@ pub enum NoCount {
     Trouble(Trouble),
 }
 
-/// System calls of both sides per message, over one slice of `messages`.
+/// Whether a call, by its number, can wake a sleeper: a futex, and what is written to a descriptor.
+pub fn can_wake(call: u64) -> bool {
+    const WAKING: [libc::c_long; 6] = [
+        libc::SYS_futex,
+        libc::SYS_write,
+        libc::SYS_writev,
+        libc::SYS_pwritev2,
+        libc::SYS_sendmsg,
+        libc::SYS_sendto,
+    ];
+    WAKING.iter().any(|&waking| waking as u64 == call)
+}
+
+/// Those system calls of both sides per message that `counts` says, over one slice of `messages`.
 pub fn count(
     pair: &Pair,
     end: usize,
     scenario: Scenario,
     messages: u32,
+    counts: fn(u64) -> bool,
     interrupt: &Interrupt,
 ) -> Result<f64, NoCount> {
     let mut traced = vec![pair.client.id()];
@@ -54,7 +68,7 @@ pub fn count(
     };
     thread::scope(|scope| {
         let (ready, is_ready) = mpsc::channel();
-        let tracer = scope.spawn(move || trace(&traced, &ready));
+        let tracer = scope.spawn(move || trace(&traced, counts, &ready));
         match is_ready.recv() {
             Ok(Ok(())) => {}
             Ok(Err(error)) => return Err(NoCount::Denied(format!("ptrace: {error}"))),
@@ -77,7 +91,11 @@ pub fn count(
 /// Threads that a worker has besides, as servers of calls have, count while the client does, whose
 /// marks stand around all that happens. All of it must run on one thread, since a tracer is a
 /// thread (ptrace(2)).
-fn trace(processes: &[u32], ready: &mpsc::Sender<io::Result<()>>) -> io::Result<u64> {
+fn trace(
+    processes: &[u32],
+    counts: fn(u64) -> bool,
+    ready: &mpsc::Sender<io::Result<()>>,
+) -> io::Result<u64> {
     let mut tracees = Vec::new();
     for &process in processes {
         tracees.extend(threads(process)?);
@@ -117,7 +135,7 @@ fn trace(processes: &[u32], ready: &mpsc::Sender<io::Result<()>>) -> io::Result<
         if tracee.helps {
             tracee.counting = client_counts;
         }
-        tracee.step(status)?;
+        tracee.step(status, counts)?;
     }
     for helper in tracees.iter().filter(|tracee| !tracee.finished) {
         helper.let_go();
@@ -159,10 +177,10 @@ impl Tracee {
         }
     }
 
-    fn step(&mut self, status: WaitStatus) -> io::Result<()> {
+    fn step(&mut self, status: WaitStatus, counts: fn(u64) -> bool) -> io::Result<()> {
         match status {
             WaitStatus::PtraceSyscall(pid) => {
-                self.note_call()?;
+                self.note_call(counts)?;
                 if self.finished {
                     ptrace::detach(pid, None)?;
                 } else {
@@ -191,7 +209,7 @@ impl Tracee {
         }
     }
 
-    fn note_call(&mut self) -> io::Result<()> {
+    fn note_call(&mut self, counts: fn(u64) -> bool) -> io::Result<()> {
         let info = ptrace::syscall_info(self.pid)?;
         match sys::syscall_entry(&info) {
             Some((_, [sys::MARK, 0, ..])) => self.counting = true,
@@ -199,7 +217,7 @@ impl Tracee {
                 self.counting = false;
                 self.finished = true;
             }
-            Some(_) if self.counting => self.calls += 1,
+            Some((call, _)) if self.counting && counts(call) => self.calls += 1,
             Some(_) | None => {}
         }
         Ok(())

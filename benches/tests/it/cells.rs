@@ -28,7 +28,7 @@ const SCENARIOS: [Scenario; 14] = [
     Scenario::OpenLoop80OfOurs,
 ];
 /// Our calls over every transport, and whose row they are.
-const OURS: [(&str, &str); 9] = [
+const OURS: [(&str, &str); 10] = [
     ("rpc-inproc", "named"),
     ("rpc-native", "awaited"),
     ("rpc-native-pipe", "awaited"),
@@ -36,6 +36,7 @@ const OURS: [(&str, &str); 9] = [
     ("rpc-native-tcp", "awaited"),
     ("rpc-native-tls", "awaited"),
     ("rpc-grpc", "rpc-grpc"),
+    ("rpc-grpc-shm", "rpc-grpc"),
     ("rpc-grpc-tcp", "rpc-grpc"),
     ("rpc-grpc-tls", "rpc-grpc"),
 ];

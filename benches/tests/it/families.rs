@@ -70,7 +70,7 @@ fn exercise(mechanism: &str) -> Result<(), String> {
     // What all connections have in common is seen over one of them.
     let sizes: &[usize] = match mechanism {
         "rpc-native-tcp" | "rpc-native-pipe" | "rpc-native-shm" | "rpc-native-tls" => &[64],
-        "rpc-grpc" | "rpc-grpc-tcp" | "rpc-grpc-tls" => &[64],
+        "rpc-grpc" | "rpc-grpc-shm" | "rpc-grpc-tcp" | "rpc-grpc-tls" => &[64],
         "rpc-native" => &[0, 100_000],
         _ => &[64, 100_000],
     };
@@ -140,6 +140,7 @@ alone! {
     calls_over_shared_memory_work: "rpc-native-shm",
     calls_over_tls_work: "rpc-native-tls",
     calls_by_grpc_work: "rpc-grpc",
+    calls_by_grpc_over_shared_memory_work: "rpc-grpc-shm",
     calls_by_grpc_over_tcp_work: "rpc-grpc-tcp",
     calls_by_grpc_over_tls_work: "rpc-grpc-tls",
     calls_within_a_process_work: "rpc-inproc",

@@ -30,6 +30,8 @@ pub struct SpinBudget {
     probe: u64,
     looks: AtomicU64,
     sleeps: AtomicU64,
+    /// Tries in a row that found it there at once.
+    at_once: AtomicU64,
 }
 
 /// Looks at memory that take as long as a sleep and its wake do, about 20 µs.
@@ -40,10 +42,13 @@ const CALLS: u64 = 64;
 const PROBE_PART: u64 = 20;
 /// Every how many sleeps.
 const PROBE_EVERY: u64 = 64;
+/// After so many tries in a row that found it there at once the plain call does, most times.
+const AT_ONCE: u64 = 16;
 /// Looks between two at the clock, where there is a deadline.
 const LOOKS_PER_CLOCK: u64 = 64;
-/// A spin that took longer was no spin of ours alone: somebody else had the processor.
-const INTERRUPTED: Duration = Duration::from_micros(200);
+/// A look in vain that took longer was not ours alone: somebody else had the processor, perhaps the
+/// peer, whom the spin then only kept from it.
+const INTERRUPTED: Duration = Duration::from_nanos(1_500);
 
 impl SpinBudget {
     /// Of looks at memory.
@@ -65,6 +70,7 @@ impl SpinBudget {
             probe: most / PROBE_PART,
             looks: AtomicU64::new(most),
             sleeps: AtomicU64::new(0),
+            at_once: AtomicU64::new(0),
         }
     }
 
@@ -109,6 +115,18 @@ impl SpinBudget {
         self.looks.store(left, Relaxed);
     }
 
+    /// Whether the plain call may be made, as by who does not spin: the last tries found it there
+    /// at once, and only one in so many is to tell whether that is still so.
+    #[inline]
+    pub fn needs_none(&self) -> bool {
+        let at_once = self.at_once.load(Relaxed);
+        if self.spin != Spin::Learned || at_once < AT_ONCE {
+            return false;
+        }
+        self.at_once.store(at_once.wrapping_add(1), Relaxed);
+        !at_once.is_multiple_of(PROBE_EVERY)
+    }
+
     /// Tries, and tries again for as long as that may pay, but not beyond `until`; `None` where
     /// it has to be waited for. What is there at once says nothing of spinning.
     #[inline]
@@ -120,23 +138,28 @@ impl SpinBudget {
         if looks == 0 {
             return None;
         }
+        let mut begun = Instant::now();
         let found = attempt();
         if found.is_some() {
+            let at_once = self.at_once.load(Relaxed).wrapping_add(1);
+            self.at_once.store(at_once, Relaxed);
             return found;
         }
-        let begun = Instant::now();
+        self.at_once.store(0, Relaxed);
         for look in 1..looks {
             std::hint::spin_loop();
+            let now = Instant::now();
             let found = attempt();
             if found.is_some() {
-                match self.spin == Spin::Learned && begun.elapsed() > INTERRUPTED {
+                match self.spin == Spin::Learned && now - begun > INTERRUPTED {
                     true => self.wasted(looks),
                     false => self.paid(),
                 }
                 return found;
             }
-            let over = || until.remaining().is_some_and(|left| left.is_zero());
-            if look % LOOKS_PER_CLOCK == 0 && until != Until::Forever && over() {
+            begun = now;
+            let over = || matches!(until, Until::At(deadline) if deadline <= now);
+            if look % LOOKS_PER_CLOCK == 0 && over() {
                 return None;
             }
         }
@@ -188,6 +211,21 @@ mod tests {
         assert_eq!(budget.spin(Until::Forever, || Some(7)), Some(7));
         assert_eq!(budget.spin(Until::Now, || Some(7)), None);
         assert_eq!(fruitless(&budget), CALLS / 2);
+    }
+
+    #[test]
+    fn what_is_there_at_once_needs_no_tries_but_a_few() {
+        let budget = SpinBudget::of_calls(Spin::Learned);
+        let there = |budget: &SpinBudget| budget.spin(Until::Forever, || Some(()));
+        for _ in 0..AT_ONCE {
+            assert!(!budget.needs_none());
+            assert_eq!(there(&budget), Some(()));
+        }
+        let plain = (0..10 * PROBE_EVERY).filter(|_| budget.needs_none());
+        assert_eq!(plain.count() as u64, 10 * (PROBE_EVERY - 1));
+        // One that was not there at once ends it.
+        fruitless(&budget);
+        assert!(!budget.needs_none());
     }
 
     #[test]

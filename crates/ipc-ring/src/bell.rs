@@ -1,5 +1,6 @@
 //! A pipe by which one side wakes the other, and by whose end the other sees that it is gone.
 
+use crate::timed::Timed;
 use ipc_core::{Result, Until};
 use ipc_sys::{
     PollFd, PollFlags, Sigpipe, above_stdio, os_error, reopen_nonblocking, wait_any,
@@ -25,6 +26,7 @@ pub(crate) struct Rope {
 #[derive(Debug)]
 pub(crate) struct Bell {
     fd: OwnedFd,
+    timed: Timed,
 }
 
 /// What a sleep ended with.
@@ -44,6 +46,7 @@ pub(crate) fn bell() -> Result<(Rope, Bell)> {
         Rope::given(above_stdio(write)?),
         Bell {
             fd: above_stdio(read)?,
+            timed: Timed::default(),
         },
     ))
 }
@@ -89,11 +92,17 @@ impl Bell {
     /// The reading end of a pipe.
     #[cfg(not(ipc_model))]
     pub(crate) fn given(fd: OwnedFd) -> Self {
-        Self { fd }
+        let timed = Timed::default();
+        Self { fd, timed }
     }
 
     /// Sleeps until it is rung.
     pub(crate) fn sleep(&self, until: Until) -> Result<Woken> {
+        if let Until::At(deadline) = until
+            && let Some(woken) = self.timed.sleep(self, deadline)
+        {
+            return woken;
+        }
         if until != Until::Forever {
             let fds = &mut [PollFd::new(&self.fd, PollFlags::IN)];
             match wait_any(fds, until) {

@@ -231,7 +231,7 @@ impl Writer {
 
     #[cold]
     fn overwrite(&mut self, end: u64) {
-        let Shape { slots, bytes } = self.shape;
+        let Shape { slots, bytes, .. } = self.shape;
         let mut oldest = self.oldest;
         if self.sent >= oldest + slots {
             oldest = self.sent + 1 - slots + slots / 8;

@@ -10,9 +10,12 @@ use ipc_shm::layout_hash;
 pub const FORMAT_VERSION: u32 = 1;
 
 /// Bytes of a message that stand in its slot, beside the word that commits it.
-pub const INLINE_BYTES: usize = LINE - COMMIT_BYTES;
+pub const INLINE_BYTES: usize = SLOT_BYTES - COMMIT_BYTES;
 
 pub(crate) const LINE: usize = 64;
+/// Two lines, which processors fetch together: a message of 64 bytes stands beside its word, too.
+/// A model's has one, so that larger messages have fewer words.
+pub(crate) const SLOT_BYTES: usize = if cfg!(ipc_model) { LINE } else { 2 * LINE };
 pub(crate) const COMMIT_BYTES: usize = 8;
 
 /// `u64`: odd while the region's writer sleeps, or is about to; each sleep has a number of its own.
@@ -44,10 +47,10 @@ pub(crate) const AT_SLOTS: usize = 2 * LINE;
 /// How a region of this crate is told from others'.
 pub(crate) const fn layout(side: Side) -> u64 {
     let (progress, slot) = match side {
-        Side::Sender => ("sent u64", "slots: commit u64, 56 bytes; then bytes"),
+        Side::Sender => ("sent u64", "slots: commit u64, 120 bytes; then bytes"),
         Side::Broadcaster => (
             "oldest u64",
-            "slots: commit u64, 56 bytes or start u64; then bytes",
+            "slots: commit u64, 120 bytes or start u64; then bytes",
         ),
         Side::Receiver => ("taken u64", "nothing"),
     };
@@ -80,6 +83,15 @@ pub(crate) struct Shape {
     pub(crate) slots: u64,
     /// A multiple of a line.
     pub(crate) bytes: u64,
+    /// The number of the last slot, all of whose bits are set.
+    last_slot: u64,
+    /// How large a message may be.
+    most: usize,
+    /// Where the bytes begin.
+    at_bytes: usize,
+    /// One less than the bytes where they are a power of two, as they mostly are: a division costs
+    /// as much as the rest of a small message.
+    mask: Option<u64>,
 }
 
 impl Shape {
@@ -93,15 +105,21 @@ impl Shape {
         if bytes > 1 << 32 {
             return refuse("a ring holds at most 4 GiB");
         }
+        let slots = messages.next_power_of_two();
+        let bytes = bytes.next_multiple_of(LINE);
         Ok(Self {
-            slots: messages.next_power_of_two() as u64,
-            bytes: bytes.next_multiple_of(LINE) as u64,
+            slots: slots as u64,
+            bytes: bytes as u64,
+            last_slot: slots as u64 - 1,
+            most: bytes.clamp(INLINE_BYTES, ACKED - 1),
+            at_bytes: AT_SLOTS + slots * SLOT_BYTES,
+            mask: bytes.is_power_of_two().then(|| bytes as u64 - 1),
         })
     }
 
     /// How large the sender's region is.
     pub(crate) const fn region_bytes(self) -> usize {
-        AT_SLOTS + (self.slots as usize) * LINE + self.bytes as usize
+        self.at_bytes + self.bytes as usize
     }
 
     /// Refuses a message that the channel has no room for.
@@ -119,49 +137,48 @@ impl Shape {
     /// How large a message may be.
     #[inline]
     pub(crate) const fn max_message_bytes(self) -> usize {
-        if self.bytes as usize >= ACKED {
-            ACKED - 1
-        } else if self.bytes as usize > INLINE_BYTES {
-            self.bytes as usize
-        } else {
-            INLINE_BYTES
-        }
+        self.most
     }
 
-    /// The slot of message `number`, counted from nought.
+    /// Which slot is that of message `number`, counted from nought: at most 2^24.
+    #[inline]
+    pub(crate) const fn index(self, number: u64) -> usize {
+        (number & self.last_slot & 0xff_ffff) as usize
+    }
+
+    /// The slot of message `number`.
     #[inline]
     pub(crate) const fn slot(self, number: u64) -> usize {
-        AT_SLOTS + (number & (self.slots - 1)) as usize * LINE
+        AT_SLOTS.wrapping_add(self.index(number).wrapping_mul(SLOT_BYTES))
     }
 
     /// Where the bytes of a message begin and end that are `len` long and follow those that end
     /// at `after`: a message stands in one piece, so the rest before the end may be left out.
     #[inline]
     pub(crate) const fn place(self, after: u64, len: usize) -> (u64, u64) {
-        let start = after.next_multiple_of(LINE as u64);
-        let left = self.bytes - self.within(start);
+        // No channel lives for 2^64 bytes.
+        let start = after.wrapping_add(LINE as u64 - 1) & !(LINE as u64 - 1);
+        let left = self.bytes.wrapping_sub(self.within(start));
         let start = if (len as u64) > left {
-            start + left
+            start.wrapping_add(left)
         } else {
             start
         };
-        (start, start + len as u64)
+        (start, start.wrapping_add(len as u64))
     }
 
     /// Where byte `position` stands in the region.
     #[inline]
     pub(crate) const fn at(self, position: u64) -> usize {
-        AT_SLOTS + self.slots as usize * LINE + self.within(position) as usize
+        self.at_bytes.wrapping_add(self.within(position) as usize)
     }
 
-    /// How far `position` is behind the last multiple of all bytes. A division costs as much as the
-    /// rest of a small message, and most channels can do without.
+    /// How far `position` is behind the last multiple of all bytes.
     #[inline]
     const fn within(self, position: u64) -> u64 {
-        if self.bytes.is_power_of_two() {
-            position & (self.bytes - 1)
-        } else {
-            position % self.bytes
+        match self.mask {
+            Some(mask) => position & mask,
+            None => position % self.bytes,
         }
     }
 }
@@ -170,13 +187,13 @@ impl Shape {
 /// are a whole ring apart, and no two of them are equal.
 #[inline]
 pub(crate) const fn commit(number: u64, len: usize) -> u64 {
-    ((number + 1) << 32) | len as u64
+    (number.wrapping_add(1) << 32) | len as u64
 }
 
 /// The length that `word` says, where it commits message `number`.
 #[inline]
 pub(crate) const fn committed(word: u64, number: u64) -> Option<usize> {
-    if (word >> 32) as u32 == (number + 1) as u32 {
+    if (word >> 32) as u32 == number.wrapping_add(1) as u32 {
         Some(word as u32 as usize)
     } else {
         None
@@ -191,9 +208,9 @@ mod tests {
     fn layouts_are_those_of_the_document() {
         let hashes = [Side::Sender, Side::Receiver, Side::Broadcaster].map(layout);
         let document = [
-            "0x248d34c4183ba201",
+            "0xc181802cb168532f",
             "0xdd4bc0541ad55717",
-            "0xcf539503dc4f1b92",
+            "0xcec0f6aa21da9b6a",
         ];
         assert_eq!(hashes.map(|hash| format!("{hash:#018x}")), document);
     }

@@ -26,6 +26,7 @@ mod sender;
 mod spin;
 mod stream;
 mod subscriber;
+mod timed;
 mod turns;
 mod when_full;
 

@@ -58,11 +58,12 @@ impl Loan<'_> {
     #[inline]
     pub fn send(self) {
         self.sender.commit(self.len, self.end);
+        self.sender.look_ahead(self.len);
     }
 }
 
 /// A message that stands where it was sent, to be read there. Dropped, it is taken, and its room
-/// is the sender's again.
+/// is the sender's again: at once where half of all room is, else with the next receive.
 #[derive(Debug)]
 pub struct Lent<'a> {
     pub(crate) receiver: &'a Receiver,
@@ -108,7 +109,7 @@ impl Drop for Lent<'_> {
     #[inline]
     fn drop(&mut self) {
         if self.taken {
-            self.receiver.take(self.found);
+            self.receiver.take_lent(self.found);
         }
     }
 }

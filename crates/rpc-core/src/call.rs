@@ -1,6 +1,7 @@
 //! A call and its reply without their types: what layers, bindings and transports pass along.
 
 use crate::descriptor::{MethodDescriptor, ServiceDescriptor};
+use crate::direct::{DirectCall, DirectRequest};
 use crate::wire::{Message, Payload};
 use crate::{Code, Context, Metadata, Status};
 use futures_core::Stream;
@@ -110,11 +111,73 @@ impl Reply {
 pub trait Channel: Send + Sync + 'static {
     /// Makes the call. Dropping the future cancels it.
     fn call(&self, call: Call) -> CallFuture;
+
+    /// The channel behind this one, where this one does nothing at all with calls of the method.
+    fn behind(&self, method: &'static MethodDescriptor) -> Option<&dyn Channel> {
+        let _ = method;
+        None
+    }
+
+    /// Whether [`call_directly`](Channel::call_directly) makes calls.
+    fn calls_directly(&self) -> bool {
+        false
+    }
+
+    /// Makes a unary call and waits for its answer on this thread, where the channel works so;
+    /// `None` where it does not, and then nothing has been done.
+    fn call_directly(&self, call: &mut DirectCall<'_>) -> Option<Result<(), Status>> {
+        let _ = call;
+        None
+    }
+
+    /// Whether [`serve_directly`](Channel::serve_directly) serves unary calls of this method.
+    fn serves_directly(&self, method: &MethodDescriptor) -> bool {
+        let _ = method;
+        false
+    }
+
+    /// Serves a unary call to its end on this thread; `None` where the channel does not, and then
+    /// nothing has been done.
+    fn serve_directly(&self, request: &mut DirectRequest<'_>) -> Option<Result<(), Status>> {
+        let _ = request;
+        None
+    }
+}
+
+/// Where calls of a method arrive when each layer that does nothing with them is passed by.
+pub fn innermost<'a>(
+    mut channel: &'a dyn Channel,
+    method: &'static MethodDescriptor,
+) -> &'a dyn Channel {
+    while let Some(behind) = channel.behind(method) {
+        channel = behind;
+    }
+    channel
 }
 
 impl<C: Channel + ?Sized> Channel for Arc<C> {
     fn call(&self, call: Call) -> CallFuture {
         (**self).call(call)
+    }
+
+    fn behind(&self, method: &'static MethodDescriptor) -> Option<&dyn Channel> {
+        (**self).behind(method)
+    }
+
+    fn calls_directly(&self) -> bool {
+        (**self).calls_directly()
+    }
+
+    fn call_directly(&self, call: &mut DirectCall<'_>) -> Option<Result<(), Status>> {
+        (**self).call_directly(call)
+    }
+
+    fn serves_directly(&self, method: &MethodDescriptor) -> bool {
+        (**self).serves_directly(method)
+    }
+
+    fn serve_directly(&self, request: &mut DirectRequest<'_>) -> Option<Result<(), Status>> {
+        (**self).serve_directly(request)
     }
 }
 
@@ -124,6 +187,18 @@ pub trait Dispatch: Send + Sync + 'static {
     fn descriptor(&self) -> &'static ServiceDescriptor;
     /// Runs a call of one of its methods. The arguments are decoded before this returns.
     fn dispatch(&self, call: Call) -> CallFuture;
+
+    /// Whether [`dispatch_directly`](Dispatch::dispatch_directly) runs all its unary methods.
+    fn dispatches_directly(&self) -> bool {
+        false
+    }
+
+    /// Runs a unary call to its end on this thread; `None` where the method is of another kind,
+    /// or only [`dispatch`](Dispatch::dispatch) knows it, and then nothing has been done.
+    fn dispatch_directly(&self, request: &mut DirectRequest<'_>) -> Option<Result<(), Status>> {
+        let _ = request;
+        None
+    }
 }
 
 /// A reply that is here already.

@@ -23,6 +23,14 @@ pub trait Codec: Send + Sync {
     /// # Errors
     /// [`Code::InvalidArgument`] for bytes that are no such message.
     fn decode(&self, bytes: Bytes, message: &mut dyn Wire) -> Result<(), Status>;
+
+    /// Reads bytes that are only lent, as [`decode`](Codec::decode).
+    ///
+    /// # Errors
+    /// As [`decode`](Codec::decode).
+    fn decode_slice(&self, bytes: &[u8], message: &mut dyn Wire) -> Result<(), Status> {
+        self.decode(Bytes::copy_from_slice(bytes), message)
+    }
 }
 
 /// Protobuf's binary format.
@@ -39,6 +47,9 @@ impl Codec for Protobuf {
     }
     fn decode(&self, bytes: Bytes, message: &mut dyn Wire) -> Result<(), Status> {
         message.merge_protobuf(bytes)
+    }
+    fn decode_slice(&self, bytes: &[u8], message: &mut dyn Wire) -> Result<(), Status> {
+        message.merge_protobuf_slice(bytes)
     }
 }
 

@@ -187,6 +187,11 @@ impl Context {
         self.attempt
     }
 
+    /// Whether [`outbound`](Context::outbound) would be the same.
+    pub(crate) const fn is_sent_as_it_is(&self) -> bool {
+        !self.inbound && self.origin.is_none()
+    }
+
     /// The context of a call that is made with this one: a handler's own context makes nested
     /// calls.
     pub(crate) fn outbound(&self) -> Self {

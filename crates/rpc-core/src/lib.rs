@@ -7,6 +7,7 @@ mod context;
 mod contract;
 mod describe;
 mod descriptor;
+mod direct;
 mod executor;
 mod identity;
 pub mod introspect;
@@ -25,7 +26,7 @@ mod trace;
 mod wire;
 
 pub use crate::{
-    call::{Body, Call, CallFuture, Channel, Dispatch, PayloadStream, Reply, ready},
+    call::{Body, Call, CallFuture, Channel, Dispatch, PayloadStream, Reply, innermost, ready},
     codec::{Codec, Json, Protobuf},
     context::Context,
     contract::{Comparison, Contract},
@@ -34,6 +35,7 @@ pub use crate::{
         TypeSet, Values,
     },
     descriptor::{Idempotency, MethodDescriptor, MethodKind, Owner, ServiceDescriptor, method_id},
+    direct::{DirectCall, DirectRequest},
     executor::block_on,
     identity::{Peer, Principal},
     metadata::{Later, Metadata},

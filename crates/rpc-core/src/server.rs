@@ -2,6 +2,7 @@
 
 use crate::call::{Call, CallFuture, Channel, Dispatch, ready};
 use crate::descriptor::{MethodDescriptor, ServiceDescriptor};
+use crate::direct::DirectRequest;
 use crate::{Code, Status};
 use std::collections::HashMap;
 use std::fmt;
@@ -39,6 +40,16 @@ impl Router {
         Some(self.services.get(name)?.descriptor())
     }
 
+    /// The service that has this method. Its name is the very one it is listed under, so that it
+    /// need not be hashed.
+    fn service_of(&self, method: &MethodDescriptor) -> Option<&Arc<dyn Dispatch>> {
+        let same = |(name, _): &(&&'static str, _)| std::ptr::eq(**name, method.service);
+        match self.services.iter().find(same) {
+            Some((_, service)) => Some(service),
+            None => self.services.get(method.service),
+        }
+    }
+
     /// All services.
     pub fn descriptors(&self) -> impl Iterator<Item = &'static ServiceDescriptor> {
         self.services.values().map(|service| service.descriptor())
@@ -47,7 +58,7 @@ impl Router {
 
 impl Channel for Router {
     fn call(&self, call: Call) -> CallFuture {
-        match self.services.get(call.method.service) {
+        match self.service_of(call.method) {
             Some(service) => service.dispatch(call),
             None => ready(Err(Status::new(
                 Code::Unimplemented,
@@ -55,6 +66,15 @@ impl Channel for Router {
             )
             .before_running())),
         }
+    }
+
+    fn serves_directly(&self, method: &MethodDescriptor) -> bool {
+        let service = self.service_of(method);
+        service.is_some_and(|service| service.dispatches_directly())
+    }
+
+    fn serve_directly(&self, request: &mut DirectRequest<'_>) -> Option<Result<(), Status>> {
+        self.service_of(request.method)?.dispatch_directly(request)
     }
 }
 
@@ -89,6 +109,10 @@ impl Served {
 impl Channel for Served {
     fn call(&self, call: Call) -> CallFuture {
         self.stack.call(call)
+    }
+
+    fn behind(&self, _: &'static MethodDescriptor) -> Option<&dyn Channel> {
+        Some(&*self.stack)
     }
 }
 

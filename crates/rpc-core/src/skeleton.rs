@@ -2,6 +2,8 @@
 
 use crate::call::{Body, Call, CallFuture, PayloadStream, Reply, ready};
 use crate::context::expired;
+use crate::direct::DirectRequest;
+use crate::executor::block_on;
 use crate::streaming::{Out, Streaming, generate};
 use crate::timer::Timer;
 use crate::wire::{Message, Payload};
@@ -30,6 +32,31 @@ where
     let bounds = Bounds::of(&call.context);
     let answer = run(call.context, arguments);
     one(bounds, answer)
+}
+
+/// Runs a unary method to its end, on the thread that has read its call.
+pub fn unary_directly<A, R, F, Fut>(
+    request: &mut DirectRequest<'_>,
+    run: F,
+) -> Option<Result<(), Status>>
+where
+    A: Message,
+    R: Message,
+    F: FnOnce(Context, A) -> Fut,
+    Fut: Future<Output = Result<R, Status>>,
+{
+    let context = std::mem::take(&mut request.context);
+    if context.expires().is_some_and(|at| request.now >= at) {
+        return Some(Err(expired().before_running()));
+    }
+    let mut arguments = A::default();
+    if let Err(wrong) = request.codec.decode_slice(request.message, &mut arguments) {
+        return Some(Err(wrong.before_running()));
+    }
+    let mut bounds = Bounds::of(&context);
+    let mut answer = pin!(run(context, arguments));
+    let work = poll_fn(|task| bounds.poll(task, |task| answer.as_mut().poll(task), Err));
+    Some(block_on(work).map(|answer| (request.give)(&answer)))
 }
 
 /// Runs a method that answers nothing.

@@ -1,8 +1,9 @@
 //! What a generated client stub calls: one function for each kind of method.
 
-use crate::call::{Body, Call, Channel, Reply};
+use crate::call::{Body, Call, Channel, Reply, innermost};
 use crate::context::expired;
 use crate::descriptor::MethodDescriptor;
+use crate::direct::DirectCall;
 use crate::streaming::Streaming;
 use crate::timer::until;
 use crate::wire::{Message, Payload};
@@ -25,6 +26,9 @@ pub async fn unary<C: Channel, A: Message, R: Message>(
     cx: &Context,
     arguments: A,
 ) -> Result<R, Status> {
+    if let Some(outcome) = directly(channel, method, cx, &arguments) {
+        return outcome;
+    }
     let call = prepare(method, cx, Body::One(Payload::of(arguments)))?;
     reply(channel, call).await?.body.one().map_err(unread)
 }
@@ -105,17 +109,67 @@ where
 /// the contract's, or the default, whichever is first.
 fn prepare(method: &'static MethodDescriptor, cx: &Context, body: Body) -> Result<Call, Status> {
     let mut context = cx.outbound();
-    let limit = method.deadline.unwrap_or(DEFAULT_DEADLINE);
-    if method.deadline.is_some() || context.expires().is_none() {
-        let now = Instant::now();
-        context.set_deadline(now.checked_add(limit).unwrap_or(now));
-    }
-    context.check().map_err(Status::before_running)?;
+    context.set_deadline(deadline(method, &context, Instant::now())?);
     Ok(Call {
         method,
         context,
         body,
     })
+}
+
+fn deadline(
+    method: &'static MethodDescriptor,
+    context: &Context,
+    now: Instant,
+) -> Result<Instant, Status> {
+    let limit = method.deadline.unwrap_or(DEFAULT_DEADLINE);
+    let deadline = match (context.expires(), method.deadline) {
+        (Some(own), None) => own,
+        (own, _) => {
+            let most = now.checked_add(limit).unwrap_or(now);
+            own.map_or(most, |own| own.min(most))
+        }
+    };
+    match now < deadline {
+        true => Ok(deadline),
+        false => Err(expired().before_running()),
+    }
+}
+
+/// The same where the channel waits on this thread: by reference, and by one look at the clock.
+fn directly<C: Channel, A: Message, R: Message>(
+    channel: &C,
+    method: &'static MethodDescriptor,
+    cx: &Context,
+    arguments: &A,
+) -> Option<Result<R, Status>> {
+    let channel = innermost(channel, method);
+    if !channel.calls_directly() {
+        return None;
+    }
+    let nested;
+    let context = match cx.is_sent_as_it_is() {
+        true => cx,
+        false => {
+            nested = cx.outbound();
+            &nested
+        }
+    };
+    let now = Instant::now();
+    let deadline = match deadline(method, context, now) {
+        Ok(deadline) => deadline,
+        Err(late) => return Some(Err(late)),
+    };
+    let mut answer = R::default();
+    let outcome = channel.call_directly(&mut DirectCall {
+        method,
+        context,
+        deadline,
+        now,
+        arguments,
+        answer: &mut answer,
+    })?;
+    Some(outcome.map(|()| answer))
 }
 
 async fn reply<C: Channel>(channel: &C, call: Call) -> Result<Reply, Status> {

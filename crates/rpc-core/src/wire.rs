@@ -18,6 +18,14 @@ pub trait Wire: Any + Send + Sync {
     /// [`Code::InvalidArgument`] for bytes that are no such message.
     fn merge_protobuf(&mut self, bytes: Bytes) -> Result<(), Status>;
 
+    /// Reads protobuf's bytes where they are only lent: every field is copied.
+    ///
+    /// # Errors
+    /// As [`merge_protobuf`](Wire::merge_protobuf).
+    fn merge_protobuf_slice(&mut self, bytes: &[u8]) -> Result<(), Status> {
+        self.merge_protobuf(Bytes::copy_from_slice(bytes))
+    }
+
     /// As serde sees it, to be written.
     fn as_serialize(&self) -> &dyn erased_serde::Serialize;
 
@@ -34,6 +42,9 @@ pub trait Wire: Any + Send + Sync {
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
 }
 
+/// Up to here a message is written where room was made for it, to be written twice.
+const SMALL_BYTES: usize = 512;
+
 /// A type that can travel: what arguments and answers are.
 pub trait Message: Wire + Default + Clone {}
 
@@ -44,10 +55,21 @@ where
     T: prost::Message + Default + Clone + serde::Serialize + serde::de::DeserializeOwned + 'static,
 {
     fn append_protobuf(&self, out: &mut BytesMut) {
-        out.reserve(self.encoded_len());
-        self.encode_raw(out);
+        let bytes = self.encoded_len();
+        if bytes > SMALL_BYTES {
+            out.reserve(bytes);
+            return self.encode_raw(out);
+        }
+        // A slice takes single bytes for much less than a buffer that may have to grow.
+        let at = out.len();
+        out.resize(at + bytes, 0);
+        self.encode_raw(&mut &mut out[at..]);
     }
     fn merge_protobuf(&mut self, bytes: Bytes) -> Result<(), Status> {
+        prost::Message::merge(self, bytes)
+            .map_err(|error| Status::new(Code::InvalidArgument, error.to_string()))
+    }
+    fn merge_protobuf_slice(&mut self, bytes: &[u8]) -> Result<(), Status> {
         prost::Message::merge(self, bytes)
             .map_err(|error| Status::new(Code::InvalidArgument, error.to_string()))
     }

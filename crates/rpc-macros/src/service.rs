@@ -304,8 +304,12 @@ fn server(input: &ItemTrait, path: &TokenStream, methods: &[Method]) -> TokenStr
                 quote!(move |#cx, #parameter, #out| async move { #out.forward(#call?).await }),
             ),
         };
-        quote!(#index => #path::skeleton::#verb(call, #closure),)
+        let direct = matches!(method.kind, Kind::Unary)
+            .then(|| quote!(#index => #path::skeleton::unary_directly(request, #closure),));
+        let arm = quote!(#index => #path::skeleton::#verb(call, #closure),);
+        (arm, direct)
     });
+    let (arms, direct): (Vec<_>, Vec<_>) = arms.unzip();
     let doc = format!("The server's side of [`{ident}`]: calls become methods of `S`.");
     quote! {
         #[doc = #doc]
@@ -328,6 +332,17 @@ fn server(input: &ItemTrait, path: &TokenStream, methods: &[Method]) -> TokenStr
                 match call.method.index {
                     #(#arms)*
                     _ => { let _ = #callee; #path::skeleton::unknown(&call) }
+                }
+            }
+            fn dispatches_directly(&self) -> bool { true }
+            fn dispatch_directly(
+                &self,
+                request: &mut #path::DirectRequest<'_>,
+            ) -> ::core::option::Option<::core::result::Result<(), #path::Status>> {
+                let #callee = ::std::sync::Arc::clone(&self.service);
+                match request.method.index {
+                    #(#direct)*
+                    _ => { let _ = (#callee, request); ::core::option::Option::None }
                 }
             }
         }

@@ -4,12 +4,12 @@ use crate::client_side::{ClientSide, Verdict};
 use crate::codecs::Format;
 use bytes::Bytes;
 use rpc_core::{Code, Comparison, Contract, MethodDescriptor, ServiceDescriptor, Status};
-use std::collections::HashMap;
 
 /// The services that were named, by name.
 #[derive(Debug, Default)]
 pub(crate) struct Bindings {
-    known: HashMap<&'static str, Binding>,
+    /// Few, and each asked for by the very name that it was named by: that is not hashed.
+    known: Vec<(&'static str, Binding)>,
 }
 
 #[derive(Debug)]
@@ -33,7 +33,7 @@ impl Bindings {
     ) -> Result<Option<u16>, Status> {
         // Whoever waits for the word on a lost connection would wait for ever.
         machine.usable()?;
-        match self.known.get(method.service) {
+        match self.of(method.service) {
             Some(Binding::Good(number)) => return Ok(Some(*number)),
             Some(Binding::Asked(..) | Binding::AskedAgain(_)) => return Ok(None),
             Some(Binding::Refused(status)) => return Err(status.clone()),
@@ -43,8 +43,16 @@ impl Bindings {
         let fingerprint = service.contract().fingerprint();
         let number = machine.bind(method.service, fingerprint, format.number());
         let asked = Binding::Asked(number, service);
-        self.known.insert(method.service, asked);
+        self.known.push((method.service, asked));
         Ok(None)
+    }
+
+    fn of(&self, service: &'static str) -> Option<&Binding> {
+        let same = |(name, _): &&(&'static str, _)| std::ptr::eq(*name, service);
+        let equal = |(name, _): &&(&'static str, _)| *name == service;
+        let mut known = self.known.iter();
+        let found = known.find(same).or_else(|| self.known.iter().find(equal));
+        found.map(|(_, binding)| binding)
     }
 
     /// Takes the server's word. A server with another contract is asked again under its own

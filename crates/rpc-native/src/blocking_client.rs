@@ -1,16 +1,17 @@
 //! The client without a runtime: the thread that calls writes, and reads its answer itself.
 
+use crate::alone;
 use crate::bindings::Bindings;
 use crate::client::head;
 use crate::client_side::{ClientSide, Event};
 use crate::codecs::Format;
 use crate::options::Options;
-use bytes::{Buf, Bytes};
+use bytes::{Buf, Bytes, BytesMut};
 use futures_core::Stream;
-use ipc_core::{ByteSink, ByteSource, ErrorKind, Until};
+use ipc_core::{ByteSink, ByteSource, ErrorKind, Pollable, Until};
 use rpc_core::{
-    Body, Call, CallFuture, Channel, Code, Metadata, MethodDescriptor, MethodKind, Payload,
-    PayloadStream, Reply, Status, block_on, ready,
+    Body, Call, CallFuture, Channel, Code, Context, DirectCall, Metadata, MethodDescriptor,
+    MethodKind, Payload, PayloadStream, Reply, Status, block_on, ready,
 };
 use rpc_transport::{Endpoint, Wire};
 use std::collections::VecDeque;
@@ -24,22 +25,22 @@ use std::time::Instant;
 /// Threads that share it take turns.
 #[derive(Clone)]
 pub(crate) struct BlockingWired {
-    inner: Arc<Mutex<Inner>>,
+    pub(crate) inner: Arc<Mutex<Inner>>,
     format: Format,
 }
 
-struct Inner {
+pub(crate) struct Inner {
     wire: Wire,
-    machine: ClientSide,
+    pub(crate) machine: ClientSide,
     bindings: Bindings,
-    buffer: Box<[u8]>,
-    slots: Vec<Slot>,
-    format: Format,
+    pub(crate) buffer: Vec<u8>,
+    pub(crate) slots: Vec<Slot>,
+    pub(crate) format: Format,
 }
 
 #[derive(Default)]
-struct Slot {
-    outcome: Option<Result<(Metadata, Bytes), Status>>,
+pub(crate) struct Slot {
+    pub(crate) outcome: Option<Result<(Metadata, Bytes), Status>>,
     items: VecDeque<Bytes>,
 }
 
@@ -55,7 +56,7 @@ impl BlockingWired {
             wire,
             machine: ClientSide::new(options.limits.clone(), Instant::now()),
             bindings: Bindings::default(),
-            buffer: vec![0; 64 * 1024].into(),
+            buffer: vec![0; 64 * 1024],
             slots: Vec::new(),
             format: options.format,
         };
@@ -77,7 +78,12 @@ impl BlockingWired {
         }
         let until = call.context.expires().map_or(Until::Forever, Until::At);
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        let number = inner.begin(&call, until)?;
+        let number = match &call.body {
+            Body::One(message) => inner.begin(method, &call.context, None, until, |out| {
+                message.append(format.codec(), out)
+            }),
+            Body::Many(_) => inner.begin_stream(method, &call.context, until),
+        }?;
         if method.kind == MethodKind::Oneway {
             inner.flush(until)?;
             let empty = Payload::Encoded(format.codec(), Bytes::new());
@@ -118,6 +124,14 @@ impl Channel for BlockingWired {
     fn call(&self, call: Call) -> CallFuture {
         ready(self.run(call))
     }
+
+    fn calls_directly(&self) -> bool {
+        true
+    }
+
+    fn call_directly(&self, call: &mut DirectCall<'_>) -> Option<Result<(), Status>> {
+        self.run_directly(call)
+    }
 }
 
 impl fmt::Debug for BlockingWired {
@@ -127,38 +141,61 @@ impl fmt::Debug for BlockingWired {
 }
 
 impl Inner {
-    /// Begins a call; waits for the server's word on the service, and for credit.
-    fn begin(&mut self, call: &Call, until: Until) -> Result<u32, Status> {
-        let method = call.method;
-        let message = match &call.body {
-            Body::One(message) => Some(message),
-            Body::Many(_) => None,
-        };
+    /// Begins a call whose message `fill` appends; waits for the server's word on the service,
+    /// and for credit. `times` are now and its deadline, where they are known.
+    pub(crate) fn begin(
+        &mut self,
+        method: &'static MethodDescriptor,
+        context: &Context,
+        times: Option<(Instant, Instant)>,
+        until: Until,
+        fill: impl Fn(&mut BytesMut) -> Result<(), Status>,
+    ) -> Result<u32, Status> {
+        self.begin_any(method, context, (times, until), true, |out| {
+            let before = out.len();
+            fill(out)?;
+            method.admit(out.len() - before)
+        })
+    }
+
+    fn begin_stream(
+        &mut self,
+        method: &'static MethodDescriptor,
+        context: &Context,
+        until: Until,
+    ) -> Result<u32, Status> {
+        self.begin_any(method, context, (None, until), false, |_| Ok(()))
+    }
+
+    fn begin_any(
+        &mut self,
+        method: &'static MethodDescriptor,
+        context: &Context,
+        (mut times, until): (Option<(Instant, Instant)>, Until),
+        whole: bool,
+        fill: impl Fn(&mut BytesMut) -> Result<(), Status>,
+    ) -> Result<u32, Status> {
         loop {
             let number = self
                 .bindings
                 .number(&mut self.machine, method, self.format)?;
             if let Some(binding) = number {
-                let head = head(binding, method, &call.context)?;
+                let head = head(binding, method, context, times)?;
                 let oneway = method.kind == MethodKind::Oneway;
-                let begun = self.machine.call(&head, oneway, message.is_some(), |out| {
-                    let Some(message) = message else {
-                        return Ok(());
-                    };
-                    let before = out.len();
-                    message.append(self.format.codec(), out)?;
-                    method.admit(out.len() - before)
-                })?;
+                let begun = self.machine.call(&head, oneway, whole, &fill)?;
                 if let Some(number) = begun {
                     if number as usize > self.slots.len() {
                         self.slots.push(Slot::default());
                     }
                     if let Some(index) = (number as usize).checked_sub(1) {
-                        self.slots[index] = Slot::default();
+                        let slot = &mut self.slots[index];
+                        slot.outcome = None;
+                        slot.items.clear();
                     }
                     return Ok(number);
                 }
             }
+            times = times.map(|(_, deadline)| (Instant::now(), deadline));
             self.turn(until).map_err(Status::before_running)?;
         }
     }
@@ -193,15 +230,38 @@ impl Inner {
     /// Writes what is to be written, waits for what comes next, and takes it in.
     fn turn(&mut self, until: Until) -> Result<(), Status> {
         self.flush(until)?;
+        let length = self.read(until)?;
+        self.take_in(length)
+    }
+
+    /// Waits for what comes next; how many bytes it is.
+    pub(crate) fn read(&mut self, until: Until) -> Result<usize, Status> {
         match self.wire.read_until(&mut self.buffer, until) {
             Ok(0) => Err(self.lost("the server has gone")),
-            Ok(length) => self.take_in(length),
+            Ok(length) => {
+                let length = self.take_in_credit(length)?;
+                let (wire, most) = (&self.wire, self.machine.link.gathers());
+                Ok(alone::gather(&mut self.buffer, length, most, |room| {
+                    wire.read_until(room, until).ok()
+                }))
+            }
             Err(error) => Err(self.failed(&error)),
         }
     }
 
+    /// Takes in a credit that came before something else, which stands alone then.
+    fn take_in_credit(&mut self, length: usize) -> Result<usize, Status> {
+        let credit = alone::credit(&self.buffer[..length]);
+        if credit == 0 || self.machine.link.gathers() == 0 {
+            return Ok(length);
+        }
+        self.take_in(credit)?;
+        self.buffer.copy_within(credit..length, 0);
+        Ok(length - credit)
+    }
+
     /// Takes in what was read.
-    fn take_in(&mut self, length: usize) -> Result<(), Status> {
+    pub(crate) fn take_in(&mut self, length: usize) -> Result<(), Status> {
         let now = Instant::now();
         self.machine.link.receive(&self.buffer[..length], now);
         loop {
@@ -241,7 +301,7 @@ impl Inner {
         self.lost(&error.to_string())
     }
 
-    fn flush(&mut self, until: Until) -> Result<(), Status> {
+    pub(crate) fn flush(&mut self, until: Until) -> Result<(), Status> {
         while !self.machine.link.output.is_empty() {
             match self.wire.write_until(&[], &self.machine.link.output, until) {
                 Ok(written) => self.machine.link.output.advance(written),
@@ -249,18 +309,23 @@ impl Inner {
                 Err(error) => return Err(self.failed(&error)),
             }
         }
+        if !self.wire.owes() {
+            return Ok(());
+        }
         // What a layer below has taken (TLS) goes out too.
         let paid = self.wire.pay_until(until);
         paid.map_err(|error| self.failed(&error))
     }
 
-    fn release(&mut self, call: u32) {
+    pub(crate) fn release(&mut self, call: u32) {
         let slot = &mut self.slots[call as usize - 1];
-        for item in std::mem::take(&mut slot.items) {
+        for item in slot.items.drain(..) {
             self.machine.consumed(call, item.len());
         }
         self.machine.release(call);
-        let _ = self.flush(Until::Now);
+        if !self.machine.link.output.is_empty() {
+            let _ = self.flush(Until::Now);
+        }
     }
 
     fn failed(&mut self, error: &ipc_core::Error) -> Status {

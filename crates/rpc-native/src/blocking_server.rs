@@ -1,14 +1,15 @@
 //! The server without a runtime: the thread that reads a call runs it and answers it.
 
+use crate::alone::{self, Asked};
 use crate::codecs::Format;
 use crate::named::{Named, context};
 use crate::options::Options;
 use crate::server_side::{Event, Incoming, ServerSide};
 use bytes::{Buf, BytesMut};
-use ipc_core::{ByteSink, ByteSource, ErrorKind, Until};
+use ipc_core::{ByteSink, ByteSource, ErrorKind, Pollable, Until};
 use rpc_core::{
-    Body, Call, Channel, Code, Metadata, MethodDescriptor, Payload, PayloadStream, Served, Status,
-    block_on,
+    Body, Call, Channel, Code, DirectRequest, Metadata, MethodDescriptor, Payload, PayloadStream,
+    Served, Status, block_on, innermost,
 };
 use rpc_transport::{Endpoint, Listener, Seat, Seats, Wire};
 use std::collections::VecDeque;
@@ -115,7 +116,7 @@ pub struct BlockingSession {
     waiting: VecDeque<Incoming>,
     /// The call that streams, if its client has given it up.
     cancelled: Option<u32>,
-    buffer: Box<[u8]>,
+    buffer: Vec<u8>,
     limits: crate::Limits,
 }
 
@@ -130,7 +131,7 @@ impl BlockingSession {
             named: Named::default(),
             waiting: VecDeque::new(),
             cancelled: None,
-            buffer: vec![0; 64 * 1024].into(),
+            buffer: vec![0; 64 * 1024],
             limits: options.limits.clone(),
         }
     }
@@ -156,7 +157,7 @@ impl BlockingSession {
         }
         // The first time it is the greeting that goes out.
         self.flush()?;
-        let goes_on = self.turn()?;
+        let goes_on = self.turn(true)?;
         while let Some(incoming) = self.waiting.pop_front() {
             self.serve(incoming)?;
         }
@@ -164,25 +165,32 @@ impl BlockingSession {
         Ok(goes_on)
     }
 
-    /// Waits for what comes next and takes it in; false at the end.
-    fn turn(&mut self) -> Result<bool, Status> {
+    /// Waits for what comes next and takes it in; false at the end. A call that comes alone is
+    /// served from where it came, if none is under way.
+    fn turn(&mut self, serves: bool) -> Result<bool, Status> {
         let until = match self.machine.link.wakes() {
             None => Until::Forever,
             Some(at) => Until::At(at),
         };
-        match self.wire.read_until(&mut self.buffer, until) {
+        let now = match self.wire.read_until(&mut self.buffer, until) {
             Ok(0) => return Ok(false),
             Ok(length) => {
                 let now = Instant::now();
+                let length = self.gather(length, now);
+                if serves && self.serve_alone(length, now) {
+                    return Ok(true);
+                }
                 self.machine.link.receive(&self.buffer[..length], now);
+                now
             }
             Err(error) if error.kind() == ErrorKind::TimedOut => {
-                self.machine.link.tick(Instant::now());
+                let now = Instant::now();
+                self.machine.link.tick(now);
                 self.flush()?;
+                now
             }
             Err(error) => return Err(Status::from(error)),
-        }
-        let now = Instant::now();
+        };
         loop {
             match self.machine.next_event(now) {
                 Ok(None) => return Ok(true),
@@ -264,6 +272,69 @@ impl BlockingSession {
         }
     }
 
+    /// Reads the rest of a large frame, for as long as a frame may take.
+    fn gather(&mut self, length: usize, now: Instant) -> usize {
+        let (wire, limits) = (&self.wire, &self.limits);
+        let until = now
+            .checked_add(limits.frame)
+            .map_or(Until::Forever, Until::At);
+        let most = self.machine.link.gathers();
+        alone::gather(&mut self.buffer, length, most, |room| {
+            wire.read_until(room, until).ok()
+        })
+    }
+
+    /// Serves the call that the bytes which came are, if that is all they are, from where they
+    /// stand; false where they are something else, and then nothing has been done.
+    fn serve_alone(&mut self, length: usize, now: Instant) -> bool {
+        let came = &self.buffer[..length];
+        let Some(Asked {
+            call,
+            head,
+            message,
+        }) = self
+            .waiting
+            .is_empty()
+            .then(|| alone::asked(came))
+            .flatten()
+        else {
+            return false;
+        };
+        let Some((method, format)) = self.named.unary(&head) else {
+            return false;
+        };
+        let target = innermost(&self.served, method);
+        if method.admit(message.len()).is_err() || !target.serves_directly(method) {
+            return false;
+        }
+        if !self.machine.called_alone(call, message.len(), length, now) {
+            return false;
+        }
+        let (machine, codec) = (&mut self.machine, format.codec());
+        let mut give = |answer: &dyn rpc_core::Wire| {
+            let fill = |out: &mut BytesMut| {
+                let before = out.len();
+                codec.encode(answer, out)?;
+                method.admit(out.len() - before)
+            };
+            machine.finish(call, &Metadata::new(), Ok(fill));
+        };
+        let mut request = DirectRequest {
+            method,
+            context: context(self.wire.peer(), &head, now),
+            now,
+            codec,
+            message: &came[message],
+            give: &mut give,
+        };
+        match target.serve_directly(&mut request) {
+            Some(Ok(())) => {}
+            Some(Err(status)) => self.fail(call, status),
+            None => self.fail(call, Status::bare(Code::Unimplemented).before_running()),
+        }
+        true
+    }
+
     /// Sends a stream of answers; takes in what comes while it waits for credit.
     fn stream(
         &mut self,
@@ -290,7 +361,7 @@ impl BlockingSession {
                 self.flush()?;
                 match sent {
                     Ok(true) => break,
-                    Ok(false) if !self.turn()? => {
+                    Ok(false) if !self.turn(false)? => {
                         return Err(Status::new(Code::Unavailable, "the client has gone"));
                     }
                     Ok(false) if self.cancelled == Some(call) => {
@@ -324,12 +395,24 @@ impl BlockingSession {
         }
     }
 
-    /// Writes what is to be written; a client that takes nothing for too long is left.
+    /// Writes what is to be written; a client that takes nothing for too long is left. The clock
+    /// is read only where it has to be waited for.
     fn flush(&mut self) -> Result<(), Status> {
+        let mut until = Until::Now;
         while !self.machine.link.output.is_empty() {
-            let until = Until::after(self.limits.frame);
             let written = self.wire.write_until(&[], &self.machine.link.output, until);
-            self.machine.link.output.advance(written?);
+            match written {
+                Ok(written) => self.machine.link.output.advance(written),
+                Err(error) if until == Until::Now && error.kind() == ErrorKind::WouldBlock => {
+                    until = Until::after(self.limits.frame);
+                    continue;
+                }
+                Err(error) => return Err(Status::from(error)),
+            }
+            until = Until::Now;
+        }
+        if !self.wire.owes() {
+            return Ok(());
         }
         // What a layer below has taken (TLS) goes out too.
         let until = Until::after(self.limits.frame);

@@ -2,7 +2,7 @@
 
 use crate::blocking_client::BlockingWired;
 use crate::client::Wired;
-use rpc_core::{Call, CallFuture, Channel};
+use rpc_core::{Call, CallFuture, Channel, DirectCall, Status};
 use rpc_transport::inproc::Inproc;
 use rpc_transport::{Connected, Endpoint};
 use std::fmt;
@@ -146,6 +146,17 @@ impl Channel for BlockingConnection {
         match &self.way {
             BlockingWay::Wired(wired) => wired.call(call),
             BlockingWay::Inproc(inproc) => inproc.call(call),
+        }
+    }
+
+    fn calls_directly(&self) -> bool {
+        matches!(self.way, BlockingWay::Wired(_))
+    }
+
+    fn call_directly(&self, call: &mut DirectCall<'_>) -> Option<Result<(), Status>> {
+        match &self.way {
+            BlockingWay::Wired(wired) => wired.call_directly(call),
+            BlockingWay::Inproc(_) => None,
         }
     }
 }

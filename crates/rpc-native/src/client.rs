@@ -120,7 +120,7 @@ impl Wired {
                 shared.flush(state);
                 return Poll::Pending;
             };
-            let head = head(binding, method, context)?;
+            let head = head(binding, method, context, None)?;
             let oneway = method.kind == MethodKind::Oneway;
             let begun = state
                 .machine
@@ -311,12 +311,18 @@ pub(crate) fn head(
     binding: u16,
     method: &MethodDescriptor,
     context: &Context,
+    times: Option<(Instant, Instant)>,
 ) -> Result<CallHead, Status> {
-    let timeout_micros = match context.remaining() {
-        Some(Duration::ZERO) => {
-            return Err(Status::bare(Code::DeadlineExceeded).before_running());
+    let of_context = || context.expires().map(|at| (Instant::now(), at));
+    let timeout_micros = match times.or_else(of_context) {
+        None => None,
+        Some((now, deadline)) => {
+            let left = deadline.saturating_duration_since(now);
+            if left.is_zero() {
+                return Err(Status::bare(Code::DeadlineExceeded).before_running());
+            }
+            Some(micros(left))
         }
-        left => left.map(|left| u64::try_from(left.as_micros()).unwrap_or(u64::MAX)),
     };
     Ok(CallHead {
         binding,
@@ -325,4 +331,11 @@ pub(crate) fn head(
         trace: context.traced(),
         metadata: context.metadata().clone(),
     })
+}
+
+/// Whole microseconds, by 64-bit arithmetic: a hundred years have room.
+fn micros(time: Duration) -> u64 {
+    time.as_secs()
+        .saturating_mul(1_000_000)
+        .saturating_add(u64::from(time.subsec_micros()))
 }

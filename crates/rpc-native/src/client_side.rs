@@ -345,6 +345,27 @@ impl ClientSide {
         Ok(Some(Event::Returned(call, outcome)))
     }
 
+    /// Takes the end of a call that came in one frame alone, in so many bytes, and went well; false
+    /// where that is for the usual way to judge, and then nothing has been done.
+    pub(crate) fn returned_alone(&mut self, call: u32, bytes: usize) -> bool {
+        if !self.link.takes_alone(bytes) {
+            return false;
+        }
+        let Some(slot) = slot(&mut self.slots, call) else {
+            return false;
+        };
+        if !slot.active || slot.abandoned {
+            return false;
+        }
+        *slot = Slot {
+            returned: true,
+            ..Slot::default()
+        };
+        self.under_way -= 1;
+        self.link.took_alone();
+        true
+    }
+
     fn credit_came(&mut self, frame: frame::Frame) -> Result<Event, Status> {
         let call = frame.stream;
         if call > 0 {

@@ -163,12 +163,17 @@ impl CallHead {
     }
 
     pub(crate) fn write(&self, out: &mut BytesMut) {
-        out.put_u16_le(self.binding);
-        out.put_u16_le(0);
-        out.put_u32_le(self.method);
-        if let Some(micros) = self.timeout_micros {
-            out.put_u64_le(micros);
-        }
+        let mut plain = [0; 16];
+        plain[..2].copy_from_slice(&self.binding.to_le_bytes());
+        plain[4..8].copy_from_slice(&self.method.to_le_bytes());
+        let bytes = match self.timeout_micros {
+            None => 8,
+            Some(micros) => {
+                plain[8..].copy_from_slice(&micros.to_le_bytes());
+                16
+            }
+        };
+        out.extend_from_slice(&plain[..bytes]);
         if let Some(trace) = self.trace {
             out.put_u128(trace.trace_id);
             out.put_u64(trace.span_id);
@@ -216,12 +221,8 @@ pub(crate) fn begin(
     fill: impl FnOnce(&mut BytesMut),
 ) {
     let at = out.len();
-    out.reserve(HEADER_BYTES);
-    out.put_u32_le(0);
-    out.put_u8(kind as u8);
-    out.put_u8(flags);
-    out.put_u16_le(0);
-    out.put_u32_le(stream);
+    let [a, b, c, d] = stream.to_le_bytes();
+    out.extend_from_slice(&[0, 0, 0, 0, kind as u8, flags, 0, 0, a, b, c, d]);
     fill(out);
     let length = out.len() - at - HEADER_BYTES;
     let length = u32::try_from(length).expect("limits are checked before a frame is written");

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+mod alone;
 mod answer;
 mod bindings;
 mod blocking_client;
@@ -12,6 +13,7 @@ mod client_side;
 mod client_state;
 mod codecs;
 mod connection;
+mod direct;
 #[cfg(test)]
 mod ending_tests;
 mod frame;

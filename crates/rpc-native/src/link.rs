@@ -67,6 +67,35 @@ impl Link {
         }
     }
 
+    /// How large a frame is read whole, if it is the next one to come.
+    pub(crate) fn gathers(&self) -> usize {
+        match self.input.is_empty() && self.ended.is_none() && self.theirs.is_some() {
+            true => self.limits.max_message_bytes as usize + OVERHEAD_BYTES + HEADER_BYTES,
+            false => 0,
+        }
+    }
+
+    /// Whether one frame of so many bytes that came alone can be taken where it stands.
+    pub(crate) fn takes_alone(&self, bytes: usize) -> bool {
+        bytes <= self.gathers()
+    }
+
+    /// It was taken; it was a call's or its return.
+    pub(crate) fn took_alone(&mut self) {
+        self.idle_frames = 0;
+        self.asked = None;
+    }
+
+    /// When it was heard last.
+    pub(crate) fn heard(&mut self, now: Instant) {
+        self.last_heard = now;
+    }
+
+    /// Whether the peer may send.
+    pub(crate) fn may_be_charged(&self) -> bool {
+        self.allowed > 0
+    }
+
     /// The next frame that is for the side's own machine.
     pub(crate) fn next_frame(&mut self, now: Instant) -> Result<Option<Frame>, Status> {
         loop {

@@ -54,15 +54,7 @@ impl Named {
         &self,
         incoming: &Incoming,
     ) -> Result<(&'static MethodDescriptor, Format), Status> {
-        let index = usize::from(incoming.head.binding).wrapping_sub(1);
-        let Some(bound) = self.bound.get(index).copied().flatten() else {
-            let text = "the service was not named, or was refused, on this connection";
-            return Err(Status::new(Code::FailedPrecondition, text));
-        };
-        let Some(method) = bound.service.method(incoming.head.method) else {
-            let text = format!("{} has no such method", bound.service.name());
-            return Err(Status::new(Code::Unimplemented, text));
-        };
+        let (method, format) = self.method(&incoming.head)?;
         let oneway = method.kind == MethodKind::Oneway;
         if oneway != (incoming.call == 0)
             || method.kind.client_streams() == incoming.message.is_some()
@@ -70,6 +62,25 @@ impl Named {
             let text = format!("{} is {}", method.name, method.kind.name());
             return Err(Status::new(Code::InvalidArgument, text));
         }
+        Ok((method, format))
+    }
+
+    /// The unary method that a call of one message is for, if it is one.
+    pub(crate) fn unary(&self, head: &CallHead) -> Option<(&'static MethodDescriptor, Format)> {
+        let target = self.method(head).ok()?;
+        (target.0.kind == MethodKind::Unary).then_some(target)
+    }
+
+    fn method(&self, head: &CallHead) -> Result<(&'static MethodDescriptor, Format), Status> {
+        let index = usize::from(head.binding).wrapping_sub(1);
+        let Some(bound) = self.bound.get(index).copied().flatten() else {
+            let text = "the service was not named, or was refused, on this connection";
+            return Err(Status::new(Code::FailedPrecondition, text));
+        };
+        let Some(method) = bound.service.method(head.method) else {
+            let text = format!("{} has no such method", bound.service.name());
+            return Err(Status::new(Code::Unimplemented, text));
+        };
         Ok((method, bound.format))
     }
 }

@@ -1,7 +1,7 @@
 //! The server's side of a connection as a state machine: no socket, no clock, no lock.
 
 use crate::client_side::Verdict;
-use crate::frame::{self, CallHead, Frame, Kind, flag};
+use crate::frame::{self, CallHead, Frame, HEADER_BYTES, Kind, flag};
 use crate::limits::Limits;
 use crate::link::Link;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
@@ -300,24 +300,10 @@ impl ServerSide {
                 .link
                 .violation("a call's number is beyond the next free one"));
         }
-        if call as usize > self.slots.len() {
-            self.slots.push(Slot::default());
-        }
-        let send_credit = self.link.theirs.map_or(0, |theirs| theirs.stream_credit);
-        let allowed = self.link.limits.stream_credit_bytes;
-        let slot = &mut self.slots[call as usize - 1];
-        if slot.active {
+        if self.runs(call) {
             return Err(self.link.violation("a call's number is in use"));
         }
-        *slot = Slot {
-            active: true,
-            receiving: !end,
-            send_credit: i64::from(send_credit),
-            allowed: i64::from(allowed),
-            owed: 0,
-            cost,
-        };
-        self.under_way += 1;
+        self.seat(call, !end, cost);
         if self.link.draining {
             let refusal = Status::new(Code::Unavailable, "the server is ending").before_running();
             self.finish(
@@ -328,6 +314,49 @@ impl ServerSide {
             return Ok(None);
         }
         Ok(Some(Event::Call(incoming)))
+    }
+
+    /// A call runs, whose number is free and at most the next one.
+    fn seat(&mut self, call: u32, receiving: bool, cost: u32) {
+        if call as usize > self.slots.len() {
+            self.slots.push(Slot::default());
+        }
+        let send_credit = self.link.theirs.map_or(0, |theirs| theirs.stream_credit);
+        self.slots[call as usize - 1] = Slot {
+            active: true,
+            receiving,
+            send_credit: i64::from(send_credit),
+            allowed: i64::from(self.link.limits.stream_credit_bytes),
+            owed: 0,
+            cost,
+        };
+        self.under_way += 1;
+    }
+
+    /// Takes a call that came in one frame alone, in so many bytes; false where that is for the
+    /// usual way to judge, and then nothing has been done.
+    pub(crate) fn called_alone(
+        &mut self,
+        call: u32,
+        message_bytes: usize,
+        bytes: usize,
+        now: Instant,
+    ) -> bool {
+        let limits = &self.link.limits;
+        let fits = message_bytes <= limits.max_message_bytes as usize
+            && call <= limits.max_calls
+            && call as usize <= self.slots.len() + 1;
+        let takes = self.link.takes_alone(bytes) && self.link.may_be_charged();
+        if !fits || !takes || self.link.draining || self.runs(call) {
+            return false;
+        }
+        let cost = frame::cost(bytes - HEADER_BYTES);
+        self.link.heard(now);
+        self.link.took_alone();
+        if self.link.charge(cost).is_ok() {
+            self.seat(call, false, cost);
+        }
+        true
     }
 
     /// The slot of a frame for a call: an error for a number that never was, `None` for a call

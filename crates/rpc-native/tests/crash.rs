@@ -1,4 +1,12 @@
-//! R18: each system call of a client and of a server, awaited and blocking, fails in each way.
+//! R18: each system call of a client and of a server, awaited and blocking, fails in each way; and
+//! what comes of a peer over shared memory that dies or writes garbage.
+
+#[path = "crash/shm_deaths.rs"]
+mod shm_deaths;
+#[path = "crash/shm_garbage.rs"]
+mod shm_garbage;
+#[path = "crash/shm_sides.rs"]
+mod shm_sides;
 
 use ipc_testkit::crash::{Fault, Forked, Lab, Swept, Tally, fail_at_call, laboratory};
 use ipc_testkit::{TempDir, shared_words};
@@ -121,7 +129,13 @@ const SIDES: [Side; 4] = [
 ];
 
 fn main() -> ExitCode {
-    laboratory(&[("errors", every_system_call_fails)])
+    laboratory(&[
+        ("errors", every_system_call_fails),
+        ("shm: a server dies", shm_deaths::of_a_server),
+        ("shm: a client dies", shm_deaths::of_a_client),
+        ("shm: garbage of a client", shm_garbage::of_a_client),
+        ("shm: garbage of a server", shm_garbage::of_a_server),
+    ])
 }
 
 fn every_system_call_fails(lab: &mut Lab) {

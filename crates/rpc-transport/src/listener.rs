@@ -91,18 +91,20 @@ impl Listener {
     pub fn accept(&self, until: Until) -> Result<Wire> {
         loop {
             let wire = match &self.kind {
-                Kind::Unix(listener) => Wire::unix(match until {
+                Kind::Unix(listener) => passed_over(match until {
                     Until::Now => listener.try_accept(),
                     Until::Forever => listener.accept(),
                     Until::At(deadline) => listener.accept_deadline(deadline),
-                }?),
+                })?
+                .and_then(Wire::unix),
                 Kind::Shm { socket, ring } => {
-                    let socket = match until {
+                    let socket = passed_over(match until {
                         Until::Now => socket.try_accept(),
                         Until::Forever => socket.accept(),
                         Until::At(deadline) => socket.accept_deadline(deadline),
-                    }?;
-                    ring.begin(socket).and_then(Wire::shm_meeting)
+                    })?;
+                    let met = socket.and_then(|socket| ring.begin(socket));
+                    met.and_then(Wire::shm_meeting)
                 }
                 Kind::Several(several) => return several.accept(until),
                 Kind::Tcp(listener) => Wire::tcp(match until {
@@ -127,6 +129,14 @@ impl Listener {
                 Err(_) => {}
             }
         }
+    }
+}
+
+/// Whoever is refused, or whom the kernel does not name, is a failure of that connection alone.
+fn passed_over<T>(accepted: Result<T>) -> Result<Result<T>> {
+    match accepted {
+        Err(error) if error.kind() == ErrorKind::Denied => Ok(Err(error)),
+        accepted => accepted.map(Ok),
     }
 }
 

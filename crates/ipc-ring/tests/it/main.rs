@@ -20,6 +20,8 @@ mod queue_members;
 mod queue_verbs;
 mod stream;
 mod suite;
+mod timed;
+mod wakes;
 
 #[global_allocator]
 static ALLOCATOR: ipc_testkit::CountingAllocator = ipc_testkit::CountingAllocator;
@@ -32,6 +34,7 @@ ipc_testkit::roles! {
     "reader" => broadcast::reader,
     "silent subscriber" => broadcast::silent,
     "silent member" => queue_members::silent_member,
+    "timed echo" => timed::echo,
     "writer" => broadcast::writer,
     "echo" => meeting::echo,
     "relay" => giving::relay,

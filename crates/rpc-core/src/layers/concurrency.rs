@@ -2,6 +2,7 @@
 
 use super::PerMethod;
 use crate::call::{Body, Call, CallFuture, Channel, PayloadStream, ready};
+use crate::descriptor::MethodDescriptor;
 use crate::wire::Payload;
 use crate::{Code, Status};
 use futures_core::Stream;
@@ -71,6 +72,10 @@ impl<C: Channel> Channel for Limited<C> {
             None => self.inner.call(call),
             Some(gate) => self.through(gate, call),
         }
+    }
+
+    fn behind(&self, method: &'static MethodDescriptor) -> Option<&dyn Channel> {
+        (self.limits.of(method).is_none()).then_some(&self.inner as &dyn Channel)
     }
 }
 

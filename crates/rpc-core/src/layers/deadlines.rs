@@ -2,6 +2,7 @@
 
 use super::PerMethod;
 use crate::call::{Call, CallFuture, Channel};
+use crate::descriptor::MethodDescriptor;
 use std::time::{Duration, Instant};
 use tower_layer::Layer;
 
@@ -59,6 +60,10 @@ impl<C: Channel> Channel for Bounded<C> {
             None => self.inner.call(call),
             Some(limit) => self.shortened(*limit, call),
         }
+    }
+
+    fn behind(&self, method: &'static MethodDescriptor) -> Option<&dyn Channel> {
+        (self.limits.of(method).is_none()).then_some(&self.inner as &dyn Channel)
     }
 }
 

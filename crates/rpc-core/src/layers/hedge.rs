@@ -2,6 +2,7 @@
 
 use super::{PerMethod, Throttle};
 use crate::call::{Body, Call, CallFuture, Channel, Reply};
+use crate::descriptor::MethodDescriptor;
 use crate::timer::Timer;
 use crate::{Code, Status};
 use std::future::Future;
@@ -115,6 +116,10 @@ impl<C: Channel + Clone + Unpin> Channel for Hedged<C> {
             }),
             _ => self.inner.call(call),
         }
+    }
+
+    fn behind(&self, method: &'static MethodDescriptor) -> Option<&dyn Channel> {
+        (self.rule.rules.of(method).is_none()).then_some(&self.inner as &dyn Channel)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::PerMethod;
 use crate::call::{Call, CallFuture, Channel, ready};
+use crate::descriptor::MethodDescriptor;
 use crate::{Code, Status};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -89,6 +90,10 @@ impl<C: Channel> Channel for RateLimited<C> {
             None => self.inner.call(call),
             Some(bucket) => self.within(bucket, call),
         }
+    }
+
+    fn behind(&self, method: &'static MethodDescriptor) -> Option<&dyn Channel> {
+        (self.limits.of(method).is_none()).then_some(&self.inner as &dyn Channel)
     }
 }
 

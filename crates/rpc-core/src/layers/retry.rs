@@ -211,6 +211,15 @@ impl<C: Channel + Clone> Channel for Retried<C> {
             _ => self.inner.call(call),
         }
     }
+
+    fn behind(&self, method: &'static MethodDescriptor) -> Option<&dyn Channel> {
+        (!self
+            .rule
+            .rules
+            .of(method)
+            .is_some_and(|rule| rule.repeats()))
+        .then_some(&self.inner as &dyn Channel)
+    }
 }
 
 impl<C: Channel + Clone> Retried<C> {

@@ -10,6 +10,7 @@ mod false_servers;
 mod floods;
 mod foreign;
 mod hostile;
+mod in_place;
 mod lengths;
 mod lie_cases;
 mod lies;

@@ -1,11 +1,14 @@
 //! What is only of shared memory: clients that die in it or are slow to make it, and who is let in.
 
 use crate::remote::{PATIENCE, Remote, router};
-use ipc_testkit::{Role, Snapshot, Stage, TempDir, isolated, skip, watchdog};
-use rpc_core::{Context, Server, block_on};
+use ipc_core::Until;
+use ipc_testkit::{Role, Snapshot, Stage, TempDir, deny_where, isolated, skip, watchdog};
+use rpc_core::{Code, Context, Server, block_on};
 use rpc_native::{Format, Limits, Options};
 use rpc_testkit::inventory::{StockClient, item};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 const STRANGER: u32 = 65_533;
@@ -143,6 +146,43 @@ async fn another_user_is_refused_by_the_mode_and_where_that_lets_it_by_the_polic
         let stock = remote.connect(Format::Protobuf).await;
         assert_eq!(stock.put(&Context::new(), item("a", 1)).await, Ok(1));
     }
+}
+
+#[test]
+fn where_the_kernel_names_nobody_nobody_is_let_in() {
+    isolated!({
+        let directory = TempDir::new();
+        let denied = libc::SO_PEERCRED as u64;
+        deny_where(
+            libc::SYS_getsockopt,
+            2,
+            u64::from(u32::MAX),
+            denied,
+            libc::EPERM,
+        );
+        for scheme in ["shm", "unix"] {
+            let path = directory.join(scheme);
+            let place = format!("{scheme}:{}", path.display());
+            let endpoint = place.parse().expect("a string binding");
+            let listener = rpc_transport::Options::new().bind(&endpoint);
+            let listener = listener.expect("a listener");
+            let refused = Options::new().connect_blocking(&place);
+            assert_eq!(refused.expect_err("unnamed").code(), Code::PermissionDenied);
+            // Nor is a client that asks for nobody's name.
+            let client: OwnedFd = match scheme {
+                "shm" => ipc_uds::Options::new()
+                    .connect_seqpacket(&path)
+                    .expect("it listens")
+                    .into(),
+                _ => UnixStream::connect(&path).expect("it listens").into(),
+            };
+            let accepted = listener.accept(Until::Now).map(drop);
+            let kind = accepted.expect_err("it is passed over").kind();
+            assert_eq!(kind, ipc_core::ErrorKind::WouldBlock);
+            let came = rustix::net::recv(&client, &mut [0; 1], rustix::net::RecvFlags::empty());
+            assert_eq!(came.map(|(length, _)| length), Ok(0), "the end");
+        }
+    });
 }
 
 #[test]

@@ -1,13 +1,13 @@
 //! Connections that are lost at any moment: nothing runs twice, and what may be repeated arrives.
 
-use crate::counted::runtime;
+use crate::counted::{Pair, STREAMS, runtime};
 use ipc_testkit::crash::{Lab, Tally};
 use ipc_testkit::watchdog;
 use rpc_core::layers::Retry;
 use rpc_core::{Code, Context, Router, Server};
 use rpc_native::Options;
 use rpc_testkit::inventory::{Shop, StockClient, StockServer, item};
-use rpc_transport::{Pool, Wire};
+use rpc_transport::Pool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::task::AbortHandle;
@@ -18,12 +18,15 @@ const CALLERS: u64 = 16;
 /// Of calls with random resets nothing that is not idempotent runs twice, and 99.9 % of what is
 /// idempotent succeed.
 pub(crate) fn run_nothing_twice(lab: &mut Lab) {
-    let calls = lab.count(8_000, 100_000, 1_000_000);
+    let calls = lab.count(4_000, 100_000, 1_000_000);
     let _watchdog = watchdog(Duration::from_secs(24 * 3600));
-    runtime(2).block_on(resets(lab, calls));
+    for (name, pair) in STREAMS.into_iter().filter(|(name, _)| *name != "pipes") {
+        runtime(2).block_on(resets(lab, name, pair, calls));
+    }
 }
 
-async fn resets(lab: &mut Lab, calls: u64) {
+async fn resets(lab: &mut Lab, name: &str, pair: Pair, calls: u64) {
+    RESETS.store(0, std::sync::atomic::Ordering::Relaxed);
     let shop = Arc::new(Shop::default());
     let router = Router::new().service(StockServer::new(Arc::clone(&shop)));
     let served = Server::new(router).served();
@@ -33,7 +36,7 @@ async fn resets(lab: &mut Lab, calls: u64) {
     let pool = Pool::new(4, move || {
         let (served, tasks) = (served.clone(), Arc::clone(&tasks));
         async move {
-            let (client, server) = Wire::pair().map_err(rpc_core::Status::from)?;
+            let (client, server) = pair().map_err(rpc_core::Status::from)?;
             let task = tokio::spawn(Options::new().serve(server, served)).abort_handle();
             tasks.lock().expect("no panic").push(task);
             Options::new().over(client).await
@@ -90,7 +93,10 @@ async fn resets(lab: &mut Lab, calls: u64) {
     chaos.abort();
     let shelves = shop.shelves.lock().expect("no panic");
     let resets = RESETS.load(std::sync::atomic::Ordering::Relaxed);
-    let mut twice = Tally::new("R", "calls that are not idempotent, run twice");
+    let mut twice = Tally::new(
+        "R",
+        format!("{name}: calls that are not idempotent, run twice"),
+    );
     let ran = shelves.iter().filter(|(sku, _)| *sku != "there");
     for (sku, count) in ran {
         twice.trial(
@@ -104,7 +110,10 @@ async fn resets(lab: &mut Lab, calls: u64) {
     }
     twice.note(format!("{calls} calls, {resets} resets"));
     lab.enter(twice);
-    let mut kept = Tally::new("R", "calls that are idempotent, 99.9 % of which succeed");
+    let mut kept = Tally::new(
+        "R",
+        format!("{name}: idempotent calls, 99.9 % of which succeed"),
+    );
     kept.trials = calls;
     if lost * 1000 > calls {
         kept.fail(format!("{lost} of {calls} were lost"));

@@ -5,7 +5,7 @@
 //! one call at a time has. A call that ended must have answered what the twin answers; one that was
 //! given up leaves its names in doubt, and they are used no more.
 
-use crate::counted::{Counter, PATIENCE, runtime};
+use crate::counted::{Counter, PATIENCE, STREAMS, runtime};
 use crate::plans::{Plan, Random, body, plan};
 use bytes::{Bytes, BytesMut};
 use ipc_testkit::crash::Lab;
@@ -31,10 +31,8 @@ const NUMBERS: u32 = 4;
 /// Sequences over each kind of stream, on one thread, where a seed repeats all of it, and on two.
 pub(crate) fn of_the_contract(lab: &mut Lab) {
     let _watchdog = watchdog(Duration::from_secs(24 * 3600));
-    let turns = lab.count(250, 25_000, 250_000);
-    type Pair = fn() -> ipc_core::Result<(Wire, Wire)>;
-    let streams: [(&str, Pair); 2] = [("unix", Wire::pair), ("pipes", Wire::pipe_pair)];
-    for (name, pair) in streams {
+    let turns = lab.count(160, 25_000, 250_000);
+    for (name, pair) in STREAMS {
         for threads in [1, 2] {
             let runtime = runtime(threads);
             let mut random = Random(lab.below(u64::MAX) | 1);

@@ -1,0 +1,129 @@
+//! A large message of a blocking call is read straight to where it is decoded from.
+
+use ipc_core::{ByteSink, ByteSource, Debt, Interest, Pollable, Result, Until};
+use rpc_core::{Context, Peer, Router, Server, Status, block_on, service};
+use rpc_native::{Limits, Options};
+use rpc_transport::Wire;
+use std::os::fd::BorrowedFd;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+const LARGE: usize = 1 << 20;
+
+#[service(name = "place.v1.Echo")]
+trait Echo {
+    async fn echo(&self, cx: &Context, bytes: Vec<u8>) -> std::result::Result<Vec<u8>, Status>;
+}
+
+struct Back;
+
+impl Echo for Back {
+    async fn echo(&self, _: &Context, bytes: Vec<u8>) -> std::result::Result<Vec<u8>, Status> {
+        Ok(bytes)
+    }
+}
+
+/// Where each piece was read to, and how long it was.
+type Pieces = Arc<Mutex<Vec<(usize, usize)>>>;
+
+/// A stream that remembers where it was asked to put what came.
+struct Recorded {
+    wire: Wire,
+    pieces: Pieces,
+}
+
+impl Pollable for Recorded {
+    fn descriptor(&self, interest: Interest) -> BorrowedFd<'_> {
+        self.wire.descriptor(interest)
+    }
+    fn wait_ready(&self, interests: &[Interest], until: Until) -> Result<()> {
+        self.wire.wait_ready(interests, until)
+    }
+    fn owes(&self) -> bool {
+        self.wire.owes()
+    }
+}
+
+impl ByteSource for Recorded {
+    fn read_until(&self, buffer: &mut [u8], until: Until) -> Result<usize> {
+        let at = buffer.as_ptr() as usize;
+        let length = self.wire.read_until(buffer, until)?;
+        self.pieces.lock().expect("no panic").push((at, length));
+        Ok(length)
+    }
+}
+
+impl ByteSink for Recorded {
+    fn write_until(&self, head: &[u8], body: &[u8], until: Until) -> Result<usize> {
+        self.wire.write_until(head, body, until)
+    }
+    fn debt(&self) -> &Debt {
+        self.wire.debt()
+    }
+    fn pay_until(&self, until: Until) -> Result<()> {
+        self.wire.pay_until(until)
+    }
+}
+
+/// The two ends of a channel in shared memory.
+fn shm_pair() -> (Wire, Wire) {
+    let (left, right) = ipc_uds::pair_seqpacket().expect("a pair");
+    let ring = ipc_ring::Options::new();
+    let (left, right) = (
+        ring.begin(left).expect("memory"),
+        ring.begin(right).expect("memory"),
+    );
+    left.finish().expect("it is there");
+    right.finish().expect("it is there");
+    let wire = |meeting: ipc_ring::Meeting| {
+        Wire::shm(meeting.channel().expect("met")).expect("a peer with a name")
+    };
+    (wire(left), wire(right))
+}
+
+#[test]
+fn a_large_message_is_read_piece_behind_piece_and_moved_no_more() {
+    let _watchdog = ipc_testkit::watchdog(Duration::from_secs(60));
+    // Without credits between, which stand in messages' way now and then.
+    let limits = Limits::new().connection_credit_bytes(1 << 30).clone();
+    for (near, far) in [shm_pair(), Wire::pair().expect("a pair")] {
+        let sides = [near, far].map(|wire| {
+            let pieces = Pieces::default();
+            let recorded = Recorded {
+                wire,
+                pieces: Arc::clone(&pieces),
+            };
+            (Wire::new(recorded, Peer::Unknown), pieces)
+        });
+        let [(near, ours), (far, theirs)] = sides;
+        let served = Server::new(Router::new().service(EchoServer::new(Back))).served();
+        let options = Options::new().limits(limits.clone()).clone();
+        let session = options.session(far, served);
+        let server = std::thread::spawn(move || session.run());
+        let connection = options.over_blocking(near).expect("greeted");
+        let echo = EchoClient::new(connection);
+        let call = || {
+            let cx = Context::new();
+            let back = block_on(echo.echo(&cx, vec![7; LARGE])).expect("an answer");
+            assert!(back == vec![7; LARGE]);
+        };
+        // The buffers grow with the first.
+        call();
+        for pieces in [&ours, &theirs] {
+            pieces.lock().expect("no panic").clear();
+        }
+        call();
+        drop(echo);
+        server.join().expect("no panic").expect("it went in order");
+        for pieces in [ours, theirs] {
+            let mut pieces = pieces.lock().expect("no panic").clone();
+            // The server's last is the end.
+            pieces.retain(|(_, length)| *length > 0);
+            let all: usize = pieces.iter().map(|(_, length)| length).sum();
+            assert!(all > LARGE && pieces.len() > 1, "{pieces:?}");
+            for pair in pieces.windows(2) {
+                assert_eq!(pair[0].0 + pair[0].1, pair[1].0, "a piece stands elsewhere");
+            }
+        }
+    }
+}
