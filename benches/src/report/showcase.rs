@@ -101,7 +101,7 @@ pub fn refresh(run: &Run, root: &Path) -> io::Result<Vec<PathBuf>> {
     }
     let sizes = table_of_sizes(run);
     if !sizes.is_empty() {
-        let table = format!("{sizes}\n{}", caption(run));
+        let table = format!("{}\n\n{}", sizes.trim_end(), caption(run));
         let path = guide.join("messages_or_memory.md");
         files.push(replace(&path, "crossover", &table)?);
     }
