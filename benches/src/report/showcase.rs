@@ -227,11 +227,7 @@ fn streams(svg: &mut Svg, run: &Run, rows: &[&str], bottom: f64) {
         return;
     }
     svg.text((RIGHT.0, 24.0), "head", "1 MiB messages, one way");
-    svg.text(
-        (RIGHT.0, 42.0),
-        "tick",
-        "longer is more; –: no such message, or not measured",
-    );
+    svg.text((RIGHT.0, 42.0), "tick", "longer is more; – is not measured");
     svg.line((RIGHT.0, TOP - 6.0), (RIGHT.0, bottom), "axis");
     let x = Scale::from_zero(most, RIGHT);
     for (row, (name, rate)) in rows.iter().zip(&rates).enumerate() {

@@ -25,6 +25,7 @@ macro_rules! chapter {
         #[doc = "[blocking_or_awaited]: crate::guide::blocking_or_awaited"]
         #[doc = "[near_or_far]: crate::guide::near_or_far"]
         #[doc = "[coming_from]: crate::guide::coming_from"]
+        #[doc = "[WaitSet]: crate::WaitSet"]
         #[cfg_attr(feature = "tokio", doc = "[Async]: crate::Async")]
         #[cfg_attr(feature = "event", doc = "[event]: crate::event")]
         #[cfg_attr(feature = "file", doc = "[file]: crate::file")]

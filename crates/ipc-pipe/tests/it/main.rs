@@ -12,6 +12,7 @@ mod records;
 mod splices;
 mod storms;
 mod suite;
+mod table;
 mod two_processes;
 
 /// The inputs of this crate's row of bad input; each test asserts its own share.
