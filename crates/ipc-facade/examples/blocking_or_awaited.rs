@@ -133,11 +133,11 @@ fn wait(streams: Vec<uds::Stream>) -> Outcome<usize> {
 /// The clients: a few threads share the connections and ask each in turn.
 fn call(rounds: usize) -> Outcome {
     let stdin = io::stdin().as_fd().try_clone_to_owned()?;
-    let giver = uds::Stream::try_from(stdin)?;
+    let giver = uds::Stream::from(stdin);
     let (mut streams, mut ancillary) = (Vec::new(), uds::Ancillary::new());
     while giver.recv_with_fds(&mut [0; 3], &mut ancillary).is_ok() {
         for fd in ancillary.take_fds() {
-            streams.push(uds::Stream::try_from(fd)?);
+            streams.push(uds::Stream::from(fd));
         }
     }
     for round in 0..rounds {

@@ -69,7 +69,7 @@ impl Meeting {
         stream.recv_with_fds(&mut [0; 8], &mut ancillary)?;
         let mut fds = ancillary.take_fds();
         let mut next = || fds.next().ok_or("two descriptors come");
-        let far = uds::SeqPacket::try_from(next()?)?;
+        let far = uds::SeqPacket::from(next()?);
         Self::with(stream, far, shm::Region::from_fd(next()?)?)
     }
 
@@ -89,7 +89,7 @@ impl Meeting {
 /// What the other process does: it sums what comes, whichever way, and says the sum.
 fn answer() -> Outcome {
     let stdin = io::stdin().as_fd().try_clone_to_owned()?;
-    let here = Meeting::join(uds::Stream::try_from(stdin)?)?;
+    let here = Meeting::join(uds::Stream::from(stdin))?;
     let (mut order, mut payload) = (Vec::new(), vec![0; LARGEST]);
     loop {
         // The order says the way, the size and how many there are; the end of orders is the end.
