@@ -1,8 +1,13 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+// Text alone: a build has nothing of it.
+#[cfg(any(doc, doctest))]
+pub mod guide;
+
 #[cfg(feature = "tokio")]
 pub use ipc_async::Async;
+pub use ipc_async::WaitSet;
 pub use ipc_core::{
     ByteSink, ByteSource, Credentials, Debt, Duplex, Error, ErrorKind, Flush, Framed, HalfClose,
     Interest, Mode, Name, Pollable, Result, TryAccept, TryRecv, TrySend, TryWait, Turn, Until,

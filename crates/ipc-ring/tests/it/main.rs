@@ -20,7 +20,10 @@ mod queue_members;
 mod queue_verbs;
 mod stream;
 mod suite;
+mod table;
 mod timed;
+mod traced;
+mod waiting;
 mod wakes;
 
 #[global_allocator]
@@ -28,6 +31,7 @@ static ALLOCATOR: ipc_testkit::CountingAllocator = ipc_testkit::CountingAllocato
 
 ipc_testkit::roles! {
     "holder" => giving::holder,
+    "newcomer" => giving::newcomer,
     "mute" => acked::mute,
     "mute responder" => calls::mute_responder,
     "other side" => giving::other_side,

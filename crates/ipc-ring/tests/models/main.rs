@@ -50,10 +50,12 @@ mod holders;
 mod join;
 mod locks;
 mod machine;
+mod mailbox;
 mod many;
 mod options;
 mod schedules;
 mod sleepers;
+mod slots;
 mod streams;
 
 pub use crate::{
