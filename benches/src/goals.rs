@@ -119,6 +119,8 @@ pub const GOALS: &[Goal] = &[
     Goal::at_most(6, "ring/round-trip-spin/64/vs/waking-calls-a-million", 10.0),
     // 13: a channel is made for what its parts cost.
     Goal::at_most(13, "ring-open/single-thread/64/vs/raw", 1.15).only_in(ONE),
+    // 18: one wait for a thousand endpoints costs little over the kernel's.
+    Goal::at_most(18, "wait-set/single-thread/0/vs/raw", 1.10).only_in(ONE),
     // Beside what others have.
     Goal::at_most(17, "ring/round-trip-awake/64/vs/uds", 0.5),
     Goal::at_least(17, "ring-batch/one-way/64/vs/uds", 50.0),

@@ -2,6 +2,7 @@
 
 pub mod abilities;
 pub mod assemble;
+pub mod awaited;
 pub mod burn;
 pub mod calls;
 pub mod cli;

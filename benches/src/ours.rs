@@ -142,6 +142,7 @@ macro_rules! endpoint {
 }
 
 endpoint!(Pipes, |pipes| pipes.tx, pipes.rx, flush: yes, bytes);
+endpoint!(ipc_pipe::Stream, |stream| stream, stream, flush: yes, bytes);
 endpoint!(ipc_uds::Stream, |stream| stream, stream, flush: yes, bytes);
 endpoint!(Framed<ipc_uds::Stream>, |framed| framed, framed, flush: yes, messages);
 endpoint!(ipc_uds::SeqPacket, |socket| socket, socket, flush: no, messages);

@@ -112,7 +112,7 @@ impl Step {
             Self::Test => test::run(&test::Args::all()),
             Self::Confined => test::run(&test::Args::all_confined()),
             Self::Models => models::run(&models::Args::all()),
-            Self::Docs => docs::run(),
+            Self::Docs => docs::run(&docs::Args::default()),
             Self::Interop => interop::run(&interop::Args::what_is_here()),
         }
     }

@@ -49,9 +49,7 @@ enum Command {
     Crash(crash::Args),
     /// Checks licences, advisories and sources of the dependencies with cargo-deny.
     Deny,
-    /// Builds the documentation with warnings as errors and checks the links of every Markdown
-    /// file.
-    Docs,
+    Docs(docs::Args),
     Fuzz(fuzz::Args),
     Interop(interop::Args),
     Models(models::Args),
@@ -96,7 +94,7 @@ fn run(command: Command) -> Outcome {
         Command::Deny => deny::run(),
         Command::Interop(args) => interop::run(&args),
         Command::Models(args) => models::run(&args),
-        Command::Docs => docs::run(),
+        Command::Docs(args) => docs::run(&args),
         Command::Fuzz(args) => fuzz::run(&args),
         Command::Release(args) => release::run(&args),
         Command::Soak(args) => soak::run(&args),

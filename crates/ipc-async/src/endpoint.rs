@@ -1,41 +1,52 @@
 //! Any pollable endpoint, with `.await`.
 
-use crate::sys::{Registration, writable_once};
+use crate::registration::{Registration, writable_once};
+use crate::runtime::{Runtime, Seen, Watch};
 use ipc_core::{ByteSource, Error, ErrorKind, Interest, Pollable, Result, Until};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context as Task, Poll, Waker, ready};
-use tokio::task::AbortHandle;
 
-/// An endpoint of any mechanism, registered with the tokio runtime in which it is made: its verbs
-/// with `.await`.
-///
-/// A future that is dropped has done nothing: no byte sent, no message taken. A send that has
-/// begun is done, also where its tail does not fit yet: a task of the runtime writes the rest,
-/// even after this value is dropped. [`flush`](Async::flush) waits for it.
-///
-/// ```
-/// use ipc_async::Async;
-/// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
-/// let (tx, rx) = ipc_pipe::pair()?;
-/// let (tx, rx) = (Async::new(tx)?, Async::new(rx)?);
-/// tx.send(b"hello").await?;
-/// let mut bytes = [0; 16];
-/// assert_eq!(rx.recv(&mut bytes).await?, 5);
-/// # Ok::<(), ipc_async::Error>(()) }).unwrap();
-/// ```
-#[derive(Debug)]
-pub struct Async<T> {
-    shared: Arc<Shared<T>>,
-    room: RoomWait,
+macro_rules! declare {
+    ($($default:tt)*) => {
+        /// An endpoint of any mechanism, registered with a runtime (tokio, unless
+        /// [`on`](Async::on) another): its verbs with `.await`.
+        ///
+        /// A future that is dropped has done nothing: no byte sent, no message taken. A send that
+        /// has begun is done, also where its tail does not fit yet: a task of the runtime writes
+        /// the rest, even after this value is dropped. [`flush`](Async::flush) waits for it.
+        #[cfg_attr(feature = "tokio", doc = "
+```
+use ipc_async::Async;
+# tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+let (tx, rx) = ipc_pipe::pair()?;
+let (tx, rx) = (Async::new(tx)?, Async::new(rx)?);
+tx.send(b\"hello\").await?;
+let mut bytes = [0; 16];
+assert_eq!(rx.recv(&mut bytes).await?, 5);
+# Ok::<(), ipc_async::Error>(()) }).unwrap();
+```
+        ")]
+        #[derive(Debug)]
+        pub struct Async<T, R: Runtime $($default)*> {
+            shared: Arc<Shared<T, R>>,
+            room: RoomWait<R>,
+        }
+    };
 }
+
+// Without the feature there is no runtime to take where none is named.
+#[cfg(feature = "tokio")]
+declare!(= crate::Tokio);
+#[cfg(not(feature = "tokio"))]
+declare!();
 
 /// A poll function's wait for room, where that takes a registration of its own: a task waits, and
 /// ends with the endpoint.
-#[derive(Debug, Default)]
-struct RoomWait {
+#[derive(Debug)]
+struct RoomWait<R: Runtime> {
     state: Arc<Mutex<RoomState>>,
-    task: Mutex<Option<AbortHandle>>,
+    task: Mutex<Option<R::Task>>,
 }
 
 #[derive(Debug, Default)]
@@ -44,24 +55,35 @@ struct RoomState {
     waker: Option<Waker>,
 }
 
-impl Drop for RoomWait {
+impl<R: Runtime> RoomWait<R> {
+    fn new() -> Self {
+        Self {
+            state: Arc::default(),
+            task: Mutex::new(None),
+        }
+    }
+}
+
+impl<R: Runtime> Drop for RoomWait<R> {
     fn drop(&mut self) {
         let task = self.task.get_mut().unwrap_or_else(PoisonError::into_inner);
         if let Some(task) = task.take() {
-            task.abort();
+            R::stop(task);
         }
     }
 }
 
 #[derive(Debug)]
-struct Shared<T> {
-    registration: Registration<T>,
+struct Shared<T, R: Runtime> {
+    registration: Registration<T, R>,
+    runtime: R,
     /// A task is paying what the endpoint owes.
     paying: AtomicBool,
 }
 
-impl<T: Pollable> Async<T> {
-    /// Registers `endpoint` with the runtime.
+#[cfg(feature = "tokio")]
+impl<T: Pollable + Send + Sync + 'static> Async<T> {
+    /// Registers `endpoint` with the tokio runtime of the caller.
     ///
     /// # Errors
     /// [`ErrorKind::Unsupported`] outside a tokio runtime; [`ErrorKind::Other`] where the
@@ -70,14 +92,32 @@ impl<T: Pollable> Async<T> {
     /// # Panics
     /// In a runtime whose input and output are not enabled, as tokio itself does.
     pub fn new(endpoint: T) -> Result<Self> {
-        let registration = Registration::new(endpoint)?;
+        Self::on(crate::Tokio, endpoint)
+    }
+}
+
+impl<T: Pollable + Send + Sync + 'static, R: Runtime> Async<T, R> {
+    /// Registers `endpoint` with `runtime`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Other`] where the descriptor cannot be watched (a regular file, or one that
+    /// is registered already); what `runtime` says besides.
+    pub fn on(runtime: R, endpoint: T) -> Result<Self> {
+        let registration = Registration::new(&runtime, endpoint)?;
         Ok(Self {
             shared: Arc::new(Shared {
                 registration,
+                runtime,
                 paying: AtomicBool::new(false),
             }),
-            room: RoomWait::default(),
+            room: RoomWait::new(),
         })
+    }
+}
+
+impl<T, R: Runtime> Async<T, R> {
+    pub(crate) fn runtime(&self) -> &R {
+        &self.shared.runtime
     }
 
     /// The endpoint: its try forms and what else it can do.
@@ -95,13 +135,13 @@ impl<T: Pollable> Async<T> {
             Ok(shared) => Ok(shared.registration.into_endpoint()),
             Err(shared) => Err(Self {
                 shared,
-                room: RoomWait::default(),
+                room: RoomWait::new(),
             }),
         }
     }
 }
 
-impl<T: Pollable + Send + Sync + 'static> Async<T> {
+impl<T: Pollable + Send + Sync + 'static, R: Runtime> Async<T, R> {
     /// Awaits any try form: `attempt` is called when the endpoint may be ready for `interest`,
     /// until it answers anything but [`ErrorKind::WouldBlock`]. What it leaves owed is written by
     /// a task of the runtime.
@@ -111,11 +151,11 @@ impl<T: Pollable + Send + Sync + 'static> Async<T> {
     ///
     /// # Errors
     /// What `attempt` answers.
-    pub async fn ready<R>(
+    pub async fn ready<V>(
         &self,
         interest: Interest,
-        attempt: impl FnMut(&T) -> Result<R>,
-    ) -> Result<R> {
+        attempt: impl FnMut(&T) -> Result<V>,
+    ) -> Result<V> {
         let outcome = self.shared.ready(interest, attempt).await;
         self.pay_in_background();
         outcome
@@ -127,12 +167,12 @@ impl<T: Pollable + Send + Sync + 'static> Async<T> {
     ///
     /// # Errors
     /// What `attempt` answers.
-    pub fn poll_ready<R>(
+    pub fn poll_ready<V>(
         &self,
         task: &mut Task<'_>,
         interest: Interest,
-        mut attempt: impl FnMut(&T) -> Result<R>,
-    ) -> Poll<Result<R>> {
+        mut attempt: impl FnMut(&T) -> Result<V>,
+    ) -> Poll<Result<V>> {
         let outcome = match self.shared.registration.of(interest) {
             Some(_) => self.shared.poll_ready(task, interest, &mut attempt),
             None => match attempt(self.get_ref()) {
@@ -161,7 +201,7 @@ impl<T: Pollable + Send + Sync + 'static> Async<T> {
             return;
         }
         let (shared, room) = (Arc::clone(&self.shared), Arc::clone(&self.room.state));
-        let waiting = tokio::spawn(async move {
+        let waiting = self.shared.runtime.spawn(async move {
             // Whatever came of it, the next attempt says.
             let _ = shared.room().await;
             drop(shared);
@@ -176,7 +216,7 @@ impl<T: Pollable + Send + Sync + 'static> Async<T> {
             .task
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        *task = Some(waiting.abort_handle());
+        *task = Some(waiting);
     }
 
     /// Sees to it that what is owed is written though nobody awaits it.
@@ -185,7 +225,7 @@ impl<T: Pollable + Send + Sync + 'static> Async<T> {
             return;
         }
         let shared = Arc::clone(&self.shared);
-        tokio::spawn(async move {
+        self.shared.runtime.spawn(async move {
             loop {
                 let paid = shared.ready(Interest::Write, Pollable::pay).await;
                 shared.paying.store(false, Ordering::Release);
@@ -204,19 +244,21 @@ impl<T: Pollable + Send + Sync + 'static> Async<T> {
         let Some(watched) = self.shared.registration.of(Interest::Write) else {
             return self.shared.room().await;
         };
-        let mut guard = watched.writable().await.map_err(shutting_down)?;
+        let seen = watched.ready(Interest::Write).await;
+        let mut guard = seen.map_err(shutting_down)?;
         // Only what was seen before this look is forgotten: what came since is kept.
         let now = self.get_ref().wait_ready(&[Interest::Write], Until::Now);
         match now {
-            Err(error) if error.kind() == ErrorKind::WouldBlock => guard.clear_ready(),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => guard.forget(),
             outcome => return outcome,
         }
         drop(guard);
-        watched.writable().await.map(drop).map_err(shutting_down)
+        let ready = watched.ready(Interest::Write).await;
+        ready.map(drop).map_err(shutting_down)
     }
 }
 
-impl<T: ByteSource + Send + Sync + 'static> Async<T> {
+impl<T: ByteSource + Send + Sync + 'static, R: Runtime> Async<T, R> {
     /// Reads at least one byte into `buffer`; `Ok(0)` is the end of the stream.
     ///
     /// One system call, where bytes are there and do not fill the buffer: a read that leaves room
@@ -234,14 +276,15 @@ impl<T: ByteSource + Send + Sync + 'static> Async<T> {
                 return self.ready(Interest::Read, attempt).await;
             }
             let watched = self.shared.registration.reading();
-            let mut guard = watched.readable().await.map_err(shutting_down)?;
+            let seen = watched.ready(Interest::Read).await;
+            let mut guard = seen.map_err(shutting_down)?;
             match endpoint.read_until(buffer, Until::Now) {
-                Err(error) if error.kind() == ErrorKind::WouldBlock => guard.clear_ready(),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => guard.forget(),
                 outcome => {
                     // What came since the guard was made is not forgotten with it. An end stays.
                     let emptied = matches!(outcome, Ok(length @ 1..) if length < buffer.len());
-                    if emptied && !guard.ready().is_read_closed() {
-                        guard.clear_ready();
+                    if emptied && !guard.is_end() {
+                        guard.forget();
                     }
                     return outcome;
                 }
@@ -250,7 +293,7 @@ impl<T: ByteSource + Send + Sync + 'static> Async<T> {
     }
 }
 
-impl<T: ByteSource + Send + Sync + 'static> Async<T> {
+impl<T: ByteSource + Send + Sync + 'static, R: Runtime> Async<T, R> {
     /// [`read`](Async::read) without a future, and with what it says on whom it is for.
     ///
     /// # Errors
@@ -263,13 +306,14 @@ impl<T: ByteSource + Send + Sync + 'static> Async<T> {
                 return self.poll_ready(task, Interest::Read, attempt);
             }
             let watched = self.shared.registration.reading();
-            let mut guard = ready!(watched.poll_read_ready(task)).map_err(shutting_down)?;
+            let seen = ready!(watched.poll_ready(task, Interest::Read));
+            let mut guard = seen.map_err(shutting_down)?;
             match endpoint.read_until(buffer, Until::Now) {
-                Err(error) if error.kind() == ErrorKind::WouldBlock => guard.clear_ready(),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => guard.forget(),
                 outcome => {
                     let emptied = matches!(outcome, Ok(length @ 1..) if length < buffer.len());
-                    if emptied && !guard.ready().is_read_closed() {
-                        guard.clear_ready();
+                    if emptied && !guard.is_end() {
+                        guard.forget();
                     }
                     return Poll::Ready(outcome);
                 }
@@ -278,13 +322,13 @@ impl<T: ByteSource + Send + Sync + 'static> Async<T> {
     }
 }
 
-impl<T: Pollable + Send + Sync + 'static> Shared<T> {
-    fn poll_ready<R>(
+impl<T: Pollable + Send + Sync + 'static, R: Runtime> Shared<T, R> {
+    fn poll_ready<V>(
         self: &Arc<Self>,
         task: &mut Task<'_>,
         interest: Interest,
-        attempt: &mut impl FnMut(&T) -> Result<R>,
-    ) -> Poll<Result<R>> {
+        attempt: &mut impl FnMut(&T) -> Result<V>,
+    ) -> Poll<Result<V>> {
         let endpoint = self.registration.endpoint();
         let watched = self.registration.of(interest);
         loop {
@@ -296,7 +340,7 @@ impl<T: Pollable + Send + Sync + 'static> Shared<T> {
                 }
                 if endpoint.arm(interest)? {
                     let (shared, waker) = (Arc::clone(self), task.waker().clone());
-                    tokio::spawn(async move {
+                    self.runtime.spawn(async move {
                         shared.settle(interest).await;
                         waker.wake();
                     });
@@ -307,30 +351,27 @@ impl<T: Pollable + Send + Sync + 'static> Shared<T> {
                 // The caller waits for room in another way.
                 return Poll::Pending;
             };
-            let ready = match endpoint.shown_by(interest) {
-                Interest::Read => watched.poll_read_ready(task),
-                Interest::Write => watched.poll_write_ready(task),
-            };
-            let mut guard = ready!(ready).map_err(shutting_down)?;
+            let seen = watched.poll_ready(task, endpoint.shown_by(interest));
+            let mut guard = ready!(seen).map_err(shutting_down)?;
             match attempt(endpoint) {
-                Err(error) if error.kind() == ErrorKind::WouldBlock => guard.clear_ready(),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => guard.forget(),
                 outcome => return Poll::Ready(outcome),
             }
         }
     }
 
-    async fn ready<R>(
+    async fn ready<V>(
         self: &Arc<Self>,
         interest: Interest,
-        mut attempt: impl FnMut(&T) -> Result<R>,
-    ) -> Result<R> {
+        mut attempt: impl FnMut(&T) -> Result<V>,
+    ) -> Result<V> {
         let endpoint = self.registration.endpoint();
         let watched = self.registration.of(interest);
         loop {
             // What is buffered makes no descriptor ready.
             let buffered = interest == Interest::Read && endpoint.has_buffered();
             if buffered || endpoint.arm(interest)? {
-                tokio::task::coop::consume_budget().await;
+                self.runtime.take_turn().await;
                 match attempt(endpoint) {
                     Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                     outcome => return outcome,
@@ -341,34 +382,31 @@ impl<T: Pollable + Send + Sync + 'static> Shared<T> {
                 }
             }
             let Some(watched) = watched else {
-                tokio::task::coop::consume_budget().await;
+                self.runtime.take_turn().await;
                 match attempt(endpoint) {
                     Err(error) if error.kind() == ErrorKind::WouldBlock => self.room().await?,
                     outcome => return outcome,
                 }
                 continue;
             };
-            let ready = match endpoint.shown_by(interest) {
-                Interest::Read => watched.readable().await,
-                Interest::Write => watched.writable().await,
-            };
-            let mut guard = ready.map_err(shutting_down)?;
+            let seen = watched.ready(endpoint.shown_by(interest)).await;
+            let mut guard = seen.map_err(shutting_down)?;
             match attempt(endpoint) {
                 // Only readiness seen before the attempt is forgotten: what came since is kept.
-                Err(error) if error.kind() == ErrorKind::WouldBlock => guard.clear_ready(),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => guard.forget(),
                 outcome => return outcome,
             }
         }
     }
 }
 
-impl<T: Pollable + Send + Sync + 'static> Shared<T> {
+impl<T: Pollable + Send + Sync + 'static, R: Runtime> Shared<T, R> {
     /// Waits for room by a registration of this wait's own, which begins with what the kernel
     /// says now, so that none is missed.
     async fn room(self: &Arc<Self>) -> Result<()> {
         let endpoint = self.registration.endpoint();
         match endpoint.descriptor(Interest::Write).try_clone_to_owned() {
-            Ok(descriptor) => writable_once(descriptor).await,
+            Ok(descriptor) => writable_once(&self.runtime, descriptor).await,
             // There are no descriptors left.
             Err(_) => {
                 self.settle(Interest::Write).await;
@@ -384,7 +422,7 @@ impl<T: Pollable + Send + Sync + 'static> Shared<T> {
     async fn settle(self: &Arc<Self>, interest: Interest) {
         let endpoint = self.registration.endpoint();
         if endpoint.wait_ready(&[interest], Until::Now).is_ok() {
-            return tokio::task::yield_now().await;
+            return self.runtime.give_way().await;
         }
         let shared = Arc::clone(self);
         let waiting = move || {
@@ -392,7 +430,7 @@ impl<T: Pollable + Send + Sync + 'static> Shared<T> {
             endpoint.wait_ready(&[interest], Until::Forever)
         };
         // Whatever came of it, the next attempt says.
-        let _ = tokio::task::spawn_blocking(waiting).await;
+        let _ = self.runtime.unblock(waiting).await;
     }
 }
 

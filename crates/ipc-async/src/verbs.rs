@@ -1,14 +1,15 @@
 //! The verbs of the mechanisms, each awaited.
 
 use crate::Async;
-use crate::endpoint::shutting_down;
-use crate::sys::writable_once;
+use crate::registration::writable_once;
+use crate::runtime::Runtime;
 use ipc_core::{
     ErrorKind, Flush, Interest, Pollable, Result, TryAccept, TryRecv, TryRecvFds, TryRecvFrom,
     TryRecvVec, TrySend, TrySendFds, TrySendFdsTo, TrySendTo, TryWait,
 };
 use std::os::fd::BorrowedFd;
 
+#[cfg(feature = "tokio")]
 impl<T: Pollable + Send + Sync + 'static> Async<T> {
     /// Connects, by whichever of the mechanism's own forms `connect` calls, and registers the
     /// connection. The kernel has no event that says when a listener's backlog has room again, so
@@ -35,16 +36,26 @@ impl<T: Pollable + Send + Sync + 'static> Async<T> {
     /// # Errors
     /// What `connect` answers, or as [`new`](Async::new).
     pub async fn connect(connect: impl FnOnce() -> Result<T> + Send + 'static) -> Result<Self> {
-        let called = tokio::task::spawn_blocking(connect).await;
-        let endpoint = called.map_err(|error| match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            Err(cancelled) => shutting_down(std::io::Error::other(cancelled)),
-        })?;
-        Self::new(endpoint?)
+        Self::connect_on(crate::Tokio, connect).await
     }
 }
 
-impl<T: TryRecv + Send + Sync + 'static> Async<T> {
+impl<T: Pollable + Send + Sync + 'static, R: Runtime> Async<T, R> {
+    /// Connects by `connect` on a thread for calls that block, and registers the connection with
+    /// `runtime`. The kernel has no event that says when a listener's backlog has room again.
+    ///
+    /// # Errors
+    /// What `connect` answers, or as [`on`](Async::on).
+    pub async fn connect_on(
+        runtime: R,
+        connect: impl FnOnce() -> Result<T> + Send + 'static,
+    ) -> Result<Self> {
+        let endpoint = runtime.unblock(connect).await??;
+        Self::on(runtime, endpoint)
+    }
+}
+
+impl<T: TryRecv + Send + Sync + 'static, R: Runtime> Async<T, R> {
     /// Receives into `buffer` and returns the length in bytes.
     ///
     /// # Errors
@@ -55,7 +66,7 @@ impl<T: TryRecv + Send + Sync + 'static> Async<T> {
     }
 }
 
-impl<T: TryWait + Send + Sync + 'static> Async<T> {
+impl<T: TryWait + Send + Sync + 'static, R: Runtime> Async<T, R> {
     /// Waits for what happens next.
     ///
     /// # Errors
@@ -65,7 +76,7 @@ impl<T: TryWait + Send + Sync + 'static> Async<T> {
     }
 }
 
-impl<T: TryRecvVec + Send + Sync + 'static> Async<T> {
+impl<T: TryRecvVec + Send + Sync + 'static, R: Runtime> Async<T, R> {
     /// Receives one message of any length: `buffer` is replaced by it.
     ///
     /// # Errors
@@ -76,7 +87,7 @@ impl<T: TryRecvVec + Send + Sync + 'static> Async<T> {
     }
 }
 
-impl<T: TryRecvFrom + Send + Sync + 'static> Async<T> {
+impl<T: TryRecvFrom + Send + Sync + 'static, R: Runtime> Async<T, R> {
     /// Receives into `buffer`; returns the length in bytes, and where it came from.
     ///
     /// # Errors
@@ -87,7 +98,7 @@ impl<T: TryRecvFrom + Send + Sync + 'static> Async<T> {
     }
 }
 
-impl<T: TryRecvFds + Send + Sync + 'static> Async<T> {
+impl<T: TryRecvFds + Send + Sync + 'static, R: Runtime> Async<T, R> {
     /// Receives into `buffer`, and what came with it into `ancillary`; returns the length in
     /// bytes.
     ///
@@ -105,7 +116,7 @@ impl<T: TryRecvFds + Send + Sync + 'static> Async<T> {
     }
 }
 
-impl<T: TryAccept + Send + Sync + 'static> Async<T> {
+impl<T: TryAccept + Send + Sync + 'static, R: Runtime> Async<T, R> {
     /// Accepts a connection.
     ///
     /// # Errors
@@ -115,7 +126,7 @@ impl<T: TryAccept + Send + Sync + 'static> Async<T> {
     }
 }
 
-impl<T: TrySend + Flush + Send + Sync + 'static> Async<T> {
+impl<T: TrySend + Flush + Send + Sync + 'static, R: Runtime> Async<T, R> {
     /// Sends `message`, whole. It is done when it has begun; see [`Async`].
     ///
     /// # Errors
@@ -137,7 +148,7 @@ impl<T: TrySend + Flush + Send + Sync + 'static> Async<T> {
     }
 }
 
-impl<T: TrySendFds + Send + Sync + 'static> Async<T> {
+impl<T: TrySendFds + Send + Sync + 'static, R: Runtime> Async<T, R> {
     /// Sends `message`, whole, and `fds` with it. It is done when it has begun; see [`Async`].
     ///
     /// # Errors
@@ -150,7 +161,7 @@ impl<T: TrySendFds + Send + Sync + 'static> Async<T> {
     }
 }
 
-impl<T: TrySendTo + Send + Sync + 'static> Async<T> {
+impl<T: TrySendTo + Send + Sync + 'static, R: Runtime> Async<T, R> {
     /// Sends `message` to `address`.
     ///
     /// # Errors
@@ -174,14 +185,14 @@ impl<T: TrySendTo + Send + Sync + 'static> Async<T> {
             }
             self.writable_anew().await?;
             match self.get_ref().room_at(address)? {
-                Some(room) => writable_once(room).await?,
-                None => tokio::task::yield_now().await,
+                Some(room) => writable_once(self.runtime(), room).await?,
+                None => self.runtime().give_way().await,
             }
         }
     }
 }
 
-impl<T: TrySendFdsTo + Send + Sync + 'static> Async<T> {
+impl<T: TrySendFdsTo + Send + Sync + 'static, R: Runtime> Async<T, R> {
     /// Sends `message` and `fds` to `address`.
     ///
     /// # Errors

@@ -2,8 +2,11 @@
 
 use crate::turn::{Held, Turn};
 use crate::{ByteSink, Duplex, ErrorKind, Interest, Result, Until};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// How many debts of this process are not paid.
+static UNPAID: AtomicUsize = AtomicUsize::new(0);
 
 /// What a sink has accepted and not yet written.
 ///
@@ -37,6 +40,14 @@ impl Debt {
     #[must_use]
     pub fn owes(&self) -> bool {
         self.owing.load(Ordering::Relaxed)
+    }
+
+    /// Whether anything in this process is owed: who waits at many endpoints asks them for their
+    /// debts only then.
+    #[inline]
+    #[must_use]
+    pub fn is_any_unpaid() -> bool {
+        UNPAID.load(Ordering::Relaxed) != 0
     }
 
     /// Sends `head` and `body` as one message, after what is owed.
@@ -158,7 +169,7 @@ impl Debt {
         let mut tail = self.tail();
         tail.bytes.extend_from_slice(rest.head);
         tail.bytes.extend_from_slice(rest.body);
-        self.owing.store(true, Ordering::Release);
+        self.set_owing(true);
     }
 
     /// Pays from a copy of nothing: the tail is taken out while it is written, so that the lock
@@ -176,7 +187,7 @@ impl Debt {
                     if tail.bytes.is_empty() {
                         taken.clear();
                         *tail = taken;
-                        self.owing.store(false, Ordering::Release);
+                        self.set_owing(false);
                         return Ok(());
                     }
                 }
@@ -188,15 +199,32 @@ impl Debt {
                 Err(error) => {
                     // Nobody will ever read it.
                     *tail = Tail::default();
-                    self.owing.store(false, Ordering::Release);
+                    self.set_owing(false);
                     return Err(error);
                 }
             }
         }
     }
 
+    fn set_owing(&self, owing: bool) {
+        match (self.owing.swap(owing, Ordering::AcqRel), owing) {
+            (false, true) => _ = UNPAID.fetch_add(1, Ordering::Relaxed),
+            (true, false) => _ = UNPAID.fetch_sub(1, Ordering::Relaxed),
+            _ => {}
+        }
+    }
+
     fn tail(&self) -> MutexGuard<'_, Tail> {
         self.tail.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Debt {
+    fn drop(&mut self) {
+        // It is nobody's any more.
+        if *self.owing.get_mut() {
+            self.set_owing(false);
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::{Error, ErrorKind, Result, Until};
 use std::os::fd::BorrowedFd;
+use std::sync::Arc;
 
 /// What to wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -52,6 +53,13 @@ pub trait Pollable {
         false
     }
 
+    /// Whether the descriptor alone shows what there is before a sleep, for as long as the endpoint
+    /// lives: nothing is ever buffered, [`arm`](Pollable::arm) prepares nothing, and what is owed
+    /// stands in a [`Debt`](crate::Debt). A waiter at many endpoints need not ask such a one.
+    fn is_plain(&self) -> bool {
+        false
+    }
+
     /// Whether an accepted message is not wholly out yet (see [`Flush`](crate::Flush)).
     fn owes(&self) -> bool {
         false
@@ -70,26 +78,36 @@ pub trait Pollable {
     }
 }
 
-impl<T: Pollable + ?Sized> Pollable for &T {
-    fn descriptor(&self, interest: Interest) -> BorrowedFd<'_> {
-        (**self).descriptor(interest)
-    }
-    fn shown_by(&self, interest: Interest) -> Interest {
-        (**self).shown_by(interest)
-    }
-    fn wait_ready(&self, interests: &[Interest], until: Until) -> Result<()> {
-        (**self).wait_ready(interests, until)
-    }
-    fn arm(&self, interest: Interest) -> Result<bool> {
-        (**self).arm(interest)
-    }
-    fn has_buffered(&self) -> bool {
-        (**self).has_buffered()
-    }
-    fn owes(&self) -> bool {
-        (**self).owes()
-    }
-    fn pay(&self) -> Result<()> {
-        (**self).pay()
-    }
+macro_rules! through {
+    ($pointer:ty) => {
+        impl<T: Pollable + ?Sized> Pollable for $pointer {
+            fn descriptor(&self, interest: Interest) -> BorrowedFd<'_> {
+                (**self).descriptor(interest)
+            }
+            fn shown_by(&self, interest: Interest) -> Interest {
+                (**self).shown_by(interest)
+            }
+            fn wait_ready(&self, interests: &[Interest], until: Until) -> Result<()> {
+                (**self).wait_ready(interests, until)
+            }
+            fn arm(&self, interest: Interest) -> Result<bool> {
+                (**self).arm(interest)
+            }
+            fn has_buffered(&self) -> bool {
+                (**self).has_buffered()
+            }
+            fn is_plain(&self) -> bool {
+                (**self).is_plain()
+            }
+            fn owes(&self) -> bool {
+                (**self).owes()
+            }
+            fn pay(&self) -> Result<()> {
+                (**self).pay()
+            }
+        }
+    };
 }
+
+through!(&T);
+through!(Arc<T>);

@@ -3,6 +3,7 @@
 
 #[cfg(feature = "tokio")]
 pub use ipc_async::Async;
+pub use ipc_async::WaitSet;
 pub use ipc_core::{
     ByteSink, ByteSource, Credentials, Debt, Duplex, Error, ErrorKind, Flush, Framed, HalfClose,
     Interest, Mode, Name, Pollable, Result, TryAccept, TryRecv, TrySend, TryWait, Turn, Until,

@@ -204,6 +204,9 @@ impl<Q: Deref<Target = Queue>> Pollable for Notification<Q> {
     fn descriptor(&self, _interest: Interest) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }
+    fn is_plain(&self) -> bool {
+        true
+    }
     fn wait_ready(&self, interests: &[Interest], until: Until) -> Result<()> {
         ipc_sys::wait_ready(self, interests, until)
     }

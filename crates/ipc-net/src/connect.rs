@@ -307,6 +307,9 @@ impl Pollable for Connecting {
     fn descriptor(&self, _interest: Interest) -> BorrowedFd<'_> {
         self.epoll.as_fd()
     }
+    fn is_plain(&self) -> bool {
+        true
+    }
     fn wait_ready(&self, _interests: &[Interest], until: Until) -> Result<()> {
         wait_ready(self, &[Interest::Read], until)
     }

@@ -194,6 +194,9 @@ impl Pollable for Listener {
     fn descriptor(&self, _interest: Interest) -> BorrowedFd<'_> {
         self.fd.as_fd()
     }
+    fn is_plain(&self) -> bool {
+        true
+    }
     fn wait_ready(&self, interests: &[Interest], until: Until) -> Result<()> {
         wait_ready(self, interests, until)
     }

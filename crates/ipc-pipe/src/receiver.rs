@@ -199,6 +199,10 @@ impl Pollable for Receiver {
     fn descriptor(&self, _interest: Interest) -> BorrowedFd<'_> {
         self.end.fd()
     }
+    fn is_plain(&self) -> bool {
+        // The rest of a record is kept.
+        !self.record
+    }
     fn wait_ready(&self, interests: &[Interest], until: Until) -> Result<()> {
         if self.has_buffered() {
             Ok(())

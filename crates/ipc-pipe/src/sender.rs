@@ -242,6 +242,9 @@ impl Pollable for Sender {
     fn descriptor(&self, _interest: Interest) -> BorrowedFd<'_> {
         self.end.fd()
     }
+    fn is_plain(&self) -> bool {
+        true
+    }
     fn wait_ready(&self, interests: &[Interest], until: Until) -> Result<()> {
         wait_ready(self, interests, until)
     }

@@ -120,6 +120,9 @@ impl Pollable for Stream {
             Interest::Write => self.sender.descriptor(interest),
         }
     }
+    fn is_plain(&self) -> bool {
+        true
+    }
     fn wait_ready(&self, interests: &[Interest], until: Until) -> Result<()> {
         wait_ready(self, interests, until)
     }

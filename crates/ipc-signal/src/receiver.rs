@@ -68,6 +68,9 @@ impl Pollable for Receiver {
     fn descriptor(&self, _interest: Interest) -> BorrowedFd<'_> {
         self.fd.as_fd()
     }
+    fn is_plain(&self) -> bool {
+        true
+    }
     fn wait_ready(&self, interests: &[Interest], until: Until) -> Result<()> {
         ipc_sys::wait_ready(self, interests, until)
     }

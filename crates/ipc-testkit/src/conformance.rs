@@ -1,8 +1,10 @@
 //! The suite that all channels share: the verbs, their four forms, and what a user may rely on.
 
 mod claims;
+mod table;
 
 pub use self::claims::*;
+pub use self::table::*;
 
 use ipc_core::{Result, TryRecv, TrySend};
 use std::time::{Duration, Instant};

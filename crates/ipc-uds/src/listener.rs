@@ -184,6 +184,9 @@ macro_rules! listener {
             fn descriptor(&self, _interest: Interest) -> BorrowedFd<'_> {
                 self.0.fd.as_fd()
             }
+            fn is_plain(&self) -> bool {
+                true
+            }
             fn wait_ready(&self, interests: &[Interest], until: Until) -> Result<()> {
                 wait_ready(self, interests, until)
             }

@@ -202,6 +202,9 @@ impl Pollable for SeqPacket {
     fn descriptor(&self, _interest: Interest) -> BorrowedFd<'_> {
         self.socket.fd()
     }
+    fn is_plain(&self) -> bool {
+        true
+    }
     fn wait_ready(&self, interests: &[Interest], until: Until) -> Result<()> {
         self.socket.wait_ready(interests, until)
     }

@@ -55,6 +55,9 @@ impl Pollable for Stream {
     fn descriptor(&self, _interest: Interest) -> BorrowedFd<'_> {
         self.socket.fd()
     }
+    fn is_plain(&self) -> bool {
+        true
+    }
     fn wait_ready(&self, interests: &[Interest], until: Until) -> Result<()> {
         self.socket.wait_ready(interests, until)
     }

@@ -2,6 +2,7 @@
 
 mod forms;
 mod host;
+mod table;
 mod two_processes;
 
 #[global_allocator]

@@ -175,3 +175,13 @@ fn awaiting_is_here() {
     let error = ipc_facade::Async::new(rx).expect_err("no runtime here");
     assert_eq!(error.kind(), ipc_facade::ErrorKind::Unsupported);
 }
+
+#[cfg(feature = "pipe")]
+#[test]
+fn waiting_for_several_is_here_without_a_runtime() {
+    let (tx, rx) = ipc_facade::pipe::pair().expect("a pipe");
+    let set = ipc_facade::WaitSet::new();
+    set.add(&rx, 7).expect("added");
+    tx.send(b"x").expect("a reader");
+    assert_eq!(set.wait().expect("a message"), 7);
+}

@@ -7,6 +7,7 @@ mod logs;
 mod recovery;
 mod spools;
 mod squats;
+mod table;
 mod watches;
 
 #[global_allocator]

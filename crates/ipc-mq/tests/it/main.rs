@@ -16,6 +16,7 @@ mod suite;
 mod sysv;
 mod sysv_inputs;
 mod sysv_names;
+mod table;
 
 #[global_allocator]
 static ALLOCATOR: ipc_testkit::CountingAllocator = ipc_testkit::CountingAllocator;

@@ -9,6 +9,7 @@ mod listeners;
 mod loopback;
 mod streams;
 mod suite;
+mod table;
 #[cfg(feature = "tls")]
 mod tls;
 mod two_processes;

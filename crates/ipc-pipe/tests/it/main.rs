@@ -10,6 +10,7 @@ mod large_sends;
 mod records;
 mod storms;
 mod suite;
+mod table;
 mod two_processes;
 
 /// The inputs of this crate's row of bad input; each test asserts its own share.

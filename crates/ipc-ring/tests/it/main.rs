@@ -20,6 +20,7 @@ mod queue_members;
 mod queue_verbs;
 mod stream;
 mod suite;
+mod table;
 mod timed;
 mod wakes;
 

@@ -15,6 +15,7 @@ mod rw_lock;
 mod semaphore;
 mod stage;
 mod sysv;
+mod table;
 #[cfg(feature = "raw-sync")]
 mod upstream;
 

@@ -14,6 +14,7 @@ mod protection;
 mod small;
 mod squats;
 mod system_v;
+mod table;
 mod two_processes;
 mod typed;
 #[cfg(feature = "shared-memory")]

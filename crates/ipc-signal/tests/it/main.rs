@@ -10,6 +10,7 @@ mod queueing;
 mod sets;
 mod shutdown;
 mod storms;
+mod table;
 mod targets;
 mod threads;
 

@@ -18,6 +18,7 @@ mod storms;
 mod strangers;
 mod streams;
 mod suite;
+mod table;
 mod two_processes;
 
 /// The inputs of this crate's row of bad input; each test asserts its own share.

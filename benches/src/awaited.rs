@@ -1,0 +1,97 @@
+//! What awaiting costs: a mechanism with `.await`, each call its own `block_on`, beside the same
+//! mechanism that blocks.
+
+use std::io;
+
+use ipc_async::Async;
+use ipc_core::{Flush, TryRecv, TrySend};
+use tokio::runtime::{Builder, Runtime};
+
+use crate::{
+    abilities::Abilities,
+    family::{Endpoint, Family, Maker, Role},
+    meet::Meet,
+    scenario::{Shape, Side},
+};
+
+/// Makes one side's endpoint.
+pub type Connect = fn(Side, &Meet, &Shape) -> io::Result<Box<dyn Endpoint>>;
+
+/// A family of two: `blocking`, and the same awaited.
+pub fn family(
+    name: &'static str,
+    about: &'static str,
+    ours: &'static str,
+    blocking: Connect,
+    awaited: Connect,
+) -> Family {
+    let blocking = Maker {
+        name: "blocking",
+        references: &[],
+        fits,
+        ..Maker::raw(blocking)
+    };
+    let awaited = Maker {
+        fits,
+        ..Maker::ours(ours, awaited)
+    };
+    Family {
+        name,
+        about,
+        role: Role::Mechanism,
+        payload: true,
+        takes_whole: false,
+        makers: vec![blocking, awaited],
+        sweep: None,
+    }
+    .able(Abilities::STREAM)
+}
+
+fn fits(shape: &Shape) -> Result<(), String> {
+    match shape.scenario {
+        scenario if scenario.polls() => Err("who awaits does not poll".to_owned()),
+        _ => Ok(()),
+    }
+}
+
+/// An awaited end.
+pub struct Awaited<T> {
+    end: Async<T>,
+    runtime: Runtime,
+}
+
+impl<T: TrySend + Flush + TryRecv + Send + Sync + 'static> Awaited<T> {
+    /// On a runtime of its own.
+    ///
+    /// # Errors
+    /// Where tokio cannot watch it.
+    pub fn new(end: T) -> io::Result<Self> {
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let inside = runtime.enter();
+        let end = Async::new(end)?;
+        drop(inside);
+        Ok(Self { end, runtime })
+    }
+}
+
+impl<T: TrySend + Flush + TryRecv + Send + Sync + 'static> Endpoint for Awaited<T> {
+    fn send(&mut self, message: &[u8]) -> io::Result<()> {
+        self.runtime.block_on(async {
+            self.end.send(message).await?;
+            // What blocks is out when it returns.
+            Ok(self.end.flush().await?)
+        })
+    }
+
+    fn recv(&mut self, into: &mut [u8]) -> io::Result<()> {
+        self.runtime.block_on(async {
+            let mut filled = 0;
+            loop {
+                filled += self.end.recv(&mut into[filled..]).await?;
+                if filled >= into.len() {
+                    return Ok(());
+                }
+            }
+        })
+    }
+}

@@ -1,0 +1,128 @@
+//! A thousand event counters waited for at once, one of which is ready.
+
+use std::io;
+
+use ipc_async::WaitSet;
+use ipc_event::Event;
+use rustix::{
+    event::epoll::{self, CreateFlags, EventData, EventFlags},
+    io::retry_on_intr,
+};
+use std::{
+    os::fd::OwnedFd,
+    sync::Arc,
+};
+
+use super::eventfd::{Counter, create};
+use crate::{
+    abilities::Abilities,
+    family::{Endpoint, Family, Maker, Role},
+    mechanisms::permit::alone,
+    meet::Meet,
+    scenario::{Shape, Side},
+};
+
+/// How many are waited for. Each is a descriptor, of which a process has 1,024 as a rule.
+const ENDPOINTS: usize = 1_000;
+/// From one that is ready to the next: no neighbour, and each has its turn.
+const STEP: usize = 389;
+
+/// Sets of a thousand. A send makes one ready, waits and takes it: nobody else is there.
+pub fn family() -> Family {
+    let makes = |maker| Maker {
+        copies: "no payload",
+        fits: alone,
+        verifies: false,
+        ..maker
+    };
+    Family {
+        name: "wait-set",
+        about: "one of 1,000 event counters is ready: waited for, and taken (raw: epoll)",
+        role: Role::Mechanism,
+        payload: false,
+        takes_whole: true,
+        makers: vec![
+            makes(Maker::raw(connect_raw)),
+            makes(Maker::ours("ipc-async", connect_ours)),
+        ],
+        sweep: None,
+    }
+    .able(Abilities::MEMORY)
+}
+
+fn connect_raw(_: Side, _: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> {
+    let epoll = epoll::create(CreateFlags::CLOEXEC)?;
+    let mut counters = Vec::with_capacity(ENDPOINTS);
+    for number in 0..ENDPOINTS {
+        let counter = create(0, false)?;
+        epoll::add(
+            &epoll,
+            &counter,
+            EventData::new_u64(number as u64),
+            EventFlags::IN,
+        )?;
+        counters.push(Counter::new(counter));
+    }
+    Ok(Box::new(Raw {
+        epoll,
+        counters,
+        next: 0,
+    }))
+}
+
+struct Raw {
+    epoll: OwnedFd,
+    counters: Vec<Counter>,
+    next: usize,
+}
+
+impl Endpoint for Raw {
+    fn send(&mut self, _: &[u8]) -> io::Result<()> {
+        self.next = (self.next + STEP) % ENDPOINTS;
+        self.counters[self.next].add()?;
+        let mut events = [epoll::Event {
+            flags: EventFlags::empty(),
+            data: EventData::new_u64(0),
+        }];
+        while retry_on_intr(|| epoll::wait(&self.epoll, &mut events, None))? == 0 {}
+        self.counters[events[0].data.u64() as usize].take()
+    }
+
+    fn recv(&mut self, _: &mut [u8]) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn connect_ours(_: Side, _: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> {
+    let set = WaitSet::new();
+    let mut events = Vec::with_capacity(ENDPOINTS);
+    for number in 0..ENDPOINTS {
+        let event = Arc::new(ipc_event::Options::new().semaphore(true).create()?);
+        set.add(Arc::clone(&event), number)?;
+        events.push(event);
+    }
+    Ok(Box::new(Ours {
+        set,
+        events,
+        next: 0,
+    }))
+}
+
+struct Ours {
+    set: WaitSet<'static, usize>,
+    events: Vec<Arc<Event>>,
+    next: usize,
+}
+
+impl Endpoint for Ours {
+    fn send(&mut self, _: &[u8]) -> io::Result<()> {
+        self.next = (self.next + STEP) % ENDPOINTS;
+        self.events[self.next].notify()?;
+        let number = self.set.wait()?;
+        Ok(self.events[number].wait().map(drop)?)
+    }
+
+    fn recv(&mut self, _: &mut [u8]) -> io::Result<()> {
+        Ok(())
+    }
+}

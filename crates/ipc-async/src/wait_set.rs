@@ -1,0 +1,449 @@
+//! One blocking wait for any mix of endpoints and timers.
+
+mod member;
+mod slots;
+mod table;
+mod timers;
+
+use self::member::{Manner, Source};
+use self::table::Table;
+use crate::sys::{BELL, Epoll, NOTHING};
+use ipc_core::{Debt, Error, ErrorKind, Interest, Pollable, Result, Until, four_forms};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How many keys [`WaitSet::wait_many`] gives at once, at most.
+pub const MAX_TOLD: usize = 64;
+
+/// Waits for any of many endpoints, of any mechanisms, and for timers: no runtime, no helper
+/// thread, one descriptor that the kernel watches them with.
+///
+/// A key of the caller's choice says who is ready. Ready means that the endpoint's next verb in
+/// that direction does not wait: there is a message, room, the end or an error. It is told again
+/// for as long as that is so, each in turn; [`add_once`](WaitSet::add_once) tells once, for
+/// those who hand the endpoint to another thread. Now and then it is told for nothing (another
+/// took the message; a part of one came): use the try forms where that would matter.
+///
+/// What is in the set may be added and removed by any thread while others wait. An endpoint that
+/// is in a set is waited for there alone: a thread that blocks in its own verb meanwhile takes
+/// its wakes.
+///
+/// ```
+/// use ipc_async::WaitSet;
+/// use std::time::Duration;
+///
+/// #[derive(Clone, Copy, Debug, PartialEq)]
+/// enum Ready { Words, Caller, Tick }
+///
+/// let (tx, rx) = ipc_pipe::pair()?;
+/// let (left, right) = ipc_uds::pair()?;
+/// let set = WaitSet::new();
+/// set.add(&rx, Ready::Words)?;
+/// set.add(&left, Ready::Caller)?;
+/// set.every(Duration::from_millis(5), Ready::Tick)?;
+///
+/// assert_eq!(set.wait()?, Ready::Tick);
+/// tx.send(b"hello")?;
+/// while set.wait()? != Ready::Words {}
+/// let mut bytes = [0; 16];
+/// assert_eq!(rx.try_recv(&mut bytes)?, 5);
+/// drop(right);
+/// while set.wait()? != Ready::Caller {}
+/// # Ok::<(), ipc_async::Error>(())
+/// ```
+///
+/// An endpoint that is lent to a set cannot be dropped before it:
+///
+/// ```compile_fail,E0505
+/// let (tx, rx) = ipc_pipe::pair()?;
+/// let set = ipc_async::WaitSet::new();
+/// set.add(&rx, 1)?;
+/// drop(rx);
+/// set.wait()?;
+/// # Ok::<(), ipc_async::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct WaitSet<'a, K> {
+    epoll: OnceLock<Epoll>,
+    table: Mutex<Table<'a, K>>,
+    /// What is to be done before a sleep, so that who has nothing to do need not look.
+    errands: AtomicUsize,
+    /// Threads that wait, or are about to.
+    waiting: AtomicUsize,
+    /// Counts waits, to give each kind its turn to be found first.
+    turn: AtomicUsize,
+}
+
+/// Something in a set, to be removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Entry(slots::Name);
+
+/// The keys that a wait has found.
+struct Found<'v, K> {
+    first: Option<K>,
+    many: Option<&'v mut Vec<K>>,
+    count: usize,
+    /// The number of the wait, where it may find a key by more than one way; else zero.
+    wait: usize,
+}
+
+impl<K> Found<'_, K> {
+    fn push(&mut self, key: K) {
+        self.count += 1;
+        match &mut self.many {
+            Some(many) => many.push(key),
+            None => self.first = Some(key),
+        }
+    }
+
+    fn limit(&self) -> usize {
+        if self.many.is_some() { MAX_TOLD } else { 1 }
+    }
+
+    fn is_full(&self) -> bool {
+        self.count >= self.limit()
+    }
+}
+
+impl<'a, K: Copy> WaitSet<'a, K> {
+    /// A set of nothing. It takes two descriptors when something is added.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            epoll: OnceLock::new(),
+            table: Mutex::new(Table::new()),
+            errands: AtomicUsize::new(0),
+            waiting: AtomicUsize::new(0),
+            turn: AtomicUsize::new(1),
+        }
+    }
+
+    /// Waits for something to receive, or the end, at `endpoint`: a reference, an
+    /// [`Arc`](std::sync::Arc), or the endpoint itself, which then is the set's.
+    ///
+    /// The same endpoint may be there several times, with the same key or others: each is told.
+    ///
+    /// # Errors
+    /// [`Unsupported`](ErrorKind::Unsupported) where the descriptor is nothing to wait for,
+    /// [`LimitReached`](ErrorKind::LimitReached) where the process or the user has no more.
+    pub fn add(&self, endpoint: impl Pollable + Send + Sync + 'a, key: K) -> Result<Entry> {
+        self.add_for(endpoint, Interest::Read, key)
+    }
+
+    /// [`add`](WaitSet::add), for `interest`.
+    ///
+    /// # Errors
+    /// As [`add`](WaitSet::add).
+    pub fn add_for(
+        &self,
+        endpoint: impl Pollable + Send + Sync + 'a,
+        interest: Interest,
+        key: K,
+    ) -> Result<Entry> {
+        let source = Source::Kept(Arc::new(endpoint));
+        self.enter(source, interest, Manner::Always, key)
+    }
+
+    /// [`add_for`](WaitSet::add_for) an endpoint that is told once, and then is quiet until
+    /// [`again`](WaitSet::again), whatever comes: while one thread serves it, others wait for the
+    /// rest and are not woken for it.
+    ///
+    /// # Errors
+    /// As [`add`](WaitSet::add).
+    pub fn add_once(
+        &self,
+        endpoint: impl Pollable + Send + Sync + 'a,
+        interest: Interest,
+        key: K,
+    ) -> Result<Entry> {
+        let source = Source::Kept(Arc::new(endpoint));
+        self.enter(source, interest, Manner::Once, key)
+    }
+
+    /// [`add_for`](WaitSet::add_for) an endpoint that others may drop meanwhile: the set does not
+    /// keep it. When the last of them drops it, it is closed as without the set, and is not told
+    /// any more; a wait goes on for the rest.
+    ///
+    /// # Errors
+    /// As [`add`](WaitSet::add).
+    pub fn add_weak<T: Pollable + Send + Sync + 'a>(
+        &self,
+        endpoint: &Arc<T>,
+        interest: Interest,
+        key: K,
+    ) -> Result<Entry> {
+        let weak = Arc::downgrade(endpoint);
+        self.enter(Source::Known(weak), interest, Manner::Always, key)
+    }
+
+    /// Tells `key` once, at `at`.
+    ///
+    /// # Errors
+    /// [`LimitReached`](ErrorKind::LimitReached) as [`add`](WaitSet::add).
+    pub fn at(&self, at: Instant, key: K) -> Result<Entry> {
+        self.timer(at, None, key)
+    }
+
+    /// Tells `key` once, after `delay`; [`Duration::MAX`] is never.
+    ///
+    /// # Errors
+    /// [`LimitReached`](ErrorKind::LimitReached) as [`add`](WaitSet::add).
+    pub fn after(&self, delay: Duration, key: K) -> Result<Entry> {
+        self.timer(instant_after(delay), None, key)
+    }
+
+    /// Tells `key` each `period`, first after one. The rhythm is that of the beginning, however
+    /// late a wait is; ticks that were missed are told as one.
+    ///
+    /// # Errors
+    /// [`InvalidInput`](ErrorKind::InvalidInput) for a period of zero; else as
+    /// [`after`](WaitSet::after).
+    pub fn every(&self, period: Duration, key: K) -> Result<Entry> {
+        if period.is_zero() {
+            return Err(Error::new("add", ErrorKind::InvalidInput)
+                .on("wait set")
+                .hint("a timer needs a period above zero"));
+        }
+        self.timer(instant_after(period), Some(period), key)
+    }
+
+    /// Has an entry of [`add_once`](WaitSet::add_once) told once more, at once where it is still
+    /// ready. False where it is removed, or its endpoint dropped.
+    ///
+    /// # Errors
+    /// [`Other`](ErrorKind::Other) where the kernel refuses.
+    pub fn again(&self, entry: Entry) -> Result<bool> {
+        let epoll = self.epoll()?;
+        let mut table = self.table();
+        let is_there = table.again(epoll, entry.0);
+        self.note(&table);
+        is_there
+    }
+
+    /// Removes an entry: it is not told by any wait that begins after this returns. False where
+    /// it is not there any more.
+    pub fn remove(&self, entry: Entry) -> bool {
+        let Some(epoll) = self.epoll.get() else {
+            return false;
+        };
+        let mut table = self.table();
+        let removed = table.remove(epoll, entry.0);
+        self.note(&table);
+        drop(table);
+        // An endpoint of the set's own is closed here, where nobody else waits for that.
+        removed.is_some()
+    }
+
+    four_forms! {
+        /// Waits until an endpoint is ready or a timer due, and returns its key. Where nothing is
+        /// in the set it waits for what another thread adds.
+        ///
+        /// # Errors
+        /// [`LimitReached`](ErrorKind::LimitReached) where no descriptors are left for an empty
+        /// set.
+        wait / try_wait / wait_timeout / wait_deadline = wait_until() -> K
+    }
+
+    four_forms! {
+        /// Waits as [`wait`](WaitSet::wait), and replaces `ready` by the keys of all that are ready
+        /// or due, [`MAX_TOLD`] at most; returns how many.
+        ///
+        /// # Errors
+        /// As [`wait`](WaitSet::wait).
+        wait_many / try_wait_many / wait_many_timeout / wait_many_deadline
+            = wait_many_until(ready: &mut Vec<K>) -> usize
+    }
+
+    fn wait_until(&self, until: Until) -> Result<K> {
+        let mut found = Found {
+            first: None,
+            many: None,
+            count: 0,
+            wait: 0,
+        };
+        self.find(until, &mut found, &mut [NOTHING])?;
+        found.first.ok_or_else(|| until.over("wait"))
+    }
+
+    fn wait_many_until(&self, ready: &mut Vec<K>, until: Until) -> Result<usize> {
+        ready.clear();
+        let mut found = Found {
+            first: None,
+            many: Some(ready),
+            count: 0,
+            wait: self.turn.fetch_add(1, Ordering::Relaxed).max(1),
+        };
+        self.find(until, &mut found, &mut [NOTHING; MAX_TOLD])?;
+        Ok(found.count)
+    }
+
+    fn find(
+        &self,
+        until: Until,
+        found: &mut Found<'_, K>,
+        events: &mut [crate::sys::Event],
+    ) -> Result<()> {
+        let epoll = self.epoll()?;
+        let _waiting = Waiting::new(self, epoll);
+        loop {
+            let mut sleep = until;
+            if self.errands.load(Ordering::SeqCst) != 0 || Debt::is_any_unpaid() {
+                sleep = self.run_errands(epoll, until, found, events)?;
+                if found.count > 0 {
+                    return Ok(());
+                }
+            }
+            let came = epoll.wait(events, sleep)?;
+            if came > 0 {
+                self.take(epoll, &events[..came], found);
+            } else if sleep == until {
+                return Err(until.over("wait"));
+            }
+            if found.count > 0 {
+                return Ok(());
+            }
+        }
+    }
+
+    /// What the kernel says.
+    #[inline]
+    fn take(&self, epoll: &Epoll, events: &[crate::sys::Event], found: &mut Found<'_, K>) {
+        let mut table = self.table();
+        for event in events {
+            match event.data.u64() {
+                BELL => epoll.hear(),
+                _ => table.told(epoll, *event, found),
+            }
+        }
+        self.note(&table);
+    }
+
+    /// Looks for what the kernel does not say; returns how long to sleep then.
+    #[cold]
+    fn run_errands(
+        &self,
+        epoll: &Epoll,
+        until: Until,
+        found: &mut Found<'_, K>,
+        events: &mut [crate::sys::Event],
+    ) -> Result<Until> {
+        let turn = match found.wait {
+            0 => self.turn.fetch_add(1, Ordering::Relaxed),
+            wait => wait,
+        };
+        // Who takes one at a time finds each kind first now and then, so that none starves.
+        if turn.is_multiple_of(2) && !found.is_full() {
+            let came = epoll.wait(events, Until::Now)?;
+            self.take(epoll, &events[..came], found);
+        }
+        if found.is_full() {
+            return Ok(until);
+        }
+        let mut table = self.table();
+        let sleep = table.run_errands(epoll, until, turn % 4 < 2, found)?;
+        self.note(&table);
+        drop(table);
+        if found.count > 0 && !found.is_full() && !turn.is_multiple_of(2) {
+            let room = found.limit() - found.count;
+            let came = epoll.wait(&mut events[..room], Until::Now)?;
+            self.take(epoll, &events[..came], found);
+        }
+        Ok(sleep)
+    }
+
+    fn enter(
+        &self,
+        source: Source<'a>,
+        interest: Interest,
+        manner: Manner,
+        key: K,
+    ) -> Result<Entry> {
+        let epoll = self.epoll()?;
+        let mut table = self.table();
+        let before = table.errands();
+        let entered = table.add(epoll, source, interest, manner, key);
+        let more = table.errands() > before;
+        self.note(&table);
+        drop(table);
+        if more {
+            self.wake(epoll);
+        }
+        entered.map(Entry)
+    }
+
+    fn timer(&self, at: Instant, period: Option<Duration>, key: K) -> Result<Entry> {
+        let epoll = self.epoll()?;
+        let mut table = self.table();
+        let name = table.add_timer(at, period, key);
+        self.note(&table);
+        drop(table);
+        self.wake(epoll);
+        Ok(Entry(name))
+    }
+
+    /// Has one of those who sleep look at the errands.
+    fn wake(&self, epoll: &Epoll) {
+        if self.waiting.load(Ordering::SeqCst) > 0 {
+            epoll.ring();
+        }
+    }
+
+    fn note(&self, table: &Table<'a, K>) {
+        let errands = table.errands();
+        if self.errands.load(Ordering::Relaxed) != errands {
+            self.errands.store(errands, Ordering::SeqCst);
+        }
+    }
+
+    fn epoll(&self) -> Result<&Epoll> {
+        if let Some(epoll) = self.epoll.get() {
+            return Ok(epoll);
+        }
+        let made = Epoll::new()?;
+        Ok(self.epoll.get_or_init(|| made))
+    }
+
+    fn table(&self) -> MutexGuard<'_, Table<'a, K>> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<K: Copy> Default for WaitSet<'_, K> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A thread that waits. Of several, who leaves hands the errands on: it may have slept for the
+/// timer that is due next.
+struct Waiting<'s, 'a, K> {
+    set: &'s WaitSet<'a, K>,
+    epoll: &'s Epoll,
+}
+
+impl<'s, 'a, K> Waiting<'s, 'a, K> {
+    fn new(set: &'s WaitSet<'a, K>, epoll: &'s Epoll) -> Self {
+        // Before the errands are looked at: who adds one later sees somebody to wake.
+        set.waiting.fetch_add(1, Ordering::SeqCst);
+        Self { set, epoll }
+    }
+}
+
+impl<K> Drop for Waiting<'_, '_, K> {
+    fn drop(&mut self) {
+        let others = self.set.waiting.fetch_sub(1, Ordering::SeqCst) - 1;
+        if others > 0 && self.set.errands.load(Ordering::SeqCst) > 0 {
+            self.epoll.ring();
+        }
+    }
+}
+
+/// An instant that never comes, where the clock does not reach so far.
+fn instant_after(delay: Duration) -> Instant {
+    let now = Instant::now();
+    now.checked_add(delay).unwrap_or_else(|| {
+        // Some 30 years, beyond any process's life.
+        now + Duration::from_secs(1 << 30)
+    })
+}

@@ -1,0 +1,480 @@
+//! Who is in a wait set, and which registrations with the kernel show them.
+
+use super::Found;
+use super::member::{Manner, Member, Role, Shared, Source, Watched, What};
+use super::slots::{Name, Slots};
+use super::timers::{Timers, following};
+use crate::sys::{Epoll, Event, EventFlags};
+use ipc_core::{Debt, Error, ErrorKind, Interest, Pollable, Result, Until};
+use std::collections::HashMap;
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::time::{Duration, Instant};
+
+#[derive(Debug)]
+pub(super) struct Table<'a, K> {
+    members: Slots<Member<'a, K>>,
+    posts: Slots<Post>,
+    by_number: HashMap<RawFd, Name>,
+    timers: Timers,
+    /// Members that are asked before a sleep, in turn.
+    asked: Vec<Name>,
+    next_asked: usize,
+    /// Posts that looked once, and are to look again.
+    again: Vec<Name>,
+}
+
+/// One registration: the kernel takes a descriptor once, whoever waits for it.
+#[derive(Debug)]
+struct Post {
+    number: RawFd,
+    members: Vec<Name>,
+}
+
+impl<'a, K: Copy> Table<'a, K> {
+    pub(super) fn new() -> Self {
+        Self {
+            members: Slots::new(),
+            posts: Slots::new(),
+            by_number: HashMap::new(),
+            timers: Timers::new(),
+            asked: Vec::new(),
+            next_asked: 0,
+            again: Vec::new(),
+        }
+    }
+
+    /// How much there is to do before a sleep.
+    pub(super) fn errands(&self) -> usize {
+        self.timers.len() + self.asked.len() + self.again.len()
+    }
+
+    pub(super) fn add(
+        &mut self,
+        epoll: &Epoll,
+        source: Source<'a>,
+        interest: Interest,
+        manner: Manner,
+        key: K,
+    ) -> Result<Name> {
+        self.enter(
+            epoll,
+            source,
+            interest,
+            manner,
+            key,
+            Role::Tells { payer: None },
+        )
+    }
+
+    pub(super) fn add_timer(&mut self, at: Instant, period: Option<Duration>, key: K) -> Name {
+        let due = (at, 0);
+        let what = What::Timer { due, period };
+        let name = self.members.insert(Member { key, what });
+        self.set_timer(name, at);
+        name
+    }
+
+    /// Takes a member out; it comes back, to be dropped where no lock is held.
+    pub(super) fn remove(&mut self, epoll: &Epoll, name: Name) -> Option<Member<'a, K>> {
+        let member = self.members.remove(name)?;
+        match &member.what {
+            What::Timer { due, .. } => self.timers.cancel(*due),
+            What::Endpoint(watched) => {
+                self.asked.retain(|asked| *asked != name);
+                self.leave(epoll, name, watched);
+                match watched.role {
+                    Role::Tells { payer: Some(payer) } => drop(self.remove(epoll, payer)),
+                    Role::Tells { payer: None } => {}
+                    Role::Pays { of } => {
+                        if let Some(owing) = self.watched_mut(of) {
+                            owing.role = Role::Tells { payer: None };
+                        }
+                    }
+                }
+            }
+        }
+        Some(member)
+    }
+
+    /// Has a member told once more.
+    pub(super) fn again(&mut self, epoll: &Epoll, name: Name) -> Result<bool> {
+        let Some(watched) = self.watched_mut(name) else {
+            return Ok(false);
+        };
+        if watched.manner == Manner::Quiet {
+            watched.manner = Manner::Once;
+            let post = watched.post;
+            self.look_again(epoll, post)?;
+        }
+        Ok(true)
+    }
+
+    /// Notes what an event says.
+    pub(super) fn told(&mut self, epoll: &Epoll, event: Event, found: &mut Found<'_, K>) {
+        let name = Name::from_bits(event.data.u64());
+        let Some(post) = self.posts.get_mut(name) else {
+            return;
+        };
+        if let [member] = post.members[..] {
+            self.tell(epoll, member, event.flags, found);
+        } else {
+            for _ in 0..post.members.len() {
+                let Some(post) = self.posts.get_mut(name) else {
+                    return;
+                };
+                // Each has its turn, where the caller takes one at a time.
+                post.members.rotate_left(1);
+                let Some(&member) = post.members.last() else {
+                    break;
+                };
+                self.tell(epoll, member, event.flags, found);
+                if found.is_full() {
+                    break;
+                }
+            }
+        }
+        if self.is_one_shot(name) {
+            self.again.push(name);
+        }
+    }
+
+    /// What is to be done before a sleep; returns when the next timer ends it.
+    pub(super) fn run_errands(
+        &mut self,
+        epoll: &Epoll,
+        until: Until,
+        timers_first: bool,
+        found: &mut Found<'_, K>,
+    ) -> Result<Until> {
+        for post in std::mem::take(&mut self.again) {
+            self.look_again(epoll, post)?;
+        }
+        if Debt::is_any_unpaid() {
+            self.pay_debts(epoll)?;
+        }
+        if timers_first {
+            self.take_timers(found);
+            self.ask(epoll, found)?;
+        } else {
+            self.ask(epoll, found)?;
+            self.take_timers(found);
+        }
+        Ok(match (until, self.timers.next()) {
+            (Until::Forever, Some(next)) => Until::At(next),
+            (Until::At(instant), Some(next)) => Until::At(instant.min(next)),
+            _ => until,
+        })
+    }
+
+    fn enter(
+        &mut self,
+        epoll: &Epoll,
+        source: Source<'a>,
+        interest: Interest,
+        manner: Manner,
+        key: K,
+        role: Role,
+    ) -> Result<Name> {
+        let Some(endpoint) = source.get() else {
+            return Err(Error::new("add", ErrorKind::Closed)
+                .on("wait set")
+                .hint("the endpoint is dropped already"));
+        };
+        let fd = endpoint.descriptor(interest);
+        let post = self.post_of(fd.as_raw_fd());
+        let plain = endpoint.is_plain();
+        let watched = Watched {
+            shown: flags(endpoint.shown_by(interest)),
+            source,
+            interest,
+            post,
+            plain,
+            manner,
+            role,
+            told_by: 0,
+        };
+        let what = What::Endpoint(watched);
+        let name = self.members.insert(Member { key, what });
+        if let Some(post) = self.posts.get_mut(post) {
+            post.members.push(name);
+        }
+        if let Err(error) = epoll.watch(fd, post.bits(), self.flags_of(post)) {
+            self.undo(post, name);
+            return Err(error);
+        }
+        if !plain && matches!(role, Role::Tells { .. }) {
+            self.asked.push(name);
+        }
+        Ok(name)
+    }
+
+    fn undo(&mut self, post: Name, name: Name) {
+        self.members.remove(name);
+        if let Some(found) = self.posts.get_mut(post) {
+            found.members.retain(|member| *member != name);
+            if found.members.is_empty() {
+                self.by_number.remove(&found.number);
+                self.posts.remove(post);
+            }
+        }
+    }
+
+    /// The registration of descriptor `number`. One that was closed since has lost its members
+    /// with its number, and is another's.
+    fn post_of(&mut self, number: RawFd) -> Name {
+        if let Some(&name) = self.by_number.get(&number) {
+            let mut members = self.posts.get(name).map(|post| post.members.clone());
+            let members = members.get_or_insert_default();
+            members.retain(|member| self.is_alive(*member));
+            if !members.is_empty() {
+                return name;
+            }
+            if let Some(post) = self.posts.remove(name) {
+                for member in post.members {
+                    self.asked.retain(|asked| *asked != member);
+                    self.members.remove(member);
+                }
+            }
+        }
+        let members = Vec::with_capacity(1);
+        let name = self.posts.insert(Post { number, members });
+        self.by_number.insert(number, name);
+        name
+    }
+
+    /// Takes a member that is removed out of its registration.
+    fn leave(&mut self, epoll: &Epoll, name: Name, watched: &Watched<'a>) {
+        let Some(post) = self.posts.get_mut(watched.post) else {
+            return;
+        };
+        post.members.retain(|member| *member != name);
+        let is_empty = post.members.is_empty();
+        if is_empty {
+            self.by_number.remove(&post.number);
+            self.posts.remove(watched.post);
+        }
+        // What is gone has left the kernel by itself, and its number may be another's.
+        if let Some(endpoint) = watched.source.get() {
+            let fd = endpoint.descriptor(watched.interest);
+            if is_empty {
+                epoll.forget(fd);
+            } else {
+                let _ = epoll.rewatch(fd, watched.post.bits(), self.flags_of(watched.post));
+            }
+        }
+    }
+
+    fn tell(&mut self, epoll: &Epoll, name: Name, came: EventFlags, found: &mut Found<'_, K>) {
+        let Some(member) = self.members.get_mut(name) else {
+            return;
+        };
+        let key = member.key;
+        let What::Endpoint(watched) = &mut member.what else {
+            return;
+        };
+        let ended = came.intersects(EventFlags::HUP | EventFlags::ERR);
+        if watched.is_told(found.wait) || !ended && !came.intersects(watched.shown) {
+            return;
+        }
+        let told = match watched.role {
+            Role::Pays { .. } => match watched.source.get() {
+                Some(endpoint) => match pay(&*endpoint) {
+                    true => None,
+                    false => Some(false),
+                },
+                None => None,
+            },
+            Role::Tells { .. } if watched.source.is_gone() => None,
+            Role::Tells { .. } if watched.plain && !ended => Some(true),
+            Role::Tells { .. } => watched.is_ready(ended),
+        };
+        match told {
+            Some(true) => {
+                watched.note_told(found.wait);
+                found.push(key);
+            }
+            Some(false) => {}
+            None => drop(self.remove(epoll, name)),
+        }
+    }
+
+    /// Asks those who must be asked, the next after who was found last first.
+    fn ask(&mut self, epoll: &Epoll, found: &mut Found<'_, K>) -> Result<()> {
+        for _ in 0..self.asked.len() {
+            if found.is_full() {
+                break;
+            }
+            self.next_asked = (self.next_asked + 1) % self.asked.len().max(1);
+            let Some(&name) = self.asked.get(self.next_asked) else {
+                break;
+            };
+            let Some(member) = self.members.get_mut(name) else {
+                continue;
+            };
+            let What::Endpoint(watched) = &mut member.what else {
+                continue;
+            };
+            if watched.is_told(found.wait) {
+                continue;
+            }
+            let ready = watched.is_ready(false);
+            if ready == Some(true) {
+                watched.note_told(found.wait);
+                found.push(member.key);
+            } else if ready.is_none() {
+                drop(self.remove(epoll, name));
+            } else {
+                self.pay_debt(epoll, name)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn take_timers(&mut self, found: &mut Found<'_, K>) {
+        if self.timers.len() == 0 {
+            return;
+        }
+        let now = Instant::now();
+        while !found.is_full() {
+            let Some((at, name)) = self.timers.take(now) else {
+                break;
+            };
+            let Some(member) = self.members.get(name) else {
+                continue;
+            };
+            found.push(member.key);
+            let What::Timer { period, .. } = member.what else {
+                continue;
+            };
+            match period.and_then(|period| following(at, period, now)) {
+                Some(next) => self.set_timer(name, next),
+                None => _ = self.members.remove(name),
+            }
+        }
+    }
+
+    fn set_timer(&mut self, name: Name, at: Instant) {
+        let set = self.timers.set(at, name);
+        if let Some(Member {
+            what: What::Timer { due, .. },
+            ..
+        }) = self.members.get_mut(name)
+        {
+            *due = set;
+        }
+    }
+
+    #[cold]
+    fn pay_debts(&mut self, epoll: &Epoll) -> Result<()> {
+        let names: Vec<Name> = self.members.iter().map(|(name, _)| name).collect();
+        names
+            .into_iter()
+            .try_for_each(|name| self.pay_debt(epoll, name))
+    }
+
+    /// Writes what a member owes, as far as it fits; for the rest its room is waited for. The peer
+    /// may need the end of a question before it answers.
+    fn pay_debt(&mut self, epoll: &Epoll, name: Name) -> Result<()> {
+        let Some(member) = self.members.get(name) else {
+            return Ok(());
+        };
+        let What::Endpoint(watched) = &member.what else {
+            return Ok(());
+        };
+        if watched.role != (Role::Tells { payer: None }) {
+            return Ok(());
+        }
+        let Some(endpoint) = watched.source.get().filter(|endpoint| endpoint.owes()) else {
+            return Ok(());
+        };
+        if pay(&*endpoint) {
+            return Ok(());
+        }
+        let (key, source) = (member.key, watched.source.clone());
+        let role = Role::Pays { of: name };
+        let payer = self.enter(epoll, source, Interest::Write, Manner::Always, key, role)?;
+        if let Some(watched) = self.watched_mut(name) {
+            watched.role = Role::Tells { payer: Some(payer) };
+        }
+        Ok(())
+    }
+
+    /// Has the kernel look again, for those of a registration that are not quiet.
+    fn look_again(&mut self, epoll: &Epoll, name: Name) -> Result<()> {
+        let Some(post) = self.posts.get(name) else {
+            return Ok(());
+        };
+        let awaited = |member: &Name| match self.members.get(*member).map(|found| &found.what) {
+            Some(What::Endpoint(watched)) if watched.manner != Manner::Quiet => {
+                Some((watched.source.get()?, watched.interest))
+            }
+            _ => None,
+        };
+        let found: Option<(Shared<'a>, Interest)> = post.members.iter().find_map(awaited);
+        match found {
+            Some((endpoint, interest)) => {
+                let fd: BorrowedFd<'_> = endpoint.descriptor(interest);
+                epoll.rewatch(fd, name.bits(), self.flags_of(name))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn flags_of(&self, post: Name) -> EventFlags {
+        let members = self
+            .posts
+            .get(post)
+            .into_iter()
+            .flat_map(|post| &post.members);
+        let mut all = EventFlags::empty();
+        for member in members {
+            if let Some(watched) = self.watched(*member) {
+                if watched.manner != Manner::Quiet {
+                    all |= watched.shown;
+                }
+                if watched.is_one_shot() {
+                    all |= EventFlags::ONESHOT;
+                }
+            }
+        }
+        all
+    }
+
+    fn is_one_shot(&self, post: Name) -> bool {
+        let members = self.posts.get(post).map_or(&[][..], |post| &post.members);
+        let mut watched = members.iter().filter_map(|member| self.watched(*member));
+        watched.any(Watched::is_one_shot)
+    }
+
+    fn is_alive(&self, member: Name) -> bool {
+        self.watched(member)
+            .is_some_and(|watched| !watched.source.is_gone())
+    }
+
+    fn watched(&self, name: Name) -> Option<&Watched<'a>> {
+        match &self.members.get(name)?.what {
+            What::Endpoint(watched) => Some(watched),
+            What::Timer { .. } => None,
+        }
+    }
+
+    fn watched_mut(&mut self, name: Name) -> Option<&mut Watched<'a>> {
+        match &mut self.members.get_mut(name)?.what {
+            What::Endpoint(watched) => Some(watched),
+            What::Timer { .. } => None,
+        }
+    }
+}
+
+const fn flags(interest: Interest) -> EventFlags {
+    match interest {
+        Interest::Read => EventFlags::IN,
+        Interest::Write => EventFlags::OUT,
+    }
+}
+
+/// Pays; whether nothing is left to wait for, also since the peer that would read it is gone.
+fn pay(endpoint: &dyn Pollable) -> bool {
+    let paid = endpoint.pay();
+    !matches!(paid, Err(error) if error.kind() == ErrorKind::WouldBlock)
+}

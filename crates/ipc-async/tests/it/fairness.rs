@@ -1,0 +1,94 @@
+//! An endpoint that is always ready keeps no other from its turn.
+
+use ipc_async::{Async, Runtime, Smol, Tokio};
+use ipc_testkit::watchdog;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// One task sends to itself, and so never waits, until the other has received what another task
+/// sends.
+async fn busy_and_patient<R: Runtime>(runtime: R) {
+    for ring in [false, true] {
+        let (tx, rx) = ipc_pipe::pair().expect("a pipe");
+        let patient = Async::on(runtime.clone(), rx).expect("registered");
+        let heard = Arc::new(AtomicBool::new(false));
+        let hearing = Arc::clone(&heard);
+        runtime.spawn(async move {
+            assert_eq!(patient.recv(&mut [0; 8]).await.expect("a message"), 1);
+            hearing.store(true, Ordering::SeqCst);
+        });
+        tx.send(b"x").expect("a reader");
+        let mut bytes = [0; 8];
+        if ring {
+            let (tx, rx) = ipc_ring::pair().expect("a ring");
+            let tx = Async::on(runtime.clone(), tx).expect("registered");
+            let rx = Async::on(runtime.clone(), rx).expect("registered");
+            while !heard.load(Ordering::SeqCst) {
+                tx.send(b"y").await.expect("a receiver");
+                rx.recv(&mut bytes).await.expect("a message");
+            }
+        } else {
+            let (tx, rx) = ipc_uds::pair().expect("sockets");
+            let tx = Async::on(runtime.clone(), tx).expect("registered");
+            let rx = Async::on(runtime.clone(), rx).expect("registered");
+            while !heard.load(Ordering::SeqCst) {
+                tx.send(b"y").await.expect("a receiver");
+                rx.recv(&mut bytes).await.expect("a message");
+            }
+        }
+    }
+}
+
+#[test]
+fn who_never_waits_starves_nobody() {
+    let _watchdog = watchdog(PATIENCE);
+    let tokio = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    tokio.expect("a runtime").block_on(busy_and_patient(Tokio));
+    let executor = Arc::new(async_executor::Executor::new());
+    let smol = Smol::new(Arc::clone(&executor));
+    async_io::block_on(executor.run(busy_and_patient(smol)));
+}
+
+#[tokio::test]
+async fn endpoints_under_load_have_equal_shares() {
+    const ENDPOINTS: usize = 16;
+    const MESSAGES: u64 = 20_000;
+    let _watchdog = watchdog(PATIENCE);
+    let received = Arc::new([const { std::sync::atomic::AtomicU64::new(0) }; ENDPOINTS]);
+    let over = Arc::new(AtomicBool::new(false));
+    let mut tasks = Vec::new();
+    for number in 0..ENDPOINTS {
+        let (tx, rx) = ipc_uds::pair_seqpacket().expect("sockets");
+        let tx = Async::new(tx).expect("registered");
+        let rx = Async::new(rx).expect("registered");
+        let (received, done) = (Arc::clone(&received), Arc::clone(&over));
+        tasks.push(tokio::spawn(async move {
+            while !done.load(Ordering::Relaxed) && tx.send(b"x").await.is_ok() {}
+        }));
+        let done = Arc::clone(&over);
+        tasks.push(tokio::spawn(async move {
+            let mut bytes = [0; 8];
+            while !done.load(Ordering::Relaxed) && rx.recv(&mut bytes).await.is_ok() {
+                let mine = received[number].fetch_add(1, Ordering::Relaxed) + 1;
+                if mine == MESSAGES / ENDPOINTS as u64 * 2 {
+                    done.store(true, Ordering::Relaxed);
+                }
+            }
+        }));
+    }
+    for task in tasks {
+        task.await.expect("no panic");
+    }
+    // When the first has had twice its share of them all, the last has had half of it.
+    let least = received
+        .iter()
+        .map(|count| count.load(Ordering::Relaxed))
+        .min();
+    let share = MESSAGES / ENDPOINTS as u64;
+    assert!(least.expect("some") >= share / 2, "{received:?}");
+}
