@@ -20,6 +20,9 @@ pub struct Abilities {
     pub machines: bool,
     /// Carries bytes, not only a wake-up or a counter.
     pub payload: bool,
+    /// Carries only bytes that never change, so it is proposed for none that are made anew.
+    #[serde(default)]
+    pub fixed: bool,
 }
 
 /// Mechanisms that are drawn together, so that no panel has too many lines.
@@ -46,6 +49,7 @@ impl Abilities {
         descriptors: false,
         machines: false,
         payload: true,
+        fixed: false,
     };
     /// Bytes in order, without boundaries.
     pub const STREAM: Abilities = Abilities {

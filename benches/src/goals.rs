@@ -158,6 +158,10 @@ pub const GOALS: &[Goal] = &[
     Goal::at_least(8, "pipe/one-way/65536/vs/default", 2.5)
         .placed(Placement::OtherAsleep)
         .beside(Placement::OtherAwake),
+    // Pages that a pipe holds are copied once less, and no memory is taken for them.
+    Goal::at_least(8, "pipe-pages/one-way/65536/vs/default", 4.0)
+        .placed(Placement::OtherAsleep)
+        .beside(Placement::OtherAwake),
     // 9: semaphores and locks.
     Goal::at_most(9, "semaphore/single-thread/0/vs/raw", 1.03).only_in(ONE),
     Goal::at_most(9, "permit/single-thread/0/vs/raw", 1.5).only_in(ONE),

@@ -69,7 +69,7 @@ pub fn family() -> Family {
 }
 
 /// Each side makes the pipe that it sends into, as a parent and its child do.
-fn connect_ours(_: Side, meet: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> {
+pub(super) fn connect_ours(_: Side, meet: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> {
     let (tx, theirs) = ipc_pipe::pair()?;
     meet.send_descriptors(&[theirs.as_fd()])?;
     let [rx] = meet.recv_descriptors()?;
@@ -91,7 +91,11 @@ fn connect_raw(side: Side, meet: &Meet, shape: &Shape) -> io::Result<Box<dyn End
     })
 }
 
-fn connect_default(side: Side, meet: &Meet, shape: &Shape) -> io::Result<Box<dyn Endpoint>> {
+pub(super) fn connect_default(
+    side: Side,
+    meet: &Meet,
+    shape: &Shape,
+) -> io::Result<Box<dyn Endpoint>> {
     connect(side, meet, shape, |_| {})
 }
 

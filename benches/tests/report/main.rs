@@ -85,6 +85,40 @@ fn more_than_two_cpus_make_a_heat_map() {
     assert!(page.contains("Drawn only where the run may use more than two CPUs"));
 }
 
+/// Where pairs are alike the strongest shade is on no square, and the legend must not show it.
+#[test]
+fn the_heat_maps_legend_has_the_shades_of_its_squares() {
+    let mut run = synthetic::run();
+    let far = |page: &str| {
+        let (before, _) = page.split_once("></i>far:").expect("a legend");
+        before[before.len() - 3..before.len() - 1].to_owned()
+    };
+    assert_eq!(far(&report::page(&run)), "h5");
+    for pair in &mut run.cores {
+        pair.nanoseconds = 100.0 + pair.cpus.1 as f64;
+    }
+    let page = report::page(&run);
+    let shade = far(&page);
+    assert_ne!(shade, "h5");
+    assert!(page.contains(&format!("class=\"heat {shade}\"")));
+}
+
+#[test]
+fn what_carries_no_bytes_is_not_on_the_pareto_front() {
+    let page = report::page(&synthetic::run());
+    let fronts: Vec<&str> = page.split("On the Pareto front: ").skip(1).collect();
+    assert_eq!(fronts.len(), 3);
+    for front in fronts {
+        let front = front.split("</desc>").next().expect("a description");
+        assert!(!front.is_empty());
+        assert!(
+            !front.contains("eventfd") && !front.contains("semaphore"),
+            "{front}"
+        );
+    }
+    assert!(page.contains("○ carries no bytes"));
+}
+
 #[test]
 fn a_run_saved_by_an_older_build_still_reads() {
     let mut json = serde_json::to_value(synthetic::run()).expect("a run is plain data");

@@ -1,16 +1,20 @@
 #![doc = include_str!("../README.md")]
-#![forbid(unsafe_code)]
 
 mod fifo;
 mod options;
+mod pages;
+mod probe;
 mod receiver;
 mod sender;
+mod splice;
 mod stream;
 mod sys;
 
 pub use crate::{
     fifo::Fifo,
     options::{Capacity, Options},
+    pages::Pages,
+    probe::{Probe, Vmsplice, probe},
     receiver::Receiver,
     sender::Sender,
     stream::Stream,

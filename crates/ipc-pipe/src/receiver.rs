@@ -78,6 +78,14 @@ impl Receiver {
         Framed::new(self)
     }
 
+    pub(crate) const fn end(&self) -> &ReadEnd {
+        &self.end
+    }
+
+    pub(crate) const fn keeps_records(&self) -> bool {
+        self.record
+    }
+
     /// What most receives are, a plain read, is inlined down to the system call, as in a send.
     #[inline(always)]
     fn recv_until(&self, buffer: &mut [u8], until: Until) -> Result<usize> {

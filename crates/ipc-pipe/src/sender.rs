@@ -97,10 +97,26 @@ impl Sender {
         self.end.capacity_bytes()
     }
 
+    pub(crate) const fn end(&self) -> &WriteEnd {
+        &self.end
+    }
+
+    pub(crate) const fn keeps_records(&self) -> bool {
+        self.record
+    }
+
+    /// Makes room for `bytes`, and writes what is owed, before they come in another way.
+    pub(crate) fn make_ready(&self, bytes: usize, until: Until) -> Result<()> {
+        if bytes >= self.enlarge_from.load(Ordering::Relaxed) {
+            self.enlarge();
+        }
+        self.flush_until(until)
+    }
+
     /// What most sends are, a plain write, is inlined down to the system call: where returns are
     /// guarded against speculation, each one after a system call costs more than the rest of it.
     #[inline(always)]
-    fn send_until(&self, bytes: &[u8], until: Until) -> Result<()> {
+    pub(crate) fn send_until(&self, bytes: &[u8], until: Until) -> Result<()> {
         let plain = until == Until::Forever
             && (!self.record || (1..=MAX_RECORD_BYTES).contains(&bytes.len()))
             && !self.debt.owes()

@@ -1,5 +1,11 @@
 //! Every system call of the crate: pipes, their ends, and how each form reads and writes.
 
+mod pages;
+mod splicing;
+
+pub(crate) use self::pages::{Memory, pages_are_shared};
+pub(crate) use self::splicing::Far;
+
 use ipc_core::{Error, ErrorKind, Result, Until};
 use ipc_sys::{
     PollFd, PollFlags, Sigpipe, above_stdio, os_error, reopen_nonblocking, wait_any,

@@ -172,7 +172,7 @@ impl Options {
         let shape = meet::shape_of(&taken.own)?;
         let [sent, removed, freed, end, dropped, parked] = words;
         let link = taken.link(parked, self)?;
-        let sender = Sender::new(link, shape, self.when_full);
+        let sender = Sender::new(link, shape, self.when_full)?;
         sender.resume([sent, removed, freed, end], dropped)?;
         crash_point!("ring.give.taken");
         Ok(sender)
@@ -182,7 +182,7 @@ impl Options {
         let (words, taken) = take::<3>(socket, A_RECEIVER, Side::Receiver, Side::Sender, until)?;
         let shape: Shape = meet::read_shape(&taken.theirs, self)?;
         let [count, end, parked] = words;
-        let receiver = Receiver::new(taken.link(parked, self)?, shape);
+        let receiver = Receiver::new(taken.link(parked, self)?, shape)?;
         receiver.resume(count, end)?;
         Ok(receiver)
     }

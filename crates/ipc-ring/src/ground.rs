@@ -1,7 +1,7 @@
 //! What the protocols stand on: memory, atomics, barriers, locks, sockets. Models have their own.
 
 pub(crate) use ipc_core::{Held, Turn};
-pub(crate) use ipc_shm::{Region, Window, WritableWindow};
+pub(crate) use ipc_shm::{Region, Slots, Window, WritableSlots, WritableWindow};
 pub(crate) use ipc_uds::SeqPacket;
 pub(crate) use std::sync::atomic::{AtomicBool, AtomicUsize, compiler_fence, fence};
 pub(crate) use std::sync::{Condvar, Mutex};

@@ -10,9 +10,12 @@ use ipc_shm::layout_hash;
 pub const FORMAT_VERSION: u32 = 1;
 
 /// Bytes of a message that stand in its slot, beside the word that commits it.
-pub const INLINE_BYTES: usize = LINE - COMMIT_BYTES;
+pub const INLINE_BYTES: usize = SLOT_BYTES - COMMIT_BYTES;
 
 pub(crate) const LINE: usize = 64;
+/// Two lines, which processors fetch together: a message of 64 bytes stands beside its word, too.
+/// A model's has one, so that larger messages have fewer words.
+pub(crate) const SLOT_BYTES: usize = if cfg!(ipc_model) { LINE } else { 2 * LINE };
 pub(crate) const COMMIT_BYTES: usize = 8;
 
 /// `u64`: odd while the region's writer sleeps, or is about to; each sleep has a number of its own.
@@ -44,10 +47,10 @@ pub(crate) const AT_SLOTS: usize = 2 * LINE;
 /// How a region of this crate is told from others'.
 pub(crate) const fn layout(side: Side) -> u64 {
     let (progress, slot) = match side {
-        Side::Sender => ("sent u64", "slots: commit u64, 56 bytes; then bytes"),
+        Side::Sender => ("sent u64", "slots: commit u64, 120 bytes; then bytes"),
         Side::Broadcaster => (
             "oldest u64",
-            "slots: commit u64, 56 bytes or start u64; then bytes",
+            "slots: commit u64, 120 bytes or start u64; then bytes",
         ),
         Side::Receiver => ("taken u64", "nothing"),
     };
@@ -109,7 +112,7 @@ impl Shape {
             bytes: bytes as u64,
             last_slot: slots as u64 - 1,
             most: bytes.clamp(INLINE_BYTES, ACKED - 1),
-            at_bytes: AT_SLOTS + slots * LINE,
+            at_bytes: AT_SLOTS + slots * SLOT_BYTES,
             mask: bytes.is_power_of_two().then(|| bytes as u64 - 1),
         })
     }
@@ -137,10 +140,16 @@ impl Shape {
         self.most
     }
 
-    /// The slot of message `number`, counted from nought.
+    /// Which slot is that of message `number`, counted from nought: at most 2^24.
+    #[inline]
+    pub(crate) const fn index(self, number: u64) -> usize {
+        (number & self.last_slot & 0xff_ffff) as usize
+    }
+
+    /// The slot of message `number`.
     #[inline]
     pub(crate) const fn slot(self, number: u64) -> usize {
-        AT_SLOTS.wrapping_add(((number & self.last_slot) as usize).wrapping_mul(LINE))
+        AT_SLOTS.wrapping_add(self.index(number).wrapping_mul(SLOT_BYTES))
     }
 
     /// Where the bytes of a message begin and end that are `len` long and follow those that end
@@ -199,9 +208,9 @@ mod tests {
     fn layouts_are_those_of_the_document() {
         let hashes = [Side::Sender, Side::Receiver, Side::Broadcaster].map(layout);
         let document = [
-            "0x248d34c4183ba201",
+            "0xc181802cb168532f",
             "0xdd4bc0541ad55717",
-            "0xcf539503dc4f1b92",
+            "0xcec0f6aa21da9b6a",
         ];
         assert_eq!(hashes.map(|hash| format!("{hash:#018x}")), document);
     }

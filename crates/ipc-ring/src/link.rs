@@ -13,7 +13,7 @@ use crate::ground::{
 };
 use crate::layout::{AT_ASYMMETRIC, AT_CLOSED, AT_CPU, AT_PARKED};
 use crate::spin::{Budget, Spin};
-use crate::turns::{Cell, Holding, Turns};
+use crate::turns::{Cell, Holding, Inside, Turns};
 use ipc_core::{Error, ErrorKind, Result, Until};
 use ipc_sys::crash_point;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -34,7 +34,6 @@ pub(crate) struct Link {
     pub(crate) own: WritableWindow,
     pub(crate) theirs: Window,
     /// What the two are windows of, to be given away.
-    #[cfg_attr(ipc_model, allow(dead_code, reason = "models give nothing away"))]
     regions: [Region; 2],
     /// Another process has this end now.
     gone: bool,
@@ -51,7 +50,7 @@ pub(crate) struct Link {
     can_be_asymmetric: bool,
     /// The processor that we said we run on, plus 1.
     cpu: Cell,
-    /// Tries in a row that found nothing.
+    /// Tries in a row that may yet find nothing before one looks at the other side's end.
     tries: Cell,
     /// How far we were at the last of them.
     tried_at: Cell,
@@ -73,7 +72,7 @@ impl Link {
             awake: Cell::new(0),
             can_be_asymmetric: expect_barriers(),
             tries: Cell::new(0),
-            tried_at: Cell::new(0),
+            tried_at: Cell::new(u64::MAX),
             cpu: Cell::new(0),
             own: own.writable_window(0, own.len_bytes())?,
             theirs: theirs.window(0, theirs.len_bytes())?,
@@ -84,10 +83,25 @@ impl Link {
         })
     }
 
+    /// The memory that this end writes, and that it reads.
+    pub(crate) fn regions(&self) -> (&Region, &Region) {
+        let [own, theirs] = &self.regions;
+        (own, theirs)
+    }
+
+    /// Takes the turn at this end, where nothing but this thread has used it.
+    #[inline]
+    pub(crate) fn own_turn(&self) -> Option<Inside<'_>> {
+        self.turns.enter()
+    }
+
     /// Takes the turn at this end.
     #[inline]
     pub(crate) fn turn(&self, operation: &'static str, until: Until) -> Result<Holding<'_>> {
-        self.turns.take(until).ok_or_else(|| until.over(operation))
+        match self.turns.take(until) {
+            Some(turn) => Ok(turn),
+            None => Err(until.over(operation)),
+        }
     }
 
     /// What was just written is to be seen: wakes the other side where it sleeps.
@@ -297,12 +311,11 @@ impl Link {
     /// first of them, and those that look for the other side's end, are left to a whole try.
     #[inline]
     pub(crate) fn nothing_again(&self, at: u64) -> bool {
-        let tries = self.tries.get() + 1;
-        let is_whole = tries == TRIES_BEFORE_END || tries.is_multiple_of(TRIES_PER_END);
-        if self.tried_at.get() != at || tries == 1 || is_whole || self.they_closed() {
+        let left = self.tries.get();
+        if self.tried_at.get() != at || left == 0 || self.they_closed() {
             return false;
         }
-        self.tries.set(tries);
+        self.tries.set(left - 1);
         true
     }
 
@@ -322,10 +335,15 @@ impl Link {
         mut ready: impl FnMut() -> Result<Option<T>>,
     ) -> Result<T> {
         let in_a_row = self.tried_at.get() == at;
-        let tries = if in_a_row { self.tries.get() + 1 } else { 1 };
-        self.tries.set(tries);
+        let left = if in_a_row {
+            self.tries.get()
+        } else {
+            TRIES_BEFORE_END - 1
+        };
+        let look = left == 0;
+        self.tries
+            .set(if look { TRIES_PER_END - 1 } else { left - 1 });
         self.tried_at.set(at);
-        let look = tries == TRIES_BEFORE_END || tries.is_multiple_of(TRIES_PER_END);
         let alone = look && self.bell.try_hear()? == Some(Woken::Alone);
         match ready()? {
             Some(found) => Ok(found),
@@ -366,12 +384,6 @@ impl Link {
 
 #[cfg(not(ipc_model))]
 impl Link {
-    /// The memory that this end writes, and that it reads.
-    pub(crate) fn regions(&self) -> (&Region, &Region) {
-        let [own, theirs] = &self.regions;
-        (own, theirs)
-    }
-
     /// What wakes the other side, and what wakes this one.
     pub(crate) fn pipes(&self) -> (BorrowedFd<'_>, BorrowedFd<'_>) {
         (self.rope.as_fd(), self.bell.as_fd())

@@ -31,12 +31,14 @@ pub struct Channel {
 
 impl Channel {
     /// The end that sends to the peer.
+    #[inline]
     #[must_use]
     pub const fn sender(&self) -> &Sender {
         &self.sender
     }
 
     /// The end that receives from it.
+    #[inline]
     #[must_use]
     pub const fn receiver(&self) -> &Receiver {
         &self.receiver
@@ -227,8 +229,8 @@ impl Meeting {
         let wake = theirs.wake_sender;
         let receiver = Link::new(&ours.takes, &theirs.sends, wake, ours.receiver_bell, spin)?;
         Ok(Channel {
-            sender: Sender::new(sender, ours.shape, self.options.when_full),
-            receiver: Receiver::new(receiver, theirs.shape),
+            sender: Sender::new(sender, ours.shape, self.options.when_full)?,
+            receiver: Receiver::new(receiver, theirs.shape)?,
             socket: self.socket.try_clone()?,
         })
     }

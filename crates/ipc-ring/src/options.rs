@@ -125,8 +125,8 @@ impl Options {
         let ((wake_receiver, receiver_bell), (wake_sender, sender_bell)) = (bell()?, bell()?);
         let sender = Link::new(&sends, &takes, wake_receiver, sender_bell, self.spin)?;
         let receiver = Link::new(&takes, &sends, wake_sender, receiver_bell, self.spin)?;
-        let sender = Sender::new(sender, shape, self.when_full);
-        Ok((sender, Receiver::new(receiver, shape)))
+        let sender = Sender::new(sender, shape, self.when_full)?;
+        Ok((sender, Receiver::new(receiver, shape)?))
     }
 
     /// Listens at a path or an abstract name for processes that [`connect`](Options::connect).

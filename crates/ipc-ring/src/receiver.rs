@@ -1,6 +1,9 @@
 //! The end that receives.
 
-use crate::layout::{ACKED, AT_DONE, AT_PROGRESS, COMMIT_BYTES, INLINE_BYTES, Shape, committed};
+use crate::ground::Slots;
+use crate::layout::{
+    ACKED, AT_DONE, AT_PROGRESS, AT_SLOTS, COMMIT_BYTES, INLINE_BYTES, SLOT_BYTES, Shape, committed,
+};
 use crate::link::{Link, something_to_tell};
 use crate::loan::Lent;
 use crate::turns::Cell;
@@ -15,6 +18,7 @@ use std::sync::atomic::Ordering::{Acquire, Release};
 #[derive(Debug)]
 pub struct Receiver {
     pub(crate) link: Link,
+    slots: Slots<SLOT_BYTES>,
     shape: Shape,
     /// Messages that were taken.
     taken: Cell,
@@ -37,9 +41,20 @@ pub(crate) struct Found {
     end: u64,
 }
 
+/// What a look without waiting comes to.
+enum AtOnce {
+    /// A message of so many bytes.
+    Taken(usize),
+    /// Nothing is there, once more.
+    Nothing,
+    /// That takes more than a look.
+    Other,
+}
+
 impl Receiver {
-    pub(crate) fn new(link: Link, shape: Shape) -> Self {
-        Self {
+    pub(crate) fn new(link: Link, shape: Shape) -> Result<Self> {
+        Ok(Self {
+            slots: link.regions().1.slots(AT_SLOTS, shape.slots as usize)?,
             link,
             shape,
             taken: Cell::new(0),
@@ -47,7 +62,7 @@ impl Receiver {
             due: Cell::new(shape.slots / 8 + 1),
             end: Cell::new(0),
             told_end: Cell::new(0),
-        }
+        })
     }
 
     four_forms! {
@@ -101,6 +116,36 @@ impl Receiver {
 
     #[inline]
     fn recv_until(&self, buffer: &mut [u8], until: Until) -> Result<usize> {
+        match self.recv_at_once(buffer, until == Until::Now) {
+            AtOnce::Taken(len) => Ok(len),
+            AtOnce::Nothing => Err(until.over("recv")),
+            AtOnce::Other => self.recv_slowly(buffer, until),
+        }
+    }
+
+    /// Receives what stands in its slot. What this finds it returns in registers, so that a try in
+    /// vain costs who polls no error in memory.
+    #[inline(never)]
+    fn recv_at_once(&self, buffer: &mut [u8], polls: bool) -> AtOnce {
+        let Some(_turn) = self.link.own_turn() else {
+            return AtOnce::Other;
+        };
+        let number = self.taken.get();
+        match committed(self.slots.load(number, Acquire), number) {
+            Some(len) if len <= INLINE_BYTES && len <= buffer.len() => {
+                self.slots.read(number, &mut buffer[..len]);
+                self.take_next();
+                AtOnce::Taken(len)
+            }
+            // Who polls tries again at once: the sooner, the fresher is what it then finds.
+            None if polls && self.link.nothing_again(number) => AtOnce::Nothing,
+            _ => AtOnce::Other,
+        }
+    }
+
+    /// Receives what no slot holds, or has to wait. It is kept out of the other's way.
+    #[inline(never)]
+    fn recv_slowly(&self, buffer: &mut [u8], until: Until) -> Result<usize> {
         let _turn = self.link.turn("recv", until)?;
         let found = self.found(until)?;
         self.link.read_into(buffer, found.at, found.len)?;
@@ -155,13 +200,12 @@ impl Receiver {
     #[inline]
     pub(crate) fn look(&self) -> Result<Option<Found>> {
         let number = self.taken.get();
-        let slot = self.shape.slot(number);
-        let word = self.link.theirs.load_u64(slot, Acquire);
+        let word = self.slots.load(number, Acquire);
         let Some(len) = committed(word, number) else {
             return Ok(None);
         };
         if len <= INLINE_BYTES {
-            let (at, end) = (slot + COMMIT_BYTES, self.end.get());
+            let (at, end) = (self.shape.slot(number) + COMMIT_BYTES, self.end.get());
             return Ok(Some(Found { len, at, end }));
         }
         if len > self.shape.max_message_bytes() {
@@ -208,10 +252,17 @@ impl Receiver {
     /// Goes to the next message; the sender is to be told, if it is due.
     #[inline]
     pub(crate) fn pass(&self, found: Found) {
-        let taken = self.taken.get() + 1;
-        self.taken.set(taken);
         self.end.set(found.end);
+        self.taken.set(self.taken.get() + 1);
         crash_point!("ring.recv.taken");
+    }
+
+    /// The message in the next slot was copied.
+    #[inline]
+    fn take_next(&self) {
+        self.taken.set(self.taken.get().wrapping_add(1));
+        crash_point!("ring.recv.taken");
+        self.tell_if_due();
     }
 
     #[inline]

@@ -1,9 +1,10 @@
 //! The end that sends.
 
 use crate::WhenFull;
+use crate::ground::WritableSlots;
 #[cfg(not(ipc_model))]
 use crate::layout::{ACKED, committed};
-use crate::layout::{AT_PROGRESS, COMMIT_BYTES, INLINE_BYTES, Shape, commit};
+use crate::layout::{AT_PROGRESS, AT_SLOTS, COMMIT_BYTES, INLINE_BYTES, SLOT_BYTES, Shape, commit};
 use crate::link::Link;
 use crate::loan::Loan;
 use crate::turns::Cell;
@@ -17,6 +18,7 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 #[derive(Debug)]
 pub struct Sender {
     pub(crate) link: Link,
+    slots: WritableSlots<SLOT_BYTES>,
     shape: Shape,
     /// Messages that were sent.
     pub(crate) sent: Cell,
@@ -34,8 +36,12 @@ pub struct Sender {
 }
 
 impl Sender {
-    pub(crate) fn new(link: Link, shape: Shape, when_full: WhenFull) -> Self {
-        Self {
+    pub(crate) fn new(link: Link, shape: Shape, when_full: WhenFull) -> Result<Self> {
+        Ok(Self {
+            slots: link
+                .regions()
+                .0
+                .writable_slots(AT_SLOTS, shape.slots as usize)?,
             when_full,
             dropped: AtomicU64::new(0),
             link,
@@ -45,7 +51,7 @@ impl Sender {
             end: Cell::new(0),
             freed: Cell::new(0),
             ends: (0..shape.slots).map(|_| Cell::new(0)).collect(),
-        }
+        })
     }
 
     four_forms! {
@@ -83,21 +89,43 @@ impl Sender {
 
     #[inline]
     fn send_until(&self, message: &[u8], until: Until) -> Result<()> {
-        self.put(message, until)
-            .or_else(|error| self.drop_newest(error))
+        match self.send_at_once(message) {
+            true => Ok(()),
+            false => self.send_slowly(message, until),
+        }
     }
 
-    #[inline]
-    fn put(&self, message: &[u8], until: Until) -> Result<()> {
-        let _turn = self.link.turn("send", until)?;
-        let len = message.len();
-        let (at, end) = self.room(len, until)?;
-        if len > 0 {
-            self.link.own.write(at, message);
+    /// Sends what a slot holds, if one is free.
+    #[inline(never)]
+    fn send_at_once(&self, message: &[u8]) -> bool {
+        if message.len() <= INLINE_BYTES
+            && let Some(_turn) = self.link.own_turn()
+            && self.has_slot()
+            && !self.link.they_closed()
+        {
+            self.slots.write(self.sent.get(), message);
+            crash_point!("ring.send.written");
+            self.commit(message.len(), self.end.get());
+            return true;
         }
-        crash_point!("ring.send.written");
-        self.commit(len, end);
-        Ok(())
+        false
+    }
+
+    /// Sends what no slot holds, or has to wait. It is kept out of the other's way.
+    #[inline(never)]
+    fn send_slowly(&self, message: &[u8], until: Until) -> Result<()> {
+        let _turn = self.link.turn("send", until)?;
+        match self.room(message.len(), until) {
+            Ok((at, end)) => {
+                if !message.is_empty() {
+                    self.link.own.write(at, message);
+                }
+                crash_point!("ring.send.written");
+                self.commit(message.len(), end);
+                Ok(())
+            }
+            Err(error) => self.drop_newest(error),
+        }
     }
 
     #[inline]
@@ -132,11 +160,17 @@ impl Sender {
         if len > INLINE_BYTES {
             return self.large_room(len, until);
         }
-        let (number, end) = (self.sent.get(), self.end.get());
-        if number - self.taken.get() == self.shape.slots {
+        let end = self.end.get();
+        if !self.has_slot() {
             self.wait_for_room(end, until)?;
         }
-        Ok((self.shape.slot(number) + COMMIT_BYTES, end))
+        Ok((self.shape.slot(self.sent.get()) + COMMIT_BYTES, end))
+    }
+
+    /// Whether it is free, as far as we have looked.
+    #[inline]
+    fn has_slot(&self) -> bool {
+        self.sent.get().wrapping_sub(self.taken.get()) < self.shape.slots
     }
 
     #[inline]
@@ -159,10 +193,10 @@ impl Sender {
     #[inline]
     pub(crate) fn put_commit(&self, len: usize, end: u64) {
         let number = self.sent.get();
-        self.ends[(number & (self.shape.slots - 1)) as usize].set(end);
+        self.ends[self.shape.index(number)].set(end);
         self.end.set(end);
-        self.sent.set(number + 1);
-        let word = self.link.own.u64(self.shape.slot(number));
+        self.sent.set(number.wrapping_add(1));
+        let word = self.slots.word(number);
         word.store(commit(number, len), Release);
         crash_point!("ring.send.committed");
     }
@@ -171,7 +205,7 @@ impl Sender {
     /// end of the memory take room only while messages stand before them.
     #[inline]
     fn has_room(&self, end: u64) -> bool {
-        self.sent.get() - self.taken.get() < self.shape.slots
+        self.has_slot()
             && (self.sent.get() == self.taken.get() || end - self.freed.get() <= self.shape.bytes)
     }
 

@@ -37,9 +37,13 @@ pub(crate) struct Turns {
 /// The turn is held until this is dropped.
 #[derive(Debug)]
 pub(crate) enum Holding<'a> {
-    Owner(&'a Turns),
+    Owner(#[allow(dead_code, reason = "held for its drop")] Inside<'a>),
     Other(#[allow(dead_code, reason = "held for its drop")] Held<'a>),
 }
+
+/// The owner is inside until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Inside<'a>(&'a Turns);
 
 impl Turns {
     pub(crate) fn new() -> Self {
@@ -59,17 +63,27 @@ impl Turns {
     /// Takes the turn, or `None` when `until` is over.
     #[inline]
     pub(crate) fn take(&self, until: Until) -> Option<Holding<'_>> {
-        let me = this_thread();
-        if self.owner.load(Relaxed) == me {
-            self.inside.store(true, Relaxed);
-            // The kernel's barrier stands between the two where somebody revokes.
-            compiler_fence(SeqCst);
-            if self.owner.load(Acquire) == me {
-                return Some(Holding::Owner(self));
-            }
-            self.leave();
+        match self.enter() {
+            Some(inside) => Some(Holding::Owner(inside)),
+            None => self.take_slowly(this_thread(), until),
         }
-        self.take_slowly(me, until)
+    }
+
+    /// Takes the turn, where this thread owns the lock.
+    #[inline]
+    pub(crate) fn enter(&self) -> Option<Inside<'_>> {
+        let me = this_thread();
+        if self.owner.load(Relaxed) != me {
+            return None;
+        }
+        self.inside.store(true, Relaxed);
+        // The kernel's barrier stands between the two where somebody revokes.
+        compiler_fence(SeqCst);
+        if self.owner.load(Acquire) == me {
+            return Some(Inside(self));
+        }
+        self.leave();
+        None
     }
 
     #[cold]
@@ -126,12 +140,10 @@ impl Turns {
     }
 }
 
-impl Drop for Holding<'_> {
+impl Drop for Inside<'_> {
     #[inline]
     fn drop(&mut self) {
-        if let Self::Owner(turns) = self {
-            turns.leave();
-        }
+        self.0.leave();
     }
 }
 

@@ -26,9 +26,9 @@ pub(crate) unsafe fn racing(from: *const u8, to: *mut u8, len: usize) {
     if len < 16 {
         // SAFETY: the caller's promise, handed on; `len` is below 16.
         unsafe { up_to_15(from, to, len) };
-    } else if len < 64 {
-        // SAFETY: the caller's promise, handed on; `len` is at least 16.
-        unsafe { by_16(from, to, len) };
+    } else if len <= 64 {
+        // SAFETY: the caller's promise, handed on; `len` is 16 to 64.
+        unsafe { up_to_64(from, to, len) };
     } else if (256..STRING_FROM_AVX).contains(&len) && std::arch::is_x86_feature_detected!("avx") {
         // SAFETY: the caller's promise, handed on; `len` is at least 256, and the processor has
         // the instructions.
@@ -61,29 +61,35 @@ unsafe fn by_string(from: *const u8, to: *mut u8, len: usize) {
 }
 
 /// # Safety
-/// As [`racing`], and `len` is at least 16.
+/// As [`racing`], and `len` is 16 to 64.
 #[cfg(target_arch = "x86_64")]
 #[inline]
-unsafe fn by_16(from: *const u8, to: *mut u8, len: usize) {
-    // SAFETY: the loop moves 16 bytes while 16 or more are left; the tail is moved as the last
-    // 16 bytes of both, which exist since `len` is at least 16. Every access is inside what the
-    // caller vouches for; the stack is not used.
+unsafe fn up_to_64(from: *const u8, to: *mut u8, len: usize) {
+    // The second 16 bytes where there are more than 32, else the first again.
+    let more = (len > 32) as usize * 16;
+    // SAFETY: moves the first and the last 16 bytes, and, where `len` is above 32, the second
+    // and the last but one; of up to 64 bytes these are all. `len` is at least 16, so all are
+    // inside what the caller vouches for; the stack is not used, and no flags are.
     unsafe {
         core::arch::asm!(
-            "2:",
-            "movups {x}, [{from} + {at}]",
-            "movups [{to} + {at}], {x}",
-            "add {at}, 16",
-            "cmp {at}, {last}",
-            "jb 2b",
-            "movups {x}, [{from} + {last}]",
-            "movups [{to} + {last}], {x}",
+            "movups {a}, [{from}]",
+            "movups {b}, [{from} + {more}]",
+            "movups {c}, [{from} + {before}]",
+            "movups {d}, [{from} + {last}]",
+            "movups [{to}], {a}",
+            "movups [{to} + {more}], {b}",
+            "movups [{to} + {before}], {c}",
+            "movups [{to} + {last}], {d}",
             from = in(reg) from,
             to = in(reg) to,
-            at = inout(reg) 0usize => _,
+            more = in(reg) more,
+            before = in(reg) (len - 16).wrapping_sub(more),
             last = in(reg) len - 16,
-            x = out(xmm_reg) _,
-            options(nostack)
+            a = out(xmm_reg) _,
+            b = out(xmm_reg) _,
+            c = out(xmm_reg) _,
+            d = out(xmm_reg) _,
+            options(nostack, preserves_flags)
         );
     };
 }
@@ -93,7 +99,9 @@ unsafe fn by_16(from: *const u8, to: *mut u8, len: usize) {
 #[cfg(target_arch = "x86_64")]
 #[inline]
 unsafe fn by_64(from: *const u8, to: *mut u8, len: usize) {
-    // SAFETY: as in `by_16`, with 64 bytes in place of 16.
+    // SAFETY: the loop moves 64 bytes while 64 or more are left; the tail is moved as the last
+    // 64 bytes of both, which exist since `len` is at least 64. Every access is inside what the
+    // caller vouches for; the stack is not used.
     unsafe {
         core::arch::asm!(
             "2:",
@@ -135,7 +143,7 @@ unsafe fn by_64(from: *const u8, to: *mut u8, len: usize) {
 #[target_feature(enable = "avx")]
 #[inline(never)] // Its end clears registers that a caller with AVX may use.
 unsafe fn by_128(from: *const u8, to: *mut u8, len: usize) {
-    // SAFETY: as in `by_16`, with 128 bytes in place of 16.
+    // SAFETY: as in `by_64`, with 128 bytes in place of 64.
     unsafe {
         core::arch::asm!(
             ".p2align 5",

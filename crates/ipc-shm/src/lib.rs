@@ -30,7 +30,7 @@ pub use crate::{
     protection::Protection,
     region::Region,
     residence::Advice,
-    sys::{Window, WritableWindow},
+    sys::{Slots, Window, WritableSlots, WritableWindow},
 };
 pub use ipc_core::{Error, ErrorKind, Result};
 

@@ -2,8 +2,10 @@
 
 #![allow(unsafe_code)]
 
+mod slots;
 mod window;
 
+pub use self::slots::{Slots, WritableSlots};
 pub use self::window::{Window, WritableWindow};
 use crate::copy;
 use ipc_core::Result;

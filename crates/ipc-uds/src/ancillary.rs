@@ -104,6 +104,17 @@ impl Ancillary {
         self.from = Address::UNNAMED;
     }
 
+    /// Closes the descriptors; who sent the message stays known.
+    pub(crate) fn drop_fds(&mut self) {
+        self.fds.clear();
+        self.charge = None;
+        self.process = None;
+    }
+
+    pub(crate) fn put_fds(&mut self, fds: Vec<OwnedFd>) {
+        self.fds = fds;
+    }
+
     /// Empties itself and takes in what `receive` brings, which is given room for `max_fds`.
     /// Returns the message's length.
     pub(crate) fn fill(

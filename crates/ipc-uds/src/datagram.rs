@@ -183,7 +183,7 @@ impl Datagram {
         self.socket.send(message, until).map(drop).map_err(to_peer)
     }
 
-    fn send_with_fds_until(
+    pub(crate) fn send_with_fds_until(
         &self,
         bytes: &[u8],
         fds: &[BorrowedFd<'_>],
@@ -276,7 +276,7 @@ impl Datagram {
         }
     }
 
-    fn recv_with_fds_until(
+    pub(crate) fn recv_with_fds_until(
         &self,
         buffer: &mut [u8],
         ancillary: &mut Ancillary,
@@ -294,9 +294,7 @@ impl Datagram {
                 continue;
             }
             let length = outcome?;
-            // Whoever sent it, as far as the kernel says, is who holds what it brought.
-            let uid = ancillary.credentials().map(|ids| ids.uid);
-            ancillary.charge_to(|| self.quota.share(uid))?;
+            self.charge(ancillary)?;
             if length > buffer.len() {
                 ancillary.clear();
             }
@@ -304,7 +302,20 @@ impl Datagram {
         }
     }
 
-    fn admits(&self, credentials: Option<Credentials>) -> bool {
+    /// Whoever sent it, as far as the kernel says, is who holds what it brought.
+    pub(crate) fn charge(&self, ancillary: &mut Ancillary) -> Result<()> {
+        let uid = ancillary.credentials().map(|ids| ids.uid);
+        ancillary.charge_to(|| self.quota.share(uid))
+    }
+
+    /// There is no connection that could be cut: the socket works on.
+    pub(crate) const fn cut(&self) {}
+
+    pub(crate) const fn has_policy(&self) -> bool {
+        self.policy.is_some()
+    }
+
+    pub(crate) fn admits(&self, credentials: Option<Credentials>) -> bool {
         match (&self.policy, credentials) {
             (None, _) => true,
             (Some(policy), Some(ids)) => policy.admits(&Peer::of_message(ids)),
@@ -314,7 +325,7 @@ impl Datagram {
 
     /// Counts a refused message; a flood of them does not hold the caller beyond its deadline.
     #[cold]
-    fn refuse(&self, until: Until) -> Result<()> {
+    pub(crate) fn refuse(&self, until: Until) -> Result<()> {
         self.refused.fetch_add(1, Ordering::Relaxed);
         if matches!(until, Until::At(_)) && until.remaining().is_some_and(|left| left.is_zero()) {
             return Err(until.over("recv"));
@@ -342,7 +353,7 @@ fn fits(length: usize, buffer: &[u8]) -> Result<usize> {
 
 /// A peer that was there when we connected and refuses now is gone for good.
 #[cold]
-fn to_peer(error: Error) -> Error {
+pub(crate) fn to_peer(error: Error) -> Error {
     match error.raw_os_error().map(Errno::from_raw_os_error) {
         Some(errno @ Errno::CONNREFUSED) => Error::new("send", ErrorKind::Closed)
             .hint("the peer's socket is gone; connect again")

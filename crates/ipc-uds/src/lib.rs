@@ -2,11 +2,13 @@
 
 mod address;
 mod ancillary;
+mod batch;
 mod bound_path;
 mod connect;
 mod datagram;
 mod datagram_traits;
 mod failures;
+mod fd_list;
 mod fd_quota;
 mod listener;
 mod making;
@@ -22,13 +24,16 @@ mod sys;
 pub use crate::{
     address::{Address, MAX_PATH_BYTES, ToAddress},
     ancillary::{Ancillary, MAX_FDS},
+    batch::Batch,
     datagram::Datagram,
+    fd_list::MAX_LISTED_FDS,
     listener::{Listener, SeqPacketListener},
     options::Options,
     peer::{Peer, Probe, probe},
     policy::Policy,
     seqpacket::SeqPacket,
     stream::Stream,
+    sys::MAX_BATCH,
 };
 pub use ipc_core::{Credentials, Error, ErrorKind, Framed, Result, Spin};
 pub use ipc_sys::{DescriptorKind, Place, Process, descriptor_kind};

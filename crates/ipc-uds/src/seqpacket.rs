@@ -147,7 +147,7 @@ impl SeqPacket {
         }
     }
 
-    fn send_with_fds_until(
+    pub(crate) fn send_with_fds_until(
         &self,
         bytes: &[u8],
         fds: &[BorrowedFd<'_>],
@@ -160,7 +160,7 @@ impl SeqPacket {
             .map(drop)
     }
 
-    fn recv_with_fds_until(
+    pub(crate) fn recv_with_fds_until(
         &self,
         buffer: &mut [u8],
         ancillary: &mut Ancillary,
@@ -181,16 +181,33 @@ impl SeqPacket {
     /// A receive of nothing is the end, unless the peer can still send.
     #[cold]
     fn empty_or_end(&self, until: Until) -> Result<usize> {
-        let mut fds = [PollFd::from_borrowed_fd(self.socket.fd(), PollFlags::RDHUP)];
-        match wait_any(&mut fds, Until::Now) {
-            Ok(false) => Ok(0),
-            _ => Err(self.socket.end("recv", until)),
+        match self.has_ended() {
+            false => Ok(0),
+            true => Err(self.socket.end("recv", until)),
         }
+    }
+
+    pub(crate) fn charge(&self, ancillary: &mut Ancillary) -> Result<()> {
+        self.socket.charge(ancillary)
+    }
+
+    pub(crate) fn cut(&self) {
+        self.socket.cut();
+    }
+
+    /// Whether the peer can send no more.
+    pub(crate) fn has_ended(&self) -> bool {
+        let mut fds = [PollFd::from_borrowed_fd(self.socket.fd(), PollFlags::RDHUP)];
+        !matches!(wait_any(&mut fds, Until::Now), Ok(false))
+    }
+
+    pub(crate) const fn socket(&self) -> &Socket {
+        &self.socket
     }
 }
 
 #[inline]
-fn check_message(message: &[u8]) -> Result<()> {
+pub(crate) fn check_message(message: &[u8]) -> Result<()> {
     if message.is_empty() {
         return Err(Error::new("send", ErrorKind::InvalidInput)
             .hint("an empty message looks like the end to the peer: send at least one byte"));

@@ -198,16 +198,28 @@ impl Socket {
         until: Until,
     ) -> Result<usize> {
         let received = self.recv_message(buffer, ancillary, whole, until);
-        let outcome = received.and_then(|length| match &self.share {
-            Some(share) => ancillary.charge_to(|| share.clone()).map(|()| length),
-            None => Ok(length),
-        });
+        let outcome = received.and_then(|length| self.charge(ancillary).map(|()| length));
         if let Err(error) = &outcome
             && matches!(error.kind(), ErrorKind::Truncated | ErrorKind::LimitReached)
         {
-            let _ = rustix::net::shutdown(self.fd(), Shutdown::Both);
+            self.cut();
         }
         outcome
+    }
+
+    /// Counts what is in `ancillary` against the share of the peer's user, where it has one.
+    #[inline]
+    pub(crate) fn charge(&self, ancillary: &mut Ancillary) -> Result<()> {
+        match &self.share {
+            Some(share) => ancillary.charge_to(|| share.clone()),
+            None => Ok(()),
+        }
+    }
+
+    /// Ends both directions of a connection whose peer does not keep to what was agreed.
+    #[cold]
+    pub(crate) fn cut(&self) {
+        let _ = rustix::net::shutdown(self.fd(), Shutdown::Both);
     }
 
     /// [`recv_from`](Socket::recv_from) with the sender's ids; descriptors are closed.
@@ -259,7 +271,7 @@ impl Socket {
     /// form is the call itself, which blocks in the kernel; only a watched peer, which may die
     /// while others keep its end open, needs both descriptors in one wait.
     #[inline(always)]
-    fn run<T>(
+    pub(crate) fn run<T>(
         &self,
         operation: &'static str,
         interest: Interest,

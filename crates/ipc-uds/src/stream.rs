@@ -206,7 +206,7 @@ impl Stream {
         }
     }
 
-    fn send_with_fds_until(
+    pub(crate) fn send_with_fds_until(
         &self,
         bytes: &[u8],
         fds: &[BorrowedFd<'_>],
@@ -230,7 +230,7 @@ impl Stream {
         self.shared.debt.finish(self, bytes, written, until)
     }
 
-    fn recv_with_fds_until(
+    pub(crate) fn recv_with_fds_until(
         &self,
         buffer: &mut [u8],
         ancillary: &mut Ancillary,
@@ -257,6 +257,14 @@ impl Stream {
             0 => Err(self.socket.end("recv", until)),
             length => Ok(length),
         }
+    }
+
+    pub(crate) fn charge(&self, ancillary: &mut Ancillary) -> Result<()> {
+        self.socket.charge(ancillary)
+    }
+
+    pub(crate) fn cut(&self) {
+        self.socket.cut();
     }
 
     #[inline]

@@ -2,6 +2,11 @@
 
 #![allow(unsafe_code)]
 
+mod batch;
+
+pub use self::batch::MAX_BATCH;
+pub(crate) use self::batch::{is_seqpacket, recv_batch, recv_identified_batch, send_batch};
+
 use crate::address::Address;
 use ipc_core::{Credentials, Result};
 use ipc_sys::{above_stdio, os_error};

@@ -72,7 +72,7 @@ impl Need {
             Self::Descriptors => abilities.descriptors,
             Self::Machines => abilities.machines,
             Self::WakeOnly => !abilities.payload,
-            _ => abilities.payload,
+            _ => abilities.payload && !abilities.fixed,
         }
     }
 

@@ -64,10 +64,11 @@ fn figure(matrix: &Matrix) -> Figure {
                 &tip,
             );
             if count <= FIGURES {
-                let class = if shade >= SHADES / 2 {
+                // Only the two strongest shades are dark enough for paper's colour to be read.
+                let class = if shade + 2 >= SHADES {
                     "tick mid on-dark"
                 } else {
-                    "tick mid"
+                    "label mid"
                 };
                 let middle = (at.0 + square / 2.0, at.1 + square / 2.0 + 4.0);
                 svg.text(middle, class, &format!("{nanoseconds:.0}"));
@@ -85,7 +86,8 @@ fn figure(matrix: &Matrix) -> Figure {
                 format!("near: {}", numbers::time(low)),
             ),
             (
-                format!("heat-key h{}", SHADES - 1),
+                // What is far on this machine need not be the strongest shade there is.
+                format!("heat-key h{}", shade(high, low, high)),
                 format!("far: {}", numbers::time(high)),
             ),
         ],

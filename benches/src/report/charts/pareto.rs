@@ -3,6 +3,7 @@
 use super::{Area, Chart, Figure, tip};
 use crate::{
     report::{
+        abilities,
         axis::Scale,
         numbers::{self, positive},
         rows,
@@ -33,13 +34,14 @@ pub(super) fn chart(run: &Run) -> Chart {
         Placement::OtherAsleep,
         Placement::SameCore,
     ];
+    let bare = |cell: &Cell| !abilities::of(run, &cell.mechanism).payload;
     let figures = places.into_iter().filter_map(|place| {
         let here: Vec<_> = cells
             .iter()
             .filter(|c| c.placement == place)
             .copied()
             .collect();
-        figure(rows::placement_title(place), &here)
+        figure(rows::placement_title(place), &here, &bare)
     });
     let figures = figures.collect();
     let size = rows::small_size(run).map_or_else(String::new, numbers::size);
@@ -50,7 +52,7 @@ pub(super) fn chart(run: &Run) -> Chart {
         lead: format!(
             "Round trip of {size}: median latency against the CPU seconds that both sides burn for \
              a million of them. Left is faster, down is cheaper. No one beats the points on the \
-             line at both. Spinning looks cheap here because each round trip is short; while it \
+             line at both; hollow points carry no bytes, and are not in the contest. Spinning looks cheap here because each round trip is short; while it \
              waits it burns its CPU all the same."
         ),
         figures,
@@ -59,7 +61,7 @@ pub(super) fn chart(run: &Run) -> Chart {
     }
 }
 
-fn figure(title: &str, cells: &[&Cell]) -> Option<Figure> {
+fn figure(title: &str, cells: &[&Cell], bare: &dyn Fn(&Cell) -> bool) -> Option<Figure> {
     if cells.len() < 2 {
         return None;
     }
@@ -89,26 +91,33 @@ fn figure(title: &str, cells: &[&Cell]) -> Option<Figure> {
     );
 
     let at = |c: &Cell| (x.at(c.latency.p50), y.at(c.cpu_seconds_per_million));
-    let front = front(cells);
+    let carrying: Vec<&Cell> = cells.iter().filter(|c| !bare(c)).copied().collect();
+    let front = front(&carrying);
     svg.polyline(
         &steps(&front.iter().map(|c| at(c)).collect::<Vec<_>>()),
         "front",
     );
-    points(&mut svg, cells, &front, at);
+    points(&mut svg, cells, &front, bare, at);
     let names: Vec<_> = front.iter().map(|c| rows::label(c)).collect();
     let description = format!("On the Pareto front: {}.", names.join(", "));
     let svg = svg.finish(title, &description);
     Some(Figure {
         title: title.to_owned(),
         svg,
-        legend: legend(cells),
+        legend: legend(cells, bare),
         wide: false,
     })
 }
 
 /// The points and, where there is room, their names. The front is drawn last, so that it lies on
 /// top, and labelled first: its names matter most.
-fn points(svg: &mut Svg, cells: &[&Cell], front: &[&Cell], at: impl Fn(&Cell) -> (f64, f64)) {
+fn points(
+    svg: &mut Svg,
+    cells: &[&Cell],
+    front: &[&Cell],
+    bare: &dyn Fn(&Cell) -> bool,
+    at: impl Fn(&Cell) -> (f64, f64),
+) {
     let mut taken: Vec<(f64, f64, f64, f64)> = cells
         .iter()
         .map(|c| at(c))
@@ -118,6 +127,11 @@ fn points(svg: &mut Svg, cells: &[&Cell], front: &[&Cell], at: impl Fn(&Cell) ->
     let rest: Vec<&Cell> = cells.iter().filter(|c| !on_front(c)).copied().collect();
     for (cells, class) in [(rest.as_slice(), "dot muted"), (front, "dot front-dot")] {
         for cell in cells {
+            let class = if bare(cell) {
+                "dot hollow muted"
+            } else {
+                class
+            };
             svg.marker(form(cell), at(cell), class, &tip(cell));
         }
     }
@@ -205,9 +219,12 @@ fn form(cell: &Cell) -> Shape {
     }
 }
 
-fn legend(cells: &[&Cell]) -> Vec<(String, String)> {
+fn legend(cells: &[&Cell], bare: &dyn Fn(&Cell) -> bool) -> Vec<(String, String)> {
     let mut legend = vec![("front-dot".to_owned(), "not beaten".to_owned())];
     legend.push(("muted".to_owned(), "beaten at both".to_owned()));
+    if cells.iter().any(|c| bare(c)) {
+        legend.push((String::new(), "○ carries no bytes".to_owned()));
+    }
     for (shape, word) in [
         (Shape::Circle, "● blocking"),
         (Shape::Diamond, "◆ spinning"),

@@ -7,7 +7,9 @@ mod fifo;
 mod frames;
 mod host;
 mod large_sends;
+mod pages;
 mod records;
+mod splices;
 mod storms;
 mod suite;
 mod table;
@@ -32,5 +34,7 @@ ipc_testkit::roles! {
     "fifo creator" => fifo::create_and_send,
     "endless writer" => records::write_until_killed,
     "stranger" => bad_input::try_as_another_user,
+    "splicer" => splices::splice_until_killed,
+    "giver of pages" => pages::give_pages_until_killed,
     "reader" => two_processes::read_until_killed,
 }

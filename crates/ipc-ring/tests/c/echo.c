@@ -16,7 +16,7 @@
 #ifndef F_SEAL_FUTURE_WRITE
 #define F_SEAL_FUTURE_WRITE 0x0010
 #endif
-#define SENDER UINT64_C(0x248d34c4183ba201)
+#define SENDER UINT64_C(0xc181802cb168532f)
 #define RECEIVER UINT64_C(0xdd4bc0541ad55717)
 #define SLOTS 8
 #define BYTES 4096
@@ -116,12 +116,12 @@ static int room(void *of) {
         && tx->want - (taken ? tx->ends[(taken - 1) % SLOTS] : 0) <= BYTES;
 }
 static int put_message(struct sender *tx, const byte *bytes, uint64_t length) {
-    byte *slot = tx->link.own + 128 + tx->sent % SLOTS * 64, *at = slot + 8;
+    byte *slot = tx->link.own + 128 + tx->sent % SLOTS * 128, *at = slot + 8;
     uint64_t start = (tx->end + 63) / 64 * 64;
     tx->want = tx->end;
-    if (length > 56) {
+    if (length > 120) {
         if (start % BYTES + length > BYTES) start = (start / BYTES + 1) * BYTES;
-        at = tx->link.own + 128 + SLOTS * 64 + start % BYTES;
+        at = tx->link.own + 128 + SLOTS * 128 + start % BYTES;
         tx->want = start + length;
     }
     while (!room(tx)) if (!rest(&tx->link, room, tx)) return 0;
@@ -134,7 +134,7 @@ static int put_message(struct sender *tx, const byte *bytes, uint64_t length) {
 }
 
 struct receiver { struct link link; uint64_t taken, end, slots, bytes; };
-static const byte *slot_of(struct receiver *rx) { return rx->link.theirs + 128 + rx->taken % rx->slots * 64; }
+static const byte *slot_of(struct receiver *rx) { return rx->link.theirs + 128 + rx->taken % rx->slots * 128; }
 static int arrived(void *of) {
     struct receiver *rx = of;
     return load(slot_of(rx)) >> 32 == (uint32_t)(rx->taken + 1) || load32(rx->link.theirs + 8);
@@ -152,10 +152,10 @@ static long take_message(struct receiver *rx, byte *bytes, uint64_t most) {
         lives = rest(&rx->link, arrived, rx);
     }
     length = word & 0x7fffffff;
-    CHECK(length <= most && (length <= 56 || length <= rx->bytes));
-    if (length > 56) {
+    CHECK(length <= most && (length <= 120 || length <= rx->bytes));
+    if (length > 120) {
         if (start % rx->bytes + length > rx->bytes) start = (start / rx->bytes + 1) * rx->bytes;
-        at = rx->link.theirs + 128 + rx->slots * 64 + start % rx->bytes;
+        at = rx->link.theirs + 128 + rx->slots * 128 + start % rx->bytes;
         rx->end = start + length;
     }
     memcpy(bytes, at, length);
@@ -177,7 +177,7 @@ int main(void) {
     long length;
     signal(SIGPIPE, SIG_IGN);
     CHECK(!pipe2(receivers, O_CLOEXEC) && !pipe2(senders, O_CLOEXEC));
-    tx.link.own = make(SENDER, 128 + SLOTS * 64 + BYTES, &given[0]);
+    tx.link.own = make(SENDER, 128 + SLOTS * 128 + BYTES, &given[0]);
     rx.link.own = make(RECEIVER, 128, &given[1]);
     given[2] = receivers[1];
     given[3] = senders[1];

@@ -10,7 +10,7 @@ use std::os::fd::OwnedFd;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 
 /// Where a peer's words stand: what it says of itself, how far it is, and its first slots.
-const FIELDS: [usize; 12] = [0, 8, 16, 24, 64, 72, 128, 136, 144, 192, 200, 256];
+const FIELDS: [usize; 12] = [0, 8, 16, 24, 64, 72, 128, 136, 144, 256, 264, 384];
 
 /// One end, whose peer lies, and the peer's memory: its sending part, its receiving one.
 enum Lied {
@@ -79,7 +79,7 @@ const OPERATIONS: [(&str, Operation); 6] = [
     }),
     ("send", |lied| {
         if let Lied::Channel(channel, ..) = lied {
-            (0..5).for_each(|_| bearable(channel.sender().try_send(&[7; 70])));
+            (0..5).for_each(|_| bearable(channel.sender().try_send(&[7; 130])));
         }
     }),
     ("send_acked", |lied| {
@@ -109,10 +109,10 @@ fn lied_to() -> [Lied; 2] {
 fn honest(memory: &[Region]) {
     for region in memory {
         let words = region.len_bytes() / 8;
-        (0..words.min(96)).for_each(|word| put(region, word * 8, 0));
+        (0..words.min(160)).for_each(|word| put(region, word * 8, 0));
     }
     put(&memory[0], 128, (1 << 32) | 16);
-    put(&memory[0], 192, (2 << 32) | 100);
+    put(&memory[0], 256, (2 << 32) | 200);
 }
 
 fn put(region: &Region, at: usize, value: u64) {

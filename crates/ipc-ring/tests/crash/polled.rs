@@ -9,7 +9,7 @@ pub(crate) const IN_VAIN: usize = 50;
 
 pub(crate) fn no_system_call(lab: &mut Lab) {
     let messages = lab.count(5_000, 100_000, 1_000_000);
-    for size in [8, 56, 300] {
+    for size in [8, 56, 120, 300] {
         let what = format!("{messages} polled messages of {size} bytes: no system call");
         let mut tally = Tally::new("0", what);
         let (sender, receiver) = ipc_ring::pair().expect("a pair");

@@ -9,7 +9,7 @@ use ipc_testkit::crash::{Lab, Tally, single_step};
 use std::cell::RefCell;
 
 /// Between the numbers of two messages: one stands in a slot, others beside.
-const STEP: u64 = 60;
+const STEP: u64 = 157;
 const MESSAGES: u64 = 3;
 /// What lies ready for who receives.
 const READY: u64 = 5;
@@ -43,8 +43,8 @@ const SENDING: [(&str, u64, Sends); 7] = [
     }),
     ("loan, given back", 1, |ends| {
         sender(ends, |end| {
-            let mut loan = end.loan(100).expect("room");
-            loan.write(&[9; 100]).expect("inside");
+            let mut loan = end.loan(200).expect("room");
+            loan.write(&[9; 200]).expect("inside");
             drop(loan);
             end.send(&number(0)).expect("room");
         });

@@ -13,7 +13,7 @@ use std::sync::atomic::Ordering::SeqCst;
 
 const MESSAGES: u64 = 3;
 /// Between the numbers of two messages: one stands in a slot, two beside.
-const STEP: u64 = 60;
+const STEP: u64 = 157;
 
 pub(crate) fn of_a_sender(lab: &mut Lab) {
     let part = |channel: &Channel| {

@@ -88,7 +88,7 @@ fn whatever_stands_in_a_writers_memory_is_a_message_a_miss_or_an_error() {
         let mut next = 0_u64;
         for _ in 0..800 {
             // The first lines and slots do more harm than the bytes behind them.
-            let slot = 128 + (next % 16) as usize * 64;
+            let slot = 128 + (next % 16) as usize * 128;
             let at = match random() % 6 {
                 0 => AT_PROGRESS,
                 1 => slot,

@@ -30,8 +30,8 @@ fn a_full_channel_fails_where_it_is_to_fail() {
     }
     assert_eq!(receiver.recv(&mut [0; 8]).expect("a message"), 3);
     assert_eq!(receiver.recv(&mut [0; 8]).expect("a message"), 3);
-    sender.send(&[1; 100]).expect("room");
-    let full = sender.send(&[1; 100]).expect_err("no bytes are left");
+    sender.send(&[1; 125]).expect("room");
+    let full = sender.send(&[1; 125]).expect_err("no bytes are left");
     assert_eq!(full.kind(), ErrorKind::Full);
     drop(receiver);
     let gone = sender.send(b"four").expect_err("nobody");

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub(crate) use crate::locks::{Condvar, Held, Mutex, Turn};
+pub(crate) use crate::slots::{Slots, WritableSlots};
 pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, fence};
 
 /// A fence of the compiler's stands where another thread's barrier takes effect, so a full one
@@ -68,6 +69,9 @@ pub(crate) struct Window(Region);
 /// And one to be written, too.
 #[derive(Clone, Debug)]
 pub(crate) struct WritableWindow(Window);
+
+/// A double word of it.
+pub(crate) type Word64 = Word<u64>;
 
 /// A word of it.
 pub(crate) struct Word<T>(Arc<AtomicU64>, std::marker::PhantomData<T>);

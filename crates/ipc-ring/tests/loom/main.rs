@@ -51,6 +51,8 @@ mod join;
 mod locks;
 #[path = "../models/options.rs"]
 mod options;
+#[path = "../models/slots.rs"]
+mod slots;
 
 mod executions;
 mod ground;

@@ -10,12 +10,19 @@ pub(crate) struct Turns;
 #[derive(Debug)]
 pub(crate) struct Holding<'a>(#[allow(dead_code, reason = "as the other")] &'a Turns);
 
+/// There is but one way in.
+pub(crate) type Inside<'a> = Holding<'a>;
+
 impl Turns {
     pub(crate) fn new() -> Self {
         Self
     }
 
     pub(crate) fn take(&self, _: Until) -> Option<Holding<'_>> {
+        Some(Holding(self))
+    }
+
+    pub(crate) fn enter(&self) -> Option<Inside<'_>> {
         Some(Holding(self))
     }
 }

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 pub(crate) use crate::locks::{Condvar, Held, Mutex, Turn};
+pub(crate) use crate::slots::{Slots, WritableSlots};
+pub(crate) use AtomicU64 as Word64;
 
 macro_rules! atomic {
     ($name:ident, $number:ty, $of:expr, $to:expr) => {

@@ -54,6 +54,7 @@ mod many;
 mod options;
 mod schedules;
 mod sleepers;
+mod slots;
 mod streams;
 
 pub use crate::{

@@ -41,8 +41,8 @@ impl Options {
         };
         let sender = link(&sends, &takes, wake_receiver, sender_bell);
         let receiver = link(&takes, &sends, wake_sender, receiver_bell);
-        let sender = Sender::new(sender, shape, self.when_full);
-        (sender, Receiver::new(receiver, shape))
+        let sender = Sender::new(sender, shape, self.when_full).expect("slots");
+        (sender, Receiver::new(receiver, shape).expect("slots"))
     }
 }
 

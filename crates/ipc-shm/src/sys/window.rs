@@ -135,7 +135,7 @@ impl Window {
 
     #[inline]
     fn place(&self, at: usize, len: usize) -> NonNull<u8> {
-        let inside = at <= self.len && len <= self.len - at;
+        let inside = self.len.checked_sub(at).is_some_and(|rest| len <= rest);
         assert!(inside, "what is reached stands inside the window");
         // SAFETY: `at` is at most `len`, and the whole window lies inside one mapping.
         unsafe { self.start.add(at) }
