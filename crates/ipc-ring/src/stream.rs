@@ -217,6 +217,15 @@ impl Pollable for Stream {
     fn has_buffered(&self) -> bool {
         self.receiver.has_buffered()
     }
+    fn looks(&self) -> u64 {
+        self.receiver.looks()
+    }
+    fn looked(&self, looks: u64, found: bool) {
+        self.receiver.looked(looks, found);
+    }
+    fn arms_anew(&self) -> bool {
+        true
+    }
     fn owes(&self) -> bool {
         self.debt.owes()
     }
