@@ -336,6 +336,15 @@ impl<T: Pollable + Send + Sync + 'static, R: Runtime> Shared<T, R> {
     ) -> Poll<Result<V>> {
         let endpoint = self.registration.endpoint();
         let watched = self.registration.of(interest);
+        if tries_first(endpoint, interest) {
+            match attempt(endpoint) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                outcome => {
+                    self.looking.begin_anew();
+                    return Poll::Ready(outcome);
+                }
+            }
+        }
         loop {
             let mut buffered = interest == Interest::Read && endpoint.has_buffered();
             if !buffered && interest == Interest::Read {
@@ -385,6 +394,13 @@ impl<T: Pollable + Send + Sync + 'static, R: Runtime> Shared<T, R> {
         let endpoint = self.registration.endpoint();
         let watched = self.registration.of(interest);
         let mut may_look = interest == Interest::Read;
+        if tries_first(endpoint, interest) {
+            self.runtime.take_turn().await;
+            match attempt(endpoint) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                outcome => return outcome,
+            }
+        }
         loop {
             // What is buffered makes no descriptor ready.
             let mut buffered = interest == Interest::Read && endpoint.has_buffered();
@@ -460,6 +476,11 @@ impl<T: Pollable + Send + Sync + 'static, R: Runtime> Shared<T, R> {
         // Whatever came of it, the next attempt says.
         let _ = self.runtime.unblock(waiting).await;
     }
+}
+
+/// There mostly is room, and to arm for it would have the peer tell of it.
+fn tries_first(endpoint: &impl Pollable, interest: Interest) -> bool {
+    interest == Interest::Write && endpoint.arms_anew()
 }
 
 /// Arming finds whatever a readiness that was seen before told of.
