@@ -11,7 +11,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Release};
 
 /// Bytes of the pieces in which much is written: while the receiver copies one out, the next is
-/// copied in. Half of it costs more in messages, twice as much leaves one side waiting.
+/// copied in. Sizes from 16 to 256 KiB could not be told apart by their intervals.
 const PIECE_BYTES: usize = 64 << 10;
 
 /// A channel as a stream of bytes in both directions: where messages begin and end is not seen.
