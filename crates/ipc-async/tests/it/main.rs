@@ -2,6 +2,7 @@
 
 mod cancelled;
 mod fairness;
+mod idle;
 mod more_verbs;
 mod polls;
 mod runtimes;

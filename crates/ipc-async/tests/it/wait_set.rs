@@ -1,6 +1,7 @@
 //! One blocking wait for any mix of endpoints and timers.
 
 mod ends;
+mod fair;
 mod mixed;
 mod quiet;
 mod threads;
