@@ -16,7 +16,7 @@ const CANCELS_A_TURN: u64 = 3;
 /// Built for a test as few as a test may have.
 fn count(lab: &Lab) -> u64 {
     match cfg!(debug_assertions) {
-        true => lab.count(10_000, 100_000, 1_000_000),
+        true => lab.count(4_000, 100_000, 1_000_000),
         false => lab.count(1_000_000, 10_000_000, 100_000_000),
     }
 }
@@ -56,9 +56,12 @@ pub(crate) fn messages<S, T, R>(
     T: TryRecv + Send + Sync + 'static,
     R: Runtime,
 {
-    let on = || runtime.clone();
-    let tx = inside(block, || Async::on(on(), ends.0).expect("registered"));
-    let rx = inside(block, || Async::on(on(), ends.1).expect("registered"));
+    let tx = inside(block, || {
+        Async::on(runtime.clone(), ends.0).expect("registered")
+    });
+    let rx = inside(block, || {
+        Async::on(runtime.clone(), ends.1).expect("registered")
+    });
     let mut send = |number| {
         let stamped = soak::stamp(number);
         let sent = cancelled(tx.send(&stamped))?;
@@ -72,7 +75,7 @@ pub(crate) fn messages<S, T, R>(
             Err(error) => Err(error.to_string()),
         })
     };
-    turns(lab, what, block, &mut send, &mut recv);
+    turns(lab, &on::<R>(what), block, &mut send, &mut recv);
 }
 
 /// [`turns`] of something that happens to `endpoint`: `happen` does it, `take` is its try form and
@@ -97,7 +100,13 @@ pub(crate) fn happenings<T, R>(
             Err(error) => Err(error.to_string()),
         })
     };
-    turns(lab, what, block, &mut send, &mut recv);
+    turns(lab, &on::<R>(what), block, &mut send, &mut recv);
+}
+
+/// What is awaited, and on which runtime.
+fn on<R>(what: &str) -> String {
+    let runtime = std::any::type_name::<R>().rsplit("::").next();
+    format!("{what} on {}", runtime.unwrap_or_default())
 }
 
 /// Sends messages and receives each, with waits cancelled before and in between.
