@@ -1,5 +1,6 @@
 //! One blocking wait for any mix of endpoints and timers.
 
+mod armed;
 mod ends;
 mod fair;
 mod mixed;
