@@ -1,11 +1,13 @@
 //! Makes the reports of a saved run again: `report_from_json RUN.json [DIRECTORY]`; with `--readme`
-//! before the file it prints the small table for a README instead.
+//! before the file it prints the small table for a README instead, and with `--documents ROOT` it
+//! puts the picture and the tables into the documents of the tree at ROOT.
 
 use std::{env, error::Error, fs, io::IsTerminal as _, path::Path, process::ExitCode};
 
 use ipc_bench::{report, results::Run};
 
-const USAGE: &str = "usage: report_from_json RUN.json [DIRECTORY] | --readme RUN.json";
+const USAGE: &str = "usage: report_from_json RUN.json [DIRECTORY] | --readme RUN.json | \
+    --documents ROOT RUN.json";
 
 fn main() -> ExitCode {
     let mut arguments: Vec<_> = env::args_os().skip(1).collect();
@@ -13,7 +15,11 @@ fn main() -> ExitCode {
     if readme {
         arguments.remove(0);
     }
+    let documents = arguments
+        .first()
+        .is_some_and(|first| first == "--documents");
     let result = match arguments.as_slice() {
+        [_, root, json] if documents => documented(Path::new(json), Path::new(root)),
         [json] if readme => {
             read(Path::new(json)).map(|run| print!("{}", report::readme_table(&run)))
         }
@@ -44,6 +50,13 @@ fn remake(json: &Path, out_dir: &Path) -> Result<(), Box<dyn Error>> {
         report::terminal(&run, 100, std::io::stdout().is_terminal())
     );
     for path in report::write(&run, out_dir)? {
+        println!("wrote {}", path.display());
+    }
+    Ok(())
+}
+
+fn documented(json: &Path, root: &Path) -> Result<(), Box<dyn Error>> {
+    for path in report::refresh(&read(json)?, root)? {
         println!("wrote {}", path.display());
     }
     Ok(())

@@ -12,11 +12,13 @@ mod markdown;
 mod numbers;
 mod ratios;
 mod rows;
+mod showcase;
 mod svg;
 mod terminal;
 
 pub use html::page;
 pub use markdown::{readme_table, summary};
+pub use showcase::refresh;
 pub use terminal::terminal;
 
 use std::{

@@ -2,9 +2,14 @@
 
 use std::time::Instant;
 
+use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeVal;
+use nix::unistd::Pid;
 use xshell::cmd;
 
 use crate::Outcome;
+use crate::scratch::Scratch;
 use crate::workspace::{Package, Workspace, shell};
 
 /// Checks every crate alone with its default features, none and all.
@@ -19,6 +24,10 @@ pub(crate) struct Args {
     /// Only this crate; may be repeated.
     #[arg(short, long = "package", value_name = "CRATE")]
     packages: Vec<String>,
+    /// Build the facade as its users do, with nothing built before, on two CPUs, and say how long
+    /// it took; more than 40 s is a failure.
+    #[arg(long, conflicts_with_all = ["powerset", "packages"])]
+    cold: bool,
 }
 
 impl Args {
@@ -27,12 +36,16 @@ impl Args {
         Self {
             powerset: false,
             packages: Vec::new(),
+            cold: false,
         }
     }
 }
 
 /// Runs `cargo check` over the matrix and names each cell; stops at the first that fails.
 pub(crate) fn run(args: &Args) -> Outcome {
+    if args.cold {
+        return cold();
+    }
     let workspace = Workspace::load()?;
     for name in &args.packages {
         workspace.package(name)?;
@@ -64,6 +77,51 @@ pub(crate) fn run(args: &Args) -> Outcome {
     }
     println!("{checks} checks passed");
     Ok(())
+}
+
+/// What a default build of the facade may take on two CPUs of a developer's machine.
+const COLD_SECONDS: f64 = 40.0;
+
+/// `cargo build -p ipc-facade` into an empty directory, by two jobs on two CPUs.
+fn cold() -> Outcome {
+    let sh = shell()?;
+    // Packages are fetched before the clock starts: the network is not what is measured.
+    cmd!(sh, "cargo fetch --quiet --locked").run()?;
+    let target = Scratch::outside("cold")?;
+    let allowed = sched_getaffinity(Pid::from_raw(0))?;
+    let mut two = CpuSet::new();
+    let cpus = (0..CpuSet::count()).filter(|cpu| allowed.is_set(*cpu).unwrap_or(false));
+    for cpu in cpus.take(2) {
+        two.set(cpu)?;
+    }
+    // What this starts inherits it.
+    sched_setaffinity(Pid::from_raw(0), &two)?;
+    let (started, before) = (Instant::now(), of_children()?);
+    let dir = target.dir();
+    let build = cmd!(
+        sh,
+        "cargo build --locked --jobs 2 -p ipc-facade --target-dir {dir}"
+    );
+    let built = build.quiet().env("CARGO_INCREMENTAL", "1").run();
+    let took = started.elapsed().as_secs_f64();
+    sched_setaffinity(Pid::from_raw(0), &allowed)?;
+    built?;
+    println!("{:.1} s of processor time", of_children()? - before);
+    println!(
+        "ipc-facade     cold, default features, two CPUs {took:>21.1} s (at most {COLD_SECONDS} s)"
+    );
+    if took <= COLD_SECONDS {
+        Ok(())
+    } else {
+        Err(format!("a cold build took {took:.1} s, which is above {COLD_SECONDS} s").into())
+    }
+}
+
+/// The processor seconds of all children that have ended: what a busy machine does not change.
+fn of_children() -> Outcome<f64> {
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
+    let seconds = |of: TimeVal| of.tv_sec() as f64 + of.tv_usec() as f64 / 1e6;
+    Ok(seconds(usage.user_time()) + seconds(usage.system_time()))
 }
 
 /// The cargo arguments of each set of features to check.

@@ -39,6 +39,8 @@ pub(crate) struct Package {
     pub(crate) dependencies: Vec<Dependency>,
     /// Features that the examples of its README need: `[package.metadata.ipc] readme-features`.
     pub(crate) readme_features: Vec<String>,
+    /// `[package.metadata.ipc] floor`, where it is a number.
+    pub(crate) floor: Option<String>,
 }
 
 /// One line of a `[dependencies]` or `[dev-dependencies]` table.
@@ -144,6 +146,9 @@ impl Package {
                 })
                 .collect(),
             readme_features: strings(&value["metadata"]["ipc"]["readme-features"]),
+            floor: value["metadata"]["ipc"]["floor"]
+                .as_u64()
+                .map(|floor| floor.to_string()),
         }
     }
 }

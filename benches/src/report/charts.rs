@@ -60,11 +60,11 @@ pub(crate) fn all(run: &Run) -> Vec<Chart> {
 
 /// The area inside the margins of a picture: left, right, top, bottom in pixels.
 #[derive(Clone, Copy)]
-struct Area {
-    left: f64,
-    right: f64,
-    top: f64,
-    bottom: f64,
+pub(crate) struct Area {
+    pub(crate) left: f64,
+    pub(crate) right: f64,
+    pub(crate) top: f64,
+    pub(crate) bottom: f64,
 }
 
 impl Area {
@@ -95,7 +95,7 @@ impl Area {
     }
 
     /// [`Area::columns`] of a scale, powers of ten first: they must not lose their labels.
-    fn scale(&self, svg: &mut Svg, scale: &Scale, format: impl Fn(f64) -> String) {
+    pub(crate) fn scale(&self, svg: &mut Svg, scale: &Scale, format: impl Fn(f64) -> String) {
         let whole = |value: &f64| (value.log10() - value.log10().round()).abs() < 1e-9;
         let (mut ticks, rest): (Vec<f64>, Vec<f64>) = scale.ticks().into_iter().partition(whole);
         ticks.extend(rest);

@@ -1,5 +1,6 @@
 //! The reports, made from synthetic runs: whole, empty, single and nonsensical ones.
 
+mod documents;
 mod synthetic;
 
 use std::{fs, path::Path};

@@ -1,6 +1,10 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+// Text alone: a build has nothing of it.
+#[cfg(any(doc, doctest))]
+pub mod guide;
+
 #[cfg(feature = "tokio")]
 pub use ipc_async::Async;
 pub use ipc_async::WaitSet;

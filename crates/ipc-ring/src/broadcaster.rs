@@ -6,7 +6,7 @@ use crate::ground::{Held, Region, SeqPacket, Turn, WritableWindow, fence};
 use crate::layout::{AT_PROGRESS, AT_START, COMMIT_BYTES, INLINE_BYTES, Shape, commit};
 use crate::link::LOOKS_PER_END;
 use crate::spin::Budget;
-use crate::{Listener, Options, WhenFull, join};
+use crate::{Listener, Options, Spin, WhenFull, join};
 use ipc_core::{Error, ErrorKind, Flush, Interest, Pollable, Result, TrySend, Until, four_forms};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::Ordering::{Relaxed, Release};
@@ -126,6 +126,14 @@ impl Broadcaster {
         match self.turn.take(Until::Forever) {
             Some(writer) => writer.dropped + writer.oldest,
             None => 0,
+        }
+    }
+
+    /// How long this end looks at memory before it sleeps, from now on. Each reader has its own
+    /// way.
+    pub fn set_spin(&mut self, spin: Spin) {
+        if let Some(mut writer) = self.turn.take(Until::Forever) {
+            writer.budget = Budget::new(spin);
         }
     }
 

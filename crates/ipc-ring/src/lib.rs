@@ -17,6 +17,7 @@ mod join;
 mod layout;
 mod link;
 mod loan;
+mod mailbox;
 mod many;
 mod meet;
 mod options;

@@ -301,6 +301,11 @@ impl Link {
         heard
     }
 
+    /// What was learned of spinning is forgotten.
+    pub(crate) fn set_spin(&mut self, spin: Spin) {
+        self.budget = Budget::new(spin);
+    }
+
     pub(crate) fn bell(&self) -> BorrowedFd<'_> {
         self.bell.as_fd()
     }

@@ -1,5 +1,6 @@
 //! The end that receives.
 
+use crate::Spin;
 use crate::ground::Slots;
 use crate::layout::{
     ACKED, AT_DONE, AT_PROGRESS, AT_SLOTS, COMMIT_BYTES, INLINE_BYTES, SLOT_BYTES, Shape, committed,
@@ -106,6 +107,12 @@ impl Receiver {
         self.link.own.u64(AT_DONE).store(self.taken.get(), Release);
         self.link.published();
         Ok(())
+    }
+
+    /// How long this end looks at memory before it sleeps, from now on. The other end has its own
+    /// way.
+    pub fn set_spin(&mut self, spin: Spin) {
+        self.link.set_spin(spin);
     }
 
     /// How large a message may be.

@@ -1,6 +1,5 @@
 //! The end that sends.
 
-use crate::WhenFull;
 use crate::ground::WritableSlots;
 #[cfg(not(ipc_model))]
 use crate::layout::{ACKED, committed};
@@ -8,6 +7,7 @@ use crate::layout::{AT_PROGRESS, AT_SLOTS, COMMIT_BYTES, INLINE_BYTES, SLOT_BYTE
 use crate::link::Link;
 use crate::loan::Loan;
 use crate::turns::Cell;
+use crate::{Spin, WhenFull};
 use ipc_core::{Error, ErrorKind, Flush, Interest, Pollable, Result, TrySend, Until, four_forms};
 use ipc_sys::crash_point;
 use std::os::fd::BorrowedFd;
@@ -70,6 +70,12 @@ impl Sender {
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.dropped.load(Relaxed)
+    }
+
+    /// How long this end looks at memory before it sleeps, from now on. The other end has its own
+    /// way.
+    pub fn set_spin(&mut self, spin: Spin) {
+        self.link.set_spin(spin);
     }
 
     /// How large a message may be.

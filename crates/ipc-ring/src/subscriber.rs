@@ -1,5 +1,6 @@
 //! The end that receives what is sent to many.
 
+use crate::Spin;
 use crate::ground::{SeqPacket, fence};
 use crate::layout::{AT_PROGRESS, AT_START, COMMIT_BYTES, INLINE_BYTES, NUMBERS, Shape, committed};
 use crate::link::{Link, something_to_tell};
@@ -85,6 +86,12 @@ impl Subscriber {
     #[must_use]
     pub fn missed(&self) -> u64 {
         self.missed.get()
+    }
+
+    /// How long this end looks at memory before it sleeps, from now on. The other end has its own
+    /// way.
+    pub fn set_spin(&mut self, spin: Spin) {
+        self.link.set_spin(spin);
     }
 
     /// How large a message may be.

@@ -1,4 +1,5 @@
-//! Checks that each relative link of a Markdown file leads to a file, and to a heading in it.
+//! Checks that each relative link or picture of a Markdown file leads to a file, and to a heading
+//! in it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -31,6 +32,15 @@ pub(super) fn check(root: &Path) -> Outcome {
                 broken += 1;
             }
         }
+        // A label of a crate's page may be an item, which rustdoc looks up.
+        let of_rustdoc = |label: &str| path.starts_with("crates/") && names_an_item(label);
+        for (line, label) in undefined(&text) {
+            if of_rustdoc(label) {
+                continue;
+            }
+            eprintln!("{path}:{line}: nothing says where [{label}] leads");
+            broken += 1;
+        }
     }
     println!("{links} links inside the tree, {broken} broken");
     if broken == 0 {
@@ -40,7 +50,8 @@ pub(super) fn check(root: &Path) -> Outcome {
     }
 }
 
-/// The targets of `[text](target)` outside code, with their lines; those with a scheme left out.
+/// The targets of `[text](target)`, of `[label]: target` and of pictures as HTML, outside code,
+/// with their lines; those with a scheme left out.
 fn targets(text: &str) -> Vec<(usize, &str)> {
     let mut found = Vec::new();
     let mut fenced = false;
@@ -49,11 +60,49 @@ fn targets(text: &str) -> Vec<(usize, &str)> {
         if fenced {
             continue;
         }
-        for (at, _) in line.match_indices("](") {
+        let starts = STARTS.iter().flat_map(|start| {
+            let places = line.match_indices(start);
+            places.map(move |(at, _)| (at, at + start.len()))
+        });
+        for (at, from) in starts.chain(definition(line)) {
             let in_code = line[..at].matches('`').count() % 2 == 1;
-            let target = line[at + 2..].split([')', ' ']).next().unwrap_or_default();
+            let target = line[from..].split([')', ' ', '"']).next();
+            let target = target.unwrap_or_default();
             if !in_code && !target.contains(':') && !names_an_item(target) {
                 found.push((index + 1, target));
+            }
+        }
+    }
+    found
+}
+
+/// What stands before a target within a line.
+const STARTS: &[&str] = &["](", "src=\"", "srcset=\"", "href=\""];
+
+/// Where the target begins in a line that defines a label: `[label]: target`.
+fn definition(line: &str) -> Option<(usize, usize)> {
+    let at = line.find("]: ").filter(|_| line.starts_with('['))?;
+    Some((at, at + 3))
+}
+
+/// The labels of `[text][label]` that no line of the text defines, with their lines.
+fn undefined(text: &str) -> Vec<(usize, &str)> {
+    let mut defined: Vec<&str> = Vec::new();
+    defined.extend(
+        text.lines()
+            .filter_map(|line| definition(line).map(|(at, _)| &line[1..at])),
+    );
+    let mut found = Vec::new();
+    let mut fenced = false;
+    for (index, line) in text.lines().enumerate() {
+        fenced ^= line.trim_start().starts_with("```");
+        for (at, _) in line.match_indices("][").filter(|_| !fenced) {
+            let in_code = line[..at].matches('`').count() % 2 == 1;
+            let Some((label, _)) = line[at + 2..].split_once(']') else {
+                continue;
+            };
+            if !in_code && !label.is_empty() && !defined.contains(&label) {
+                found.push((index + 1, label));
             }
         }
     }
@@ -113,6 +162,15 @@ mod tests {
         let text = "a [b](c.md) `[d](e.md)`\n```\n[f](g.md)\n```\n[h](https://i) [j](#k-l)\n\
             [m](Options) [n](Options::new) [o](bind())\n";
         assert_eq!(targets(text), [(1, "c.md"), (5, "#k-l")]);
+    }
+
+    #[test]
+    fn labels_and_pictures_are_links_too() {
+        let text = "[a][b] `[c][d]` [e][f-g]\n<img src=\"h.svg\" alt=\"\"> <source srcset=\"i.svg\">\n\
+            [b]: j.md#k\n[m]: https://n\n";
+        let found = [(2, "h.svg"), (2, "i.svg"), (3, "j.md#k")];
+        assert_eq!(targets(text), found);
+        assert_eq!(undefined(text), [(1, "f-g")]);
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use super::layout::Role;
 use super::member::Member;
 use super::slots::Message;
-use crate::Batch;
 use crate::link::something_to_tell;
+use crate::{Batch, Spin};
 use ipc_core::{
     Error, ErrorKind, Interest, Pollable, Result, TryRecv, TryRecvVec, Until, four_forms,
 };
@@ -68,6 +68,12 @@ impl Consumer {
     /// As the system says.
     pub fn producers(&self) -> Result<usize> {
         self.member.count(Role::Producer)
+    }
+
+    /// How long this end looks at memory before it sleeps, from now on. Each member has its own
+    /// way.
+    pub fn set_spin(&mut self, spin: Spin) {
+        self.member.set_spin(spin);
     }
 
     /// How large a message may be.

@@ -9,9 +9,11 @@ use super::layout::{
 use super::member::{Member, Seated};
 use super::slots::Slots;
 use crate::bell::{Rope, bell};
+use crate::mailbox::Mailbox;
 use crate::{Options, meet};
 use ipc_core::{Error, ErrorKind, Result, Until};
 use ipc_shm::Region;
+use ipc_sys::crash_point;
 use ipc_uds::SeqPacket;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::Ordering::Relaxed;
@@ -22,6 +24,7 @@ const MAGIC: [u8; 8] = *b"ipc-many";
 #[derive(Debug)]
 pub(super) struct Welcome {
     pub(super) seated: Seated,
+    pub(super) mailbox: SeqPacket,
     pub(super) memory: Region,
 }
 
@@ -36,11 +39,7 @@ pub(super) fn receive(socket: &SeqPacket, until: Until) -> Result<(Role, Rope)> 
 /// And what it is answered.
 pub(super) fn answer(socket: &SeqPacket, welcome: &Welcome, until: Until) -> Result<()> {
     let Seated {
-        number,
-        seat,
-        mailbox,
-        came,
-        ..
+        number, seat, came, ..
     } = &welcome.seated;
     let [a, b, c, d] = number.to_le_bytes();
     let what = [
@@ -53,9 +52,8 @@ pub(super) fn answer(socket: &SeqPacket, welcome: &Welcome, until: Until) -> Res
         u8::from(came[1]),
         0,
     ];
-    let mailbox = ipc_core::Pollable::descriptor(mailbox, ipc_core::Interest::Read);
-    let memory = welcome.memory.as_fd()?;
-    meet::say(socket, MAGIC, &what, &[memory, mailbox], until)
+    let fds = [welcome.memory.as_fd()?, welcome.mailbox.as_fd()];
+    meet::say(socket, MAGIC, &what, &fds, until)
 }
 
 /// The newcomer's part.
@@ -64,6 +62,7 @@ pub(super) fn join(socket: &SeqPacket, role: Role, options: &Options) -> Result<
     let (rope, bell) = bell()?;
     meet::say(socket, MAGIC, &[role as u8], &[rope.as_fd()], until)?;
     drop(rope);
+    crash_point!("queue.join.asked");
     let (what, [memory, mailbox]) = meet::hear::<2>(socket, MAGIC, until)?;
     let Some(&[a, b, c, d, seat, came0, came1, _]) = what.first_chunk() else {
         return Err(corrupt("join", "the answer is too short"));
@@ -79,11 +78,12 @@ pub(super) fn join(socket: &SeqPacket, role: Role, options: &Options) -> Result<
         number,
         role,
         seat: usize::from(seat),
-        mailbox: socket_of(mailbox)?,
         came: [came0 != 0, came1 != 0],
     };
+    crash_point!("queue.join.answered");
     let slots = slots(&attach(memory)?, options)?;
-    Member::new(slots, seated, bell, options.spin)
+    let mailbox = Mailbox::new(socket_of(mailbox)?);
+    Member::new(slots, seated, mailbox, bell, options.spin)
 }
 
 fn attach(memory: OwnedFd) -> Result<Region> {

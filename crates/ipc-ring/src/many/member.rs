@@ -11,16 +11,17 @@ use super::layout::{
 use super::peers::{Events, Peers};
 use super::slots::Slots;
 use crate::bell::Bell;
+use crate::bells::Bells;
 use crate::cell::Cell;
-use crate::ground::{fence, this_processor};
+use crate::ground::{Held, Turn, fence, this_processor};
 use crate::layout::LINE;
 use crate::link::{LOOKS_PER_END, TRIES_BEFORE_END, TRIES_PER_END};
+use crate::mailbox::Mailbox;
 use crate::spin::{Budget, Spin};
 use crate::turns::{Holding, Turns};
-use ipc_core::{Error, Held, Result, Turn, Until};
-use ipc_sys::{PollFd, PollFlags, os_error, wait_any};
-use rustix::event::epoll;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use ipc_core::{Error, Result, Until};
+use ipc_sys::crash_point;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 
 /// How a member waits: in a verb, or on its descriptor.
@@ -38,7 +39,7 @@ pub(super) struct Member {
     budget: Budget,
     bell: Bell,
     /// Tells of all that may end a sleep.
-    events: OwnedFd,
+    events: Bells,
     peers: Turn<Peers>,
     /// The count of changes that we have taken in.
     changes: Cell,
@@ -55,17 +56,19 @@ pub(super) struct Seated {
     pub(super) number: u32,
     pub(super) role: Role,
     pub(super) seat: usize,
-    pub(super) mailbox: ipc_uds::SeqPacket,
     pub(super) came: [bool; 2],
 }
 
 impl Member {
-    pub(super) fn new(slots: Slots, seated: Seated, bell: Bell, spin: Spin) -> Result<Self> {
-        let failed = |errno| os_error("join", errno);
-        let events = epoll::create(epoll::CreateFlags::CLOEXEC).map_err(failed)?;
-        let events = ipc_sys::above_stdio(events)?;
-        let copy = rustix::io::fcntl_dupfd_cloexec(&events, 3).map_err(failed)?;
-        let peers = Peers::new(&bell, seated.mailbox, copy, seated.came)?;
+    pub(super) fn new(
+        slots: Slots,
+        seated: Seated,
+        mailbox: Mailbox,
+        bell: Bell,
+        spin: Spin,
+    ) -> Result<Self> {
+        let events = Bells::new()?;
+        let peers = Peers::new(&bell, mailbox, events.try_clone()?, seated.came)?;
         let member = Self {
             slots,
             number: seated.number,
@@ -163,6 +166,7 @@ impl Member {
     ) -> Result<T> {
         loop {
             self.park(ASLEEP);
+            crash_point!("queue.park.said");
             let slept = match look() {
                 Ok(None) => self.until_something(operation, until),
                 found => {
@@ -170,6 +174,7 @@ impl Member {
                     return found.map(|found| found.unwrap_or_else(|| unreachable!()));
                 }
             };
+            crash_point!("queue.park.woken");
             self.unpark();
             let attended = match &slept {
                 Ok(Some(events)) => {
@@ -186,14 +191,15 @@ impl Member {
 
     /// Sleeps; what has ended it, where that is known.
     fn until_something(&self, operation: &'static str, until: Until) -> Result<Option<Events>> {
-        if until == Until::Forever {
-            return Events::wait(&self.events, None).map(Some);
-        }
-        let fds = &mut [PollFd::new(&self.events, PollFlags::IN)];
-        match wait_any(fds, until) {
-            Ok(true) => Ok(None),
-            Ok(false) => Err(until.over(operation)),
-            Err(errno) => Err(os_error("wait", errno)),
+        match until {
+            Until::Forever => Events::wait(&self.events).map(Some),
+            _ => match self.events.sleep(until) {
+                Ok(()) => Ok(None),
+                Err(error) if error.kind() == until.over(operation).kind() => {
+                    Err(until.over(operation))
+                }
+                Err(error) => Err(error),
+            },
         }
     }
 
@@ -243,6 +249,11 @@ impl Member {
         self.has_ended()
     }
 
+    /// What was learned of spinning is forgotten.
+    pub(super) fn set_spin(&mut self, spin: Spin) {
+        self.budget = Budget::new(spin);
+    }
+
     pub(super) fn descriptor(&self) -> BorrowedFd<'_> {
         self.events.as_fd()
     }
@@ -281,6 +292,7 @@ impl Member {
         while left != 0 && woken < most {
             let bit = left & left.wrapping_neg();
             let ours = asleep.fetch_and(!bit, SeqCst) & bit != 0;
+            crash_point!("queue.wake.cleared");
             if ours && ring(bit.trailing_zeros() as usize) {
                 woken += 1;
             }
@@ -338,13 +350,17 @@ impl Drop for Member {
     fn drop(&mut self) {
         let at = AT_SEATS + self.seat * LINE + SEAT_MEMBER;
         let left = seat(self.number, false);
+        crash_point!("queue.leave.begun");
         self.slots.memory.u64(at).store(left, Release);
+        crash_point!("queue.leave.said");
         self.unpark();
         let armed = self.slots.memory.u64(bits_of(self.role) + ARMED);
         armed.fetch_and(!(1 << self.seat), SeqCst);
         self.slots.memory.u64(AT_CHANGES).fetch_add(1, SeqCst);
+        crash_point!("queue.leave.counted");
         // Whatever they wait for: from us it comes no more.
         self.wake(usize::MAX);
+        crash_point!("queue.leave.woke");
         // And what we were woken for is another's now.
         self.pass_on();
     }

@@ -10,22 +10,15 @@ use super::layout::{
 };
 use super::slots::Slots;
 use crate::bell::{Bell, Rope};
+use crate::bells::{Bells, TOLD};
 use crate::layout::LINE;
-use crate::meet;
-use ipc_core::{Error, ErrorKind, Result};
-use ipc_sys::os_error;
-use ipc_uds::{Ancillary, SeqPacket};
-use rustix::event::epoll;
-use std::os::fd::OwnedFd;
+use crate::mailbox::{Mailbox, NOTE_BYTES};
+use ipc_core::{ErrorKind, Result};
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
 
 /// What the events of our own bell and mailbox are told by; others by their members' numbers.
 const BELL: u64 = u64::MAX;
 const MAILBOX: u64 = u64::MAX - 1;
-/// Events that are taken at a time.
-const EVENTS: usize = 16;
-/// Bytes of what a mailbox brings with each rope.
-pub(super) const NOTE_BYTES: usize = 8;
 
 /// What a mailbox brings with a rope: whose it is.
 #[derive(Clone, Copy, Debug)]
@@ -56,22 +49,25 @@ impl Note {
 }
 
 /// What has been told of bell, mailbox and ropes.
+#[derive(Default)]
 pub(super) struct Events {
-    events: [epoll::Event; EVENTS],
+    names: [u64; TOLD],
     count: usize,
 }
 
 impl Events {
-    /// Waits for so long, or for ever.
-    pub(super) fn wait(of: &OwnedFd, time: Option<rustix::time::Timespec>) -> Result<Self> {
-        let nought = epoll::Event {
-            flags: epoll::EventFlags::empty(),
-            data: epoll::EventData::new_u64(0),
-        };
-        let mut events = [nought; EVENTS];
-        let wait = || epoll::wait(of, &mut events, time.as_ref());
-        let count = ipc_sys::retry(wait).map_err(|errno| os_error("wait", errno))?;
-        Ok(Self { events, count })
+    /// Waits until something is told.
+    pub(super) fn wait(of: &Bells) -> Result<Self> {
+        let mut told = Self::default();
+        told.count = of.wait_rung(&mut told.names)?;
+        Ok(told)
+    }
+
+    /// What is told already.
+    fn now(of: &Bells) -> Result<Self> {
+        let mut told = Self::default();
+        told.count = of.rung(&mut told.names)?;
+        Ok(told)
     }
 }
 
@@ -79,6 +75,9 @@ impl Events {
 struct Peer {
     note: Note,
     rope: Rope,
+    /// It has said that it leaves. Until its bell is gone it may wake others, and die at that: so
+    /// its end is awaited all the same.
+    leaves: bool,
 }
 
 /// All of them.
@@ -86,11 +85,12 @@ struct Peer {
 pub(super) struct Peers {
     /// By their seats.
     peers: Vec<Option<Peer>>,
+    /// Those who leave, and in whose seats others sit already.
+    leaving: Vec<Peer>,
     /// None where nobody will come any more.
-    mailbox: Option<SeqPacket>,
-    ancillary: Ancillary,
+    mailbox: Option<Mailbox>,
     /// Tells of our bell, our mailbox and the ends of ropes.
-    events: OwnedFd,
+    events: Bells,
     /// Of each role: how many there are, whether one has ever come, whether one has died, and
     /// whether the end that this makes has been told.
     here: [usize; 2],
@@ -106,20 +106,16 @@ pub(super) struct Peers {
 impl Peers {
     pub(super) fn new(
         bell: &Bell,
-        mailbox: SeqPacket,
-        events: OwnedFd,
+        mailbox: Mailbox,
+        events: Bells,
         came: [bool; 2],
     ) -> Result<Self> {
-        let failed = |errno| os_error("join", errno);
-        let input = epoll::EventFlags::IN;
-        let data = epoll::EventData::new_u64;
-        epoll::add(&events, bell, data(BELL), input).map_err(failed)?;
-        let socket = ipc_core::Pollable::descriptor(&mailbox, ipc_core::Interest::Read);
-        epoll::add(&events, socket, data(MAILBOX), input).map_err(failed)?;
+        events.add(bell, BELL)?;
+        events.add_mailbox(&mailbox, MAILBOX)?;
         Ok(Self {
             peers: (0..MAX_MEMBERS).map(|_| None).collect(),
+            leaving: Vec::new(),
             mailbox: Some(mailbox),
-            ancillary: Ancillary::new(),
             events,
             here: [0; 2],
             came,
@@ -171,23 +167,31 @@ impl Peers {
     /// Takes in what has happened: who came, who left, who died. What a dead one was writing is
     /// given back.
     pub(super) fn attend(&mut self, slots: &Slots, bell: &Bell) -> Result<()> {
-        let no_time = rustix::time::Timespec {
-            tv_sec: 0,
-            tv_nsec: 0,
-        };
+        self.take_all(slots, bell)?;
+        self.refresh(slots)?;
+        let leave = |peer: &Peer| peer.leaves;
+        let one_leaves = self.peers.iter().flatten().any(leave) || !self.leaving.is_empty();
+        match one_leaves {
+            // It may be gone by now, and its rope is a descriptor of ours.
+            true => self.take_all(slots, bell),
+            false => Ok(()),
+        }
+    }
+
+    fn take_all(&mut self, slots: &Slots, bell: &Bell) -> Result<()> {
         loop {
-            let events = Events::wait(&self.events, Some(no_time))?;
+            let events = Events::now(&self.events)?;
             self.take_in(slots, bell, &events)?;
-            if events.count < EVENTS {
-                return self.refresh(slots);
+            if events.count < TOLD {
+                return Ok(());
             }
         }
     }
 
     /// Takes in what has been told.
     pub(super) fn take_in(&mut self, slots: &Slots, bell: &Bell, events: &Events) -> Result<()> {
-        for event in events.events.iter().take(events.count) {
-            match event.data.u64() {
+        for name in events.names.iter().take(events.count) {
+            match *name {
                 BELL => self.hear(bell)?,
                 MAILBOX => self.open_mailbox()?,
                 member => {
@@ -195,6 +199,8 @@ impl Peers {
                     let its = |peer: &Option<Peer>| peer.as_ref().is_some_and(its);
                     if let Some(seat) = self.peers.iter().position(its) {
                         self.gone(slots, seat);
+                    } else {
+                        self.left(member);
                     }
                 }
             }
@@ -211,10 +217,12 @@ impl Peers {
         self.changes = changes;
         self.open_mailbox()?;
         for at in 0..self.peers.len() {
-            if let Some(peer) = &self.peers[at]
+            if let Some(peer) = &mut self.peers[at]
+                && !peer.leaves
                 && slots.seat(at) == seat(peer.note.member, false)
             {
-                self.gone(slots, at);
+                peer.leaves = true;
+                self.here[peer.note.role as usize] -= 1;
             }
         }
         Ok(())
@@ -224,14 +232,14 @@ impl Peers {
     pub(super) fn share_a_processor(&self, slots: &Slots, role: Role, cpu: u32) -> bool {
         self.peers.iter().flatten().any(|peer| {
             let its = AT_SEATS + peer.note.seat * LINE + SEAT_CPU;
-            peer.note.role == role && slots.memory.load_u32(its, Relaxed) == cpu
+            peer.note.role == role && !peer.leaves && slots.memory.load_u32(its, Relaxed) == cpu
         })
     }
 
     fn hear(&self, bell: &Bell) -> Result<()> {
         if bell.hear()? == crate::bell::Woken::Alone {
             // Nobody is left who could ring, and its end would be told for ever.
-            let _ = epoll::delete(&self.events, bell);
+            self.events.forget(bell);
         }
         Ok(())
     }
@@ -248,25 +256,23 @@ impl Peers {
     fn take_from_mailbox(&mut self) -> Result<()> {
         // A maker that keeps the rules never puts in more at once.
         for _ in 0..4 * MAX_MEMBERS {
-            let Some(mailbox) = &self.mailbox else { break };
-            let mut bytes = [0; NOTE_BYTES];
-            match mailbox.try_recv_with_fds(&mut bytes, &mut self.ancillary) {
-                Ok(_) => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+            let Some(mailbox) = &mut self.mailbox else {
+                break;
+            };
+            let (bytes, rope) = match mailbox.take() {
+                Ok(Some(mail)) => mail,
+                Ok(None) => return Ok(()),
                 Err(error) if error.kind() == ErrorKind::Closed => {
-                    let socket = ipc_core::Pollable::descriptor(mailbox, ipc_core::Interest::Read);
-                    let _ = epoll::delete(&self.events, socket);
+                    self.events.forget_mailbox(mailbox);
                     self.mailbox = None;
                     return Ok(());
                 }
                 Err(error) => return Err(error),
-            }
-            let fds: Vec<OwnedFd> = self.ancillary.take_fds().collect();
-            let note = Note::from_bytes(bytes);
-            let ([rope], Some(note)) = (<[OwnedFd; 1]>::try_from(fds).map_err(wrong)?, note) else {
+            };
+            let Some(note) = Note::from_bytes(bytes) else {
                 return Err(corrupt("join", "the queue's maker sends what is no member"));
             };
-            self.enter(note, meet::rope(rope)?)?;
+            self.enter(note, rope)?;
         }
         Ok(())
     }
@@ -279,21 +285,48 @@ impl Peers {
                 return Ok(());
             }
             // Whoever gave the seat away has seen to what it left.
-            self.forget(&before);
             self.died[before.note.role as usize] |= note.after_a_death;
+            self.replaced(before, note.after_a_death);
         }
-        let data = epoll::EventData::new_u64(u64::from(note.member));
-        // Its end is told without being asked for.
-        epoll::add(&self.events, &rope, data, epoll::EventFlags::empty())
-            .map_err(|errno| os_error("join", errno))?;
+        self.events.add_rope(&rope, u64::from(note.member))?;
         let role = note.role as usize;
         if std::mem::take(&mut self.told[role]) {
             self.died[role] = false;
         }
         self.here[role] += 1;
         self.came[role] = true;
-        self.peers[note.seat] = Some(Peer { note, rope });
+        self.peers[note.seat] = Some(Peer {
+            note,
+            rope,
+            leaves: false,
+        });
         Ok(())
+    }
+
+    /// Another sits where `before` sat.
+    fn replaced(&mut self, mut before: Peer, after_a_death: bool) {
+        let left = before.leaves || !after_a_death;
+        if !std::mem::replace(&mut before.leaves, true) {
+            self.here[before.note.role as usize] -= 1;
+        }
+        if !left {
+            self.events.forget_rope(&before.rope);
+            return;
+        }
+        if self.leaving.len() == MAX_MEMBERS {
+            let oldest = self.leaving.remove(0);
+            self.events.forget_rope(&oldest.rope);
+        }
+        self.leaving.push(before);
+    }
+
+    /// One of those who leave is gone.
+    fn left(&mut self, member: u64) {
+        let its = |peer: &Peer| u64::from(peer.note.member) == member;
+        if let Some(at) = self.leaving.iter().position(its) {
+            let peer = self.leaving.remove(at);
+            self.events.forget_rope(&peer.rope);
+        }
     }
 
     /// Who sat in `at` is gone.
@@ -301,16 +334,15 @@ impl Peers {
         let Some(peer) = self.peers[at].take() else {
             return;
         };
-        self.forget(&peer);
+        self.events.forget_rope(&peer.rope);
+        if peer.leaves {
+            return;
+        }
+        self.here[peer.note.role as usize] -= 1;
         if slots.seat(at) == seat(peer.note.member, true) {
             self.died[peer.note.role as usize] = true;
             slots.recover(peer.note.member);
         }
-    }
-
-    fn forget(&mut self, peer: &Peer) {
-        let _ = epoll::delete(&self.events, &peer.rope);
-        self.here[peer.note.role as usize] -= 1;
     }
 }
 
@@ -320,8 +352,4 @@ impl Slots {
         let at = AT_SEATS + seat * LINE + SEAT_MEMBER;
         self.memory.load_u64(at, Acquire)
     }
-}
-
-fn wrong(_: Vec<OwnedFd>) -> Error {
-    corrupt("join", "a rope comes alone")
 }

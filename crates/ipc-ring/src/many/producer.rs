@@ -2,8 +2,8 @@
 
 use super::layout::Role;
 use super::member::Member;
-use crate::WhenFull;
 use crate::turns::Holding;
+use crate::{Spin, WhenFull};
 use ipc_core::{Error, ErrorKind, Flush, Interest, Pollable, Result, TrySend, Until, four_forms};
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::AtomicU64;
@@ -74,6 +74,12 @@ impl Producer {
     /// As the system says.
     pub fn consumers(&self) -> Result<usize> {
         self.member.count(Role::Consumer)
+    }
+
+    /// How long this end looks at memory before it sleeps, from now on. Each member has its own
+    /// way.
+    pub fn set_spin(&mut self, spin: Spin) {
+        self.member.set_spin(spin);
     }
 
     /// How large a message may be.

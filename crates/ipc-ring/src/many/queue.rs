@@ -11,6 +11,7 @@ use super::slots::Slots;
 use super::{Consumer, Producer};
 use crate::bell::{Rope, bell};
 use crate::layout::LINE;
+use crate::mailbox::Mailbox;
 use crate::{Listener, Options};
 use ipc_core::{Error, ErrorKind, Held, Result, Turn, Until, four_forms};
 use ipc_shm::Region;
@@ -157,7 +158,8 @@ impl Queue {
         let (rope, bell) = bell()?;
         let welcome = self.admit(role, rope)?;
         let slots = join::slots(&self.memory, &self.options)?;
-        Member::new(slots, welcome.seated, bell, self.options.spin)
+        let mailbox = Mailbox::new(welcome.mailbox);
+        Member::new(slots, welcome.seated, mailbox, bell, self.options.spin)
     }
 
     /// Gives a newcomer a seat, and tells it of the others and them of it.
@@ -188,9 +190,9 @@ impl Queue {
             number: note.member,
             role,
             seat: seat_at,
-            mailbox: newcomer.mailbox.1.try_clone()?,
             came: guests.came,
         };
+        let mailbox = newcomer.mailbox.1.try_clone()?;
         // One that died asleep is not woken any more, nor is who sits there now in its place.
         for role in [AT_ASLEEP, AT_ASLEEP + NEXT_ROLE] {
             for at in [role, role + 8] {
@@ -234,6 +236,7 @@ impl Queue {
         guests.by_seat[seat_at] = Some(newcomer);
         Ok(Welcome {
             seated,
+            mailbox,
             memory: self.memory.clone(),
         })
     }

@@ -16,6 +16,7 @@ use super::layout::{
 };
 use crate::ground::{WritableWindow, fence};
 use ipc_core::Result;
+use ipc_sys::crash_point;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, SeqCst};
 
 /// Looks of one operation, beside two at each slot, after which the memory is said to be damaged:
@@ -69,6 +70,7 @@ impl Slots {
             let slot = self.memory.u64(self.shape.slot(number));
             let claimed = slot.compare_exchange(word, writing(number, member), SeqCst, Relaxed);
             if claimed.is_ok() {
+                crash_point!("queue.claim.done");
                 self.bring_on(AT_TAIL, number);
                 return Ok(Some(number));
             }
@@ -124,9 +126,11 @@ impl Slots {
         self.memory
             .u64(slot + SLOT_LENGTH)
             .store(len as u64, Relaxed);
+        crash_point!("queue.commit.begun");
         let word = self.memory.u64(slot);
         let committed =
             word.compare_exchange(writing(number, member), ready(number), SeqCst, Relaxed);
+        crash_point!("queue.commit.done");
         match committed {
             Ok(_) => Ok(()),
             Err(_) => Err(corrupt("send", "another member has taken our slot from us")),
@@ -283,7 +287,9 @@ impl Slots {
         // The copy is made before the word is looked at again.
         fence(Acquire);
         let next = free(number + self.shape.slots);
+        crash_point!("queue.take.copied");
         let taken = slot.compare_exchange(ready(number), next, SeqCst, Relaxed);
+        crash_point!("queue.take.done");
         if taken.is_ok() {
             self.bring_on(AT_HEAD, number);
         }

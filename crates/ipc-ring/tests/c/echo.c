@@ -1,168 +1,6 @@
 /* A reader and a writer of a channel, written from docs/ring-layout.md alone. Standard input is the
    socket to meet over. Each message comes back, every byte one more, until the other side closes. */
-#define _GNU_SOURCE
-#include <errno.h>
-#include <fcntl.h>
-#include <linux/membarrier.h>
-#include <signal.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <sys/socket.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-#ifndef F_SEAL_FUTURE_WRITE
-#define F_SEAL_FUTURE_WRITE 0x0010
-#endif
-#define SENDER UINT64_C(0xc181802cb168532f)
-#define RECEIVER UINT64_C(0xdd4bc0541ad55717)
-#define SLOTS 8
-#define BYTES 4096
-#define CHECK(ok) do { if (!(ok)) { fprintf(stderr, "line %d: %s\n", __LINE__, strerror(errno)); exit(1); } } while (0)
-
-typedef unsigned char byte;
-static uint64_t load(const byte *at) { return __atomic_load_n((const uint64_t *)at, __ATOMIC_ACQUIRE); }
-static uint32_t load32(const byte *at) { return __atomic_load_n((const uint32_t *)at, __ATOMIC_ACQUIRE); }
-static void store(byte *at, uint64_t word) { __atomic_store_n((uint64_t *)at, word, __ATOMIC_RELEASE); }
-static void barrier(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
-
-static uint32_t crc32c(const byte *bytes, int count) {
-    uint32_t sum = ~UINT32_C(0);
-    while (count--) {
-        sum ^= *bytes++;
-        for (int bit = 0; bit < 8; bit++) sum = sum >> 1 ^ (sum & 1 ? UINT32_C(0x82f63b78) : 0);
-    }
-    return ~sum;
-}
-static void put(byte *at, uint64_t number, int size) {
-    uint32_t half = (uint32_t)number;
-    uint16_t quarter = (uint16_t)number;
-    memcpy(at, size == 8 ? (void *)&number : size == 4 ? (void *)&half : (void *)&quarter, size);
-}
-/* A region of our own, and the descriptor for the other side. */
-static byte *make(uint64_t layout, uint64_t size, int *given) {
-    char path[64];
-    byte *all;
-    int fd = memfd_create("ring", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    CHECK(fd >= 0 && !fallocate(fd, 0, 0, 4096 + size));
-    all = mmap(NULL, 4096 + size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    CHECK(all != MAP_FAILED);
-    memcpy(all, "ipc-shm", 8);
-    put(all + 8, 0x01020304, 4);
-    put(all + 12, 2, 2);
-    put(all + 16, size, 8);
-    put(all + 24, size, 8);
-    put(all + 32, layout, 8);
-    put(all + 48, 4096, 4);
-    put(all + 60, crc32c(all, 60), 4);
-    if (layout == SENDER) {
-        put(all + 4096 + 20, SLOTS, 4);
-        put(all + 4096 + 24, BYTES, 8);
-    }
-    CHECK(!fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE));
-    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    *given = open(path, O_RDONLY | O_CLOEXEC);
-    CHECK(*given >= 0);
-    close(fd);
-    return all + 4096;
-}
-static const byte *attach(int fd, uint64_t layout) {
-    byte header[64];
-    uint64_t size, found;
-    byte *all;
-    CHECK((fcntl(fd, F_GET_SEALS) & (F_SEAL_SHRINK | F_SEAL_GROW)) == (F_SEAL_SHRINK | F_SEAL_GROW));
-    CHECK(pread(fd, header, 64, 0) == 64 && !memcmp(header, "ipc-shm", 8));
-    memcpy(&size, header + 16, 8);
-    memcpy(&found, header + 32, 8);
-    CHECK(found == layout && header[14] == 0);
-    all = mmap(NULL, 4096 + size, PROT_READ, MAP_SHARED, fd, 0);
-    CHECK(all != MAP_FAILED);
-    close(fd);
-    return all + 4096;
-}
-
-/* One side's link to the other: as ring-layout.md says under Waking. */
-struct link { byte *own; const byte *theirs; int bell, rope; uint64_t parked, rung; };
-static void published(struct link *link) {
-    uint64_t parked;
-    barrier();
-    parked = load(link->theirs);
-    if (parked % 2 && parked != link->rung) {
-        link->rung = parked;
-        CHECK(write(link->rope, "", 1) == 1 || errno == EPIPE);
-    }
-}
-/* Sleeps unless `ready`; false at the end of the other side. */
-static int rest(struct link *link, int (*ready)(void *), void *of) {
-    byte rung[64];
-    long count = 1;
-    store(link->own, link->parked += 1);
-    barrier();
-    if (load32(link->theirs + 16)) syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL_EXPEDITED, 0, 0);
-    if (!ready(of)) count = read(link->bell, rung, sizeof rung);
-    store(link->own, link->parked += 1);
-    return count > 0;
-}
-
-struct sender { struct link link; uint64_t sent, end, ends[SLOTS], want; };
-static int room(void *of) {
-    struct sender *tx = of;
-    uint64_t taken = load(tx->link.theirs + 64);
-    CHECK(taken <= tx->sent && tx->sent - taken <= SLOTS);
-    if (tx->sent == taken) return 1;
-    return tx->sent - taken < SLOTS
-        && tx->want - (taken ? tx->ends[(taken - 1) % SLOTS] : 0) <= BYTES;
-}
-static int put_message(struct sender *tx, const byte *bytes, uint64_t length) {
-    byte *slot = tx->link.own + 128 + tx->sent % SLOTS * 128, *at = slot + 8;
-    uint64_t start = (tx->end + 63) / 64 * 64;
-    tx->want = tx->end;
-    if (length > 120) {
-        if (start % BYTES + length > BYTES) start = (start / BYTES + 1) * BYTES;
-        at = tx->link.own + 128 + SLOTS * 128 + start % BYTES;
-        tx->want = start + length;
-    }
-    while (!room(tx)) if (!rest(&tx->link, room, tx)) return 0;
-    memcpy(at, bytes, length);
-    tx->end = tx->ends[tx->sent % SLOTS] = tx->want;
-    tx->sent++;
-    store(slot, tx->sent << 32 | length);
-    published(&tx->link);
-    return 1;
-}
-
-struct receiver { struct link link; uint64_t taken, end, slots, bytes; };
-static const byte *slot_of(struct receiver *rx) { return rx->link.theirs + 128 + rx->taken % rx->slots * 128; }
-static int arrived(void *of) {
-    struct receiver *rx = of;
-    return load(slot_of(rx)) >> 32 == (uint32_t)(rx->taken + 1) || load32(rx->link.theirs + 8);
-}
-/* The length, or -1 behind the last message. */
-static long take_message(struct receiver *rx, byte *bytes, uint64_t most) {
-    const byte *slot = slot_of(rx), *at = slot + 8;
-    uint64_t word, length, start = (rx->end + 63) / 64 * 64;
-    int lives = 1;
-    for (;;) {
-        int closed = load32(rx->link.theirs + 8);
-        word = load(slot);
-        if (word >> 32 == (uint32_t)(rx->taken + 1)) break;
-        if (closed || !lives) return -1;
-        lives = rest(&rx->link, arrived, rx);
-    }
-    length = word & 0x7fffffff;
-    CHECK(length <= most && (length <= 120 || length <= rx->bytes));
-    if (length > 120) {
-        if (start % rx->bytes + length > rx->bytes) start = (start / rx->bytes + 1) * rx->bytes;
-        at = rx->link.theirs + 128 + rx->slots * 128 + start % rx->bytes;
-        rx->end = start + length;
-    }
-    memcpy(bytes, at, length);
-    store(rx->link.own + 64, ++rx->taken);
-    published(&rx->link);
-    return (long)length;
-}
+#include "ring.h"
 
 int main(void) {
     static struct sender tx;
@@ -170,10 +8,6 @@ int main(void) {
     static byte message[1 << 20];
     byte hello[12] = "ipc-ring\x01\0\0\0", heard[64];
     int given[4], theirs[4], receivers[2], senders[2];
-    union { struct cmsghdr align; char bytes[CMSG_SPACE(sizeof given)]; } control;
-    struct iovec part = { hello, sizeof hello };
-    struct msghdr packet;
-    struct cmsghdr *head;
     long length;
     signal(SIGPIPE, SIG_IGN);
     CHECK(!pipe2(receivers, O_CLOEXEC) && !pipe2(senders, O_CLOEXEC));
@@ -181,25 +15,9 @@ int main(void) {
     rx.link.own = make(RECEIVER, 128, &given[1]);
     given[2] = receivers[1];
     given[3] = senders[1];
-    memset(&packet, 0, sizeof packet);
-    packet.msg_iov = &part;
-    packet.msg_iovlen = 1;
-    packet.msg_control = control.bytes;
-    packet.msg_controllen = sizeof control.bytes;
-    head = CMSG_FIRSTHDR(&packet);
-    head->cmsg_level = SOL_SOCKET;
-    head->cmsg_type = SCM_RIGHTS;
-    head->cmsg_len = CMSG_LEN(sizeof given);
-    memcpy(CMSG_DATA(head), given, sizeof given);
-    CHECK(sendmsg(0, &packet, 0) == sizeof hello);
-    for (int at = 0; at < 4; at++) close(given[at]);
-    part.iov_base = heard;
-    part.iov_len = sizeof heard;
-    packet.msg_controllen = sizeof control.bytes;
-    CHECK(recvmsg(0, &packet, MSG_CMSG_CLOEXEC) >= 12 && !memcmp(heard, hello, 12));
-    head = CMSG_FIRSTHDR(&packet);
-    CHECK(head && head->cmsg_len == CMSG_LEN(sizeof theirs));
-    memcpy(theirs, CMSG_DATA(head), sizeof theirs);
+    say(0, hello, sizeof hello, given, 4);
+    CHECK(hear(0, heard, sizeof heard, theirs, 4, 0) >= 12);
+    greets(heard, "ipc-ring");
     rx.link.theirs = attach(theirs[0], SENDER);
     tx.link.theirs = attach(theirs[1], RECEIVER);
     tx.link.rope = theirs[2];
@@ -212,8 +30,6 @@ int main(void) {
         for (long at = 0; at < length; at++) message[at]++;
         CHECK(put_message(&tx, message, length));
     }
-    /* The close of both our ends. */
-    __atomic_store_n((uint32_t *)(tx.link.own + 8), 1, __ATOMIC_RELEASE);
-    published(&tx.link);
+    close_end(&tx.link);
     return 0;
 }

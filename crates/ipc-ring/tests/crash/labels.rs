@@ -16,7 +16,7 @@ pub(crate) fn of_a_life(lab: &mut Lab) {
 pub(crate) fn live() {}
 
 #[cfg(feature = "failpoints")]
-pub(crate) use enabled::{live, of_a_life};
+pub(crate) use enabled::{labels_in, live, of_a_life, start};
 
 #[cfg(feature = "failpoints")]
 mod enabled {
@@ -42,8 +42,9 @@ mod enabled {
     /// Questions before the end moves, and after.
     const ROUNDS: u64 = 40;
 
-    fn labels() -> BTreeSet<&'static str> {
-        let labels = SOURCES.iter().flat_map(|source| {
+    /// The labels that stand in `sources`.
+    pub(crate) fn labels_in(sources: &[&'static str]) -> BTreeSet<&'static str> {
+        let labels = sources.iter().flat_map(|source| {
             let after = source.split("crash_point!(\"").skip(1);
             after.filter_map(|rest| rest.split('"').next())
         });
@@ -104,10 +105,12 @@ mod enabled {
         (count, outcome)
     }
 
-    fn start(at: &str) -> (SeqPacket, Child) {
+    /// This program again, to play `part` and die at a label; it is given the socket as its
+    /// standard input.
+    pub(crate) fn start(part: &str, at: &str) -> (SeqPacket, Child) {
         let (ours, theirs) = ipc_uds::pair_seqpacket().expect("a pair");
         let child = Command::new(std::env::current_exe().expect("this program"))
-            .env(PART, "life")
+            .env(PART, part)
             .env("IPC_KILL_AT", at)
             .stdin(Stdio::from(OwnedFd::from(theirs)))
             .stdout(Stdio::piped())
@@ -117,7 +120,7 @@ mod enabled {
 
     /// A life that ends at a label, if it comes by; and whether the other side saw it right.
     fn live_until(label: &str, passing: u64) -> (bool, std::result::Result<(), String>) {
-        let (socket, mut child) = start(&format!("{label}:{passing}"));
+        let (socket, mut child) = start("life", &format!("{label}:{passing}"));
         let (count, end) = answer_all(socket);
         let ended = child.wait().expect("it ends");
         let died = ended.signal() == Some(9);
@@ -138,8 +141,8 @@ mod enabled {
     }
 
     pub(crate) fn of_a_life(lab: &mut Lab) {
-        let all = labels();
-        let (socket, child) = start("none:1");
+        let all = labels_in(&SOURCES);
+        let (socket, child) = start("life", "none:1");
         let (count, _) = answer_all(socket);
         let ended = child.wait_with_output().expect("it ends");
         let said = String::from_utf8_lossy(&ended.stdout).into_owned();

@@ -1,6 +1,6 @@
 //! What a message costs beside itself: who polls makes no system call, who is blocked no step.
 
-use ipc_ring::{Options, Receiver, Sender};
+use ipc_ring::{Broadcaster, Options, Received, Receiver, Sender, Subscriber};
 use ipc_testkit::crash::{Forked, Lab, Tally, kill_at_call};
 use std::time::{Duration, Instant};
 
@@ -31,6 +31,52 @@ pub(crate) fn no_system_call(lab: &mut Lab) {
         }
         lab.enter(tally);
     }
+}
+
+pub(crate) fn no_system_call_of_a_broadcast(lab: &mut Lab) {
+    let messages = lab.count(5_000, 100_000, 1_000_000);
+    for size in [8, 56, 300] {
+        let what = format!("broadcast: {messages} polled messages of {size} bytes: no system call");
+        let mut tally = Tally::new("0", what);
+        let (writer, reader) = cast();
+        let message = vec![7; size];
+        let poll = || {
+            let mut buffer = [0; 512];
+            for _ in 0..messages {
+                for _ in 0..IN_VAIN {
+                    assert!(reader.try_recv(&mut buffer).is_err());
+                }
+                writer.try_send(&message).expect("room");
+                let received = reader.try_recv(&mut buffer).expect("a message");
+                assert_eq!(received, Received::Message(size));
+            }
+        };
+        // It learns who runs where before anything is counted.
+        poll_once(&writer, &reader, &message);
+        match calls_of_nothing().and_then(|calls| kill_at_call(poll, calls + 1)) {
+            Ok(false) => tally.trial(Ok(())),
+            Ok(true) => tally.trial(Err("a system call was made".into())),
+            Err(reason) => tally.skip(reason),
+        }
+        lab.enter(tally);
+    }
+}
+
+fn poll_once(writer: &Broadcaster, reader: &Subscriber, message: &[u8]) {
+    writer.try_send(message).expect("room");
+    assert!(reader.try_recv(&mut [0; 512]).is_ok());
+}
+
+/// A writer and its reader, in this process, which has one thread.
+fn cast() -> (Broadcaster, Subscriber) {
+    let (ours, theirs) = ipc_uds::pair_seqpacket().expect("a pair");
+    let writer = Options::new().broadcast().expect("memory");
+    let reader = std::thread::scope(|scope| {
+        let reader = scope.spawn(|| Options::new().subscribe_over(theirs));
+        writer.add(ours).expect("it comes");
+        reader.join().expect("no panic").expect("it is taken in")
+    });
+    (writer, reader)
 }
 
 /// How many system calls the laboratory itself makes at the end of an operation.

@@ -42,3 +42,53 @@ async fn awaited_ends_lose_nothing_and_see_the_end() {
     let end = receiver.recv(&mut buffer).await.expect_err("the end");
     assert_eq!(end.kind(), ipc_ring::ErrorKind::Closed);
 }
+
+/// So many rounds by two channels of one kind, both of whose sides are awaited.
+macro_rules! round_trips {
+    ($there:expr, $back:expr) => {{
+        let ((ask, asked), (answer, answered)) = ($there, $back);
+        let (ask, asked) = (
+            Async::new(ask).expect("registered"),
+            Async::new(asked).expect("registered"),
+        );
+        let (answer, answered) = (
+            Async::new(answer).expect("registered"),
+            Async::new(answered).expect("registered"),
+        );
+        let server = tokio::spawn(async move {
+            let mut buffer = [0; 8];
+            for _ in 0..ROUNDS {
+                assert_eq!(asked.recv(&mut buffer).await.expect("a question"), 8);
+                answer.send(&buffer).await.expect("sent");
+            }
+        });
+        let mut buffer = [0; 8];
+        for round in 0..ROUNDS {
+            ask.send(&round.to_le_bytes()).await.expect("sent");
+            assert_eq!(answered.recv(&mut buffer).await.expect("an answer"), 8);
+            assert_eq!(u64::from_le_bytes(buffer), round);
+        }
+        server.await.expect("no panic");
+    }};
+}
+
+const ROUNDS: u64 = 3_000;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn round_trips_of_every_channel_are_awaited_on_both_sides() {
+    let _watchdog = watchdog(PATIENCE);
+    let pair = || Options::new().capacity_messages(2).pair().expect("a pair");
+    round_trips!(pair(), pair());
+    let cast = || {
+        let (writer, mut readers) = crate::broadcast::with_readers(&Options::new(), 1);
+        (writer, readers.pop().expect("one"))
+    };
+    round_trips!(cast(), cast());
+    let queue = || {
+        let queue = Options::new().capacity_messages(2).queue();
+        let queue = queue.expect("memory");
+        let ends = (queue.producer(), queue.consumer());
+        (ends.0.expect("a seat"), ends.1.expect("a seat"))
+    };
+    round_trips!(queue(), queue());
+}

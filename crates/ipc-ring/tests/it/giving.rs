@@ -236,6 +236,54 @@ fn what_is_no_end_or_lies_is_refused() {
     }
 }
 
+/// Is sent the sockets of two ends that have not met yet, and becomes both.
+pub(crate) fn newcomer(mut stage: Stage) {
+    let socket = SeqPacket::from(stage.descriptor());
+    let mut ancillary = ipc_uds::Ancillary::new();
+    let sent = socket.recv_with_fds(&mut [0; 8], &mut ancillary);
+    sent.expect("two sockets");
+    let mut sockets = ancillary.take_fds().map(SeqPacket::from);
+    let mut next = || sockets.next().expect("it was sent");
+    let producer = options().produce_over(next()).expect("taken in");
+    let reader = options().subscribe_over(next()).expect("taken in");
+    let mut buffer = Vec::new();
+    for number in 0..EACH {
+        let received = reader.recv_vec(&mut buffer).expect("a message");
+        assert!(matches!(received, ipc_ring::Received::Message(_)));
+        assert_eq!(buffer, message(number));
+        producer.send(&buffer).expect("taken");
+    }
+}
+
+/// A seat at a queue and one at a broadcast are sent before they are taken: by the socket over
+/// which one meets.
+#[test]
+fn a_seat_is_sent_through_a_socket_to_who_takes_it() {
+    let _watchdog = watchdog(PATIENCE);
+    let (queue, writer) = (options().queue(), options().broadcast());
+    let (queue, writer) = (queue.expect("memory"), writer.expect("memory"));
+    let consumer = queue.consumer().expect("a seat");
+    let (at_the_queue, first) = ipc_uds::pair_seqpacket().expect("a pair");
+    let (at_the_writer, second) = ipc_uds::pair_seqpacket().expect("a pair");
+    let (socket, child) = start("newcomer", "");
+    let sent = socket.send_with_fds(b"seats", &[first.as_fd(), second.as_fd()]);
+    sent.expect("it fits");
+    drop((first, second));
+    queue.add(at_the_queue).expect("it comes");
+    writer.add(at_the_writer).expect("it comes");
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            (0..EACH).for_each(|number| writer.send(&message(number)).expect("sent"));
+        });
+        let mut buffer = Vec::new();
+        for number in 0..EACH {
+            consumer.recv_vec(&mut buffer).expect("it comes back");
+            assert_eq!(buffer, message(number));
+        }
+    });
+    child.done();
+}
+
 /// What a sender is given by, with messages under way.
 fn heard_sender() -> (Vec<u8>, Vec<OwnedFd>) {
     let (sender, receiver) = options().pair().expect("a channel");

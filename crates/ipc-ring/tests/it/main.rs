@@ -22,6 +22,8 @@ mod stream;
 mod suite;
 mod table;
 mod timed;
+mod traced;
+mod waiting;
 mod wakes;
 
 #[global_allocator]
@@ -29,6 +31,7 @@ static ALLOCATOR: ipc_testkit::CountingAllocator = ipc_testkit::CountingAllocato
 
 ipc_testkit::roles! {
     "holder" => giving::holder,
+    "newcomer" => giving::newcomer,
     "mute" => acked::mute,
     "mute responder" => calls::mute_responder,
     "other side" => giving::other_side,

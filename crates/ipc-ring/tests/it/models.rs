@@ -22,21 +22,20 @@ const MODELS: [(&str, [&str; 2]); 2] = [
 
 /// Sources that only count; the one by which models put their own ground under the others; one
 /// with two flags that are raised once for the threads of its process, while what ends their
-/// waits, an end that is closed here, has a model; and those of a queue that agree by the kernel's
-/// descriptors. How a member of a queue sleeps has no model: kills and lost wake-ups are sought by
-/// the crash laboratory alone. And one behind the bell, which the models have of their own: only
-/// the holder of the turn sleeps there.
-const NEEDS_NONE: [&str; 8] = [
+/// waits, an end that is closed here, has a model; the maker of a queue, who takes members in one
+/// at a time, as the model's own maker does; and one behind the bell, which the models have of
+/// their own: only the holder of the turn sleeps there.
+const NEEDS_NONE: [&str; 5] = [
     "cell.rs",
     "ground.rs",
     "stream.rs",
-    // Behind the bell, which the models have of their own: who holds the turn of an end sleeps.
     "timed.rs",
-    "many/member.rs",
-    "many/peers.rs",
-    "many/producer.rs",
     "many/queue.rs",
 ];
+
+/// How the members of a queue sleep rests on sequentially consistent operations, which `loom` takes
+/// for weaker ones: it would find sleepers that nobody wakes, which the language rules out.
+const NOT_FOR_LOOM: [&str; 3] = ["many/member.rs", "many/peers.rs", "many/producer.rs"];
 
 /// What of the ground is a matter of several threads.
 const OF_MANY: [&str; 4] = ["fence", "Atomic", "barrier_on_", "Window"];
@@ -84,11 +83,12 @@ fn every_source_in_which_several_agree_has_a_model() {
         let included = format!("#[path = \"../../src/{name}\"]");
         for (model, includes) in MODELS {
             assert!(
-                includes.iter().any(|text| text.contains(&included)),
+                (model == "loom" && NOT_FOR_LOOM.contains(&&*name))
+                    || includes.iter().any(|text| text.contains(&included)),
                 "{name} is not in tests/{model}"
             );
         }
         with_a_model.insert(name.into_owned());
     }
-    assert!(with_a_model.len() >= 10, "{with_a_model:?}");
+    assert!(with_a_model.len() >= 13, "{with_a_model:?}");
 }

@@ -49,6 +49,8 @@ mod bells;
 mod join;
 #[path = "../models/locks.rs"]
 mod locks;
+#[path = "../models/mailbox.rs"]
+mod mailbox;
 #[path = "../models/options.rs"]
 mod options;
 #[path = "../models/slots.rs"]

@@ -6,14 +6,16 @@ use ipc_core::{Interest, Pollable, Result, Until};
 use std::cell::RefCell;
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::{Arc, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock, PoisonError, Weak};
 
 #[derive(Debug, Default)]
 pub(crate) struct Pipe {
     state: Mutex<State>,
     changed: Condvar,
-    /// Of a group in which it is heard.
-    pub(crate) group: OnceLock<Arc<crate::bells::Group>>,
+    /// Of a group in which it is heard; that one holds it.
+    pub(crate) group: OnceLock<Weak<crate::bells::Group>>,
+    /// Of those who want to know when it is heard no more.
+    pub(crate) watchers: Mutex<Vec<Weak<crate::bells::Group>>>,
 }
 
 #[derive(Debug, Default)]
@@ -24,7 +26,7 @@ struct State {
 }
 
 #[derive(Debug)]
-pub(crate) struct Rope(Arc<Pipe>);
+pub(crate) struct Rope(pub(crate) Arc<Pipe>);
 
 #[derive(Debug)]
 pub(crate) struct Bell(pub(crate) Arc<Pipe>);
@@ -54,9 +56,13 @@ impl Pipe {
         state.rung || state.ropes == 0
     }
 
+    pub(crate) fn is_heard(&self) -> bool {
+        self.lock().is_heard
+    }
+
     fn tell(&self) {
         self.changed.notify_all();
-        if let Some(group) = self.group.get() {
+        if let Some(group) = self.group.get().and_then(Weak::upgrade) {
             group.tell();
         }
     }
@@ -136,6 +142,10 @@ fn take(state: &mut State) -> Woken {
 impl Drop for Bell {
     fn drop(&mut self) {
         self.0.lock().is_heard = false;
+        let watchers = self.0.watchers.lock();
+        let watchers = watchers.unwrap_or_else(PoisonError::into_inner).clone();
+        let watchers = watchers.iter().filter_map(Weak::upgrade);
+        watchers.for_each(|group| group.tell());
     }
 }
 

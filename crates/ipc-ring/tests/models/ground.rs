@@ -148,12 +148,26 @@ impl Window {
 
 impl AtomicU64 {
     pub(crate) fn fetch_add(&self, more: u64, order: Ordering) -> u64 {
+        self.update(order, |found| found + more)
+    }
+
+    pub(crate) fn fetch_or(&self, bits: u64, order: Ordering) -> u64 {
+        self.update(order, |found| found | bits)
+    }
+
+    pub(crate) fn fetch_and(&self, bits: u64, order: Ordering) -> u64 {
+        self.update(order, |found| found & bits)
+    }
+
+    pub(crate) fn swap(&self, value: u64, order: Ordering) -> u64 {
+        self.update(order, |_| value)
+    }
+
+    fn update(&self, order: Ordering, to: impl Fn(u64) -> u64) -> u64 {
         loop {
             let found = self.load(Ordering::Relaxed);
-            if self
-                .compare_exchange(found, found + more, order, order)
-                .is_ok()
-            {
+            let exchanged = self.compare_exchange(found, to(found), order, order);
+            if exchanged.is_ok() {
                 return found;
             }
         }

@@ -50,6 +50,7 @@ mod holders;
 mod join;
 mod locks;
 mod machine;
+mod mailbox;
 mod many;
 mod options;
 mod schedules;

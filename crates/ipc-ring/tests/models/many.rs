@@ -1,9 +1,20 @@
 //! The slots of a queue: what several claim, commit, take and recover at the same time.
 
+#[path = "../../src/many/consumer.rs"]
+mod consumer;
 #[path = "../../src/many/layout.rs"]
 mod layout;
+#[path = "../../src/many/member.rs"]
+mod member;
+#[path = "../../src/many/peers.rs"]
+mod peers;
+#[path = "../../src/many/producer.rs"]
+mod producer;
 #[path = "../../src/many/slots.rs"]
 mod slots;
+
+#[path = "members.rs"]
+mod members;
 
 use crate::ground::Region;
 use crate::machine::{below, dies_after, spawn};

@@ -1,0 +1,184 @@
+//! How a side waits: without any time, until what it waits for appears; chosen for each end.
+
+use crate::broadcast::with_readers;
+use ipc_ring::WhenFull::{self, Block, DropNewest, DropOldest, Fail};
+use ipc_ring::{Broadcaster, Consumer, Options, Producer, Receiver, Sender, Spin, Subscriber};
+use ipc_testkit::watchdog;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::thread::{JoinHandle, spawn};
+use std::time::{Duration, Instant};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How long nothing happens to who is at rest.
+const REST: Duration = Duration::from_millis(40);
+
+/// One that waits, in a thread of its own.
+struct Waiting {
+    name: String,
+    thread: PathBuf,
+    waits: JoinHandle<()>,
+    /// Does what it waits for.
+    wake: Box<dyn FnOnce()>,
+}
+
+impl Waiting {
+    fn new(
+        name: impl Into<String>,
+        wait: impl FnOnce() + Send + 'static,
+        wake: impl FnOnce() + 'static,
+    ) -> Self {
+        let (say, who) = mpsc::channel();
+        let waits = spawn(move || {
+            let link = std::fs::read_link("/proc/thread-self").expect("a thread of ours");
+            say.send(link).expect("somebody listens");
+            wait();
+        });
+        Self {
+            name: name.into(),
+            thread: Path::new("/proc").join(who.recv().expect("it runs")),
+            waits,
+            wake: Box::new(wake),
+        }
+    }
+
+    /// How long it has run and how often, and whether it sleeps.
+    fn state(&self) -> (String, bool) {
+        let read = |name: &str| std::fs::read_to_string(self.thread.join(name)).expect("it lives");
+        (read("schedstat"), read("stat").contains(") S "))
+    }
+
+    fn comes_to_rest(&self) {
+        let mut before = self.state();
+        loop {
+            pause();
+            let now = self.state();
+            if now == before && now.1 {
+                return;
+            }
+            before = now;
+        }
+    }
+
+    fn goes_on(&self) {
+        let before = self.state();
+        while self.state().0 == before.0 {
+            pause();
+        }
+        let later = self.state();
+        while self.state().0 == later.0 {
+            pause();
+        }
+    }
+
+    fn wakes(self) {
+        (self.wake)();
+        assert!(self.waits.join().is_ok(), "{}", self.name);
+    }
+}
+
+fn pause() {
+    let begun = Instant::now();
+    while begun.elapsed() < REST {
+        std::thread::yield_now();
+    }
+}
+
+fn small(when_full: WhenFull) -> Options {
+    let mut options = Options::new();
+    options.capacity_messages(2).capacity_bytes(128);
+    options.when_full(when_full);
+    options
+}
+
+fn pair(when_full: WhenFull) -> (Sender, Receiver) {
+    small(when_full).pair().expect("a pair")
+}
+
+fn cast(when_full: WhenFull) -> (Broadcaster, Subscriber) {
+    let (writer, mut readers) = with_readers(&small(when_full), 1);
+    (writer, readers.pop().expect("one"))
+}
+
+fn queue(when_full: WhenFull) -> (Producer, Consumer) {
+    let queue = small(when_full).queue().expect("memory");
+    let ends = (queue.producer(), queue.consumer());
+    (ends.0.expect("a seat"), ends.1.expect("a seat"))
+}
+
+/// A wait for a message, for every channel and each of its policies; where `how` is given, at an
+/// end that is told so.
+macro_rules! waits_for_a_message {
+    ($make:ident, $policy:expr, $how:expr) => {{
+        let (sends, mut receives) = $make($policy);
+        if let Some(spin) = $how {
+            receives.set_spin(spin);
+        }
+        let wait = move || assert!(receives.recv(&mut [0; 8]).is_ok());
+        let name = format!("{} {:?}: a message", stringify!($make), $policy);
+        Waiting::new(name, wait, move || sends.send(b"message").expect("sent"))
+    }};
+}
+
+/// A wait for room, for every channel.
+macro_rules! waits_for_room {
+    ($make:ident, $how:expr) => {{
+        let (mut sends, receives) = $make(Block);
+        if let Some(spin) = $how {
+            sends.set_spin(spin);
+        }
+        (0..2).for_each(|_| sends.send(b"before").expect("room"));
+        let wait = move || sends.send(b"message").expect("room comes");
+        let name = concat!(stringify!($make), ": room");
+        Waiting::new(name, wait, move || {
+            (0..3).for_each(|_| assert!(receives.recv(&mut [0; 8]).is_ok()));
+        })
+    }};
+}
+
+fn all(how: Option<Spin>) -> Vec<Waiting> {
+    let mut all = vec![
+        waits_for_room!(pair, how),
+        waits_for_room!(cast, how),
+        waits_for_room!(queue, how),
+    ];
+    for policy in [Block, Fail, DropNewest] {
+        all.push(waits_for_a_message!(pair, policy, how));
+    }
+    for policy in [Block, Fail, DropNewest, DropOldest] {
+        all.push(waits_for_a_message!(cast, policy, how));
+        all.push(waits_for_a_message!(queue, policy, how));
+    }
+    all
+}
+
+#[test]
+fn a_blocked_side_takes_no_time_and_wakes_when_a_message_or_room_appears() {
+    let _watchdog = watchdog(PATIENCE);
+    let waiting = all(None);
+    assert_eq!(waiting.len(), 14);
+    waiting.iter().for_each(Waiting::comes_to_rest);
+    waiting.into_iter().for_each(Waiting::wakes);
+}
+
+#[test]
+fn how_an_end_waits_is_chosen_for_each_and_can_be_changed() {
+    let _watchdog = watchdog(PATIENCE);
+    let never = all(Some(Spin::Never));
+    never.iter().for_each(Waiting::comes_to_rest);
+    // One at a time: each has a processor of its own.
+    let always: [fn() -> Waiting; 6] = [
+        || waits_for_room!(pair, Some(Spin::Always)),
+        || waits_for_room!(cast, Some(Spin::Always)),
+        || waits_for_room!(queue, Some(Spin::Always)),
+        || waits_for_a_message!(pair, Block, Some(Spin::Always)),
+        || waits_for_a_message!(cast, Block, Some(Spin::Always)),
+        || waits_for_a_message!(queue, Block, Some(Spin::Always)),
+    ];
+    for spins in always {
+        let spins = spins();
+        spins.goes_on();
+        spins.wakes();
+    }
+    never.into_iter().for_each(Waiting::wakes);
+}
