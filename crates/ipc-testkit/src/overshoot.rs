@@ -59,7 +59,9 @@ pub fn overshoot<E>(
             }
         });
         let is_late = late[1] > LATE;
-        if outcome.is_ok() && is_late && (left > 0 || floor[1] > IDLE) {
+        // Tests may run beside anything: they only see that no wait is early or forgotten.
+        let is_idle = floor[1] <= IDLE && !cfg!(debug_assertions);
+        if outcome.is_ok() && is_late && (left > 0 || !is_idle) {
             if left == 0 {
                 tally.skip(format!(
                     "not an idle machine: a sleep of {WAIT:?} is {:.0?} late (p99), and {what} {:.0?}",

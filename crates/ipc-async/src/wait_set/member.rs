@@ -116,8 +116,8 @@ impl Watched<'_> {
         }
     }
 
-    /// Whether it is ready before a sleep. One that is armed since the last, and whose descriptor has
-    /// shown nothing, is not, and need not be armed again.
+    /// Whether it is ready before a sleep. One that is armed since the last, and whose descriptor
+    /// has shown nothing, is not, and need not be armed again.
     pub(super) fn is_ready_unshown(&mut self) -> Option<bool> {
         if !std::mem::take(&mut self.came) && self.source.get()?.is_armed(self.interest) {
             return Some(false);
