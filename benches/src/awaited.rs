@@ -47,11 +47,32 @@ pub fn family(
     .able(Abilities::STREAM)
 }
 
-fn fits(shape: &Shape) -> Result<(), String> {
+/// Whether an awaited end takes part.
+///
+/// # Errors
+/// Why not.
+pub fn fits(shape: &Shape) -> Result<(), String> {
     match shape.scenario {
         scenario if scenario.polls() => Err("who awaits does not poll".to_owned()),
         _ => Ok(()),
     }
+}
+
+/// The same of something that carries no bytes.
+pub fn without_payload(mut family: Family) -> Family {
+    family.payload = false;
+    for maker in &mut family.makers {
+        (maker.copies, maker.verifies) = ("no payload", false);
+    }
+    family.able(Abilities::NONE)
+}
+
+/// A runtime of this thread alone.
+///
+/// # Errors
+/// Where tokio cannot make it.
+pub fn runtime() -> io::Result<Runtime> {
+    Builder::new_current_thread().enable_all().build()
 }
 
 /// An awaited end.
@@ -66,7 +87,7 @@ impl<T: TrySend + Flush + TryRecv + Send + Sync + 'static> Awaited<T> {
     /// # Errors
     /// Where tokio cannot watch it.
     pub fn new(end: T) -> io::Result<Self> {
-        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let runtime = runtime()?;
         let inside = runtime.enter();
         let end = Async::new(end)?;
         drop(inside);
@@ -93,5 +114,45 @@ impl<T: TrySend + Flush + TryRecv + Send + Sync + 'static> Endpoint for Awaited<
                 }
             }
         })
+    }
+}
+
+/// Two awaited ends of messages, one for each direction.
+pub struct Apart<S, T> {
+    tx: Async<S>,
+    rx: Async<T>,
+    runtime: Runtime,
+}
+
+impl<S, T> Apart<S, T>
+where
+    S: TrySend + Flush + Send + Sync + 'static,
+    T: TryRecv + Send + Sync + 'static,
+{
+    /// On a runtime of their own.
+    ///
+    /// # Errors
+    /// Where tokio cannot watch them.
+    pub fn new(tx: S, rx: T) -> io::Result<Self> {
+        let runtime = runtime()?;
+        let inside = runtime.enter();
+        let (tx, rx) = (Async::new(tx)?, Async::new(rx)?);
+        drop(inside);
+        Ok(Self { tx, rx, runtime })
+    }
+}
+
+impl<S, T> Endpoint for Apart<S, T>
+where
+    S: TrySend + Flush + Send + Sync + 'static,
+    T: TryRecv + Send + Sync + 'static,
+{
+    fn send(&mut self, message: &[u8]) -> io::Result<()> {
+        Ok(self.runtime.block_on(self.tx.send(message))?)
+    }
+
+    fn recv(&mut self, into: &mut [u8]) -> io::Result<()> {
+        let length = self.runtime.block_on(self.rx.recv(into))?;
+        crate::descriptors::whole(length, into.len())
     }
 }

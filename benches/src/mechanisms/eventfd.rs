@@ -33,7 +33,7 @@ pub fn family() -> Family {
             },
             Maker {
                 copies: "no payload",
-                ..Maker::ours("ipc-event", connect_ours)
+                ..Maker::ours("ipc-event", blocking)
             },
         ],
         sweep: None,
@@ -67,9 +67,15 @@ fn connect(side: Side, meet: &Meet, shape: &Shape) -> io::Result<Box<dyn Endpoin
     }))
 }
 
-fn connect_ours(side: Side, meet: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> {
+pub(super) fn blocking(side: Side, meet: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> {
+    let (tx, rx) = events(side, meet)?;
+    Ok(Box::new(Events { tx, rx }))
+}
+
+/// Both events of our crate, the one to notify first.
+pub(super) fn events(side: Side, meet: &Meet) -> io::Result<(ipc_event::Event, ipc_event::Event)> {
     let event = || ipc_event::Options::new().semaphore(true).create();
-    let (tx, rx) = match side {
+    Ok(match side {
         Side::Server => {
             let (to_server, to_client) = (event()?, event()?);
             meet.send_descriptors(&[to_server.as_fd(), to_client.as_fd()])?;
@@ -80,8 +86,7 @@ fn connect_ours(side: Side, meet: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoi
             let adopt = ipc_event::Event::from_descriptor;
             (adopt(tx)?, adopt(rx)?)
         }
-    };
-    Ok(Box::new(Events { tx, rx }))
+    })
 }
 
 struct Events {

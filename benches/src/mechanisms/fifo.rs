@@ -85,6 +85,11 @@ fn connect(side: Side, meet: &Meet, shape: &Shape) -> io::Result<Box<dyn Endpoin
 }
 
 fn connect_ours(side: Side, meet: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> {
+    Ok(Box::new(Ours::new(ends(side, meet)?)))
+}
+
+/// Both ends of our crate.
+pub(super) fn ends(side: Side, meet: &Meet) -> io::Result<Pipes> {
     let to_server = meet
         .directory()
         .join(format!("ours-to-server-{}", meet.tag()));
@@ -111,7 +116,7 @@ fn connect_ours(side: Side, meet: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoi
             }
         }
     };
-    Ok(Box::new(Ours::new(pipes)))
+    Ok(pipes)
 }
 
 /// One FIFO: the receiver makes it, every sender opens it, then its name goes.

@@ -38,7 +38,7 @@ pub fn family() -> Family {
             }),
             ..Maker::raw(connect)
         }),
-        limited(Maker::ours("ipc-mq", connect_ours)),
+        limited(Maker::ours("ipc-mq", blocking)),
     ];
     #[cfg(feature = "peers")]
     makers.push(peer::maker());
@@ -93,8 +93,18 @@ fn exchange(side: Side, meet: &Meet, shape: &Shape) -> io::Result<(OwnedFd, Owne
     }
 }
 
-fn connect_ours(side: Side, meet: &Meet, shape: &Shape) -> io::Result<Box<dyn Endpoint>> {
-    let (tx, rx) = match side {
+pub(super) fn blocking(side: Side, meet: &Meet, shape: &Shape) -> io::Result<Box<dyn Endpoint>> {
+    let (tx, rx) = queues(side, meet, shape)?;
+    Ok(Box::new(Ours { tx, rx }))
+}
+
+/// Both queues of our crate, the own one to send first.
+pub(super) fn queues(
+    side: Side,
+    meet: &Meet,
+    shape: &Shape,
+) -> io::Result<(ipc_mq::Queue, ipc_mq::Queue)> {
+    Ok(match side {
         Side::Server => {
             let most = setting("/proc/sys/fs/mqueue/msg_max").unwrap_or(MESSAGES);
             let mut options = ipc_mq::Options::new();
@@ -110,8 +120,7 @@ fn connect_ours(side: Side, meet: &Meet, shape: &Shape) -> io::Result<Box<dyn En
             let adopt = ipc_mq::Queue::from_descriptor;
             (adopt(tx)?, adopt(rx)?)
         }
-    };
-    Ok(Box::new(Ours { tx, rx }))
+    })
 }
 
 /// Queues of our crate, whose shortest buffer is a byte.

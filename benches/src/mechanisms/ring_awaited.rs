@@ -34,6 +34,13 @@ pub fn family() -> Family {
                 ..Maker::raw(connect_tokio)
             },
             Maker {
+                name: "blocking",
+                copies: "2 (into and out of the ring)",
+                references: &[],
+                fits,
+                ..Maker::raw(connect_blocking)
+            },
+            Maker {
                 copies: "2 (into and out of the ring)",
                 fits,
                 ..Maker::ours("ipc-ring", connect_ours)
@@ -79,6 +86,27 @@ impl Endpoint for Tokio {
 
     fn recv(&mut self, into: &mut [u8]) -> io::Result<()> {
         self.runtime.block_on(self.stream.read_exact(into)).map(drop)
+    }
+}
+
+fn connect_blocking(side: Side, meet: &Meet, shape: &Shape) -> io::Result<Box<dyn Endpoint>> {
+    let (sender, receiver) = channel(side, meet, shape)?.split();
+    Ok(Box::new(Blocking { sender, receiver }))
+}
+
+/// The same ring, whose thread waits itself.
+struct Blocking {
+    sender: ipc_ring::Sender,
+    receiver: ipc_ring::Receiver,
+}
+
+impl Endpoint for Blocking {
+    fn send(&mut self, message: &[u8]) -> io::Result<()> {
+        Ok(self.sender.send(message)?)
+    }
+
+    fn recv(&mut self, into: &mut [u8]) -> io::Result<()> {
+        whole(self.receiver.recv(into)?, into)
     }
 }
 

@@ -67,7 +67,7 @@ pub(super) fn datagram(shape: &Shape) -> Result<(), String> {
 
 /// UDP drops what its receiver has no room for: stay far below the default buffer (212,992 bytes,
 /// of which a datagram takes about twice its payload).
-fn window(size: usize) -> Option<u32> {
+pub(super) fn window(size: usize) -> Option<u32> {
     Some((80_000 / (size + 1024)).clamp(1, 32) as u32)
 }
 
@@ -78,8 +78,13 @@ pub(super) fn connect_raw(side: Side, meet: &Meet, _: &Shape) -> io::Result<Box<
 }
 
 fn connect_ours(side: Side, meet: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> {
-    let socket = ipc_net::Datagram::from(OwnedFd::from(meet_by_udp(side, meet)?));
-    Ok(Box::new(Ours::new(socket)))
+    Ok(Box::new(Ours::new(socket(side, meet)?)))
+}
+
+/// A socket of our crate.
+pub(super) fn socket(side: Side, meet: &Meet) -> io::Result<ipc_net::Datagram> {
+    let socket = OwnedFd::from(meet_by_udp(side, meet)?);
+    Ok(ipc_net::Datagram::from(socket))
 }
 
 fn connect_std(side: Side, meet: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> {

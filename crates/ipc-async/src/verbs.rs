@@ -4,8 +4,9 @@ use crate::Async;
 use crate::registration::writable_once;
 use crate::runtime::Runtime;
 use ipc_core::{
-    ErrorKind, Flush, Interest, Pollable, Result, TryAccept, TryRecv, TryRecvFds, TryRecvFrom,
-    TryRecvVec, TrySend, TrySendFds, TrySendFdsTo, TrySendTo, TryWait,
+    ErrorKind, Flush, Interest, Pollable, Result, TryAccept, TryRecv, TryRecvBatch, TryRecvFdList,
+    TryRecvFds, TryRecvFrom, TryRecvVec, TrySend, TrySendBatch, TrySendFdList, TrySendFds,
+    TrySendFdsTo, TrySendTo, TryWait,
 };
 use std::os::fd::BorrowedFd;
 
@@ -116,6 +117,39 @@ impl<T: TryRecvFds + Send + Sync + 'static, R: Runtime> Async<T, R> {
     }
 }
 
+impl<T: TryRecvFdList + Send + Sync + 'static, R: Runtime> Async<T, R> {
+    /// Receives into `buffer`, and the descriptors that came with it, at most `most`, into
+    /// `ancillary`; returns the length in bytes.
+    ///
+    /// # Errors
+    /// As the endpoint's `recv_fd_list`.
+    pub async fn recv_fd_list(
+        &self,
+        buffer: &mut [u8],
+        ancillary: &mut T::Ancillary,
+        most: usize,
+    ) -> Result<usize> {
+        self.ready(Interest::Read, |endpoint| {
+            endpoint.try_recv_fd_list(buffer, ancillary, most)
+        })
+        .await
+    }
+}
+
+impl<T: TryRecvBatch + Send + Sync + 'static, R: Runtime> Async<T, R> {
+    /// Receives all messages that are there, at least one, and at most `most`; `batch` is replaced
+    /// by them. Returns how many they are.
+    ///
+    /// # Errors
+    /// As the endpoint's `recv_batch`.
+    pub async fn recv_batch(&self, batch: &mut T::Batch, most: usize) -> Result<usize> {
+        self.ready(Interest::Read, |endpoint| {
+            endpoint.try_recv_batch(batch, most)
+        })
+        .await
+    }
+}
+
 impl<T: TryAccept + Send + Sync + 'static, R: Runtime> Async<T, R> {
     /// Accepts a connection.
     ///
@@ -156,6 +190,33 @@ impl<T: TrySendFds + Send + Sync + 'static, R: Runtime> Async<T, R> {
     pub async fn send_with_fds(&self, message: &[u8], fds: &[BorrowedFd<'_>]) -> Result<()> {
         self.ready(Interest::Write, |endpoint| {
             endpoint.try_send_with_fds(message, fds)
+        })
+        .await
+    }
+}
+
+impl<T: TrySendFdList + Send + Sync + 'static, R: Runtime> Async<T, R> {
+    /// Sends `message`, whole, and any number of `fds`, which arrive all or none. It is done when
+    /// it has begun; see [`Async`].
+    ///
+    /// # Errors
+    /// As the endpoint's `send_fd_list`.
+    pub async fn send_fd_list(&self, message: &[u8], fds: &[BorrowedFd<'_>]) -> Result<()> {
+        self.ready(Interest::Write, |endpoint| {
+            endpoint.try_send_fd_list(message, fds)
+        })
+        .await
+    }
+}
+
+impl<T: TrySendBatch + Send + Sync + 'static, R: Runtime> Async<T, R> {
+    /// Sends as many of `messages` as there is room for, at least one of some; returns how many.
+    ///
+    /// # Errors
+    /// As the endpoint's `send_batch`, for the first of them.
+    pub async fn send_batch(&self, messages: &[&[u8]]) -> Result<usize> {
+        self.ready(Interest::Write, |endpoint| {
+            endpoint.try_send_batch(messages)
         })
         .await
     }

@@ -5,6 +5,8 @@
 mod cancels;
 #[path = "soak/deadlines.rs"]
 mod deadlines;
+#[path = "soak/kinds.rs"]
+mod kinds;
 
 use ipc_testkit::soak;
 use std::process::ExitCode;

@@ -103,6 +103,53 @@ pub trait TryRecvFds: Pollable {
     ) -> Result<usize>;
 }
 
+/// An endpoint that takes several messages with one call.
+pub trait TrySendBatch: Pollable {
+    /// Sends as many of `messages` as there is room for, without waiting; returns how many.
+    ///
+    /// # Errors
+    /// As [`TrySend::try_send`], for the first of them.
+    fn try_send_batch(&self, messages: &[&[u8]]) -> Result<usize>;
+}
+
+/// An endpoint that gives several messages with one call.
+pub trait TryRecvBatch: Pollable {
+    /// Where it puts them.
+    type Batch;
+
+    /// Receives all that are there, at most `most`, without waiting; `batch` is replaced by them.
+    /// Returns how many they are.
+    ///
+    /// # Errors
+    /// As [`TryRecv::try_recv`].
+    fn try_recv_batch(&self, batch: &mut Self::Batch, most: usize) -> Result<usize>;
+}
+
+/// An endpoint that takes lists of descriptors of any length.
+pub trait TrySendFdList: Pollable {
+    /// Sends `message` and `fds`, which arrive all or none, without waiting; a tail of the message
+    /// may be owed, as by [`TrySend::try_send`].
+    ///
+    /// # Errors
+    /// As [`TrySend::try_send`].
+    fn try_send_fd_list(&self, message: &[u8], fds: &[BorrowedFd<'_>]) -> Result<()>;
+}
+
+/// An endpoint that gives lists of descriptors of any length.
+pub trait TryRecvFdList: TryRecvFds {
+    /// Receives a message into `buffer`, and its descriptors, at most `most`, into `ancillary`,
+    /// without waiting; returns the message's length in bytes.
+    ///
+    /// # Errors
+    /// As [`TryRecv::try_recv`].
+    fn try_recv_fd_list(
+        &self,
+        buffer: &mut [u8],
+        ancillary: &mut Self::Ancillary,
+        most: usize,
+    ) -> Result<usize>;
+}
+
 /// An endpoint that accepts connections.
 pub trait TryAccept: Pollable {
     /// What a connection is.

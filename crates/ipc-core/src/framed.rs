@@ -270,6 +270,11 @@ impl<T: Pollable> Pollable for Framed<T> {
     fn arm(&self, interest: Interest) -> Result<bool> {
         self.inner.arm(interest)
     }
+    fn is_armed(&self, interest: Interest) -> bool {
+        let buffered = interest == Interest::Read && self.has_buffered();
+        // What a plain one has shows on its descriptor, armed or not.
+        !buffered && (self.inner.is_plain() || self.inner.is_armed(interest))
+    }
     fn has_buffered(&self) -> bool {
         self.buffered.load(Ordering::Relaxed) || self.inner.has_buffered()
     }

@@ -21,8 +21,9 @@ pub use crate::{
     duplex::{ByteSink, ByteSource, Duplex, HalfClose},
     error::{Error, ErrorKind, Result},
     forms::{
-        Flush, TryAccept, TryRecv, TryRecvFds, TryRecvFrom, TryRecvVec, TrySend, TrySendFds,
-        TrySendFdsTo, TrySendTo, TryWait,
+        Flush, TryAccept, TryRecv, TryRecvBatch, TryRecvFdList, TryRecvFds, TryRecvFrom,
+        TryRecvVec, TrySend, TrySendBatch, TrySendFdList, TrySendFds, TrySendFdsTo, TrySendTo,
+        TryWait,
     },
     framed::Framed,
     mode::Mode,

@@ -47,6 +47,15 @@ pub trait Pollable {
         Ok(false)
     }
 
+    /// Whether a former [`arm`](Pollable::arm) still holds: nothing has come that a receive or a
+    /// send would find, and whatever comes shows on the descriptor. It makes no system call. Only
+    /// a waiter that is told of a readiness for as long as it lasts, as epoll tells unless it is
+    /// asked to tell of edges, may then do without another arm.
+    fn is_armed(&self, interest: Interest) -> bool {
+        let _ = interest;
+        false
+    }
+
     /// Whether a receive would be served from memory, without the descriptor ever becoming
     /// readable again.
     fn has_buffered(&self) -> bool {
@@ -111,6 +120,9 @@ macro_rules! through {
             }
             fn arm(&self, interest: Interest) -> Result<bool> {
                 (**self).arm(interest)
+            }
+            fn is_armed(&self, interest: Interest) -> bool {
+                (**self).is_armed(interest)
             }
             fn has_buffered(&self) -> bool {
                 (**self).has_buffered()

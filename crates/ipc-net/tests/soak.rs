@@ -1,5 +1,10 @@
 //! The soak of ipc-net: frames, datagrams and connections of another process on the loopback.
 
+#[cfg(feature = "tls")]
+#[allow(dead_code)]
+#[path = "it/tls/authority.rs"]
+mod authority;
+
 use ipc_core::Framed;
 use ipc_testkit::crash::Lab;
 use ipc_testkit::soak::{self, MESSAGE_BYTES};
@@ -12,6 +17,8 @@ fn main() -> ExitCode {
         &[
             ("frames", frames_of_another_process),
             ("connections", connections_of_another_process),
+            #[cfg(feature = "tls")]
+            ("deadlines", overshoot_of_tls),
         ],
     )
 }
@@ -73,4 +80,21 @@ fn connections_of_another_process(lab: &mut Lab) {
         serve().map_err(|error| error.to_string())?
     });
     client.done();
+}
+
+#[cfg(feature = "tls")]
+fn overshoot_of_tls(lab: &mut Lab) {
+    let (left, right) = ipc_net::pair().expect("sockets");
+    let (server, client) = authority::both_sides();
+    let client = client.begin("server.test", left).expect("a client");
+    let server = server.begin(right).expect("a server");
+    std::thread::scope(|scope| {
+        let shaking = scope.spawn(|| server.handshake());
+        client.handshake().expect("they trust each other");
+        let shaken = shaking.join().expect("no panic");
+        shaken.expect("they trust each other");
+    });
+    soak::overshoot(lab, "A3", "TLS", |deadline| {
+        client.recv_deadline(&mut [0; 64], deadline).map(drop)
+    });
 }

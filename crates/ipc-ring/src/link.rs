@@ -43,6 +43,8 @@ pub(crate) struct Link {
     budget: Budget,
     /// The number of our sleep; odd while we sleep.
     parked: Cell,
+    /// The number of our sleep for which a waiter watches the bell, if nobody has heard it since.
+    armed: Cell,
     /// The number of their sleep from which we woke them last.
     rung: Cell,
     /// Messages since they were last asleep; from a number on, without barriers.
@@ -68,6 +70,7 @@ impl Link {
             turns: Turns::new(),
             budget: Budget::new(spin),
             parked: Cell::new(0),
+            armed: Cell::new(0),
             rung: Cell::new(0),
             awake: Cell::new(0),
             can_be_asymmetric: expect_barriers(),
@@ -204,7 +207,7 @@ impl Link {
             std::hint::spin_loop();
             look += 1;
             if look.is_multiple_of(LOOKS_PER_END) {
-                if let Some(Woken::Alone) = self.bell.try_hear()? {
+                if let Some(Woken::Alone) = self.try_hear()? {
                     return ready()?.ok_or_else(|| self.alone(operation));
                 }
                 if looks == u64::MAX {
@@ -295,9 +298,26 @@ impl Link {
     /// Prepares for a sleep on the bell's descriptor.
     pub(crate) fn arm(&self) -> Result<()> {
         self.unpark();
-        self.bell.try_hear()?;
+        self.try_hear()?;
         self.park();
+        self.armed.set(self.parked.get());
         Ok(())
+    }
+
+    /// Whether a former [`arm`](Link::arm) still holds: we sleep since, and the other side has
+    /// not rung, or its ring is still to be heard. It rings once for a sleep, so that who hears
+    /// it must arm anew.
+    pub(crate) fn is_armed(&self) -> bool {
+        let parked = self.parked.get();
+        parked & 1 == 1 && self.armed.get() == parked
+    }
+
+    fn try_hear(&self) -> Result<Option<Woken>> {
+        let heard = self.bell.try_hear();
+        if !matches!(heard, Ok(None)) {
+            self.armed.set(0);
+        }
+        heard
     }
 
     /// What was learned of spinning is forgotten.
@@ -368,7 +388,7 @@ impl Link {
         self.tries
             .set(if look { TRIES_PER_END - 1 } else { left - 1 });
         self.tried_at.set(at);
-        let alone = look && self.bell.try_hear()? == Some(Woken::Alone);
+        let alone = look && self.try_hear()? == Some(Woken::Alone);
         match ready()? {
             Some(found) => Ok(found),
             None if alone => Err(self.alone(operation)),

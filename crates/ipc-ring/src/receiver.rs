@@ -360,6 +360,14 @@ impl Pollable for Receiver {
         Ok(self.look()?.is_some() || self.link.they_closed())
     }
 
+    fn is_armed(&self, _interest: Interest) -> bool {
+        let Ok(_turn) = self.link.turn("wait", Until::Now) else {
+            return false;
+        };
+        self.tell();
+        self.link.is_armed() && matches!(self.look(), Ok(None)) && !self.link.they_closed()
+    }
+
     fn has_buffered(&self) -> bool {
         matches!(self.look(), Ok(Some(_)) | Err(_))
     }

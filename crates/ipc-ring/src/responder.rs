@@ -107,4 +107,7 @@ impl Pollable for Responder {
     fn arm(&self, interest: Interest) -> Result<bool> {
         self.receiver.arm(interest)
     }
+    fn is_armed(&self, interest: Interest) -> bool {
+        self.receiver.is_armed(interest)
+    }
 }

@@ -358,6 +358,16 @@ impl Pollable for Sender {
     fn arms_anew(&self) -> bool {
         true
     }
+
+    fn is_armed(&self, _interest: Interest) -> bool {
+        let Ok(_turn) = self.link.turn("wait", Until::Now) else {
+            return false;
+        };
+        self.link.is_armed()
+            && self.look_at_progress().is_ok()
+            && !self.has_room(self.end.get())
+            && !self.link.they_closed()
+    }
 }
 
 impl TrySend for Sender {

@@ -218,6 +218,12 @@ impl Pollable for Stream {
             Interest::Write => self.sender.arm(interest),
         }
     }
+    fn is_armed(&self, interest: Interest) -> bool {
+        match interest {
+            Interest::Read => self.receiver.is_armed(interest),
+            Interest::Write => self.sender.is_armed(interest),
+        }
+    }
     fn has_buffered(&self) -> bool {
         self.receiver.has_buffered()
     }

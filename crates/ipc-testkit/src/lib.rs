@@ -8,6 +8,7 @@ mod instructions;
 mod isolate;
 mod leaks;
 mod names;
+mod overshoot;
 mod role;
 mod skip;
 pub mod soak;

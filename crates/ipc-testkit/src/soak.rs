@@ -22,6 +22,8 @@
 //!
 //! Under `cargo test` it runs the counts of tier P; `cargo xtask soak --tier nightly` runs more.
 
+pub use crate::overshoot::overshoot;
+
 use crate::crash::{Experiment, Lab, Tally, laboratory};
 use crate::role::{Child, Part, run_role};
 use crate::{Snapshot, watchdog};

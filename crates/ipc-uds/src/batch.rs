@@ -4,7 +4,7 @@ use crate::datagram::{Datagram, to_peer};
 use crate::failures::did_not_fit;
 use crate::seqpacket::{SeqPacket, check_message};
 use crate::sys::{self, MAX_BATCH};
-use ipc_core::{Interest, Result, Until, four_forms};
+use ipc_core::{Interest, Result, TryRecvBatch, TrySendBatch, Until, four_forms};
 
 /// Messages that are received together, and the room for them. It keeps its memory from one
 /// receive to the next.
@@ -250,3 +250,23 @@ impl crate::socket::Socket {
         Ok(sent)
     }
 }
+
+macro_rules! tried {
+    ($kind:ident) => {
+        impl TrySendBatch for $kind {
+            fn try_send_batch(&self, messages: &[&[u8]]) -> Result<usize> {
+                self.send_batch_until(messages, Until::Now)
+            }
+        }
+
+        impl TryRecvBatch for $kind {
+            type Batch = Batch;
+            fn try_recv_batch(&self, batch: &mut Batch, most: usize) -> Result<usize> {
+                self.recv_batch_until(batch, most, Until::Now)
+            }
+        }
+    };
+}
+
+tried!(SeqPacket);
+tried!(Datagram);

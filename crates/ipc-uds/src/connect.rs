@@ -89,6 +89,13 @@ pub(crate) fn wrong_type(operation: &'static str, address: &Address, found: File
         ))
 }
 
+/// Two ticks of the slowest clock that a kernel is built with: it may be so late.
+const TICKS: Duration = Duration::from_millis(20);
+/// Between two tries.
+const PAUSE: Duration = Duration::from_micros(500);
+/// Nought would be no time-out.
+const LEAST: Duration = Duration::from_micros(1);
+
 /// A socket that is connected to who listens there, and may be.
 pub(crate) fn connect(
     kind: SocketType,
@@ -107,7 +114,8 @@ pub(crate) fn connect(
     // The description is new and ours, and blocks from here on.
     let reset = match until {
         Until::Now => rustix::fs::fcntl_setfl(&fd, OFlags::empty()),
-        Until::At(_) => set_socket_timeout(&fd, Timeout::Send, None),
+        Until::At(_) => set_socket_timeout(&fd, Timeout::Send, None)
+            .and_then(|()| rustix::fs::fcntl_setfl(&fd, OFlags::empty())),
         Until::Forever => Ok(()),
     };
     reset.map_err(|errno| os_error("connect", errno))?;
@@ -116,22 +124,31 @@ pub(crate) fn connect(
 }
 
 /// Connects, waiting while the listener's backlog is full: the kernel waits, and a time-out of
-/// this socket, which nobody else has yet, tells it how long.
+/// this socket, which nobody else has yet, tells it how long. Since it counts that in ticks, the
+/// last of them are tried through.
 fn wait_for_place(fd: &OwnedFd, target: &Target, until: Until) -> Result<()> {
+    let mut in_tail = false;
     loop {
         if let Until::At(_) = until {
             // At least once it is tried, however late it is.
-            let left = until
-                .remaining()
-                .unwrap_or(STEP)
-                .clamp(Duration::from_micros(1), STEP);
-            set_socket_timeout(fd, Timeout::Send, Some(left))
-                .map_err(|errno| os_error("connect", errno))?;
+            let left = until.remaining().unwrap_or(STEP).min(STEP);
+            let waits = match left.checked_sub(TICKS) {
+                Some(rest) if !rest.is_zero() => {
+                    set_socket_timeout(fd, Timeout::Send, Some(rest.max(LEAST)))
+                }
+                _ => rustix::fs::fcntl_setfl(fd, OFlags::NONBLOCK),
+            };
+            waits.map_err(|errno| os_error("connect", errno))?;
+            in_tail = left <= TICKS;
         }
         let late = || until.remaining().is_some_and(|left| left.is_zero());
         match rustix::net::connect(fd, &target.kernel) {
             Ok(()) => return Ok(()),
             Err(Errno::INTR | Errno::AGAIN) if late() => return Err(until.over("connect")),
+            Err(Errno::AGAIN) if in_tail => {
+                let left = until.remaining().unwrap_or(PAUSE);
+                std::thread::sleep(left.min(PAUSE));
+            }
             Err(Errno::INTR | Errno::AGAIN) => {}
             Err(errno) => return Err(target.failure("connect", errno)),
         }

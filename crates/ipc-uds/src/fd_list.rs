@@ -12,7 +12,7 @@ use crate::seqpacket::SeqPacket;
 use crate::socket::message;
 use crate::stream::Stream;
 use crate::sys;
-use ipc_core::{Error, ErrorKind, Result, Until, four_forms};
+use ipc_core::{Error, ErrorKind, Result, TryRecvFdList, TrySendFdList, Until, four_forms};
 use ipc_sys::os_error;
 use rustix::io::Errno;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -86,6 +86,23 @@ macro_rules! lists {
                         Err(error)
                     }
                 }
+            }
+        }
+
+        impl TrySendFdList for $kind {
+            fn try_send_fd_list(&self, message: &[u8], fds: &[BorrowedFd<'_>]) -> Result<()> {
+                self.send_fd_list_until(message, fds, Until::Now)
+            }
+        }
+
+        impl TryRecvFdList for $kind {
+            fn try_recv_fd_list(
+                &self,
+                buffer: &mut [u8],
+                ancillary: &mut Ancillary,
+                most: usize,
+            ) -> Result<usize> {
+                self.recv_fd_list_until(buffer, ancillary, most, Until::Now)
             }
         }
     };

@@ -333,6 +333,9 @@ impl Socket {
                 Errno::INTR => {}
                 // A blocking form comes here too where somebody set O_NONBLOCK on what we share.
                 Errno::AGAIN => self.again(operation, interest, until)?,
+                // The peer has closed with something unread. A packet socket says so at once and
+                // once only, before what the peer had sent.
+                Errno::CONNRESET if interest == Interest::Read && self.holds_some() => {}
                 errno => return Err(self.failed(operation, errno, until)),
             }
             match call() {
@@ -340,6 +343,11 @@ impl Socket {
                 Err(next) => errno = next,
             }
         }
+    }
+
+    /// Whether bytes wait to be received.
+    fn holds_some(&self) -> bool {
+        matches!(rustix::io::ioctl_fionread(self.fd()), Ok(1..))
     }
 
     /// What a try has come to, if to anything: a death is something too.

@@ -5,6 +5,8 @@
 mod counted;
 #[path = "soak/dawdlers.rs"]
 mod dawdlers;
+#[path = "soak/deadlines.rs"]
+mod deadlines;
 #[path = "soak/descriptors.rs"]
 mod descriptors;
 #[path = "soak/dropped.rs"]
@@ -44,6 +46,7 @@ fn main() -> ExitCode {
             ("replay", replay::of_captured_calls),
             ("resets", resets::run_nothing_twice),
             ("storm", storms::of_deadlines),
+            ("deadlines", deadlines::overshoot),
             ("spam", storms::of_oneway_calls),
             ("spam-others", spam::delays_nobody),
             ("dawdlers", dawdlers::hinder_nobody),

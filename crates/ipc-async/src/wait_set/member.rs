@@ -39,6 +39,8 @@ pub(super) struct Watched<'a> {
     pub(super) plain: bool,
     pub(super) manner: Manner,
     pub(super) role: Role,
+    /// Its descriptor has shown something since it was asked last.
+    pub(super) came: bool,
     /// The wait that told it last: the kernel and the endpoint itself may both say so.
     pub(super) told_by: usize,
 }
@@ -112,6 +114,15 @@ impl Watched<'_> {
         if self.manner == Manner::Once {
             self.manner = Manner::Quiet;
         }
+    }
+
+    /// Whether it is ready before a sleep. One that is armed since the last, and whose descriptor
+    /// has shown nothing, is not, and need not be armed again.
+    pub(super) fn is_ready_unshown(&mut self) -> Option<bool> {
+        if !std::mem::take(&mut self.came) && self.source.get()?.is_armed(self.interest) {
+            return Some(false);
+        }
+        self.is_ready(false)
     }
 
     /// Whether it is ready now; `ended` where its descriptor has ended. None where it is gone.

@@ -191,6 +191,7 @@ impl<'a, K: Copy> Table<'a, K> {
             plain,
             manner,
             role,
+            came: false,
             told_by: 0,
         };
         let what = What::Endpoint(watched);
@@ -276,6 +277,7 @@ impl<'a, K: Copy> Table<'a, K> {
         if watched.is_told(found.wait) || !ended && !came.intersects(watched.shown) {
             return;
         }
+        watched.came = true;
         let told = match watched.role {
             Role::Pays { .. } => match watched.source.get() {
                 Some(endpoint) => match pay(&*endpoint) {
@@ -317,7 +319,7 @@ impl<'a, K: Copy> Table<'a, K> {
             if watched.is_told(found.wait) {
                 continue;
             }
-            let ready = watched.is_ready(false);
+            let ready = watched.is_ready_unshown();
             if ready == Some(true) {
                 watched.note_told(found.wait);
                 found.push(member.key);

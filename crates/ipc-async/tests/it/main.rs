@@ -2,6 +2,8 @@
 
 mod cancelled;
 mod fairness;
+mod idle;
+mod many_at_once;
 mod more_verbs;
 mod polls;
 mod runtimes;

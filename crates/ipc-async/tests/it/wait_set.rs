@@ -1,6 +1,8 @@
 //! One blocking wait for any mix of endpoints and timers.
 
+mod armed;
 mod ends;
+mod fair;
 mod mixed;
 mod quiet;
 mod threads;

@@ -1,5 +1,6 @@
 //! Waits that are cancelled: no message is lost, and no waiter stays behind.
 
+use crate::kinds;
 use ipc_async::{Async, Interest, Runtime, Smol, Tokio, WaitSet};
 use ipc_core::{Flush, TryRecv, TrySend};
 use ipc_testkit::crash::Lab;
@@ -15,7 +16,7 @@ const CANCELS_A_TURN: u64 = 3;
 /// Built for a test as few as a test may have.
 fn count(lab: &Lab) -> u64 {
     match cfg!(debug_assertions) {
-        true => lab.count(10_000, 100_000, 1_000_000),
+        true => lab.count(4_000, 100_000, 1_000_000),
         false => lab.count(1_000_000, 10_000_000, 100_000_000),
     }
 }
@@ -28,36 +29,101 @@ fn cancelled<F: Future>(future: F) -> Option<F::Output> {
     }
 }
 
-type Block<'a> = dyn FnMut(&mut dyn FnMut() -> Poll<()>) + 'a;
+/// Runs a turn in the runtime, again while it is pending.
+pub(crate) type Block<'a> = dyn FnMut(&mut dyn FnMut() -> Poll<()>) + 'a;
+/// What one poll of a verb with message `number` came to, where it did not wait.
+type Polled = Option<Result<(), String>>;
 
-/// Sends stamped messages and receives each, with waits cancelled before and in between.
-fn turns<S, T, R>(lab: &mut Lab, what: &str, runtime: &R, ends: (S, T), block: &mut Block<'_>)
-where
+/// A value that is made in the runtime.
+pub(crate) fn inside<V>(block: &mut Block<'_>, make: impl FnOnce() -> V) -> V {
+    let (mut make, mut made) = (Some(make), None);
+    block(&mut || {
+        made = make.take().map(|make| make());
+        Poll::Ready(())
+    });
+    made.expect("it ran")
+}
+
+/// [`turns`] of endpoints that send bytes.
+pub(crate) fn messages<S, T, R>(
+    lab: &mut Lab,
+    what: &str,
+    runtime: &R,
+    ends: (S, T),
+    block: &mut Block<'_>,
+) where
     S: TrySend + Flush + Send + Sync + 'static,
     T: TryRecv + Send + Sync + 'static,
     R: Runtime,
 {
-    let (mut tx, mut rx) = (None, None);
-    let (mut first, mut second) = (Some(ends.0), Some(ends.1));
-    block(&mut || {
-        let on = |runtime: &R| runtime.clone();
-        if let (Some(sender), Some(receiver)) = (first.take(), second.take()) {
-            tx = Some(Async::on(on(runtime), sender).expect("registered"));
-            rx = Some(Async::on(on(runtime), receiver).expect("registered"));
-        }
-        Poll::Ready(())
+    let tx = inside(block, || {
+        Async::on(runtime.clone(), ends.0).expect("registered")
     });
-    let (tx, rx) = (tx.expect("made"), rx.expect("made"));
+    let rx = inside(block, || {
+        Async::on(runtime.clone(), ends.1).expect("registered")
+    });
+    let mut send = |number| {
+        let stamped = soak::stamp(number);
+        let sent = cancelled(tx.send(&stamped))?;
+        Some(sent.map_err(|error| error.to_string()))
+    };
+    let mut recv = |number| {
+        let mut buffer = [0; soak::MESSAGE_BYTES];
+        let came = cancelled(rx.recv(&mut buffer))?;
+        Some(match came {
+            Ok(length) => soak::check(number, &buffer[..length]),
+            Err(error) => Err(error.to_string()),
+        })
+    };
+    turns(lab, &on::<R>(what), block, &mut send, &mut recv);
+}
+
+/// [`turns`] of something that happens to `endpoint`: `happen` does it, `take` is its try form and
+/// says whether it was what should have happened.
+pub(crate) fn happenings<T, R>(
+    lab: &mut Lab,
+    what: &str,
+    endpoint: &Async<T, R>,
+    block: &mut Block<'_>,
+    mut happen: impl FnMut(u64) -> ipc_async::Result<()>,
+    mut take: impl FnMut(&T, u64) -> ipc_async::Result<bool>,
+) where
+    T: ipc_core::Pollable + Send + Sync + 'static,
+    R: Runtime,
+{
+    let mut send = |number| Some(happen(number).map_err(|error| error.to_string()));
+    let mut recv = |number| {
+        let waiting = endpoint.ready(Interest::Read, |endpoint| take(endpoint, number));
+        Some(match cancelled(waiting)? {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(format!("not what happened in turn {number}")),
+            Err(error) => Err(error.to_string()),
+        })
+    };
+    turns(lab, &on::<R>(what), block, &mut send, &mut recv);
+}
+
+/// What is awaited, and on which runtime.
+fn on<R>(what: &str) -> String {
+    let runtime = std::any::type_name::<R>().rsplit("::").next();
+    format!("{what} on {}", runtime.unwrap_or_default())
+}
+
+/// Sends messages and receives each, with waits cancelled before and in between.
+fn turns(
+    lab: &mut Lab,
+    what: &str,
+    block: &mut Block<'_>,
+    send: &mut dyn FnMut(u64) -> Polled,
+    recv: &mut dyn FnMut(u64) -> Polled,
+) {
     let cancels = count(lab);
     let what = format!("{what}: {cancels} waits cancelled");
-    soak::repeat(lab, "A1", &what, cancels / CANCELS_A_TURN, |number| {
-        let stamped = soak::stamp(number);
-        let mut buffer = [0; soak::MESSAGE_BYTES];
-        let mut came = None;
+    soak::repeat(lab, "A1", &what, cancels / CANCELS_A_TURN + 1, |number| {
         let mut outcome = Ok(());
         block(&mut || {
             for _ in 0..CANCELS_A_TURN {
-                if cancelled(rx.recv(&mut buffer)).is_some() {
+                if recv(number).is_some() {
                     outcome = Err("a message that nobody sent".to_owned());
                 }
             }
@@ -65,60 +131,33 @@ where
         });
         outcome?;
         // A send that is cancelled has sent nothing, and is made again.
-        let mut sent = Ok(());
-        block(&mut || match cancelled(tx.send(&stamped)) {
-            Some(done) => {
-                sent = done;
-                Poll::Ready(())
-            }
-            None => Poll::Pending,
-        });
-        sent.map_err(|error| error.to_string())?;
+        until_done(block, &mut || send(number))?;
+        let mut came = None;
         for _ in 0..2 {
             block(&mut || {
                 if came.is_none() {
-                    came = cancelled(rx.recv(&mut buffer));
+                    came = recv(number);
                 }
                 Poll::Ready(())
             });
         }
-        if came.is_none() {
-            block(&mut || {
-                came = cancelled(rx.recv(&mut buffer));
-                match came {
-                    Some(_) => Poll::Ready(()),
-                    None => Poll::Pending,
-                }
-            });
+        match came {
+            Some(came) => came,
+            None => until_done(block, &mut || recv(number)),
         }
-        let length = came.expect("awaited").map_err(|error| error.to_string())?;
-        soak::check(number, &buffer[..length])
     });
 }
 
-macro_rules! mechanisms {
-    ($lab:ident, $runtime:expr, $block:expr) => {{
-        let runtime = $runtime;
-        let pipe = ipc_pipe::Options::new()
-            .record(true)
-            .pair()
-            .expect("a pipe");
-        turns($lab, "pipe", &runtime, pipe, $block);
-        let sockets = ipc_uds::pair().expect("sockets");
-        let framed = (sockets.0.framed(), sockets.1.framed());
-        turns($lab, "framed Unix stream", &runtime, framed, $block);
-        let ring = ipc_ring::pair().expect("a ring");
-        turns($lab, "ring", &runtime, ring, $block);
-        let queue = ipc_ring::Options::new().queue().expect("a queue");
-        let members = (
-            queue.producer().expect("one"),
-            queue.consumer().expect("one"),
-        );
-        turns($lab, "queue", &runtime, members, $block);
-        let sockets = ipc_net::pair().expect("sockets");
-        let framed = (sockets.0.framed(), sockets.1.framed());
-        turns($lab, "framed TCP", &runtime, framed, $block);
-    }};
+fn until_done(block: &mut Block<'_>, poll: &mut dyn FnMut() -> Polled) -> Result<(), String> {
+    let mut outcome = None;
+    block(&mut || {
+        outcome = poll();
+        match outcome {
+            Some(_) => Poll::Ready(()),
+            None => Poll::Pending,
+        }
+    });
+    outcome.expect("it is done")
 }
 
 pub(crate) fn on_tokio(lab: &mut Lab) {
@@ -134,7 +173,7 @@ pub(crate) fn on_tokio(lab: &mut Lab) {
             }
         });
     };
-    mechanisms!(lab, Tokio, &mut block);
+    kinds::each(lab, &Tokio, &mut block);
 }
 
 pub(crate) fn on_smol(lab: &mut Lab) {
@@ -150,7 +189,7 @@ pub(crate) fn on_smol(lab: &mut Lab) {
             done
         })));
     };
-    mechanisms!(lab, Smol::new(Arc::clone(&executor)), &mut block);
+    kinds::each(lab, &Smol::new(Arc::clone(&executor)), &mut block);
 }
 
 /// Endpoints that come into a set and go, some of them by being dropped.

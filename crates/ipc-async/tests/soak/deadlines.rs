@@ -2,86 +2,22 @@
 
 use ipc_async::WaitSet;
 use ipc_core::Error;
-use ipc_testkit::TempDir;
 use ipc_testkit::crash::{Lab, Tally};
-use std::time::{Duration, Instant};
+use ipc_testkit::{TempDir, soak};
+use std::time::Instant;
 
-/// How long a wait takes that waits for nothing.
-const WAIT: Duration = Duration::from_millis(2);
-/// How late it may end, in 99 cases of 100, on a machine that is idle.
-const LATE: Duration = Duration::from_millis(1);
-/// A machine on which a plain sleep is later than this is not idle.
-const IDLE: Duration = Duration::from_micros(300);
-/// Whoever else ran a moment ago may do so again.
-const TRIES: usize = 3;
-
-/// The 50th, 99th and last of a hundred times.
-fn percentiles(mut late: Vec<Duration>) -> [Duration; 3] {
-    late.sort_unstable();
-    let at = |of: usize| late[(late.len() * of / 100).min(late.len() - 1)];
-    [at(50), at(99), at(100)]
-}
-
-fn measure(count: u64, mut wait: impl FnMut(Instant)) -> [Duration; 3] {
-    let late = (0..count).map(|_| {
-        let deadline = Instant::now() + WAIT;
-        wait(deadline);
-        deadline.elapsed()
-    });
-    percentiles(late.collect())
-}
-
-fn judge(lab: &mut Lab, what: &str, mut wait: impl FnMut(Instant) -> Result<(), Error>) {
-    // Built for a test as few as a test may have.
-    let count = match cfg!(debug_assertions) {
-        true => 30,
-        false => lab.count(200, 2_000, 20_000),
-    };
-    let mut tally = Tally::new(
-        "A3",
-        format!("{what}: p99 of the overshoot is at most 1 ms"),
-    );
-    for left in (0..TRIES).rev() {
-        let floor = measure(count, |deadline| {
-            std::thread::sleep(deadline.saturating_duration_since(Instant::now()));
-        });
-        let mut outcome = Ok(());
-        let late = measure(count, |deadline| {
-            if let Ok(()) = wait(deadline) {
-                outcome = Err("it did not wait".to_owned());
-            }
-            if Instant::now() < deadline {
-                outcome = Err("it ended early".to_owned());
-            }
-        });
-        let is_late = late[1] > LATE;
-        if outcome.is_ok() && is_late && (left > 0 || floor[1] > IDLE) {
-            if left == 0 {
-                tally.skip(format!(
-                    "not an idle machine: a sleep of {WAIT:?} is {:.0?} late (p99), and {what} {:.0?}",
-                    floor[1], late[1]
-                ));
-            }
-            continue;
-        }
-        if is_late {
-            outcome = Err(format!("p99 is {:.0?}", late[1]));
-        }
-        tally.trial(outcome);
-        tally.trials = count;
-        tally.note(format!(
-            "p50 {:.0?}, p99 {:.0?}, max {:.0?} (a sleep: {:.0?}, {:.0?}, {:.0?})",
-            late[0], late[1], late[2], floor[0], floor[1], floor[2]
-        ));
-        break;
-    }
-    lab.enter(tally);
+/// Enters how late `wait` ends.
+fn judge(lab: &mut Lab, what: &str, wait: impl FnMut(Instant) -> Result<(), Error>) {
+    soak::overshoot(lab, "A3", what, wait);
 }
 
 pub(crate) fn overshoot(lab: &mut Lab) {
     sockets_and_pipes(lab);
     rings_and_locks(lab);
     files_and_events(lab);
+    locks(lab);
+    semaphores(lab);
+    connects_and_children(lab);
     let set = WaitSet::<()>::new();
     judge(lab, "wait set", |deadline| {
         set.wait_deadline(deadline).map(drop)
@@ -158,6 +94,21 @@ fn rings_and_locks(lab: &mut Lab) {
     judge(lab, "queue", |deadline| {
         consumer.recv_deadline(bytes, deadline).map(drop)
     });
+    let producer = queue.producer().expect("a producer");
+    while producer.try_send(b"x").is_ok() {}
+    judge(lab, "full queue", |deadline| {
+        producer.send_deadline(b"x", deadline)
+    });
+    let broadcaster = ipc_ring::Options::new().broadcast().expect("memory");
+    let (ours, theirs) = ipc_uds::pair_seqpacket().expect("sockets");
+    let subscriber = std::thread::scope(|scope| {
+        let joining = scope.spawn(|| ipc_ring::Options::new().subscribe_over(theirs));
+        broadcaster.add(ours).expect("it comes");
+        joining.join().expect("no panic").expect("it is taken in")
+    });
+    judge(lab, "subscriber", |deadline| {
+        subscriber.recv_deadline(bytes, deadline).map(drop)
+    });
     let region = ipc_shm::anonymous(1 << 16).expect("memory");
     let semaphore = ipc_sem::Semaphore::create_trusted(&region, 0, 1).expect("a semaphore");
     let _permit = semaphore.acquire().expect("one");
@@ -212,5 +163,100 @@ fn files_and_events(lab: &mut Lab) {
     while watch.try_recv().is_ok() {}
     judge(lab, "spool", |deadline| {
         spool.claim_deadline(deadline).map(drop)
+    });
+}
+
+/// What another thread holds meanwhile.
+fn locks(lab: &mut Lab) {
+    let region = ipc_shm::anonymous(1 << 16).expect("memory");
+    let lock = ipc_sem::RwLock::create_trusted(&region, 0, 0_u64).expect("a lock");
+    std::thread::scope(|scope| {
+        let (held, locked) = std::sync::mpsc::channel();
+        let (done, over) = std::sync::mpsc::channel::<()>();
+        let lock = &lock;
+        scope.spawn(move || {
+            let _guard = lock.write().expect("free");
+            held.send(()).expect("awaited");
+            let _ = over.recv();
+        });
+        locked.recv().expect("locked");
+        judge(lab, "read lock", |deadline| {
+            lock.read_deadline(deadline).map(drop)
+        });
+        judge(lab, "write lock", |deadline| {
+            lock.write_deadline(deadline).map(drop)
+        });
+        drop(done);
+    });
+    let region = ipc_shm::anonymous(1 << 16).expect("memory");
+    let mutex = ipc_sem::Mutex::create_trusted(&region, 0, 0_u64).expect("a mutex");
+    let region = ipc_shm::anonymous(1 << 16).expect("memory");
+    let condvar = ipc_sem::Condvar::create_trusted(&region, 0).expect("a condition");
+    let mut guard = mutex.lock().expect("free");
+    judge(lab, "condition", |deadline| {
+        condvar.wait_deadline(&mut guard, deadline)
+    });
+    let region = ipc_shm::anonymous(1 << 16).expect("memory");
+    let barrier = ipc_sem::Barrier::create_trusted(&region, 0, 2).expect("a barrier");
+    judge(lab, "barrier", |deadline| {
+        barrier.wait_deadline(deadline).map(drop)
+    });
+}
+
+fn semaphores(lab: &mut Lab) {
+    let region = ipc_shm::anonymous(1 << 16).expect("memory");
+    let posix = ipc_sem::posix::Semaphore::create_trusted(&region, 0, 0).expect("a semaphore");
+    judge(lab, "POSIX semaphore", |deadline| {
+        posix.acquire_deadline(deadline)
+    });
+    match ipc_sem::sysv::Options::new().create_unnamed(&[0]) {
+        Ok(set) => {
+            let take = ipc_sem::sysv::Operation::take(0, 1).expect("one");
+            judge(lab, "System V semaphore", |deadline| {
+                set.apply_deadline(&[take], deadline)
+            });
+            set.remove().expect("ours");
+        }
+        Err(error) => {
+            let what = "System V semaphore: p99 of the overshoot is at most 1 ms";
+            let mut tally = Tally::new("A3", what);
+            tally.skip(error.to_string());
+            lab.enter(tally);
+        }
+    }
+}
+
+fn connects_and_children(lab: &mut Lab) {
+    let directory = TempDir::new();
+    let path = directory.join("socket");
+    let mut options = ipc_uds::Options::new();
+    let _listener = options.backlog(0).bind(&path).expect("a listener");
+    let mut waiting = Vec::new();
+    while let Ok(client) = ipc_uds::try_connect(&path) {
+        waiting.push(client);
+    }
+    judge(lab, "Unix connect", |deadline| {
+        ipc_uds::connect_deadline(&path, deadline).map(drop)
+    });
+    let log = ipc_file::open_log(directory.join("log")).expect("a log");
+    let reader = ipc_file::follow(directory.join("log")).expect("a reader");
+    judge(lab, "log reader", |deadline| {
+        reader.recv_deadline(&mut [0; 64], deadline).map(drop)
+    });
+    drop(log);
+    let mut cat = std::process::Command::new("cat");
+    let cat = cat.stdin(std::process::Stdio::piped());
+    let mut child = ipc_signal::Child::spawn(cat).expect("a child");
+    judge(lab, "child", |deadline| {
+        child.wait_deadline(deadline).map(drop)
+    });
+    drop(child.std_mut().stdin.take());
+    child.wait().expect("its end");
+    let shutdown = ipc_signal::Options::new()
+        .unchecked_threads(true)
+        .shutdown();
+    let shutdown = shutdown.expect("a receiver");
+    judge(lab, "request to end", |deadline| {
+        shutdown.wait_deadline(deadline).map(drop)
     });
 }

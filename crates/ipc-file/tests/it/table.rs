@@ -47,3 +47,15 @@ ipc_testkit::mechanism! {
         persistence "impossible (it ends with its descriptor)",
     }
 }
+
+ipc_testkit::mechanism! {
+    mod document "document" = ipc_file::Document {
+        try "impossible (nothing is waited for: it is read and replaced whole)" no try_read,
+        block "ours (a file is made, synced and renamed)" replace,
+        timed "impossible (fdatasync has no limit)" no replace_timeout,
+        awaited "impossible (a file is always ready; take a watch for its changes)",
+        peer_death "ours (the old one stays; the next start removes what was left)",
+        identity "kernel (owner and mode of the file)",
+        persistence "ours (fsync, rename, fsync)",
+    }
+}

@@ -47,3 +47,16 @@ ipc_testkit::mechanism! {
         persistence "impossible (none while nobody runs)",
     }
 }
+
+#[cfg(feature = "tls")]
+ipc_testkit::mechanism! {
+    mod tls_stream "TLS" = ipc_net::tls::Stream {
+        try "ours (over the stream)" try_recv,
+        block "ours (over the stream)" recv,
+        timed "ours (over the stream)" recv_timeout,
+        awaited "ours (epoll, over the stream)",
+        peer_death "ours (a connection that is cut is told from one that ends)",
+        identity "ours (certificates)",
+        persistence "impossible (none while nobody runs)",
+    }
+}

@@ -22,6 +22,7 @@ mod streams;
 mod suite;
 mod table;
 mod two_processes;
+mod unread;
 
 /// The inputs of this crate's row of bad input; each test asserts its own share.
 const ROW: usize = descriptors::COUNTS

@@ -19,7 +19,7 @@ const SOON: Duration = Duration::from_secs(1);
 const NUMBERS: usize = 128;
 const ONEWAYS: usize = 50;
 
-async fn connected(server: &Router, counter: &Counter) -> (Connection, JoinHandle<()>) {
+pub(crate) async fn connected(server: &Router, counter: &Counter) -> (Connection, JoinHandle<()>) {
     let (near, far) = Wire::pair().expect("a pair");
     let served = Server::new(server.clone()).layer(counter.clone()).served();
     let serving = tokio::spawn(async move {
@@ -28,7 +28,7 @@ async fn connected(server: &Router, counter: &Counter) -> (Connection, JoinHandl
     (Options::new().over(near).await.expect("greeted"), serving)
 }
 
-fn stock() -> Router {
+pub(crate) fn stock() -> Router {
     Router::new().service(StockServer::new(Arc::<Shop>::default()))
 }
 

@@ -1,0 +1,85 @@
+//! How late a wait ends whose deadline has passed.
+
+use crate::crash::{Lab, Tally};
+use std::time::{Duration, Instant};
+
+/// How long a wait takes that waits for nothing.
+const WAIT: Duration = Duration::from_millis(2);
+/// How late it may end, in 99 cases of 100, on a machine that is idle.
+const LATE: Duration = Duration::from_millis(1);
+/// A machine on which a plain sleep is later than this is not idle.
+const IDLE: Duration = Duration::from_micros(300);
+/// Whoever else ran a moment ago may do so again.
+const TRIES: usize = 3;
+
+/// The 50th, 99th and last of a hundred times.
+fn percentiles(mut late: Vec<Duration>) -> [Duration; 3] {
+    late.sort_unstable();
+    let at = |of: usize| late[(late.len() * of / 100).min(late.len() - 1)];
+    [at(50), at(99), at(100)]
+}
+
+fn measure(count: u64, mut wait: impl FnMut(Instant)) -> [Duration; 3] {
+    let late = (0..count).map(|_| {
+        let deadline = Instant::now() + WAIT;
+        wait(deadline);
+        deadline.elapsed()
+    });
+    percentiles(late.collect())
+}
+
+/// Enters how late `wait` ends, which is given a deadline 2 ms ahead and must fail at it: at most
+/// 1 ms in 99 cases of 100, where a plain sleep is in time, too.
+pub fn overshoot<E>(
+    lab: &mut Lab,
+    claim: &'static str,
+    what: &str,
+    mut wait: impl FnMut(Instant) -> Result<(), E>,
+) {
+    // Built for a test as few as a test may have.
+    let count = match cfg!(debug_assertions) {
+        true => 20,
+        false => lab.count(200, 2_000, 20_000),
+    };
+    let mut tally = Tally::new(
+        claim,
+        format!("{what}: p99 of the overshoot is at most 1 ms"),
+    );
+    for left in (0..TRIES).rev() {
+        let floor = measure(count, |deadline| {
+            std::thread::sleep(deadline.saturating_duration_since(Instant::now()));
+        });
+        let mut outcome = Ok(());
+        let late = measure(count, |deadline| {
+            if let Ok(()) = wait(deadline) {
+                outcome = Err("it did not wait".to_owned());
+            }
+            if Instant::now() < deadline {
+                outcome = Err("it ended early".to_owned());
+            }
+        });
+        let is_late = late[1] > LATE;
+        // Tests may run beside anything: they only see that no wait is early or forgotten.
+        let is_idle = floor[1] <= IDLE && !cfg!(debug_assertions);
+        if outcome.is_ok() && is_late && (left > 0 || !is_idle) {
+            if left == 0 {
+                tally.skip(format!(
+                    "not an idle machine: a sleep of {WAIT:?} is {:.0?} late (p99), and {what} {:.0?}",
+                    floor[1], late[1]
+                ));
+            }
+            continue;
+        }
+        if is_late {
+            outcome = Err(format!("p99 is {:.0?}", late[1]));
+        }
+        tally.trial(outcome);
+        tally.trials = count;
+        tally.note(format!(
+            "p50 {:.0?}, p99 {:.0?}, max {:.0?} (a sleep: {:.0?}, {:.0?}, {:.0?})",
+            late[0], late[1], late[2], floor[0], floor[1], floor[2]
+        ));
+        break;
+    }
+    lab.enter(tally);
+}
