@@ -2,6 +2,7 @@
 //! the other, and what each maker of calls has to write for that.
 
 mod client;
+mod datagrams;
 mod echoes;
 mod fixed;
 #[cfg(feature = "grpc")]
@@ -39,6 +40,7 @@ use crate::{
 };
 
 pub use client::{AsyncClient, Caller};
+pub use datagrams::maker as datagrams;
 pub use echoes::Echoes;
 pub use fixed::Fixed;
 #[cfg(feature = "grpc")]
@@ -253,7 +255,6 @@ pub fn one_call_at_a_time(shape: &Shape) -> Result<(), String> {
 }
 
 /// What a client refuses besides that has one connection.
-#[cfg(feature = "peers")]
 pub fn one_connection(shape: &Shape) -> Result<(), String> {
     match shape.scenario.connections() {
         1 => Ok(()),

@@ -71,7 +71,7 @@ pub(super) fn window(size: usize) -> Option<u32> {
     Some((80_000 / (size + 1024)).clamp(1, 32) as u32)
 }
 
-fn connect_raw(side: Side, meet: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> {
+pub(super) fn connect_raw(side: Side, meet: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> {
     Ok(Box::new(Packets::new(OwnedFd::from(meet_by_udp(
         side, meet,
     )?))))
@@ -91,7 +91,7 @@ fn connect_std(side: Side, meet: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoin
     Ok(Box::new(StdUdp(meet_by_udp(side, meet)?)))
 }
 
-fn meet_by_udp(side: Side, meet: &Meet) -> io::Result<UdpSocket> {
+pub(crate) fn meet_by_udp(side: Side, meet: &Meet) -> io::Result<UdpSocket> {
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
     let mine = socket.local_addr()?.port().to_le_bytes();
     let theirs = match side {

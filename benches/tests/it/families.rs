@@ -70,6 +70,7 @@ fn exercise(mechanism: &str) -> Result<(), String> {
     // What all connections have in common is seen over one of them.
     let sizes: &[usize] = match mechanism {
         "rpc-native-tcp" | "rpc-native-pipe" | "rpc-native-shm" | "rpc-native-tls" => &[64],
+        "rpc-udp" => &[64],
         "rpc-grpc" | "rpc-grpc-shm" | "rpc-grpc-tcp" | "rpc-grpc-tls" => &[64],
         "rpc-native" => &[0, 100_000],
         _ => &[64, 100_000],
@@ -139,6 +140,7 @@ alone! {
     calls_over_pipes_work: "rpc-native-pipe",
     calls_over_shared_memory_work: "rpc-native-shm",
     calls_over_tls_work: "rpc-native-tls",
+    calls_over_datagrams_work: "rpc-udp",
     calls_by_grpc_work: "rpc-grpc",
     calls_by_grpc_over_shared_memory_work: "rpc-grpc-shm",
     calls_by_grpc_over_tcp_work: "rpc-grpc-tcp",

@@ -1,8 +1,10 @@
 //! Any pollable endpoint, with `.await`.
 
+use crate::looking::{self, Looking};
 use crate::registration::{Registration, writable_once};
 use crate::runtime::{Runtime, Seen, Watch};
 use ipc_core::{ByteSource, Error, ErrorKind, Interest, Pollable, Result, Until};
+use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context as Task, Poll, Waker, ready};
@@ -79,6 +81,8 @@ struct Shared<T, R: Runtime> {
     runtime: R,
     /// A task is paying what the endpoint owes.
     paying: AtomicBool,
+    /// A poll function's looks before it sleeps.
+    looking: Looking,
 }
 
 #[cfg(feature = "tokio")]
@@ -109,6 +113,7 @@ impl<T: Pollable + Send + Sync + 'static, R: Runtime> Async<T, R> {
                 registration,
                 runtime,
                 paying: AtomicBool::new(false),
+                looking: Looking::default(),
             }),
             room: RoomWait::new(),
         })
@@ -331,12 +336,30 @@ impl<T: Pollable + Send + Sync + 'static, R: Runtime> Shared<T, R> {
     ) -> Poll<Result<V>> {
         let endpoint = self.registration.endpoint();
         let watched = self.registration.of(interest);
+        if tries_first(endpoint, interest) {
+            match attempt(endpoint) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                outcome => {
+                    self.looking.begin_anew();
+                    return Poll::Ready(outcome);
+                }
+            }
+        }
         loop {
-            let buffered = interest == Interest::Read && endpoint.has_buffered();
+            let mut buffered = interest == Interest::Read && endpoint.has_buffered();
+            if !buffered && interest == Interest::Read {
+                buffered = ready!(self.looking.poll(task, endpoint, &self.runtime));
+            }
+            if !buffered && let Some(watched) = watched {
+                forget_earlier(task, watched, endpoint, interest);
+            }
             if buffered || endpoint.arm(interest)? {
                 match attempt(endpoint) {
                     Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                    outcome => return Poll::Ready(outcome),
+                    outcome => {
+                        self.looking.begin_anew();
+                        return Poll::Ready(outcome);
+                    }
                 }
                 if endpoint.arm(interest)? {
                     let (shared, waker) = (Arc::clone(self), task.waker().clone());
@@ -355,7 +378,10 @@ impl<T: Pollable + Send + Sync + 'static, R: Runtime> Shared<T, R> {
             let mut guard = ready!(seen).map_err(shutting_down)?;
             match attempt(endpoint) {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => guard.forget(),
-                outcome => return Poll::Ready(outcome),
+                outcome => {
+                    self.looking.begin_anew();
+                    return Poll::Ready(outcome);
+                }
             }
         }
     }
@@ -367,9 +393,27 @@ impl<T: Pollable + Send + Sync + 'static, R: Runtime> Shared<T, R> {
     ) -> Result<V> {
         let endpoint = self.registration.endpoint();
         let watched = self.registration.of(interest);
+        let mut may_look = interest == Interest::Read;
+        if tries_first(endpoint, interest) {
+            self.runtime.take_turn().await;
+            match attempt(endpoint) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                outcome => return outcome,
+            }
+        }
         loop {
             // What is buffered makes no descriptor ready.
-            let buffered = interest == Interest::Read && endpoint.has_buffered();
+            let mut buffered = interest == Interest::Read && endpoint.has_buffered();
+            if !buffered && std::mem::take(&mut may_look) {
+                buffered = looking::look(endpoint, &self.runtime).await;
+            }
+            if !buffered && let Some(watched) = watched {
+                poll_fn(|task| {
+                    forget_earlier(task, watched, endpoint, interest);
+                    Poll::Ready(())
+                })
+                .await;
+            }
             if buffered || endpoint.arm(interest)? {
                 self.runtime.take_turn().await;
                 match attempt(endpoint) {
@@ -431,6 +475,25 @@ impl<T: Pollable + Send + Sync + 'static, R: Runtime> Shared<T, R> {
         };
         // Whatever came of it, the next attempt says.
         let _ = self.runtime.unblock(waiting).await;
+    }
+}
+
+/// There mostly is room, and to arm for it would have the peer tell of it.
+fn tries_first(endpoint: &impl Pollable, interest: Interest) -> bool {
+    interest == Interest::Write && endpoint.arms_anew()
+}
+
+/// Arming finds whatever a readiness that was seen before told of.
+fn forget_earlier<T: Pollable>(
+    task: &mut Task<'_>,
+    watched: &impl Watch,
+    endpoint: &T,
+    interest: Interest,
+) {
+    if endpoint.arms_anew()
+        && let Poll::Ready(Ok(mut seen)) = watched.poll_ready(task, endpoint.shown_by(interest))
+    {
+        seen.forget();
     }
 }
 

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod endpoint;
+mod looking;
 mod registration;
 mod runtime;
 #[cfg(feature = "smol")]

@@ -40,7 +40,8 @@ pub trait Runtime: Clone + Debug + Send + Sync + 'static {
         call: impl FnOnce() -> V + Send + 'static,
     ) -> impl Future<Output = Result<V>> + Send;
 
-    /// Gives the other tasks their turn now.
+    /// Gives the other tasks their turn now. Once the future was polled, its task is woken, also
+    /// where the future is dropped.
     fn give_way(&self) -> impl Future<Output = ()> + Send;
 
     /// Gives the other tasks their turn now and then; awaited before what succeeds without

@@ -258,6 +258,9 @@ impl<T: Pollable> Pollable for Framed<T> {
     fn descriptor(&self, interest: Interest) -> BorrowedFd<'_> {
         self.inner.descriptor(interest)
     }
+    fn shown_by(&self, interest: Interest) -> Interest {
+        self.inner.shown_by(interest)
+    }
     fn wait_ready(&self, interests: &[Interest], until: Until) -> Result<()> {
         if interests.contains(&Interest::Read) && self.has_buffered() {
             return Ok(());

@@ -62,6 +62,25 @@ pub trait Pollable {
         false
     }
 
+    /// How often a waiter at this endpoint alone may ask [`has_buffered`](Pollable::has_buffered)
+    /// before it arms and sleeps: as often as the mechanism has learned that it pays, and not at
+    /// all where the peer needs the processor. The waiter then says what
+    /// [came of it](Pollable::looked), and lets others have their turn between two looks.
+    fn looks(&self) -> u64 {
+        0
+    }
+
+    /// Of so many looks whether the last has found something.
+    fn looked(&self, looks: u64, found: bool) {
+        let _ = (looks, found);
+    }
+
+    /// Whether [`arm`](Pollable::arm) finds all that the descriptor has shown before it: a waiter
+    /// then forgets an earlier readiness before it arms, and not by an attempt in vain.
+    fn arms_anew(&self) -> bool {
+        false
+    }
+
     /// Whether the descriptor alone shows what there is before a sleep, for as long as the endpoint
     /// lives: nothing is ever buffered, [`arm`](Pollable::arm) prepares nothing, and what is owed
     /// stands in a [`Debt`](crate::Debt). A waiter at many endpoints need not ask such a one.
@@ -107,6 +126,15 @@ macro_rules! through {
             }
             fn has_buffered(&self) -> bool {
                 (**self).has_buffered()
+            }
+            fn looks(&self) -> u64 {
+                (**self).looks()
+            }
+            fn looked(&self, looks: u64, found: bool) {
+                (**self).looked(looks, found);
+            }
+            fn arms_anew(&self) -> bool {
+                (**self).arms_anew()
             }
             fn is_plain(&self) -> bool {
                 (**self).is_plain()

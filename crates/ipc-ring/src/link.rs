@@ -276,6 +276,25 @@ impl Link {
         }
     }
 
+    /// How often one who awaits a message looks before it sleeps on the bell's descriptor.
+    pub(crate) fn awaited_looks(&self) -> u64 {
+        match self.budget.looks().min(LOOKS_PER_END) {
+            looks @ 1.. if !self.share_a_processor() => {
+                self.unpark();
+                looks
+            }
+            _ => 0,
+        }
+    }
+
+    /// What came of such looks.
+    pub(crate) fn learn(&self, looks: u64, found: bool) {
+        match found {
+            true => self.budget.paid(),
+            false => self.budget.wasted(looks),
+        }
+    }
+
     /// Prepares for a sleep on the bell's descriptor.
     pub(crate) fn arm(&self) -> Result<()> {
         self.unpark();

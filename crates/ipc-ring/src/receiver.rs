@@ -371,6 +371,25 @@ impl Pollable for Receiver {
     fn has_buffered(&self) -> bool {
         matches!(self.look(), Ok(Some(_)) | Err(_))
     }
+
+    fn looks(&self) -> u64 {
+        match self.link.turn("wait", Until::Now) {
+            Ok(_turn) => {
+                // Who waits for us to go on should not, and nobody need wake us.
+                self.tell();
+                self.link.awaited_looks()
+            }
+            Err(_) => 0,
+        }
+    }
+
+    fn looked(&self, looks: u64, found: bool) {
+        self.link.learn(looks, found);
+    }
+
+    fn arms_anew(&self) -> bool {
+        true
+    }
 }
 
 impl TryRecv for Receiver {

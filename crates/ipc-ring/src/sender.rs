@@ -28,6 +28,8 @@ pub struct Sender {
     end: Cell,
     /// Where those of the last message that was taken end.
     freed: Cell,
+    /// Where those of the last message would end that found no room.
+    wanted: Cell,
     /// Where those of each message under way end, by slot.
     ends: Box<[Cell]>,
     when_full: WhenFull,
@@ -50,6 +52,7 @@ impl Sender {
             taken: Cell::new(0),
             end: Cell::new(0),
             freed: Cell::new(0),
+            wanted: Cell::new(0),
             ends: (0..shape.slots).map(|_| Cell::new(0)).collect(),
         })
     }
@@ -215,6 +218,11 @@ impl Sender {
             && (self.sent.get() == self.taken.get() || end - self.freed.get() <= self.shape.bytes)
     }
 
+    /// Where the bytes of the next message end, as far as the last one that found no room tells.
+    fn next_end(&self) -> u64 {
+        self.end.get().max(self.wanted.get())
+    }
+
     /// Looks at what was taken before the next message of that size has to wait for it: reading the
     /// other side's line takes as long as a message does, which is now on its way.
     #[inline]
@@ -237,6 +245,7 @@ impl Sender {
             self.look_at_progress()?;
             Ok(self.has_room(end).then_some(()))
         };
+        self.wanted.set(end);
         match look()? {
             Some(()) => Ok(()),
             None if self.when_full != WhenFull::Block => self.no_room(),
@@ -332,17 +341,22 @@ impl Pollable for Sender {
 
     fn wait_ready(&self, _interests: &[Interest], until: Until) -> Result<()> {
         let _turn = self.link.turn("wait", until)?;
-        if self.has_room(self.end.get()) {
+        let end = self.next_end();
+        if self.has_room(end) {
             return Ok(());
         }
-        self.wait_for_room(self.end.get(), until)
+        self.wait_for_room(end, until)
     }
 
     fn arm(&self, _interest: Interest) -> Result<bool> {
         let _turn = self.link.turn("wait", Until::Forever)?;
         self.link.arm()?;
         self.look_at_progress()?;
-        Ok(self.has_room(self.end.get()) || self.link.they_closed())
+        Ok(self.has_room(self.next_end()) || self.link.they_closed())
+    }
+
+    fn arms_anew(&self) -> bool {
+        true
     }
 
     fn is_armed(&self, _interest: Interest) -> bool {

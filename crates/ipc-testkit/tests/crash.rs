@@ -1,13 +1,16 @@
 //! The crash laboratory tested on itself: it must find what is planted, and nothing else.
 
 use ipc_testkit::crash::{
-    Forked, Lab, Steps, Tally, kill_at_random, kill_inside, laboratory, single_step,
-    stop_and_continue, with_reused_pid,
+    Fault, Forked, Lab, Steps, Tally, fail_at_call, kill_at_random, kill_inside, laboratory,
+    single_step, stop_and_continue, with_reused_pid,
 };
 use ipc_testkit::shared_words;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+
+/// Of a tracer with its copy.
+const PATIENCE: Duration = Duration::from_millis(300);
 
 fn main() -> ExitCode {
     laboratory(&[
@@ -25,6 +28,7 @@ fn main() -> ExitCode {
         ("random kill", random_kills_fall_at_many_places),
         ("paused", a_stopped_process_is_not_dead),
         ("pid reuse", a_process_id_is_used_again),
+        ("hanging", what_waits_for_its_turn_does_not_hang),
     ])
 }
 
@@ -267,4 +271,57 @@ fn a_process_id_is_used_again(lab: &mut Lab) {
         }
     }
     lab.enter(tally);
+}
+
+/// A copy that never ends is said to hang, and one whose tracer had no turn for longer than its
+/// patience is not.
+fn what_waits_for_its_turn_does_not_hang(lab: &mut Lab) {
+    let mut tally = Tally::new("R18", "a hang is told from waiting for a turn");
+    let words = shared_words(3);
+    let [begun, may_end, hung] = [&words[0], &words[1], &words[2]];
+    let none = Fault {
+        call: u64::MAX,
+        errno: 0,
+        times: 1,
+    };
+    // 1 where it goes well, 2 where it hangs, 3 where nothing can be traced here.
+    let trace = || {
+        let operation = || {
+            begun.store(1, Ordering::SeqCst);
+            while may_end.load(Ordering::SeqCst) == 0 {
+                std::thread::yield_now();
+            }
+        };
+        let swept = fail_at_call(operation, |_, _| false, none, PATIENCE);
+        let told = swept.map_or(3, |swept| 1 + u64::from(swept.hung));
+        hung.store(told, Ordering::SeqCst);
+    };
+    for stopped in (0..lab.count(2, 50, 500)).map(|trial| trial % 2 == 0) {
+        words
+            .iter()
+            .for_each(|word| word.store(0, Ordering::SeqCst));
+        let tracer = Forked::new(trace);
+        while begun.load(Ordering::SeqCst) + hung.load(Ordering::SeqCst) == 0 {
+            std::thread::yield_now();
+        }
+        if stopped {
+            tracer.signal(nix::sys::signal::Signal::SIGSTOP);
+            // Not to wait for anything: this is what its patience must not count.
+            std::thread::sleep(2 * PATIENCE);
+            may_end.store(1, Ordering::SeqCst);
+            tracer.signal(nix::sys::signal::Signal::SIGCONT);
+        }
+        let finished = tracer.finished();
+        match (finished, hung.load(Ordering::SeqCst), stopped) {
+            (true, 3, _) => return lab.enter(skipped(tally)),
+            (true, 1, true) | (true, 2, false) => tally.trial(Ok(())),
+            outcome => tally.trial(Err(format!("{outcome:?}"))),
+        }
+    }
+    lab.enter(tally);
+}
+
+fn skipped(mut tally: Tally) -> Tally {
+    tally.skip("tracing is not allowed here (ptrace)");
+    tally
 }

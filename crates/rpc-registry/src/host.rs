@@ -4,6 +4,7 @@ use crate::wire::{Entries, Entry, Registrar};
 use futures_util::stream;
 use rpc_core::export::Stream;
 use rpc_core::{Code, Context, Contract, Peer, Status};
+use rpc_transport::Endpoint;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -187,7 +188,11 @@ fn checked(cx: &Context, mut entry: Entry, contract: &str) -> Result<Entry, Stat
     if entry.service.is_empty() {
         return Err(wrong("an entry names a service"));
     }
-    if let Err(error) = entry.endpoint.parse::<rpc_transport::Endpoint>() {
+    // A server of datagrams is a place like others, of another crate.
+    let datagrams = ["udp:", "rpc+udp:"].map(|scheme| entry.endpoint.strip_prefix(scheme));
+    if !datagrams.into_iter().flatten().any(Endpoint::has_port)
+        && let Err(error) = entry.endpoint.parse::<Endpoint>()
+    {
         return Err(wrong(&error.to_string()));
     }
     if !entry.fingerprint.is_empty() {

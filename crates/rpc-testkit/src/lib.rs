@@ -16,4 +16,6 @@ pub mod lockfile;
 pub mod nesting;
 #[cfg(feature = "network")]
 pub mod network;
+#[cfg(feature = "sweep")]
+pub mod sweep;
 pub mod table;

@@ -49,6 +49,16 @@ pub fn main(services: &[&ServiceDescriptor]) -> ExitCode {
     }
 }
 
+/// What became of each service since the lock files in a directory were written, by the names of
+/// the services: what the program prints of it.
+///
+/// # Errors
+/// Where the directory cannot be read, or a file in it is no contract.
+pub fn told(directory: &Path, services: &[&ServiceDescriptor]) -> io::Result<Vec<String>> {
+    let all = since(directory, services)?;
+    Ok(all.values().map(Since::text).collect())
+}
+
 /// What became of a service since its lock file was written.
 enum Since {
     /// It has no lock file.
@@ -157,11 +167,6 @@ mod tests {
     use crate::calculator::CALCULATOR_SERVICE;
     use crate::inventory::STOCK_SERVICE;
 
-    fn told(directory: &Path, services: &[&ServiceDescriptor]) -> Vec<String> {
-        let all = since(directory, services).expect("readable");
-        all.values().map(Since::text).collect()
-    }
-
     #[test]
     fn each_change_is_told_and_what_breaks_is_not_recorded_unasked() {
         let directory = env::temp_dir().join(format!("a lock of contracts {}", std::process::id()));
@@ -199,14 +204,15 @@ mod tests {
             ),
         ] {
             fs::write(&path, text.replace(old, new)).expect("our own");
-            let told = told(&directory, &stock);
+            let told = told(&directory, &stock).expect("readable");
             assert!(told.iter().any(|told| told == expected), "{told:?}");
             let breaks = expected.starts_with("incompatible");
             let written = write(&directory, &both, false).expect("writable");
             assert_eq!(written, !breaks, "{expected}");
             assert_eq!(check(&directory, &both).expect("readable"), !breaks);
         }
-        assert!(told(&directory, &stock).contains(&Since::Gone.text()));
+        let gone = told(&directory, &stock).expect("readable");
+        assert!(gone.contains(&Since::Gone.text()));
         assert!(!write(&directory, &stock, false).expect("it would break"));
         assert!(write(&directory, &stock, true).expect("it may"));
         assert!(check(&directory, &stock).expect("one is left"));

@@ -51,6 +51,19 @@ impl Endpoint {
     pub fn shm(path: impl AsRef<Path>) -> Self {
         Self::Shm(path.as_ref().to_owned())
     }
+
+    /// Whether an address of a network is one: `host:port`.
+    ///
+    /// ```
+    /// use rpc_transport::Endpoint;
+    /// assert!(Endpoint::has_port("localhost:80") && Endpoint::has_port("[::1]:80"));
+    /// assert!(!Endpoint::has_port("localhost") && !Endpoint::has_port(":80"));
+    /// ```
+    #[must_use]
+    pub fn has_port(address: &str) -> bool {
+        let parts = address.rsplit_once(':');
+        parts.is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
+    }
 }
 
 impl FromStr for Endpoint {
@@ -73,9 +86,9 @@ impl FromStr for Endpoint {
             "unix" | "shm" if rest.is_empty() => refuse("a path is missing"),
             "unix" => Ok(Self::unix(rest)),
             "shm" => Ok(Self::shm(rest)),
-            "tcp" if has_port(rest) => Ok(Self::Tcp(rest.to_owned())),
-            "tls" if has_port(rest) => Ok(Self::Tls(rest.to_owned())),
-            "mtls" if has_port(rest) => Ok(Self::Mtls(rest.to_owned())),
+            "tcp" if Self::has_port(rest) => Ok(Self::Tcp(rest.to_owned())),
+            "tls" if Self::has_port(rest) => Ok(Self::Tls(rest.to_owned())),
+            "mtls" if Self::has_port(rest) => Ok(Self::Mtls(rest.to_owned())),
             "tcp" | "tls" | "mtls" => refuse("it is `tcp:host:port`, and so for tls and mtls"),
             "inproc" if rest.is_empty() => refuse("a name is missing"),
             "inproc" => Ok(Self::Inproc(rest.to_owned())),
@@ -110,7 +123,7 @@ impl fmt::Display for Endpoint {
 fn local(rest: &str, text: &str) -> Result<Endpoint> {
     let (name, tcp) = match rest.split_once('@') {
         None => (rest, None),
-        Some((name, address)) if has_port(address) => (name, Some(address.to_owned())),
+        Some((name, address)) if Endpoint::has_port(address) => (name, Some(address.to_owned())),
         Some(_) => {
             let error = Error::new("parse", ErrorKind::InvalidInput);
             return Err(error
@@ -120,13 +133,6 @@ fn local(rest: &str, text: &str) -> Result<Endpoint> {
     };
     let name = Name::new(name)?;
     Ok(Endpoint::Local { name, tcp })
-}
-
-/// Whether it is `host:port`.
-fn has_port(address: &str) -> bool {
-    address
-        .rsplit_once(':')
-        .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
 }
 
 #[cfg(test)]

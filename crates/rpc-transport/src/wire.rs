@@ -272,6 +272,9 @@ impl Pollable for Wire {
     fn descriptor(&self, interest: Interest) -> BorrowedFd<'_> {
         self.stream().descriptor(interest)
     }
+    fn shown_by(&self, interest: Interest) -> Interest {
+        self.stream().shown_by(interest)
+    }
     fn wait_ready(&self, interests: &[Interest], until: Until) -> Result<()> {
         self.stream().wait_ready(interests, until)
     }
@@ -281,8 +284,23 @@ impl Pollable for Wire {
     fn has_buffered(&self) -> bool {
         self.stream().has_buffered()
     }
+    fn looks(&self) -> u64 {
+        self.stream().looks()
+    }
+    fn looked(&self, looks: u64, found: bool) {
+        self.stream().looked(looks, found);
+    }
+    fn arms_anew(&self) -> bool {
+        self.stream().arms_anew()
+    }
+    fn is_plain(&self) -> bool {
+        self.stream().is_plain()
+    }
     fn owes(&self) -> bool {
         self.stream().owes()
+    }
+    fn pay(&self) -> Result<()> {
+        self.stream().pay()
     }
 }
 

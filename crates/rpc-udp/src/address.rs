@@ -1,6 +1,7 @@
 //! String bindings of this crate: `udp:host:port`.
 
 use rpc_core::{Code, Status};
+use rpc_transport::Endpoint;
 
 /// The `host:port` of a string binding; the protocol before a plus may be told too, as in
 /// `rpc+udp:localhost:7000`.
@@ -19,9 +20,9 @@ pub(crate) fn address(endpoint: &str) -> Result<&str, Status> {
         }
         _ => return refuse("the transport here is udp"),
     }
-    match address.rsplit_once(':') {
-        Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok() => Ok(address),
-        _ => refuse("it is `udp:host:port`"),
+    match Endpoint::has_port(address) {
+        true => Ok(address),
+        false => refuse("it is `udp:host:port`"),
     }
 }
 

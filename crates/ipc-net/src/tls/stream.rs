@@ -327,6 +327,9 @@ impl<T: Duplex> Pollable for Stream<T> {
     fn descriptor(&self, interest: Interest) -> BorrowedFd<'_> {
         self.inner.descriptor(interest)
     }
+    fn shown_by(&self, interest: Interest) -> Interest {
+        self.inner.shown_by(interest)
+    }
     fn wait_ready(&self, interests: &[Interest], until: Until) -> Result<()> {
         if interests.contains(&Interest::Read) && self.has_buffered() {
             return Ok(());

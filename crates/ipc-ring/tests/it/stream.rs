@@ -1,7 +1,7 @@
 //! The stream of bytes: what ends it, for whom.
 
 use ipc_async::Async;
-use ipc_core::{ByteSink, ByteSource, Until};
+use ipc_core::{ByteSink, ByteSource, Interest, Pollable, Until};
 use ipc_ring::{ErrorKind, Options, Stream};
 use ipc_testkit::watchdog;
 use std::time::Duration;
@@ -138,4 +138,54 @@ fn a_meeting_waits_no_longer_than_it_may() {
 /// Lets another thread fall asleep, which it need not: it is right in either order.
 fn let_it_sleep() {
     std::thread::park_timeout(Duration::from_millis(20));
+}
+
+#[test]
+fn who_found_no_room_for_much_is_not_told_that_there_is_room_for_little() {
+    let (here, there) = pair(Options::new().capacity_bytes(64 << 10));
+    let (sender, receiver) = (&here, &there);
+    let mut sent = 0;
+    let piece = vec![7; 5000];
+    while let Ok(written) = sender.write_until(&[], &piece, Until::Now) {
+        sent += written;
+    }
+    // A message of a few bytes would fit: a waiter that was told so would try for ever in vain.
+    assert!(!sender.arm(Interest::Write).expect("armed"), "{sent} bytes");
+    let ready = sender.wait_ready(&[Interest::Write], Until::Now);
+    assert_eq!(
+        ready.expect_err("full").kind(),
+        ErrorKind::WouldBlock,
+        "{sent} bytes"
+    );
+    let mut buffer = vec![0; 1 << 20];
+    while receiver.read_until(&mut buffer, Until::Now).is_ok() {}
+    receiver
+        .arm(Interest::Read)
+        .expect("what was taken is told");
+    assert!(sender.arm(Interest::Write).expect("armed"));
+    assert_eq!(
+        sender
+            .write_until(&[], &piece, Until::Now)
+            .expect("there is room"),
+        piece.len()
+    );
+}
+
+#[test]
+fn looks_in_vain_are_given_up_and_return_when_they_pay() {
+    let (here, _there) = pair(&Options::new());
+    let first = here.looks();
+    assert!(first > 0);
+    let seen: Vec<u64> = (0..20)
+        .map(|_| {
+            let looks = here.looks();
+            here.looked(looks, false);
+            looks
+        })
+        .collect();
+    assert_eq!(seen[19], 0, "{seen:?}");
+    here.looked(1, true);
+    assert_eq!(here.looks(), first);
+    let (never, _there) = pair(Options::new().spin(ipc_ring::Spin::Never));
+    assert_eq!(never.looks(), 0);
 }

@@ -9,6 +9,10 @@ use nix::unistd::Pid;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+/// What a tracer that has not had its turn for longer counts of its patience: on a busy host the
+/// copy waited no less, and what waits for its turn does not hang.
+const TURN: Duration = Duration::from_millis(10);
+
 /// What is to fail, and how.
 #[derive(Clone, Copy, Debug)]
 pub struct Fault {
@@ -37,7 +41,8 @@ pub struct Swept {
 
 /// Runs `operation` in a forked copy of this process, in which system calls fail without being
 /// done: those of the fault, counted among the ones that `may_fail` admits, by their number and
-/// first argument.
+/// first argument. It hangs where it takes longer than `patience`, of which a host that lets it
+/// wait for its turn takes little.
 ///
 /// # Errors
 /// A sentence where the host forbids tracing, or where registers are not known to the kit.
@@ -50,7 +55,7 @@ pub fn fail_at_call(
     let _together = OneProcessor::new();
     let mut copy = ready(operation);
     let pid = copy.pid();
-    let until = Instant::now() + patience;
+    let mut patience = patience;
     let mut swept = Swept {
         calls: 0,
         failed: None,
@@ -61,7 +66,7 @@ pub fn fail_at_call(
     let (mut stops, mut left) = (0, fault.times);
     let (mut before, mut failing) = (BTreeMap::new(), false);
     loop {
-        let Some(status) = wait(pid, until)? else {
+        let Some(status) = wait(pid, &mut patience)? else {
             swept.hung = true;
             copy.kill();
             return Ok(swept);
@@ -124,12 +129,18 @@ fn is_entry(pid: Pid) -> Result<bool, String> {
 }
 
 /// Its next stop; `None` where it takes too long.
-fn wait(pid: Pid, until: Instant) -> Result<Option<WaitStatus>, String> {
+fn wait(pid: Pid, patience: &mut Duration) -> Result<Option<WaitStatus>, String> {
+    let mut before = Instant::now();
     loop {
         match waitpid(pid, Some(WaitPidFlag::WNOHANG)) {
-            Ok(WaitStatus::StillAlive) if Instant::now() > until => return Ok(None),
+            Ok(WaitStatus::StillAlive) if patience.is_zero() => return Ok(None),
             // It runs on the same processor: it is its turn.
-            Ok(WaitStatus::StillAlive) => std::thread::yield_now(),
+            Ok(WaitStatus::StillAlive) => {
+                std::thread::yield_now();
+                let now = Instant::now();
+                *patience = patience.saturating_sub(TURN.min(now - before));
+                before = now;
+            }
             Ok(status) => return Ok(Some(status)),
             Err(errno) => return Err(format!("wait for the copy: {errno}")),
         }

@@ -5,6 +5,7 @@ mod balance;
 mod blocking;
 mod calls;
 mod chain;
+mod contract_rules;
 mod endings;
 mod false_servers;
 mod floods;

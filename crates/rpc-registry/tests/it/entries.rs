@@ -61,6 +61,10 @@ async fn what_is_no_entry_is_refused_and_says_why() {
             "string binding",
         ),
         (
+            change(&|entry, _| entry.endpoint = "udp:nowhere".into()),
+            "rpc-udp",
+        ),
+        (
             change(&|entry, _| entry.note.clone_from(&long)),
             "4,096 bytes",
         ),
@@ -82,6 +86,11 @@ async fn what_is_no_entry_is_refused_and_says_why() {
         .register(exactly.0, exactly.1)
         .await
         .expect("within the limit");
+    for place in ["udp:localhost:7000", "rpc+udp:[::1]:7000", "grpc+tcp:h:7"] {
+        let place = change(&|entry, _| entry.endpoint = place.into());
+        let lease = registry.register(place.0, place.1).await;
+        lease.expect("servers of every transport are registered");
+    }
     let nobody = registry.contract_of(vec![1]).await.expect_err("unknown");
     assert_eq!(nobody.code(), Code::NotFound);
     let nowhere = Embedded::at(directory.join("no such folder/registry"));

@@ -1,6 +1,7 @@
 //! The tests of rpc-registry: registering, watching, and what deaths do to both.
 
 mod deaths;
+mod engines;
 mod entries;
 mod processes;
 

@@ -1,5 +1,6 @@
 //! Connections that come and go, and the endpoints they come from.
 
+mod awaited;
 mod inproc;
 #[cfg(feature = "tls")]
 mod proofs;
