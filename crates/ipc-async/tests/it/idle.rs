@@ -234,6 +234,11 @@ async fn nothing_happens<R: Runtime>(
         settled.as_mut().poll(task)
     })
     .await;
+    // One who looks for a while before it sleeps has done so by now.
+    for waiting in &waits.all {
+        waiting.counted.wakes.store(0, Ordering::SeqCst);
+    }
+    waits.all.iter_mut().for_each(|waiting| waiting.seen = None);
     let (start, spent) = (Instant::now(), burnt());
     let mut quiet = pin!(quiet);
     let mut turns = 0;
