@@ -170,17 +170,26 @@ impl Endpoint for ByWaiting {
     }
 }
 
-fn connect_ours(side: Side, meet: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> {
+pub(super) fn connect_ours(side: Side, meet: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> {
     let signal = Signal::real_time(2)?;
-    // In the single-thread form the ends are made by two threads, of which one lives on.
-    let rx = Options::new().unchecked_threads(true).receiver(signal)?;
-    let tx = Target::process(exchange(side, meet)?.cast_unsigned())?;
+    let (tx, rx) = ends(side, meet, signal)?;
     Ok(Box::new(Signals {
         tx,
         rx,
         signal,
         value: 0,
     }))
+}
+
+pub(super) fn ends(
+    side: Side,
+    meet: &Meet,
+    signal: Signal,
+) -> io::Result<(Target<'static>, Receiver)> {
+    // In the single-thread form the ends are made by two threads, of which one lives on.
+    let rx = Options::new().unchecked_threads(true).receiver(signal)?;
+    let tx = Target::process(exchange(side, meet)?.cast_unsigned())?;
+    Ok((tx, rx))
 }
 
 struct Signals {
