@@ -8,6 +8,7 @@ use super::{
     goals, numbers,
     ratios::Named,
     rows::{self, Table},
+    showcase,
 };
 use crate::results::{Cell, Run};
 
@@ -46,7 +47,7 @@ pub fn summary(run: &Run) -> String {
     out
 }
 
-/// A small table for a README: mechanism × size, median round trip and one-way throughput, each
+/// A small table for a README: mechanism × size, without the variants of a mechanism, median round trip and one-way throughput, each
 /// with its multiple of the floor.
 ///
 /// The round trip is the blocking one between two cores that may sleep, else between awake ones,
@@ -83,6 +84,9 @@ pub fn readme_table(run: &Run) -> String {
     );
     line(&mut out, &format!("|---|{}", "---|".repeat(sizes.len())));
     for mechanism in rows::mechanisms(run) {
+        if !showcase::SHOWN.contains(&mechanism) {
+            continue;
+        }
         let at = |size: usize| {
             let same = |c: &&&Cell| c.mechanism == mechanism && c.size_bytes == size;
             let trip = trips.iter().find(same)?;

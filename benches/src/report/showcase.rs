@@ -17,7 +17,7 @@ use super::{
 use crate::results::{Cell, MakerKind, Run};
 
 /// The mechanisms that a reader chooses among, by kind; their variants are on the page of a run.
-const SHOWN: &[&str] = &[
+pub(super) const SHOWN: &[&str] = &[
     "ring",
     "pipe",
     "fifo",
