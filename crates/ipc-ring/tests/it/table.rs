@@ -4,7 +4,7 @@ ipc_testkit::mechanism! {
     mod receiver "ring, to receive" = ipc_ring::Receiver {
         try "ours (memory)" try_recv,
         block "ours (spin, then a pipe)" recv,
-        timed "ours (ppoll)" recv_timeout,
+        timed "ours (ppoll; for who sleeps often epoll with a timer)" recv_timeout,
         awaited "ours (the pipe, epoll)",
         peer_death "kernel (end of the pipe: `PeerDied`)",
         identity "kernel (of the socket they met over)",
@@ -16,7 +16,7 @@ ipc_testkit::mechanism! {
     mod sender "ring, to send" = ipc_ring::Sender {
         try "ours (memory)" try_send,
         block "ours (spin, then a pipe)" send,
-        timed "ours (ppoll)" send_timeout,
+        timed "ours (ppoll; for who sleeps often epoll with a timer)" send_timeout,
         awaited "ours (the pipe, epoll)",
         peer_death "kernel (end of the pipe: `PeerDied`)",
         identity "kernel (of the socket they met over)",
@@ -28,7 +28,7 @@ ipc_testkit::mechanism! {
     mod stream "ring, bytes" = ipc_ring::Stream {
         try "ours (memory)" try_recv,
         block "ours (spin, then a pipe)" recv,
-        timed "ours (ppoll)" recv_timeout,
+        timed "ours (ppoll; for who sleeps often epoll with a timer)" recv_timeout,
         awaited "ours (the pipe, epoll)",
         peer_death "kernel (end of the pipe: `PeerDied`)",
         identity "kernel (of the socket they met over)",
@@ -64,7 +64,7 @@ ipc_testkit::mechanism! {
     mod subscriber "broadcast, to receive" = ipc_ring::Subscriber {
         try "ours (memory)" try_recv,
         block "ours (spin, then a pipe)" recv,
-        timed "ours (ppoll)" recv_timeout,
+        timed "ours (ppoll; for who sleeps often epoll with a timer)" recv_timeout,
         awaited "ours (the pipe, epoll)",
         peer_death "kernel (end of the pipe: `PeerDied`)",
         identity "kernel (of the socket they met over)",
