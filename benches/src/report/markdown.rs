@@ -47,8 +47,8 @@ pub fn summary(run: &Run) -> String {
     out
 }
 
-/// A small table for a README: mechanism × size, without the variants of a mechanism, median round trip and one-way throughput, each
-/// with its multiple of the floor.
+/// A small table for a README: mechanism × size, without the variants of a mechanism, median round
+/// trip and one-way throughput, each with its multiple of the floor.
 ///
 /// The round trip is the blocking one between two cores that may sleep, else between awake ones,
 /// else on one core; the heading says which.
