@@ -77,6 +77,24 @@ fn every_report_judges_the_goals() {
 }
 
 #[test]
+fn what_awaiting_costs_stands_in_a_table_of_its_own() {
+    let run = synthetic::run();
+    for text in [report::page(&run), report::summary(&run)] {
+        assert!(text.contains("Awaited against blocking, per mechanism"));
+        for figure in ["tcp, 64 B", "eventfd", "1.190 [1.170–1.210]"] {
+            assert!(text.contains(figure), "{figure}");
+        }
+    }
+    let json = serde_json::to_value(&run).expect("a run is plain data");
+    let rows = json["awaited"]
+        .as_array()
+        .expect("as many as were measured");
+    assert_eq!(rows.len(), 6);
+    assert_eq!(rows[0]["mechanism"], "pipe");
+    assert!(report::page(&synthetic::empty()).contains("No mechanism was measured both"));
+}
+
+#[test]
 fn more_than_two_cpus_make_a_heat_map() {
     let run = synthetic::run();
     assert!(report::page(&run).contains("CPUs 0 and 7:"));

@@ -1,6 +1,7 @@
 //! Waits at channels in shared memory, before and after both ends have met.
 
 use super::judge;
+use ipc_core::Until;
 use ipc_ring::{Ack, Options};
 use ipc_testkit::TempDir;
 use ipc_testkit::crash::Lab;
@@ -135,8 +136,11 @@ pub(super) fn many(lab: &mut Lab) {
     let (near, far) = channels();
     let (sender, _) = near.split();
     judge(lab, "acknowledged send", |deadline| {
-        let sent = sender.send_acked_deadline(b"x", Ack::Done, deadline);
-        sent.map(drop)
+        // It is sent, and nobody says that it is done.
+        match sender.send_acked_deadline(b"x", Ack::Done, deadline)? {
+            true => Ok(()),
+            false => Err(Until::At(deadline).over("send")),
+        }
     });
     drop(far);
 }
