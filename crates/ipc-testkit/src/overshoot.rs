@@ -19,13 +19,18 @@ fn percentiles(mut late: Vec<Duration>) -> [Duration; 3] {
     [at(50), at(99), at(100)]
 }
 
-fn measure(count: u64, mut wait: impl FnMut(Instant)) -> [Duration; 3] {
-    let late = (0..count).map(|_| {
+/// How late a plain sleep ends and how late `wait`, one after the other, `count` times.
+fn measure(count: u64, mut wait: impl FnMut(Instant)) -> [[Duration; 3]; 2] {
+    let (mut floor, mut late) = (Vec::new(), Vec::new());
+    for _ in 0..count {
+        let deadline = Instant::now() + WAIT;
+        std::thread::sleep(deadline.saturating_duration_since(Instant::now()));
+        floor.push(deadline.elapsed());
         let deadline = Instant::now() + WAIT;
         wait(deadline);
-        deadline.elapsed()
-    });
-    percentiles(late.collect())
+        late.push(deadline.elapsed());
+    }
+    [percentiles(floor), percentiles(late)]
 }
 
 /// Enters how late `wait` ends, which is given a deadline 2 ms ahead and must fail at it: at most
@@ -46,11 +51,9 @@ pub fn overshoot<E>(
         format!("{what}: p99 of the overshoot is at most 1 ms"),
     );
     for left in (0..TRIES).rev() {
-        let floor = measure(count, |deadline| {
-            std::thread::sleep(deadline.saturating_duration_since(Instant::now()));
-        });
         let mut outcome = Ok(());
-        let late = measure(count, |deadline| {
+        // In turn, so that whatever else runs is late for both.
+        let [floor, late] = measure(count, |deadline| {
             if let Ok(()) = wait(deadline) {
                 outcome = Err("it did not wait".to_owned());
             }
