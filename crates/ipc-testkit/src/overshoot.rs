@@ -12,15 +12,15 @@ const IDLE: Duration = Duration::from_micros(300);
 /// Whoever else ran a moment ago may do so again.
 const TRIES: usize = 3;
 
-/// The 50th, 99th and last of a hundred times.
-fn percentiles(mut late: Vec<Duration>) -> [Duration; 3] {
+/// The 50th, 90th, 99th and last of a hundred times.
+fn percentiles(mut late: Vec<Duration>) -> [Duration; 4] {
     late.sort_unstable();
     let at = |of: usize| late[(late.len() * of / 100).min(late.len() - 1)];
-    [at(50), at(99), at(100)]
+    [at(50), at(90), at(99), at(100)]
 }
 
 /// How late a plain sleep ends and how late `wait`, one after the other, `count` times.
-fn measure(count: u64, mut wait: impl FnMut(Instant)) -> [[Duration; 3]; 2] {
+fn measure(count: u64, mut wait: impl FnMut(Instant)) -> [[Duration; 4]; 2] {
     let (mut floor, mut late) = (Vec::new(), Vec::new());
     for _ in 0..count {
         let deadline = Instant::now() + WAIT;
@@ -61,27 +61,29 @@ pub fn overshoot<E>(
                 outcome = Err("it ended early".to_owned());
             }
         });
-        let is_late = late[1] > LATE;
-        // Tests may run beside anything: they only see that no wait is early or forgotten.
-        let is_idle = floor[1] <= IDLE && !cfg!(debug_assertions);
-        if outcome.is_ok() && is_late && (left > 0 || !is_idle) {
+        let is_late = late[2] > LATE;
+        // Tests may run beside anything: they only see that no wait is early or forgotten. Who is
+        // late every tenth time, where a sleep is not, is late by himself.
+        let others_run = floor[2] > IDLE || floor[3] > LATE;
+        let by_others = others_run && !(late[1] > LATE && floor[1] <= IDLE);
+        if outcome.is_ok() && is_late && (left > 0 || by_others || cfg!(debug_assertions)) {
             if left == 0 {
                 tally.skip(format!(
                     "not an idle machine: a sleep of {WAIT:?} is {:.0?} late (p99), and {what} \
                      {:.0?} (p50 {:.0?} and {:.0?})",
-                    floor[1], late[1], floor[0], late[0]
+                    floor[2], late[2], floor[0], late[0]
                 ));
             }
             continue;
         }
         if outcome.is_ok() && is_late {
-            outcome = Err(format!("p99 is {:.0?}", late[1]));
+            outcome = Err(format!("p99 is {:.0?}", late[2]));
         }
         tally.trial(outcome);
         tally.trials = count;
         tally.note(format!(
             "p50 {:.0?}, p99 {:.0?}, max {:.0?} (a sleep: {:.0?}, {:.0?}, {:.0?})",
-            late[0], late[1], late[2], floor[0], floor[1], floor[2]
+            late[0], late[2], late[3], floor[0], floor[2], floor[3]
         ));
         break;
     }
