@@ -33,7 +33,7 @@ pub(super) enum Rank {
 }
 
 /// Sorts the groups, which are in the order of their mechanisms, by what they tell.
-pub(super) fn sort(groups: &mut Vec<Group>) {
+pub(super) fn sort(groups: &mut [Group]) {
     for (place, group) in groups.iter_mut().enumerate() {
         group.place = place;
     }

@@ -2,7 +2,7 @@
 
 use crate::counted::{Counter, runtime};
 use crate::storms::{connected, stock};
-use futures_util::{StreamExt, stream};
+use futures_util::stream;
 use ipc_testkit::crash::Lab;
 use ipc_testkit::soak;
 use rpc_core::{Code, Context, block_on};
