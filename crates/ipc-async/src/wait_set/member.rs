@@ -35,8 +35,14 @@ pub(super) struct Watched<'a> {
     pub(super) shown: EventFlags,
     /// The registration, which it may share with others.
     pub(super) post: Name,
-    /// It need not be asked before a sleep.
+    /// It need never be asked before a sleep.
     pub(super) plain: bool,
+    /// What its descriptor shows is so.
+    pub(super) truly: bool,
+    /// It is to be asked before the next sleep.
+    pub(super) asked: bool,
+    /// It said that its descriptor will show whatever comes, and knows that we rely on that.
+    pub(super) rests: bool,
     pub(super) manner: Manner,
     pub(super) role: Role,
     /// Its descriptor has shown something since it was asked last.
@@ -104,6 +110,11 @@ impl Watched<'_> {
         self.source.is_known_only() || self.manner != Manner::Always
     }
 
+    /// Whether it is of those that are asked before a sleep, and not among them.
+    pub(super) fn is_to_be_asked(&self) -> bool {
+        !self.plain && !self.asked && matches!(self.role, Role::Tells { .. })
+    }
+
     /// Whether wait `wait` has told it already, or it is quiet.
     pub(super) fn is_told(&self, wait: usize) -> bool {
         self.manner == Manner::Quiet || self.told_by == wait && wait != 0
@@ -117,12 +128,43 @@ impl Watched<'_> {
     }
 
     /// Whether it is ready before a sleep. One that is armed since the last, and whose descriptor
-    /// has shown nothing, is not, and need not be armed again.
+    /// has shown nothing, is not, and need not be armed again. If it can, it then rests.
     pub(super) fn is_ready_unshown(&mut self) -> Option<bool> {
-        if !std::mem::take(&mut self.came) && self.source.get()?.is_armed(self.interest) {
+        let endpoint = self.source.get()?;
+        if !std::mem::take(&mut self.came) && self.rest_if_armed(&*endpoint) {
             return Some(false);
         }
-        self.is_ready(false)
+        let ready = is_ready(&*endpoint, self.interest, false);
+        if !ready {
+            self.rest_if_armed(&*endpoint);
+        }
+        Some(ready)
+    }
+
+    /// Relies on its descriptor from here on, where it is armed and says if that ends; whether it
+    /// is armed.
+    fn rest_if_armed(&mut self, endpoint: &dyn Pollable) -> bool {
+        let Some(rest) = endpoint.rest(self.interest) else {
+            return endpoint.is_armed(self.interest);
+        };
+        // First, so that whatever ends it after the look is said to us.
+        rest.begin();
+        let armed = endpoint.is_armed(self.interest);
+        match armed {
+            true => self.rests = true,
+            false => rest.end(),
+        }
+        armed
+    }
+
+    /// It is to be asked again.
+    pub(super) fn end_rest(&mut self) {
+        if std::mem::take(&mut self.rests)
+            && let Some(endpoint) = self.source.get()
+            && let Some(rest) = endpoint.rest(self.interest)
+        {
+            rest.end();
+        }
     }
 
     /// Whether it is ready now; `ended` where its descriptor has ended. None where it is gone.
@@ -134,6 +176,12 @@ impl Watched<'_> {
                 Some(is_ready(&*endpoint, self.interest, ended))
             }
         }
+    }
+}
+
+impl Drop for Watched<'_> {
+    fn drop(&mut self) {
+        self.end_rest();
     }
 }
 
@@ -150,6 +198,10 @@ fn is_ready(endpoint: &dyn Pollable, interest: Interest, ended: bool) -> bool {
     };
     if ended && !armed {
         return true;
+    }
+    if !ended && !armed && endpoint.arms_anew() {
+        // It has looked.
+        return false;
     }
     let finds_nothing = |until| {
         let looked = endpoint.wait_ready(&[interest], until);
