@@ -11,7 +11,7 @@ use self::member::{Manner, Source};
 use self::table::Table;
 use crate::sys::Epoll;
 use ipc_core::{Error, ErrorKind, Interest, Pollable, Rest, Result, four_forms};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -77,8 +77,8 @@ pub struct WaitSet<'a, K> {
     kernel_is_next: AtomicBool,
     /// Threads that wait, or are about to.
     waiting: AtomicUsize,
-    /// Counts waits, to give each kind its turn to be found first.
-    turn: AtomicUsize,
+    /// Counts the waits that may find a key by more than one way.
+    number: AtomicUsize,
 }
 
 /// Something in a set, to be removed.
@@ -96,7 +96,7 @@ impl<'a, K: Copy> WaitSet<'a, K> {
             disturbed: AtomicUsize::new(Rest::disturbances()),
             kernel_is_next: AtomicBool::new(false),
             waiting: AtomicUsize::new(0),
-            turn: AtomicUsize::new(1),
+            number: AtomicUsize::new(1),
         }
     }
 
@@ -278,10 +278,18 @@ impl<'a, K: Copy> WaitSet<'a, K> {
         }
     }
 
+    /// Says what is to be done to those who come to wait; who adds something then looks for those
+    /// who are there.
     fn note(&self, table: &Table<'a, K>) {
+        self.note_as_waiter(table);
+        fence(Ordering::SeqCst);
+    }
+
+    /// The same by one who waits, and looks for the others as it leaves.
+    fn note_as_waiter(&self, table: &Table<'a, K>) {
         let errands = table.errands();
         if self.errands.load(Ordering::Relaxed) != errands {
-            self.errands.store(errands, Ordering::SeqCst);
+            self.errands.store(errands, Ordering::Release);
         }
         if self.disturbed.load(Ordering::Relaxed) != table.disturbed {
             self.disturbed.store(table.disturbed, Ordering::Relaxed);

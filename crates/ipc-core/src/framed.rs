@@ -244,11 +244,11 @@ impl<T: ByteSource> Framed<T> {
     #[inline]
     fn note_buffered(&self, inbox: &Inbox) {
         let more = inbox.may_hold_more();
-        if more != self.buffered.load(Ordering::Relaxed) {
-            self.buffered.store(more, Ordering::Relaxed);
-            if more {
-                self.disturb();
-            }
+        if !more {
+            self.buffered.store(false, Ordering::Relaxed);
+        } else if !self.buffered.load(Ordering::Relaxed) {
+            self.buffered.store(true, Ordering::SeqCst);
+            self.disturb();
         }
     }
 
@@ -305,7 +305,7 @@ impl<T: Pollable> Pollable for Framed<T> {
         }
     }
     fn has_buffered(&self) -> bool {
-        self.buffered.load(Ordering::Relaxed) || self.inner.has_buffered()
+        self.buffered.load(Ordering::SeqCst) || self.inner.has_buffered()
     }
     fn owes(&self) -> bool {
         self.inner.owes()

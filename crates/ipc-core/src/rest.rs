@@ -1,6 +1,6 @@
 //! What lets a waiter at many endpoints leave those alone that nobody has used since it asked.
 
-use std::sync::atomic::{AtomicUsize, Ordering, fence};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// How often one that a waiter relied on was used beside it, in this process.
 static DISTURBED: AtomicUsize = AtomicUsize::new(0);
@@ -26,8 +26,6 @@ impl Rest {
     /// [is armed](crate::Pollable::is_armed).
     pub fn begin(&self) {
         self.0.fetch_add(1, Ordering::SeqCst);
-        // Either a verb of another thread sees this, or the waiter sees what the verb has left.
-        fence(Ordering::SeqCst);
     }
 
     /// It does so no more.
@@ -36,10 +34,11 @@ impl Rest {
     }
 
     /// A verb has just made the endpoint hold something that its descriptor does not show, or has
-    /// taken the wake for what comes.
+    /// taken the wake for what comes. It has stored that in sequential consistency, and
+    /// [`is_armed`](crate::Pollable::is_armed) loads it so, or both hold the same lock for it: so
+    /// either the verb sees who relies on the endpoint, or that one sees what the verb has left.
     pub fn disturb(&self) {
-        fence(Ordering::SeqCst);
-        if self.0.load(Ordering::Relaxed) != 0 {
+        if self.0.load(Ordering::SeqCst) != 0 {
             DISTURBED.fetch_add(1, Ordering::Release);
         }
     }

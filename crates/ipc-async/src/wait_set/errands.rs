@@ -15,7 +15,6 @@ impl<K: Copy> Table<'_, K> {
         &mut self,
         epoll: &Epoll,
         until: Until,
-        timers_first: bool,
         found: &mut Found<'_, K>,
     ) -> Result<Until> {
         for post in std::mem::take(&mut self.again) {
@@ -29,7 +28,8 @@ impl<K: Copy> Table<'_, K> {
             self.disturbed = disturbed;
             self.ask_all_again();
         }
-        if timers_first {
+        self.timers_first = !self.timers_first;
+        if self.timers_first {
             self.take_timers(found);
             self.ask(epoll, found)?;
         } else {
@@ -76,10 +76,11 @@ impl<K: Copy> Table<'_, K> {
                 }
                 Some(false) => {
                     watched.asked = !watched.rests;
+                    // What one that rests owes is in a debt, and those are looked at already.
                     if watched.asked {
                         self.asked.push_back(name);
+                        self.pay_debt(epoll, name)?;
                     }
-                    self.pay_debt(epoll, name)?;
                 }
             }
         }

@@ -23,7 +23,7 @@ impl<'a, K: Copy> WaitSet<'a, K> {
             first: None,
             many: Some(ready),
             count: 0,
-            wait: self.turn.fetch_add(1, Ordering::Relaxed).max(1),
+            wait: self.number.fetch_add(1, Ordering::Relaxed).max(1),
         };
         self.find(until, &mut found, &mut [NOTHING; MAX_TOLD])?;
         Ok(found.count)
@@ -74,7 +74,7 @@ impl<'a, K: Copy> WaitSet<'a, K> {
                 _ => table.told(epoll, *event, found),
             }
         }
-        self.note(&table);
+        self.note_as_waiter(&table);
     }
 
     /// Looks for what the kernel does not say; returns how long to sleep then.
@@ -86,10 +86,6 @@ impl<'a, K: Copy> WaitSet<'a, K> {
         found: &mut Found<'_, K>,
         events: &mut [crate::sys::Event],
     ) -> Result<Until> {
-        let turn = match found.wait {
-            0 => self.turn.fetch_add(1, Ordering::Relaxed),
-            wait => wait,
-        };
         // Who takes one at a time finds each kind first now and then, so that none starves.
         let kernel_first = self.kernel_is_next.load(Ordering::Relaxed);
         if kernel_first {
@@ -101,8 +97,8 @@ impl<'a, K: Copy> WaitSet<'a, K> {
             return Ok(until);
         }
         let mut table = self.table();
-        let sleep = table.run_errands(epoll, until, turn % 4 < 2, found)?;
-        self.note(&table);
+        let sleep = table.run_errands(epoll, until, found)?;
+        self.note_as_waiter(&table);
         drop(table);
         if found.is_full() {
             self.kernel_is_next.store(!kernel_first, Ordering::Relaxed);

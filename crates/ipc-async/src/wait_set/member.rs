@@ -3,7 +3,7 @@
 use super::slots::Name;
 use super::timers::Due;
 use crate::sys::EventFlags;
-use ipc_core::{ErrorKind, Interest, Pollable, Until};
+use ipc_core::{ErrorKind, Interest, Pollable, Rest, Until};
 use std::fmt;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -95,6 +95,14 @@ impl<'a> Source<'a> {
         }
     }
 
+    /// What `look` says of it; None where it is gone.
+    pub(super) fn with<R>(&self, look: impl FnOnce(&dyn Pollable) -> R) -> Option<R> {
+        match self {
+            Self::Kept(endpoint) => Some(look(&**endpoint)),
+            Self::Known(endpoint) => Some(look(&*endpoint.upgrade()?)),
+        }
+    }
+
     pub(super) fn is_gone(&self) -> bool {
         matches!(self, Self::Known(endpoint) if endpoint.strong_count() == 0)
     }
@@ -130,52 +138,32 @@ impl Watched<'_> {
     /// Whether it is ready before a sleep. One that is armed since the last, and whose descriptor
     /// has shown nothing, is not, and need not be armed again. If it can, it then rests.
     pub(super) fn is_ready_unshown(&mut self) -> Option<bool> {
-        let endpoint = self.source.get()?;
-        if !std::mem::take(&mut self.came) && self.rest_if_armed(&*endpoint) {
-            return Some(false);
-        }
-        let ready = is_ready(&*endpoint, self.interest, false);
-        if !ready {
-            self.rest_if_armed(&*endpoint);
-        }
-        Some(ready)
-    }
-
-    /// Relies on its descriptor from here on, where it is armed and says if that ends; whether it
-    /// is armed.
-    fn rest_if_armed(&mut self, endpoint: &dyn Pollable) -> bool {
-        let Some(rest) = endpoint.rest(self.interest) else {
-            return endpoint.is_armed(self.interest);
-        };
-        // First, so that whatever ends it after the look is said to us.
-        rest.begin();
-        let armed = endpoint.is_armed(self.interest);
-        match armed {
-            true => self.rests = true,
-            false => rest.end(),
-        }
-        armed
+        let is_stale = std::mem::take(&mut self.came) && !self.truly;
+        let (interest, rests) = (self.interest, &mut self.rests);
+        self.source.with(|endpoint| {
+            if !is_stale && rest_if_armed(endpoint, interest, rests) {
+                return false;
+            }
+            let ready = is_ready(endpoint, interest, false);
+            if !ready {
+                rest_if_armed(endpoint, interest, rests);
+            }
+            ready
+        })
     }
 
     /// It is to be asked again.
     pub(super) fn end_rest(&mut self) {
-        if std::mem::take(&mut self.rests)
-            && let Some(endpoint) = self.source.get()
-            && let Some(rest) = endpoint.rest(self.interest)
-        {
-            rest.end();
+        if std::mem::take(&mut self.rests) {
+            let end = |endpoint: &dyn Pollable| endpoint.rest(self.interest).map(Rest::end);
+            self.source.with(end);
         }
     }
 
     /// Whether it is ready now; `ended` where its descriptor has ended. None where it is gone.
     pub(super) fn is_ready(&self, ended: bool) -> Option<bool> {
-        match &self.source {
-            Source::Kept(endpoint) => Some(is_ready(&**endpoint, self.interest, ended)),
-            Source::Known(endpoint) => {
-                let endpoint = endpoint.upgrade()?;
-                Some(is_ready(&*endpoint, self.interest, ended))
-            }
-        }
+        self.source
+            .with(|endpoint| is_ready(endpoint, self.interest, ended))
     }
 }
 
@@ -183,6 +171,22 @@ impl Drop for Watched<'_> {
     fn drop(&mut self) {
         self.end_rest();
     }
+}
+
+/// Relies on the descriptor from here on, where the endpoint is armed and says if that ends; whether
+/// it is armed.
+fn rest_if_armed(endpoint: &dyn Pollable, interest: Interest, rests: &mut bool) -> bool {
+    let Some(rest) = endpoint.rest(interest) else {
+        return endpoint.is_armed(interest);
+    };
+    // First, so that whatever ends it after the look is said to us.
+    rest.begin();
+    let armed = endpoint.is_armed(interest);
+    match armed {
+        true => *rests = true,
+        false => rest.end(),
+    }
+    armed
 }
 
 /// Whether there is something to tell. An endpoint that must be told of a sleep is told here, and

@@ -18,6 +18,8 @@ pub(super) struct Table<'a, K> {
     pub(super) timers: Timers,
     /// Members that are asked before the next sleep, in turn.
     pub(super) asked: VecDeque<Name>,
+    /// Of timers and those who are asked each is first now and then.
+    pub(super) timers_first: bool,
     /// The disturbances of those that are not, of which we know.
     pub(super) disturbed: usize,
     /// Posts that looked once, and are to look again.
@@ -39,6 +41,7 @@ impl<'a, K: Copy> Table<'a, K> {
             by_number: HashMap::new(),
             timers: Timers::new(),
             asked: VecDeque::new(),
+            timers_first: false,
             disturbed: Rest::disturbances(),
             again: Vec::new(),
         }
