@@ -9,9 +9,9 @@ static DISTURBED: AtomicUsize = AtomicUsize::new(0);
 ///
 /// A waiter that has asked an endpoint, found nothing and [armed](crate::Pollable::arm) it need
 /// not ask again before the descriptor shows something, unless one of the endpoint's own verbs
-/// takes a wake, or leaves something in memory. Such a verb says so here. That costs it a load where
-/// nobody relies on the endpoint; else all waiters of the process ask those they relied on once
-/// more.
+/// takes a wake, or leaves something in memory. Such a verb says so here. That costs it a load
+/// where nobody relies on the endpoint; else all waiters of the process ask those they relied on
+/// once more.
 #[derive(Debug, Default)]
 pub struct Rest(AtomicUsize);
 

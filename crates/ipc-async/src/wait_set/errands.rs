@@ -43,8 +43,8 @@ impl<K: Copy> Table<'_, K> {
         })
     }
 
-    /// Asks those who are to be asked, the next after who was found last first. Who has nothing, and
-    /// whose descriptor will show what comes, is asked no more until it does.
+    /// Asks those who are to be asked, the next after who was found last first. Who has nothing,
+    /// and whose descriptor will show what comes, is asked no more until it does.
     fn ask(&mut self, epoll: &Epoll, found: &mut Found<'_, K>) -> Result<()> {
         for _ in 0..self.asked.len() {
             if found.is_full() {

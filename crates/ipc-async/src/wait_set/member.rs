@@ -173,8 +173,8 @@ impl Drop for Watched<'_> {
     }
 }
 
-/// Relies on the descriptor from here on, where the endpoint is armed and says if that ends; whether
-/// it is armed.
+/// Relies on the descriptor from here on, where the endpoint is armed and says if that ends;
+/// whether it is armed.
 fn rest_if_armed(endpoint: &dyn Pollable, interest: Interest, rests: &mut bool) -> bool {
     let Some(rest) = endpoint.rest(interest) else {
         return endpoint.is_armed(interest);
