@@ -3,7 +3,7 @@
 use super::PATIENCE;
 use ipc_async::{Interest, WaitSet};
 use ipc_core::{Framed, Pollable, Rest, Result, TryRecv, Until};
-use ipc_testkit::watchdog;
+use ipc_testkit::{isolated, watchdog};
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -46,48 +46,52 @@ impl Pollable for Counted {
     }
 }
 
+/// In a process of its own, since whatever any set of a process relies on may disturb this one.
 #[test]
 fn a_wait_asks_none_of_the_idle() {
-    const IDLE: usize = 100;
-    let _watchdog = watchdog(PATIENCE);
-    let (tx, members): (Vec<_>, Vec<_>) = (0..=IDLE)
-        .map(|_| {
-            let (near, far) = ipc_uds::pair().expect("sockets");
-            let (inner, asked) = (far.framed(), AtomicU64::new(0));
-            (near.framed(), Counted { inner, asked })
-        })
-        .unzip();
-    let set = WaitSet::new();
-    for (key, member) in members.iter().enumerate() {
-        set.add(member, key).expect("added");
-    }
-    set.try_wait().expect_err("nothing is there");
-    let (idle, used) = (&members[..IDLE], &members[IDLE]);
-    let before: Vec<u64> = idle.iter().map(Counted::asked).collect();
-    // Others in the process that nobody relies on disturb nobody.
-    let (other_tx, other) = ipc_ring::pair().expect("a ring");
-    let mut bytes = [0; 8];
-    for _ in 0..100 {
-        // Several at once, so that all but one of them are in memory when they are told.
-        for number in 0..3_u64 {
-            tx[IDLE].send(&number.to_le_bytes()).expect("sent");
+    isolated!({
+        const IDLE: usize = 100;
+        let _watchdog = watchdog(PATIENCE);
+        let (tx, members): (Vec<_>, Vec<_>) = (0..=IDLE)
+            .map(|_| {
+                let (near, far) = ipc_uds::pair().expect("sockets");
+                let (inner, asked) = (far.framed(), AtomicU64::new(0));
+                (near.framed(), Counted { inner, asked })
+            })
+            .unzip();
+        let set = WaitSet::new();
+        for (key, member) in members.iter().enumerate() {
+            set.add(member, key).expect("added");
         }
-        for number in 0..3_u64 {
-            assert_eq!(set.wait().expect("a message"), IDLE);
-            assert_eq!(used.inner.try_recv(&mut bytes).expect("a message"), 8);
-            assert_eq!(u64::from_le_bytes(bytes), number);
+        set.try_wait().expect_err("nothing is there");
+        let (idle, used) = (&members[..IDLE], &members[IDLE]);
+        let before: Vec<u64> = idle.iter().map(Counted::asked).collect();
+        // Others in the process that nobody relies on disturb nobody.
+        let (other_tx, other) = ipc_ring::pair().expect("a ring");
+        let mut bytes = [0; 8];
+        for _ in 0..100 {
+            // Several at once, so that all but one of them are in memory when they are told.
+            for number in 0..3_u64 {
+                tx[IDLE].send(&number.to_le_bytes()).expect("sent");
+            }
+            for number in 0..3_u64 {
+                assert_eq!(set.wait().expect("a message"), IDLE);
+                assert_eq!(used.inner.try_recv(&mut bytes).expect("a message"), 8);
+                assert_eq!(u64::from_le_bytes(bytes), number);
+            }
+            let late = other.recv_timeout(&mut bytes, Duration::from_micros(1));
+            late.expect_err("nothing was sent");
         }
-        let late = other.recv_timeout(&mut bytes, Duration::from_micros(1));
-        late.expect_err("nothing was sent");
-    }
-    set.try_wait().expect_err("all is taken");
-    let after: Vec<u64> = idle.iter().map(Counted::asked).collect();
-    assert_eq!(before, after);
-    assert!(
-        used.asked() > 300,
-        "the one that is used is asked each time"
-    );
-    drop((tx, other_tx));
+        set.try_wait().expect_err("all is taken");
+        let after: Vec<u64> = idle.iter().map(Counted::asked).collect();
+        assert_eq!(before, after);
+        assert!(
+            used.asked() > 300,
+            "the one that is used is asked each time"
+        );
+        drop((tx, other_tx));
+        std::process::exit(ipc_testkit::DONE);
+    });
 }
 
 #[test]
