@@ -285,6 +285,9 @@ impl Bench<'_> {
         let is_ours = self.lanes[seat.lane].maker.kind == MakerKind::Ours;
         // Who polls is awake, and nobody is to wake it.
         let waking = scenario == Scenario::RoundTripSpin && is_ours;
+        if self.lanes[seat.lane].maker.members.is_some() {
+            return Ok(());
+        }
         let countable = waking || is_countable(self.group);
         if self.orchestrator.tracing_denied || !countable {
             return Ok(());
