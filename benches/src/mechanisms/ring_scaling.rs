@@ -1,4 +1,4 @@
-//! How a queue scales with its members, and a broadcast with its readers, each a process of its own.
+//! How a queue scales with its members and a broadcast with its readers, each a process of its own.
 
 use std::{io, os::fd::OwnedFd, thread};
 
@@ -79,7 +79,7 @@ pub fn family() -> Family {
     makers.extend(casts! { 1, "cast-1", false; 4, "cast-4", true; 16, "cast-16", false; });
     Family {
         name: NAME,
-        about: "senders x receivers of a queue, readers of a broadcast, each a process (raw: tickets)",
+        about: "queue: senders x receivers; broadcast: readers; each a process (raw: tickets)",
         role: Role::Mechanism,
         payload: true,
         takes_whole: false,
@@ -155,8 +155,8 @@ impl Shared for Queue {
     }
 }
 
-/// Tickets that are taken when there is something, after `ArrayQueue` of crossbeam: nobody sleeps, and
-/// who dies with one holds all others up.
+/// Tickets that are taken when there is something, after `ArrayQueue` of crossbeam: nobody sleeps,
+/// and who dies with one holds all others up.
 struct Bare(OwnedFd);
 
 impl Kind for Bare {

@@ -122,8 +122,8 @@ impl Layout {
         self.first + (number % self.payloads) as usize * self.payload_stride
     }
 
-    /// What the word of a message says before it: twice how often it was used. One more says that the
-    /// message is there, and two more that it was taken.
+    /// What the word of a message says before it: twice how often it was used. One more says that
+    /// the message is there, and two more that it was taken.
     fn before(self, number: u64) -> u64 {
         number / self.words * 2
     }
