@@ -212,7 +212,10 @@ impl Plan {
         shape: &Shape,
     ) -> Vec<Maker> {
         let all = selection.full || selection.is_narrowed();
-        let is_now = |maker: &&Maker| all || maker.members.is_none() || (maker.usual)(shape);
+        // What it cannot do at all is said elsewhere.
+        let is_now = |maker: &&Maker| {
+            all || maker.members.is_none() || (maker.usual)(shape) || fits(maker, shape).is_err()
+        };
         let (here, later): (Vec<_>, Vec<_>) = present.iter().partition(is_now);
         for maker in later {
             let scenario = shape.scenario.name();
