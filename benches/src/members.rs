@@ -32,6 +32,10 @@ const SENDER_SHIFT: u32 = 56;
 /// What a receiver takes as the end of a slice.
 const END: u64 = u64::MAX;
 
+/// What a message takes at least, and the bounds of how many are in a slice, of 64 bytes each.
+const LEAST_NS: f64 = 40.0;
+const LEAST: (f64, f64) = (25_000.0, 100_000.0);
+
 /// How members of a channel are made.
 #[derive(Clone, Copy, Debug)]
 pub struct Members {
@@ -43,6 +47,19 @@ pub struct Members {
     pub share: fn(Counts, &Shape) -> io::Result<Box<dyn Shared>>,
     /// Makes the end of one member from what was given to it.
     pub join: fn(Seat, Vec<OwnedFd>, &Shape) -> Connected,
+}
+
+impl Members {
+    /// Messages of a slice at least: it takes milliseconds until all members are awake, and until all
+    /// have heard of its end.
+    pub fn least(&self, slice_ns: f64, size: usize) -> u32 {
+        let copies = match self.each_gets_all {
+            true => self.counts.1 * self.counts.1,
+            false => 1,
+        };
+        let messages = (slice_ns / LEAST_NS).clamp(LEAST.0, LEAST.1) as usize;
+        (messages * 64 / size.max(64) / copies).max(1000) as u32
+    }
 }
 
 /// How many send, and how many receive.
