@@ -49,8 +49,8 @@ pub struct Maker {
     pub name: &'static str,
     /// Whose code it is.
     pub kind: MakerKind,
-    /// The fellow makers it is compared with; those of our crates face all the others where they
-    /// name none.
+    /// The fellow makers it is compared with; those of our crates face all the others too,
+    /// unless they have members.
     pub references: &'static [&'static str],
     /// How often the payload is copied between the two memories.
     pub copies: &'static str,

@@ -22,6 +22,7 @@ pub mod meet;
 pub mod members;
 pub mod orchestrate;
 pub mod ours;
+pub mod overhead;
 pub mod pair;
 pub mod payload;
 pub mod placement;

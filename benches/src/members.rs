@@ -50,8 +50,8 @@ pub struct Members {
 }
 
 impl Members {
-    /// Messages of a slice at least: it takes milliseconds until all members are awake, and until all
-    /// have heard of its end.
+    /// Messages of a slice at least: it takes milliseconds until all members are awake, and until
+    /// all have heard of its end.
     pub fn least(&self, slice_ns: f64, size: usize) -> u32 {
         let copies = match self.each_gets_all {
             true => self.counts.1 * self.counts.1,
