@@ -1,5 +1,6 @@
 //! From messages to bytes and back: what a binding brings, behind one object-safe trait.
 
+use crate::pieces::Pieces;
 use crate::wire::Wire;
 use crate::{Code, Status};
 use bytes::{Bytes, BytesMut};
@@ -17,6 +18,14 @@ pub trait Codec: Send + Sync {
     /// # Errors
     /// [`Code::Internal`] for a message that the format cannot say.
     fn encode(&self, message: &dyn Wire, out: &mut BytesMut) -> Result<(), Status>;
+
+    /// How many bytes `message` has, where that is known before it is encoded.
+    fn encoded_bytes(&self, _message: &dyn Wire) -> Option<usize> {
+        None
+    }
+
+    /// Writes exactly those bytes piece by piece; nothing, where it is not known how many they are.
+    fn write(&self, _message: &dyn Wire, _out: &mut Pieces<'_>) {}
 
     /// Reads `bytes` into `message`, which is a default value.
     ///
@@ -44,6 +53,12 @@ impl Codec for Protobuf {
     fn encode(&self, message: &dyn Wire, out: &mut BytesMut) -> Result<(), Status> {
         message.append_protobuf(out);
         Ok(())
+    }
+    fn encoded_bytes(&self, message: &dyn Wire) -> Option<usize> {
+        message.protobuf_bytes()
+    }
+    fn write(&self, message: &dyn Wire, out: &mut Pieces<'_>) {
+        message.write_protobuf(out);
     }
     fn decode(&self, bytes: Bytes, message: &mut dyn Wire) -> Result<(), Status> {
         message.merge_protobuf(bytes)

@@ -6,7 +6,8 @@ use crate::client::head;
 use crate::client_side::{ClientSide, Event};
 use crate::codecs::Format;
 use crate::options::Options;
-use bytes::{Buf, Bytes, BytesMut};
+use crate::straight::{Message, straight_from};
+use bytes::{Buf, Bytes};
 use futures_core::Stream;
 use ipc_core::{ByteSink, ByteSource, ErrorKind, Pollable, Until};
 use rpc_core::{
@@ -36,6 +37,8 @@ pub(crate) struct Inner {
     pub(crate) buffer: Vec<u8>,
     pub(crate) slots: Vec<Slot>,
     pub(crate) format: Format,
+    /// From how many bytes on a message goes straight to where it is read.
+    straight: usize,
 }
 
 #[derive(Default)]
@@ -53,6 +56,7 @@ impl BlockingWired {
 
     pub(crate) fn greet(wire: Wire, options: &Options) -> Result<Self, Status> {
         let mut inner = Inner {
+            straight: straight_from(&wire, &options.limits),
             wire,
             machine: ClientSide::new(options.limits.clone(), Instant::now()),
             bindings: Bindings::default(),
@@ -79,9 +83,10 @@ impl BlockingWired {
         let until = call.context.expires().map_or(Until::Forever, Until::At);
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         let number = match &call.body {
-            Body::One(message) => inner.begin(method, &call.context, None, until, |out| {
-                message.append(format.codec(), out)
-            }),
+            Body::One(message) => {
+                let message = Message::Owned(message);
+                inner.begin(method, &call.context, None, until, message)
+            }
             Body::Many(_) => inner.begin_stream(method, &call.context, until),
         }?;
         if method.kind == MethodKind::Oneway {
@@ -141,21 +146,17 @@ impl fmt::Debug for BlockingWired {
 }
 
 impl Inner {
-    /// Begins a call whose message `fill` appends; waits for the server's word on the service,
-    /// and for credit. `times` are now and its deadline, where they are known.
+    /// Begins a call with its message, which has been encoded then; waits for the server's word on
+    /// the service, and for credit. `times` are now and its deadline, where they are known.
     pub(crate) fn begin(
         &mut self,
         method: &'static MethodDescriptor,
         context: &Context,
         times: Option<(Instant, Instant)>,
         until: Until,
-        fill: impl Fn(&mut BytesMut) -> Result<(), Status>,
+        message: Message<'_>,
     ) -> Result<u32, Status> {
-        self.begin_any(method, context, (times, until), true, |out| {
-            let before = out.len();
-            fill(out)?;
-            method.admit(out.len() - before)
-        })
+        self.begin_any(method, context, (times, until), Some(message))
     }
 
     fn begin_stream(
@@ -164,7 +165,7 @@ impl Inner {
         context: &Context,
         until: Until,
     ) -> Result<u32, Status> {
-        self.begin_any(method, context, (None, until), false, |_| Ok(()))
+        self.begin_any(method, context, (None, until), None)
     }
 
     fn begin_any(
@@ -172,8 +173,7 @@ impl Inner {
         method: &'static MethodDescriptor,
         context: &Context,
         (mut times, until): (Option<(Instant, Instant)>, Until),
-        whole: bool,
-        fill: impl Fn(&mut BytesMut) -> Result<(), Status>,
+        message: Option<Message<'_>>,
     ) -> Result<u32, Status> {
         loop {
             let number = self
@@ -182,8 +182,18 @@ impl Inner {
             if let Some(binding) = number {
                 let head = head(binding, method, context, times)?;
                 let oneway = method.kind == MethodKind::Oneway;
-                let begun = self.machine.call(&head, oneway, whole, &fill)?;
+                let (codec, straight) = (self.format.codec(), self.straight);
+                let mut behind = 0;
+                let begun = self.machine.call(&head, oneway, message.is_some(), |out| {
+                    if let Some(message) = message {
+                        behind = message.append(codec, method, straight, out)?;
+                    }
+                    Ok(behind)
+                })?;
                 if let Some(number) = begun {
+                    if let (Some(message), 1..) = (message, behind) {
+                        self.send_straight(message, behind, until)?;
+                    }
                     if number as usize > self.slots.len() {
                         self.slots.push(Slot::default());
                     }
@@ -211,11 +221,15 @@ impl Inner {
             let item = item?;
             // A server that has returned wants no more.
             while self.slots[call as usize - 1].outcome.is_none() {
+                let (codec, straight) = (self.format.codec(), self.straight);
+                let (item, mut behind) = (Message::Owned(&item), 0);
                 let sent = self.machine.message(call, |out| {
-                    let before = out.len();
-                    item.append(self.format.codec(), out)?;
-                    method.admit(out.len() - before)
+                    behind = item.append(codec, method, straight, out)?;
+                    Ok(behind)
                 })?;
+                if sent && behind > 0 {
+                    self.send_straight(item, behind, until)?;
+                }
                 if sent {
                     self.flush(until)?;
                     break;
@@ -225,6 +239,27 @@ impl Inner {
         }
         self.machine.end(call);
         Ok(())
+    }
+
+    /// Sends a message of so many bytes behind what is to be written. What is left of it when its
+    /// time is over goes out before anything else does.
+    fn send_straight(
+        &mut self,
+        message: Message<'_>,
+        bytes: usize,
+        until: Until,
+    ) -> Result<(), Status> {
+        let (codec, wire) = (self.format.codec(), &self.wire);
+        let output = &mut self.machine.link.output;
+        let write = |head: &[u8], body: &[u8]| wire.write_until(head, body, until);
+        match message.send(codec, bytes, output, write) {
+            true => Ok(()),
+            false => {
+                // The server takes what follows for a part of it.
+                self.wire.shut_down();
+                Err(self.lost("a message has not the length that it says"))
+            }
+        }
     }
 
     /// Writes what is to be written, waits for what comes next, and takes it in.

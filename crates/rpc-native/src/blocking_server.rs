@@ -2,14 +2,16 @@
 
 use crate::alone::{self, Asked};
 use crate::codecs::Format;
+use crate::link::Link;
 use crate::named::{Named, context};
 use crate::options::Options;
-use crate::server_side::{Event, Incoming, ServerSide};
+use crate::server_side::{Event, Incoming, NoAnswer, ServerSide};
+use crate::straight::{Message, straight_from};
 use bytes::{Buf, BytesMut};
 use ipc_core::{ByteSink, ByteSource, ErrorKind, Pollable, Until};
 use rpc_core::{
-    Body, Call, Channel, Code, DirectRequest, Metadata, MethodDescriptor, Payload, PayloadStream,
-    Served, Status, block_on, innermost,
+    Body, Call, Channel, Code, Codec, DirectRequest, Metadata, MethodDescriptor, Payload,
+    PayloadStream, Served, Status, block_on, innermost,
 };
 use rpc_transport::{Endpoint, Listener, Seat, Seats, Wire};
 use std::collections::VecDeque;
@@ -253,14 +255,15 @@ impl BlockingSession {
             Ok(reply) => match reply.body {
                 Body::Many(items) => self.stream(number, method, format, items),
                 Body::One(payload) => {
-                    let give = |out: &mut BytesMut| {
-                        let before = out.len();
-                        payload.append(format.codec(), out)?;
-                        method.admit(out.len() - before)
-                    };
+                    let message = Message::Owned(&payload);
+                    let told = (method, format.codec());
                     match number {
                         0 => self.machine.oneway_done(cost),
-                        _ => self.machine.finish(number, &reply.metadata, Ok(give)),
+                        _ => {
+                            let (wire, limits) = (&self.wire, &self.limits);
+                            let ways = (wire, limits, &mut self.machine);
+                            give(ways, number, &reply.metadata, told, message);
+                        }
                     }
                     Ok(())
                 }
@@ -310,14 +313,12 @@ impl BlockingSession {
         if !self.machine.called_alone(call, message.len(), length, now) {
             return false;
         }
-        let (machine, codec) = (&mut self.machine, format.codec());
+        let codec = format.codec();
+        let (wire, limits, machine) = (&self.wire, &self.limits, &mut self.machine);
         let mut give = |answer: &dyn rpc_core::Wire| {
-            let fill = |out: &mut BytesMut| {
-                let before = out.len();
-                codec.encode(answer, out)?;
-                method.admit(out.len() - before)
-            };
-            machine.finish(call, &Metadata::new(), Ok(fill));
+            let answer = Message::Lent(answer);
+            let ways = (wire, limits, &mut *machine);
+            give(ways, call, &Metadata::new(), (method, codec), answer);
         };
         let mut request = DirectRequest {
             method,
@@ -352,11 +353,16 @@ impl BlockingSession {
                 }
             };
             loop {
+                let straight = straight_from(&self.wire, &self.limits);
+                let (item, codec, mut behind) = (Message::Owned(&item), format.codec(), 0);
                 let sent = self.machine.message(call, |out| {
-                    let before = out.len();
-                    item.append(format.codec(), out)?;
-                    method.admit(out.len() - before)
+                    behind = item.append(codec, method, straight, out)?;
+                    Ok(behind)
                 });
+                if let (Ok(true), 1..) = (&sent, behind) {
+                    let link = &mut self.machine.link;
+                    send_straight(link, &self.wire, &self.limits, codec, item, behind);
+                }
                 // At once: what makes the next item may block this thread for long.
                 self.flush()?;
                 match sent {
@@ -388,8 +394,7 @@ impl BlockingSession {
         match call {
             0 => self.machine.oneway_done(cost),
             _ => {
-                let nothing = |_: &mut BytesMut| Ok(());
-                let outcome = outcome.map(|()| nothing);
+                let outcome = outcome.map(|()| (|_| Ok(())) as NoAnswer);
                 self.machine.finish(call, &Metadata::new(), outcome);
             }
         }
@@ -417,6 +422,47 @@ impl BlockingSession {
         // What a layer below has taken (TLS) goes out too.
         let until = Until::after(self.limits.frame);
         self.wire.pay_until(until).map_err(Status::from)
+    }
+}
+
+/// Ends a call with an answer.
+fn give(
+    (wire, limits, machine): (&Wire, &crate::Limits, &mut ServerSide),
+    call: u32,
+    metadata: &Metadata,
+    (method, codec): (&MethodDescriptor, &dyn Codec),
+    answer: Message<'_>,
+) {
+    let straight = straight_from(wire, limits);
+    let mut behind = 0;
+    let fill = |out: &mut BytesMut| {
+        behind = answer.append(codec, method, straight, out)?;
+        Ok(behind)
+    };
+    if machine.finish(call, metadata, Ok(fill)) && behind > 0 {
+        send_straight(&mut machine.link, wire, limits, codec, answer, behind);
+    }
+}
+
+/// Sends a message of so many bytes behind what is to be written. What is left of it when the
+/// client has taken nothing for too long is met by the next that is written.
+fn send_straight(
+    link: &mut Link,
+    wire: &Wire,
+    limits: &crate::Limits,
+    codec: &dyn Codec,
+    message: Message<'_>,
+    bytes: usize,
+) {
+    let write = |head: &[u8], body: &[u8]| match wire.write_until(head, body, Until::Now) {
+        Err(error) if error.kind() == ErrorKind::WouldBlock => {
+            wire.write_until(head, body, Until::after(limits.frame))
+        }
+        outcome => outcome,
+    };
+    if !message.send(codec, bytes, &mut link.output, write) {
+        // The client takes what follows for a part of it.
+        wire.shut_down();
     }
 }
 

@@ -3,6 +3,7 @@
 
 use crate::alone;
 use crate::blocking_client::{BlockingWired, Inner};
+use crate::straight::Message;
 use ipc_core::Until;
 use rpc_core::{DirectCall, MethodKind, Status};
 use std::sync::PoisonError;
@@ -14,15 +15,9 @@ impl BlockingWired {
         }
         let until = Until::At(call.deadline);
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        let codec = inner.format.codec();
-        let (arguments, context) = (call.arguments, call.context);
-        let begun = inner.begin(
-            call.method,
-            context,
-            Some((call.now, call.deadline)),
-            until,
-            |out| codec.encode(arguments, out),
-        );
+        let times = Some((call.now, call.deadline));
+        let message = Message::Lent(call.arguments);
+        let begun = inner.begin(call.method, call.context, times, until, message);
         let number = match begun {
             Ok(number) => number,
             Err(status) => return Some(Err(status)),

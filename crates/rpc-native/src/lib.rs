@@ -32,6 +32,7 @@ mod options;
 mod reader;
 mod server;
 mod server_side;
+mod straight;
 
 pub use crate::{
     blocking_server::{BlockingListener, BlockingSession},

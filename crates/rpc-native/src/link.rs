@@ -2,8 +2,10 @@
 
 use crate::frame::{self, Frame, HEADER_BYTES, Hello, Kind, OVERHEAD_BYTES};
 use crate::limits::Limits;
+use crate::straight::Large;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
-use rpc_core::{Code, Status};
+use rpc_core::{Code, Codec, Payload, Status};
+use std::collections::VecDeque;
 use std::time::Instant;
 
 /// Frames that only one of the sides may send are refused by that side's machine; everything else
@@ -13,6 +15,8 @@ pub(crate) struct Link {
     pub(crate) limits: Limits,
     pub(crate) input: BytesMut,
     pub(crate) output: BytesMut,
+    /// Large messages that go out before it.
+    large: VecDeque<Large>,
     pub(crate) theirs: Option<Hello>,
     /// What we may still send before we must wait; one frame may overdraw it.
     pub(crate) send_credit: i64,
@@ -45,6 +49,7 @@ impl Link {
             limits,
             input: BytesMut::new(),
             output,
+            large: VecDeque::new(),
             theirs: None,
             send_credit: 0,
             owed: 0,
@@ -56,6 +61,51 @@ impl Link {
             draining: false,
             ended: None,
         }
+    }
+
+    /// Sends a message of so many bytes behind what is to be sent.
+    pub(crate) fn send_behind(
+        &mut self,
+        message: Payload,
+        codec: &'static dyn Codec,
+        bytes: usize,
+    ) {
+        let before = std::mem::take(&mut self.output);
+        self.large
+            .push_back(Large::new(before, message, codec, bytes));
+    }
+
+    /// Whether nothing is to be sent.
+    pub(crate) fn is_flushed(&self) -> bool {
+        self.output.is_empty() && self.large.is_empty()
+    }
+
+    /// Whether so much is to be sent that nothing is added.
+    pub(crate) fn is_full(&self) -> bool {
+        let large: usize = self.large.iter().map(Large::left).sum();
+        self.output.len() + large > self.limits.max_output_bytes
+    }
+
+    /// Writes what is to be sent, which is a head and what follows it, as far as it is taken.
+    pub(crate) fn write(
+        &mut self,
+        mut write: impl FnMut(&[u8], &[u8]) -> ipc_core::Result<usize>,
+    ) -> ipc_core::Result<()> {
+        while let Some(large) = self.large.front_mut() {
+            large.write(&mut write)?;
+            self.large.pop_front();
+        }
+        while !self.output.is_empty() {
+            let written = write(&[], &self.output)?;
+            self.output.advance(written);
+        }
+        Ok(())
+    }
+
+    /// Nothing more can be sent.
+    pub(crate) fn forget_output(&mut self) {
+        self.large.clear();
+        self.output.clear();
     }
 
     /// Takes bytes that came.

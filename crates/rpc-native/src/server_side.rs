@@ -1,12 +1,15 @@
 //! The server's side of a connection as a state machine: no socket, no clock, no lock.
 
 use crate::client_side::Verdict;
-use crate::frame::{self, CallHead, Frame, HEADER_BYTES, Kind, flag};
+use crate::frame::{self, Behind, CallHead, Frame, HEADER_BYTES, Kind, flag};
 use crate::limits::Limits;
 use crate::link::Link;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use rpc_core::{Code, Metadata, Status};
 use std::time::Instant;
+
+/// What would append an answer, where there is none.
+pub(crate) type NoAnswer = fn(&mut BytesMut) -> Result<(), Status>;
 
 /// What happened.
 #[derive(Debug)]
@@ -112,15 +115,16 @@ impl ServerSide {
         });
     }
 
-    /// Ends a call with its answer, which `fill` appends.
-    pub(crate) fn finish(
+    /// Ends a call with its answer, which `fill` appends, or as much of it as it does not say to
+    /// be sent behind; whether that is what the client is told.
+    pub(crate) fn finish<B: Behind>(
         &mut self,
         call: u32,
         metadata: &Metadata,
-        outcome: Result<impl FnOnce(&mut BytesMut) -> Result<(), Status>, Status>,
-    ) {
+        outcome: Result<impl FnOnce(&mut BytesMut) -> Result<B, Status>, Status>,
+    ) -> bool {
         if self.free(call).is_none() || self.link.ended.is_some() {
-            return;
+            return false;
         }
         let max = self
             .link
@@ -134,18 +138,19 @@ impl ServerSide {
                 } else {
                     flag::METADATA
                 };
-                let (mut filled, mut bytes) = (Ok(()), 0);
+                let (mut filled, mut bytes, mut behind) = (Ok(()), 0, 0);
                 frame::begin(&mut self.link.output, Kind::Return, flags, call, |out| {
                     out.put_u8(Code::Ok as u8);
                     if flags != 0 {
                         frame::write_metadata(metadata, out);
                     }
                     let before = out.len();
-                    filled = fill(out);
-                    bytes = out.len() - before;
+                    filled = fill(out).map(|rest| behind = rest.bytes());
+                    bytes = out.len() - before + behind;
+                    behind
                 });
                 match filled {
-                    Ok(()) if bytes <= max => return,
+                    Ok(()) if bytes <= max => return true,
                     Ok(()) => frame::too_large(bytes, max as u32),
                     Err(status) => status,
                 }
@@ -165,12 +170,13 @@ impl ServerSide {
                 _ => frame::write_failure(&failure, out),
             }
         });
+        false
     }
 
     /// Ends all calls that run: the server has no more time for them.
     pub(crate) fn finish_all(&mut self, status: &Status) {
         for call in 1..=u32::try_from(self.slots.len()).unwrap_or(u32::MAX) {
-            let failed = Err::<fn(&mut BytesMut) -> _, _>(status.clone());
+            let failed = Err::<NoAnswer, _>(status.clone());
             self.finish(call, &Metadata::new(), failed);
         }
     }
@@ -183,10 +189,10 @@ impl ServerSide {
     }
 
     /// Sends one item of a stream of answers; false where it has to wait for credit.
-    pub(crate) fn message(
+    pub(crate) fn message<B: Behind>(
         &mut self,
         call: u32,
-        fill: impl FnOnce(&mut BytesMut) -> Result<(), Status>,
+        fill: impl FnOnce(&mut BytesMut) -> Result<B, Status>,
     ) -> Result<bool, Status> {
         if let Some(status) = &self.link.ended {
             return Err(status.clone());
@@ -195,7 +201,7 @@ impl ServerSide {
             .link
             .theirs
             .map_or(0, |theirs| theirs.max_message_bytes);
-        let full = self.link.output.len() > self.link.limits.max_output_bytes;
+        let full = self.link.is_full();
         let Some(slot) = slot(&mut self.slots, call).filter(|slot| slot.active) else {
             return Err(Status::bare(Code::Cancelled));
         };
@@ -306,11 +312,7 @@ impl ServerSide {
         self.seat(call, !end, cost);
         if self.link.draining {
             let refusal = Status::new(Code::Unavailable, "the server is ending").before_running();
-            self.finish(
-                call,
-                &Metadata::new(),
-                Err::<fn(&mut BytesMut) -> _, _>(refusal),
-            );
+            self.finish(call, &Metadata::new(), Err::<NoAnswer, _>(refusal));
             return Ok(None);
         }
         Ok(Some(Event::Call(incoming)))
