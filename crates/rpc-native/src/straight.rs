@@ -125,7 +125,7 @@ impl Large {
 
     /// How many bytes have not been written.
     pub(crate) fn left(&self) -> usize {
-        self.before.len() + self.bytes - self.done
+        self.before.len() + self.bytes.saturating_sub(self.done)
     }
 
     /// Writes it, or as much as there is room for, which an error says.
@@ -221,4 +221,145 @@ fn write_both(
         piece = &piece[written - head..];
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::BufMut;
+    use ipc_core::Until;
+    use rpc_core::{Code, Protobuf};
+    use std::cell::RefCell;
+    use std::sync::Arc;
+
+    /// A message whose form is its slices one behind the other, for which it says a length.
+    #[derive(Debug)]
+    struct Slices(Vec<Vec<u8>>, usize);
+
+    impl rpc_core::Wire for Slices {
+        fn append_protobuf(&self, out: &mut BytesMut) {
+            self.0.iter().for_each(|slice| out.put_slice(slice));
+        }
+        fn protobuf_bytes(&self) -> Option<usize> {
+            Some(self.1)
+        }
+        fn write_protobuf(&self, out: &mut Pieces<'_>) {
+            self.0.iter().for_each(|slice| out.put_slice(slice));
+        }
+        fn merge_protobuf(&mut self, _: bytes::Bytes) -> Result<(), Status> {
+            Err(Status::bare(Code::Unimplemented))
+        }
+        fn as_serialize(&self) -> &dyn erased_serde::Serialize {
+            &()
+        }
+        fn deserialize(
+            &mut self,
+            _: &mut dyn erased_serde::Deserializer<'_>,
+        ) -> Result<(), erased_serde::Error> {
+            Ok(())
+        }
+        fn into_any(self: Arc<Self>) -> Arc<dyn std::any::Any + Send + Sync> {
+            self
+        }
+    }
+
+    impl Slices {
+        fn of(sizes: &[usize]) -> Self {
+            let number = |at: usize| (at % 249) as u8;
+            let slices = sizes
+                .iter()
+                .map(|size| (0..*size).map(number).collect::<Vec<_>>());
+            Self(slices.collect(), sizes.iter().sum())
+        }
+
+        fn whole(&self) -> Vec<u8> {
+            [b"before".to_vec(), self.0.concat()].concat()
+        }
+    }
+
+    /// What was written, by writes of which each takes what `room` says, or has none.
+    fn written(message: Slices, rooms: impl Iterator<Item = usize>) -> Vec<u8> {
+        let bytes = message.1;
+        let payload = Payload::Value(Arc::new(message));
+        let mut large = Large::new(BytesMut::from(&b"before"[..]), payload, &Protobuf, bytes);
+        let (out, mut rooms) = (RefCell::new(Vec::new()), rooms);
+        let mut write = |head: &[u8], body: &[u8]| match rooms.next() {
+            None | Some(0) => Err(Until::Now.over("write")),
+            Some(room) => {
+                let both = [head, body].concat();
+                let taken = &both[..room.min(both.len())];
+                out.borrow_mut().extend_from_slice(taken);
+                Ok(taken.len())
+            }
+        };
+        loop {
+            let before = out.borrow().len();
+            match large.write(&mut write) {
+                Ok(()) => break,
+                Err(error) => assert_eq!(error.kind(), ipc_core::ErrorKind::WouldBlock),
+            }
+            let all = large.left() + out.borrow().len();
+            assert_eq!(all, bytes + 6, "{before} were out before");
+        }
+        assert_eq!(large.left(), 0);
+        out.into_inner()
+    }
+
+    #[test]
+    fn whatever_room_there_is_all_is_written_once() {
+        let shapes: [&[usize]; 6] = [
+            &[],
+            &[100_000],
+            &[5, 4096, 5, 10_000, 5],
+            &[1_000; 30],
+            &[3_000; 60],
+            &[20_000, 1, 1, 20_000, 4_095, 4_096],
+        ];
+        for shape in shapes {
+            for most in [1_000, 5_000, 40_000, usize::MAX] {
+                let mut seed = 7_u64;
+                let rooms = std::iter::repeat_with(move || {
+                    seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                    match seed >> 62 {
+                        0 => 0,
+                        _ => 1 + (seed >> 20) as usize % most,
+                    }
+                });
+                let came = written(Slices::of(shape), rooms);
+                assert!(came == Slices::of(shape).whole(), "{shape:?} by {most}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_long_slice_is_handed_over_where_it_stands_and_little_is_moved() {
+        let message = Slices::of(&[5, 1 << 20, 5]);
+        let at = message.0[1].as_ptr_range();
+        let (mut straight, mut moved) = (0, 0);
+        let mut output = BytesMut::from(&b"before"[..]);
+        let write = |head: &[u8], body: &[u8]| {
+            moved += head.len();
+            straight += body.len();
+            assert!(body.is_empty() || at.contains(&body.as_ptr()));
+            Ok(head.len() + body.len())
+        };
+        let sent = Message::Lent(&message).send(&Protobuf, message.1, &mut output, write);
+        assert!(sent);
+        assert_eq!((straight, moved, output.len()), (1 << 20, 11, 5));
+    }
+
+    #[test]
+    fn a_false_length_is_told() {
+        for wrong in [0, 99_999, 100_001] {
+            let message = Slices(vec![vec![0; 100_000]], wrong);
+            let mut output = BytesMut::new();
+            let write = |head: &[u8], body: &[u8]| Ok(head.len() + body.len());
+            assert!(!Message::Lent(&message).send(&Protobuf, wrong, &mut output, write));
+            let payload = Payload::Value(Arc::new(message));
+            let mut large = Large::new(BytesMut::new(), payload, &Protobuf, wrong);
+            let mut write = |head: &[u8], body: &[u8]| Ok(head.len() + body.len());
+            let told = large.write(&mut write).expect_err("it is another");
+            assert_eq!(told.kind(), ipc_core::ErrorKind::InvalidInput);
+        }
+    }
 }
