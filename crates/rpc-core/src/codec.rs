@@ -1,5 +1,6 @@
 //! From messages to bytes and back: what a binding brings, behind one object-safe trait.
 
+use crate::direct::Arriving;
 use crate::pieces::Pieces;
 use crate::wire::Wire;
 use crate::{Code, Status};
@@ -40,6 +41,19 @@ pub trait Codec: Send + Sync {
     fn decode_slice(&self, bytes: &[u8], message: &mut dyn Wire) -> Result<(), Status> {
         self.decode(Bytes::copy_from_slice(bytes), message)
     }
+
+    /// Reads bytes that come while they are read, as [`decode`](Codec::decode).
+    ///
+    /// # Errors
+    /// As [`decode`](Codec::decode).
+    fn decode_arriving(
+        &self,
+        bytes: &mut dyn Arriving,
+        message: &mut dyn Wire,
+    ) -> Result<(), Status> {
+        let length = bytes.remaining();
+        self.decode(bytes.copy_to_bytes(length), message)
+    }
 }
 
 /// Protobuf's binary format.
@@ -65,6 +79,13 @@ impl Codec for Protobuf {
     }
     fn decode_slice(&self, bytes: &[u8], message: &mut dyn Wire) -> Result<(), Status> {
         message.merge_protobuf_slice(bytes)
+    }
+    fn decode_arriving(
+        &self,
+        bytes: &mut dyn Arriving,
+        message: &mut dyn Wire,
+    ) -> Result<(), Status> {
+        message.merge_protobuf_arriving(bytes)
     }
 }
 

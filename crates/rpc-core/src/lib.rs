@@ -35,7 +35,7 @@ pub use crate::{
         TypeSet, Values,
     },
     descriptor::{Idempotency, MethodDescriptor, MethodKind, Owner, ServiceDescriptor, method_id},
-    direct::{DirectCall, DirectRequest},
+    direct::{Arriving, Came, DirectCall, DirectRequest},
     executor::block_on,
     identity::{Peer, Principal},
     metadata::{Later, Metadata},

@@ -1,6 +1,7 @@
 //! A message without its type, and one that may be encoded already.
 
 use crate::codec::Codec;
+use crate::direct::Arriving;
 use crate::pieces::Pieces;
 use crate::{Code, Status};
 use bytes::{BufMut, Bytes, BytesMut};
@@ -37,6 +38,15 @@ pub trait Wire: Any + Send + Sync {
     /// As [`merge_protobuf`](Wire::merge_protobuf).
     fn merge_protobuf_slice(&mut self, bytes: &[u8]) -> Result<(), Status> {
         self.merge_protobuf(Bytes::copy_from_slice(bytes))
+    }
+
+    /// Reads protobuf's bytes while they come: every field is copied.
+    ///
+    /// # Errors
+    /// As [`merge_protobuf`](Wire::merge_protobuf).
+    fn merge_protobuf_arriving(&mut self, bytes: &mut dyn Arriving) -> Result<(), Status> {
+        let length = bytes.remaining();
+        self.merge_protobuf(bytes.copy_to_bytes(length))
     }
 
     /// As serde sees it, to be written.
@@ -89,6 +99,10 @@ where
             .map_err(|error| Status::new(Code::InvalidArgument, error.to_string()))
     }
     fn merge_protobuf_slice(&mut self, bytes: &[u8]) -> Result<(), Status> {
+        prost::Message::merge(self, bytes)
+            .map_err(|error| Status::new(Code::InvalidArgument, error.to_string()))
+    }
+    fn merge_protobuf_arriving(&mut self, bytes: &mut dyn Arriving) -> Result<(), Status> {
         prost::Message::merge(self, bytes)
             .map_err(|error| Status::new(Code::InvalidArgument, error.to_string()))
     }

@@ -31,7 +31,7 @@ pub(crate) struct BlockingWired {
 }
 
 pub(crate) struct Inner {
-    wire: Wire,
+    pub(crate) wire: Wire,
     pub(crate) machine: ClientSide,
     bindings: Bindings,
     pub(crate) buffer: Vec<u8>,
@@ -39,6 +39,8 @@ pub(crate) struct Inner {
     pub(crate) format: Format,
     /// From how many bytes on a message goes straight to where it is read.
     straight: usize,
+    /// What is still to come of an answer that nobody waits for any more.
+    pub(crate) passed_by: usize,
 }
 
 #[derive(Default)]
@@ -57,6 +59,7 @@ impl BlockingWired {
     pub(crate) fn greet(wire: Wire, options: &Options) -> Result<Self, Status> {
         let mut inner = Inner {
             straight: straight_from(&wire, &options.limits),
+            passed_by: 0,
             wire,
             machine: ClientSide::new(options.limits.clone(), Instant::now()),
             bindings: Bindings::default(),
@@ -269,19 +272,35 @@ impl Inner {
         self.take_in(length)
     }
 
+    /// Waits for what comes next, a large frame whole; how many bytes it is.
+    fn read(&mut self, until: Until) -> Result<usize, Status> {
+        let length = self.read_some(until)?;
+        Ok(self.gather(length, until))
+    }
+
     /// Waits for what comes next; how many bytes it is.
-    pub(crate) fn read(&mut self, until: Until) -> Result<usize, Status> {
-        match self.wire.read_until(&mut self.buffer, until) {
-            Ok(0) => Err(self.lost("the server has gone")),
-            Ok(length) => {
-                let length = self.take_in_credit(length)?;
-                let (wire, most) = (&self.wire, self.machine.link.gathers());
-                Ok(alone::gather(&mut self.buffer, length, most, |room| {
-                    wire.read_until(room, until).ok()
-                }))
+    pub(crate) fn read_some(&mut self, until: Until) -> Result<usize, Status> {
+        loop {
+            let passes = self.passed_by > 0;
+            let most = match self.passed_by {
+                0 => self.buffer.len(),
+                bytes => bytes.min(self.buffer.len()),
+            };
+            match self.wire.read_until(&mut self.buffer[..most], until) {
+                Ok(0) => return Err(self.lost("the server has gone")),
+                Ok(length) if passes => self.passed_by -= length,
+                Ok(length) => return self.take_in_credit(length),
+                Err(error) => return Err(self.failed(&error)),
             }
-            Err(error) => Err(self.failed(&error)),
         }
+    }
+
+    /// Reads the rest of a large frame.
+    pub(crate) fn gather(&mut self, length: usize, until: Until) -> usize {
+        let (wire, most) = (&self.wire, self.machine.link.gathers());
+        alone::gather(&mut self.buffer, length, most, |room| {
+            wire.read_until(room, until).ok()
+        })
     }
 
     /// Takes in a credit that came before something else, which stands alone then.
@@ -328,7 +347,7 @@ impl Inner {
     #[cold]
     fn last_words(&mut self, error: &ipc_core::Error) -> Status {
         self.machine.link.output.clear();
-        while let Ok(length @ 1..) = self.wire.read_until(&mut self.buffer, Until::Now) {
+        while let Ok(length) = self.read_some(Until::Now) {
             if let Err(status) = self.take_in(length) {
                 return status;
             }
@@ -363,14 +382,14 @@ impl Inner {
         }
     }
 
-    fn failed(&mut self, error: &ipc_core::Error) -> Status {
+    pub(crate) fn failed(&mut self, error: &ipc_core::Error) -> Status {
         match error.kind() {
             ErrorKind::TimedOut | ErrorKind::WouldBlock => Status::bare(Code::DeadlineExceeded),
             _ => self.lost(&error.to_string()),
         }
     }
 
-    fn lost(&mut self, why: &str) -> Status {
+    pub(crate) fn lost(&mut self, why: &str) -> Status {
         let status = Status::new(Code::Unavailable, format!("the connection was lost: {why}"));
         self.machine.link.lost(status.clone());
         status

@@ -1,6 +1,7 @@
 //! The server without a runtime: the thread that reads a call runs it and answers it.
 
 use crate::alone::{self, Asked};
+use crate::arriving::Arriving;
 use crate::codecs::Format;
 use crate::link::Link;
 use crate::named::{Named, context};
@@ -10,7 +11,7 @@ use crate::straight::{Message, straight_from};
 use bytes::{Buf, BytesMut};
 use ipc_core::{ByteSink, ByteSource, ErrorKind, Pollable, Until};
 use rpc_core::{
-    Body, Call, Channel, Code, Codec, DirectRequest, Metadata, MethodDescriptor, Payload,
+    Body, Call, Came, Channel, Code, Codec, DirectRequest, Metadata, MethodDescriptor, Payload,
     PayloadStream, Served, Status, block_on, innermost,
 };
 use rpc_transport::{Endpoint, Listener, Seat, Seats, Wire};
@@ -176,12 +177,16 @@ impl BlockingSession {
         };
         let now = match self.wire.read_until(&mut self.buffer, until) {
             Ok(0) => return Ok(false),
-            Ok(length) => {
+            Ok(mut length) => {
                 let now = Instant::now();
-                let length = self.gather(length, now);
-                if serves && self.serve_alone(length, now) {
-                    return Ok(true);
+                // A socket gives more at once where there is room for all.
+                if !self.wire.writes_to_memory() {
+                    length = self.gather(length, now);
                 }
+                if serves && let Some(goes_on) = self.serve_alone(length, now)? {
+                    return Ok(goes_on);
+                }
+                let length = self.gather(length, now);
                 self.machine.link.receive(&self.buffer[..length], now);
                 now
             }
@@ -275,44 +280,50 @@ impl BlockingSession {
         }
     }
 
+    fn frame_until(&self, now: Instant) -> Until {
+        let until = now.checked_add(self.limits.frame);
+        until.map_or(Until::Forever, Until::At)
+    }
+
     /// Reads the rest of a large frame, for as long as a frame may take.
     fn gather(&mut self, length: usize, now: Instant) -> usize {
-        let (wire, limits) = (&self.wire, &self.limits);
-        let until = now
-            .checked_add(limits.frame)
-            .map_or(Until::Forever, Until::At);
+        let (wire, until) = (&self.wire, self.frame_until(now));
         let most = self.machine.link.gathers();
         alone::gather(&mut self.buffer, length, most, |room| {
             wire.read_until(room, until).ok()
         })
     }
 
-    /// Serves the call that the bytes which came are, if that is all they are, from where they
-    /// stand; false where they are something else, and then nothing has been done.
-    fn serve_alone(&mut self, length: usize, now: Instant) -> bool {
+    /// Serves the call that the bytes which came are, if that is all they are, or its beginning,
+    /// from where they stand, and the rest as it comes; whether the client is still there. `None`
+    /// where they are something else, and then nothing has been done.
+    fn serve_alone(&mut self, length: usize, now: Instant) -> Result<Option<bool>, Status> {
         let came = &self.buffer[..length];
         let Some(Asked {
             call,
             head,
             message,
+            whole,
         }) = self
             .waiting
             .is_empty()
             .then(|| alone::asked(came))
             .flatten()
         else {
-            return false;
+            return Ok(None);
         };
         let Some((method, format)) = self.named.unary(&head) else {
-            return false;
+            return Ok(None);
         };
+        let message_bytes = message.len() + whole - length;
         let target = innermost(&self.served, method);
-        if method.admit(message.len()).is_err() || !target.serves_directly(method) {
-            return false;
+        if method.admit(message_bytes).is_err() || !target.serves_directly(method) {
+            return Ok(None);
         }
-        if !self.machine.called_alone(call, message.len(), length, now) {
-            return false;
+        if !self.machine.called_alone(call, message_bytes, whole, now) {
+            return Ok(None);
         }
+        let until = self.frame_until(now);
         let codec = format.codec();
         let (wire, limits, machine) = (&self.wire, &self.limits, &mut self.machine);
         let mut give = |answer: &dyn rpc_core::Wire| {
@@ -325,15 +336,43 @@ impl BlockingSession {
             context: context(self.wire.peer(), &head, now),
             now,
             codec,
-            message: &came[message],
+            message: Came::Whole(&[]),
             give: &mut give,
         };
-        match target.serve_directly(&mut request) {
-            Some(Ok(())) => {}
-            Some(Err(status)) => self.fail(call, status),
-            None => self.fail(call, Status::bare(Code::Unimplemented).before_running()),
+        let (mut failed, mut missing) = (None, 0);
+        let outcome = if whole == length {
+            request.message = Came::Whole(&self.buffer[message]);
+            target.serve_directly(&mut request)
+        } else {
+            let read = |room: &mut [u8]| match wire.read_until(room, until) {
+                Ok(length) => Some(length),
+                Err(error) => {
+                    failed = Some(error);
+                    None
+                }
+            };
+            let at = (message.start, message.end);
+            let mut arriving = Arriving::new(&mut self.buffer, at, whole - length, read);
+            request.message = Came::Arriving(&mut arriving);
+            let outcome = target.serve_directly(&mut request);
+            missing = arriving.finish();
+            outcome
+        };
+        match (failed, missing, outcome) {
+            (Some(error), ..) if error.kind() == ErrorKind::TimedOut => {
+                let text = "a frame took too long";
+                let late = Status::new(Code::Unavailable, text);
+                let status = self.machine.link.end(late);
+                let _ = self.flush();
+                return Err(status);
+            }
+            (Some(error), ..) => return Err(Status::from(error)),
+            (None, 1.., _) => return Ok(Some(false)),
+            (.., Some(Ok(()))) => {}
+            (.., Some(Err(status))) => self.fail(call, status),
+            (.., None) => self.fail(call, Status::bare(Code::Unimplemented).before_running()),
         }
-        true
+        Ok(Some(true))
     }
 
     /// Sends a stream of answers; takes in what comes while it waits for credit.

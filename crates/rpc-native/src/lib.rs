@@ -3,6 +3,7 @@
 
 mod alone;
 mod answer;
+mod arriving;
 mod bindings;
 mod blocking_client;
 mod blocking_server;
