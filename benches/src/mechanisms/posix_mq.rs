@@ -54,7 +54,7 @@ pub fn family() -> Family {
     .able(Abilities::MESSAGES)
 }
 
-fn probe() -> Result<(), String> {
+pub(super) fn probe() -> Result<(), String> {
     if fs::metadata("/proc/sys/fs/mqueue").is_err() {
         return Err("this kernel has no POSIX queues (no fs.mqueue)".to_owned());
     }
@@ -64,7 +64,7 @@ fn probe() -> Result<(), String> {
         .map_err(|error| format!("mq_open: {error} (see fs.mqueue.queues_max, RLIMIT_MSGQUEUE)"))
 }
 
-fn fits(shape: &Shape) -> Result<(), String> {
+pub(super) fn fits(shape: &Shape) -> Result<(), String> {
     let limit = setting("/proc/sys/fs/mqueue/msgsize_max").unwrap_or(8192);
     if shape.size > limit {
         return Err(format!("fs.mqueue.msgsize_max is {limit}"));

@@ -131,6 +131,7 @@ macro_rules! alone {
 
 alone! {
     posix_queues_work: "posix-mq",
+    awaited_posix_queues_work: "posix-mq-awaited",
     system_v_queues_work: "sysv-mq",
     system_v_semaphores_work: "sysv-sem",
     tcp_works: "tcp",

@@ -111,7 +111,7 @@ fn large_calls(lab: &mut Lab) {
         call().expect("a server that was not attacked");
     }
     let mut warm = (0, 0);
-    soak::repeat(lab, "S3", what, count, |number| {
+    soak::repeat_freely(lab, "S3", what, count, |number| {
         call()?;
         if number == count / 10 {
             warm = (resident_kib(server.id()), descriptors(server.id()));

@@ -1,6 +1,7 @@
 //! Connections that are lost at any moment: nothing runs twice, and what may be repeated arrives.
 
 use crate::counted::{Pair, STREAMS, runtime};
+use crate::plans::Random;
 use ipc_testkit::crash::{Lab, Tally};
 use ipc_testkit::watchdog;
 use rpc_core::layers::Retry;
@@ -8,12 +9,18 @@ use rpc_core::{Code, Context, Router, Server};
 use rpc_native::Options;
 use rpc_testkit::inventory::{Shop, StockClient, StockServer, item};
 use rpc_transport::Pool;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use tower_layer::Layer;
 
 const CALLERS: u64 = 16;
+
+/// So many calls come between two resets, on average. Counted in calls, not in time: else a host
+/// that is slow today loses more connections a call.
+const BETWEEN: u64 = 100;
 
 /// Of calls with random resets nothing that is not idempotent runs twice, and 99.9 % of what is
 /// idempotent succeed.
@@ -26,7 +33,7 @@ pub(crate) fn run_nothing_twice(lab: &mut Lab) {
 }
 
 async fn resets(lab: &mut Lab, name: &str, pair: Pair, calls: u64) {
-    RESETS.store(0, std::sync::atomic::Ordering::Relaxed);
+    let mut random = Random(lab.below(u64::MAX) | 1);
     let shop = Arc::new(Shop::default());
     let router = Router::new().service(StockServer::new(Arc::clone(&shop)));
     let served = Server::new(router).served();
@@ -51,34 +58,43 @@ async fn resets(lab: &mut Lab, name: &str, pair: Pair, calls: u64) {
         .put(&Context::new(), item("there", 1))
         .await
         .expect("no resets yet");
+    let (begins, mut begun) = mpsc::unbounded_channel();
+    let resets = Arc::new(AtomicU32::new(0));
+    let counted = Arc::clone(&resets);
     let chaos = tokio::spawn(async move {
-        let mut resets = 0_u32;
-        loop {
-            for _ in 0..20 {
+        let mut left = BETWEEN;
+        while begun.recv().await.is_some() {
+            left -= 1;
+            if left > 0 {
+                continue;
+            }
+            left = 1 + random.below(2 * BETWEEN - 1);
+            for _ in 0..random.below(40) {
                 tokio::task::yield_now().await;
             }
-            tokio::time::sleep(Duration::from_millis(1)).await;
             let task = serving.lock().expect("no panic").pop();
             if let Some(task) = task {
                 task.abort();
-                resets += 1;
-                RESETS.store(resets, std::sync::atomic::Ordering::Relaxed);
+                counted.fetch_add(1, Ordering::Relaxed);
             }
         }
     });
     let callers: Vec<_> = (0..CALLERS)
         .map(|caller| {
-            let stock = stock.clone();
+            let (stock, begins) = (stock.clone(), begins.clone());
+            let begin = move || begins.send(()).expect("it is there until all have ended");
             tokio::spawn(async move {
                 let (mut lost, mut wrong) = (0_u64, 0_u64);
                 for call in 0..calls / CALLERS {
                     let cx = Context::new();
                     let sku = format!("{caller}-{call}");
+                    begin();
                     match stock.put(&cx, item(&sku, 1)).await {
                         Ok(1) => {}
                         Ok(_) => wrong += 1,
                         Err(status) => assert_eq!(status.code(), Code::Unavailable),
                     }
+                    begin();
                     lost += u64::from(stock.get(&cx, "there".into()).await.is_err());
                 }
                 (lost, wrong)
@@ -90,9 +106,10 @@ async fn resets(lab: &mut Lab, name: &str, pair: Pair, calls: u64) {
         let (l, w) = caller.await.expect("no panic");
         (lost, wrong) = (lost + l, wrong + w);
     }
-    chaos.abort();
+    drop(begins);
+    chaos.await.expect("no panic");
     let shelves = shop.shelves.lock().expect("no panic");
-    let resets = RESETS.load(std::sync::atomic::Ordering::Relaxed);
+    let resets = resets.load(Ordering::Relaxed);
     let mut twice = Tally::new(
         "R",
         format!("{name}: calls that are not idempotent, run twice"),
@@ -121,5 +138,3 @@ async fn resets(lab: &mut Lab, name: &str, pair: Pair, calls: u64) {
     kept.note(format!("{lost} lost of {calls}"));
     lab.enter(kept);
 }
-
-static RESETS: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);

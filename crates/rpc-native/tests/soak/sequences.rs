@@ -42,7 +42,7 @@ pub(crate) fn of_the_contract(lab: &mut Lab) {
                 warm.expect("a turn like the others");
             }
             let what = format!("{name}, {threads} threads: turns of {A_TURN} sequences");
-            soak::repeat(lab, "F2", &what, turns, |_| {
+            soak::repeat_freely(lab, "F2", &what, turns, |_| {
                 let seed = random.0;
                 let outcome = runtime.block_on(turn(&mut random, pair));
                 outcome.map_err(|wrong| format!("turn {seed:#x}: {wrong}"))
