@@ -288,6 +288,9 @@ impl Pollable for Wire {
     fn arm(&self, interest: Interest) -> Result<bool> {
         self.stream().arm(interest)
     }
+    fn is_undisturbed(&self, interest: Interest) -> bool {
+        self.stream().is_undisturbed(interest)
+    }
     fn has_buffered(&self) -> bool {
         self.stream().has_buffered()
     }
