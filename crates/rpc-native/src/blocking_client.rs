@@ -1,5 +1,8 @@
 //! The client without a runtime: the thread that calls writes, and reads its answer itself.
 
+mod answers;
+
+use self::answers::Answers;
 use crate::alone;
 use crate::bindings::Bindings;
 use crate::client::head;
@@ -8,7 +11,6 @@ use crate::codecs::Format;
 use crate::options::Options;
 use crate::straight::{Message, straight_from};
 use bytes::{Buf, Bytes};
-use futures_core::Stream;
 use ipc_core::{ByteSink, ByteSource, ErrorKind, Pollable, Until};
 use rpc_core::{
     Body, Call, CallFuture, Channel, Code, Context, DirectCall, Metadata, MethodDescriptor,
@@ -17,9 +19,7 @@ use rpc_core::{
 use rpc_transport::{Endpoint, Wire};
 use std::collections::VecDeque;
 use std::fmt;
-use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context as Task, Poll};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 /// A connection without a runtime over a byte stream: a call is done when its future is made.
@@ -100,12 +100,11 @@ impl BlockingWired {
         if method.kind == MethodKind::ServerStream {
             inner.flush(until)?;
             drop(inner);
-            return Ok(Reply::many(Box::pin(Answers {
-                connection: self.clone(),
-                call: number,
+            return Ok(Reply::many(Box::pin(Answers::new(
+                self.clone(),
+                number,
                 until,
-                over: false,
-            })));
+            ))));
         }
         let mut outcome = match call.body {
             Body::Many(items) => inner.send_items(number, method, items, until),
@@ -398,56 +397,4 @@ impl Inner {
 
 fn is_gone(error: &ipc_core::Error) -> bool {
     matches!(error.kind(), ErrorKind::Closed | ErrorKind::PeerDied)
-}
-
-/// The items of a stream of answers.
-struct Answers {
-    connection: BlockingWired,
-    call: u32,
-    until: Until,
-    over: bool,
-}
-
-impl Answers {
-    fn inner(&self) -> MutexGuard<'_, Inner> {
-        let inner = &self.connection.inner;
-        inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Stream for Answers {
-    type Item = Result<Payload, Status>;
-
-    fn poll_next(mut self: Pin<&mut Self>, _: &mut Task<'_>) -> Poll<Option<Self::Item>> {
-        if self.over {
-            return Poll::Ready(None);
-        }
-        let (call, until, format) = (self.call, self.until, self.connection.format);
-        let outcome = {
-            let mut inner = self.inner();
-            loop {
-                let slot = &mut inner.slots[call as usize - 1];
-                if let Some(item) = slot.items.pop_front() {
-                    inner.machine.consumed(call, item.len());
-                    let payload = Payload::Encoded(format.codec(), item);
-                    return Poll::Ready(Some(Ok(payload)));
-                }
-                if let Some(outcome) = slot.outcome.take() {
-                    break outcome.map(drop);
-                }
-                if let Err(status) = inner.turn(until) {
-                    break Err(status);
-                }
-            }
-        };
-        self.over = true;
-        Poll::Ready(outcome.err().map(Err))
-    }
-}
-
-impl Drop for Answers {
-    fn drop(&mut self) {
-        let call = self.call;
-        self.inner().release(call);
-    }
 }

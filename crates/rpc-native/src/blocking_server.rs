@@ -1,106 +1,24 @@
 //! The server without a runtime: the thread that reads a call runs it and answers it.
 
-use crate::alone::{self, Asked};
-use crate::arriving::Arriving;
+mod direct;
+
+use self::direct::{give, send_straight};
+use crate::alone;
 use crate::codecs::Format;
-use crate::link::Link;
 use crate::named::{Named, context};
 use crate::options::Options;
 use crate::server_side::{Event, Incoming, NoAnswer, ServerSide};
 use crate::straight::{Message, straight_from};
-use bytes::{Buf, BytesMut};
+use bytes::Buf;
 use ipc_core::{ByteSink, ByteSource, ErrorKind, Pollable, Until};
 use rpc_core::{
-    Body, Call, Came, Channel, Code, Codec, DirectRequest, Metadata, MethodDescriptor, Payload,
-    PayloadStream, Served, Status, block_on, innermost,
+    Body, Call, Channel, Code, Metadata, MethodDescriptor, Payload, PayloadStream, Served, Status,
+    block_on,
 };
-use rpc_transport::{Endpoint, Listener, Seat, Seats, Wire};
+use rpc_transport::{Seat, Wire};
 use std::collections::VecDeque;
 use std::fmt;
-use std::time::{Duration, Instant};
-
-/// How long it rests when the host has no descriptor or memory left for a connection.
-const REST: Duration = Duration::from_millis(50);
-
-/// Where connections come in that threads of the caller serve.
-///
-/// ```no_run
-/// # let served = rpc_core::Server::new(rpc_core::Router::new()).served();
-/// let listener = rpc_native::Options::new().bind_blocking("unix:/run/shop.sock", served)?;
-/// loop {
-///     let session = listener.accept()?;
-///     std::thread::spawn(move || session.run());
-/// }
-/// # #[allow(unreachable_code)]
-/// # Ok::<(), rpc_native::Status>(())
-/// ```
-#[derive(Debug)]
-pub struct BlockingListener {
-    listener: Listener,
-    seats: Seats,
-    served: Served,
-    options: Options,
-}
-
-impl BlockingListener {
-    pub(crate) fn new(
-        listener: Listener,
-        served: Served,
-        options: Options,
-    ) -> Result<Self, Status> {
-        if let Some(method) = served.methods().find(|method| method.kind.client_streams()) {
-            let text = format!(
-                "{}/{}: a blocking server cannot take a stream of arguments",
-                method.service, method.name
-            );
-            return Err(Status::new(Code::Unimplemented, text));
-        }
-        let seats = Seats::new(options.max_connections, options.max_connections_per_user);
-        Ok(Self {
-            listener,
-            seats,
-            served,
-            options,
-        })
-    }
-
-    /// Where it listens, with the port that the system chose.
-    ///
-    /// # Errors
-    /// As [`Listener::endpoint`].
-    pub fn endpoint(&self) -> Result<Endpoint, Status> {
-        self.listener.endpoint().map_err(Status::from)
-    }
-
-    /// Waits for a client for whom there is room: those beyond
-    /// [`Options::max_connections`] are left, and counted again when their session is dropped.
-    ///
-    /// Where the host has no descriptor left it rests and tries again: what it lacks may come
-    /// back, and no client is to end a server.
-    ///
-    /// # Errors
-    /// As the transport says; the listener stays usable.
-    pub fn accept(&self) -> Result<BlockingSession, Status> {
-        loop {
-            let wire = match self.listener.accept(Until::Forever) {
-                Ok(wire) => wire,
-                Err(error) if error.kind() == ErrorKind::LimitReached => {
-                    tracing::warn!(%error, "a connection could not be accepted");
-                    std::thread::sleep(REST);
-                    continue;
-                }
-                Err(error) => return Err(Status::from(error)),
-            };
-            let Some(seat) = self.seats.take(wire.peer()) else {
-                tracing::warn!(peer = ?wire.peer(), "refused: too many connections");
-                continue;
-            };
-            let mut session = BlockingSession::new(wire, self.served.clone(), &self.options);
-            session.seat = Some(seat);
-            return Ok(session);
-        }
-    }
-}
+use std::time::Instant;
 
 /// A client that is to be served by one thread, one call after the other.
 ///
@@ -109,7 +27,7 @@ impl BlockingListener {
 pub struct BlockingSession {
     wire: Wire,
     /// Its place among those that its listener has accepted. Given back after the wire is closed.
-    seat: Option<Seat>,
+    pub(crate) seat: Option<Seat>,
     /// The transport's own handshake is made.
     proven: bool,
     served: Served,
@@ -294,87 +212,6 @@ impl BlockingSession {
         })
     }
 
-    /// Serves the call that the bytes which came are, if that is all they are, or its beginning,
-    /// from where they stand, and the rest as it comes; whether the client is still there. `None`
-    /// where they are something else, and then nothing has been done.
-    fn serve_alone(&mut self, length: usize, now: Instant) -> Result<Option<bool>, Status> {
-        let came = &self.buffer[..length];
-        let Some(Asked {
-            call,
-            head,
-            message,
-            whole,
-        }) = self
-            .waiting
-            .is_empty()
-            .then(|| alone::asked(came))
-            .flatten()
-        else {
-            return Ok(None);
-        };
-        let Some((method, format)) = self.named.unary(&head) else {
-            return Ok(None);
-        };
-        let message_bytes = message.len() + whole - length;
-        let target = innermost(&self.served, method);
-        if method.admit(message_bytes).is_err() || !target.serves_directly(method) {
-            return Ok(None);
-        }
-        if !self.machine.called_alone(call, message_bytes, whole, now) {
-            return Ok(None);
-        }
-        let until = self.frame_until(now);
-        let codec = format.codec();
-        let (wire, limits, machine) = (&self.wire, &self.limits, &mut self.machine);
-        let mut give = |answer: &dyn rpc_core::Wire| {
-            let answer = Message::Lent(answer);
-            let ways = (wire, limits, &mut *machine);
-            give(ways, call, &Metadata::new(), (method, codec), answer);
-        };
-        let mut request = DirectRequest {
-            method,
-            context: context(self.wire.peer(), &head, now),
-            now,
-            codec,
-            message: Came::Whole(&[]),
-            give: &mut give,
-        };
-        let (mut failed, mut missing) = (None, 0);
-        let outcome = if whole == length {
-            request.message = Came::Whole(&self.buffer[message]);
-            target.serve_directly(&mut request)
-        } else {
-            let read = |room: &mut [u8]| match wire.read_until(room, until) {
-                Ok(length) => Some(length),
-                Err(error) => {
-                    failed = Some(error);
-                    None
-                }
-            };
-            let at = (message.start, message.end);
-            let mut arriving = Arriving::new(&mut self.buffer, at, whole - length, read);
-            request.message = Came::Arriving(&mut arriving);
-            let outcome = target.serve_directly(&mut request);
-            missing = arriving.finish();
-            outcome
-        };
-        match (failed, missing, outcome) {
-            (Some(error), ..) if error.kind() == ErrorKind::TimedOut => {
-                let text = "a frame took too long";
-                let late = Status::new(Code::Unavailable, text);
-                let status = self.machine.link.end(late);
-                let _ = self.flush();
-                return Err(status);
-            }
-            (Some(error), ..) => return Err(Status::from(error)),
-            (None, 1.., _) => return Ok(Some(false)),
-            (.., Some(Ok(()))) => {}
-            (.., Some(Err(status))) => self.fail(call, status),
-            (.., None) => self.fail(call, Status::bare(Code::Unimplemented).before_running()),
-        }
-        Ok(Some(true))
-    }
-
     /// Sends a stream of answers; takes in what comes while it waits for credit.
     fn stream(
         &mut self,
@@ -461,47 +298,6 @@ impl BlockingSession {
         // What a layer below has taken (TLS) goes out too.
         let until = Until::after(self.limits.frame);
         self.wire.pay_until(until).map_err(Status::from)
-    }
-}
-
-/// Ends a call with an answer.
-fn give(
-    (wire, limits, machine): (&Wire, &crate::Limits, &mut ServerSide),
-    call: u32,
-    metadata: &Metadata,
-    (method, codec): (&MethodDescriptor, &dyn Codec),
-    answer: Message<'_>,
-) {
-    let straight = straight_from(wire, limits);
-    let mut behind = 0;
-    let fill = |out: &mut BytesMut| {
-        behind = answer.append(codec, method, straight, out)?;
-        Ok(behind)
-    };
-    if machine.finish(call, metadata, Ok(fill)) && behind > 0 {
-        send_straight(&mut machine.link, wire, limits, codec, answer, behind);
-    }
-}
-
-/// Sends a message of so many bytes behind what is to be written. What is left of it when the
-/// client has taken nothing for too long is met by the next that is written.
-fn send_straight(
-    link: &mut Link,
-    wire: &Wire,
-    limits: &crate::Limits,
-    codec: &dyn Codec,
-    message: Message<'_>,
-    bytes: usize,
-) {
-    let write = |head: &[u8], body: &[u8]| match wire.write_until(head, body, Until::Now) {
-        Err(error) if error.kind() == ErrorKind::WouldBlock => {
-            wire.write_until(head, body, Until::after(limits.frame))
-        }
-        outcome => outcome,
-    };
-    if !message.send(codec, bytes, &mut link.output, write) {
-        // The client takes what follows for a part of it.
-        wire.shut_down();
     }
 }
 

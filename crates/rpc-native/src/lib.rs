@@ -6,6 +6,7 @@ mod answer;
 mod arriving;
 mod bindings;
 mod blocking_client;
+mod blocking_listener;
 mod blocking_server;
 mod channels;
 mod client;
@@ -36,7 +37,8 @@ mod server_side;
 mod straight;
 
 pub use crate::{
-    blocking_server::{BlockingListener, BlockingSession},
+    blocking_listener::BlockingListener,
+    blocking_server::BlockingSession,
     channels::{BlockingConnection, Connection},
     codecs::Format,
     limits::Limits,
