@@ -6,6 +6,7 @@ use std::cell::Cell;
 thread_local! {
     static COUNT: Cell<u64> = const { Cell::new(0) };
     static LARGEST: Cell<usize> = const { Cell::new(0) };
+    static LARGE: Cell<(usize, u64)> = const { Cell::new((usize::MAX, 0)) };
 }
 
 /// How many allocations `work` makes in this thread. The test binary must declare
@@ -45,9 +46,24 @@ pub fn largest_allocation(work: impl FnOnce()) -> usize {
     largest()
 }
 
+/// How many allocations of at least so many bytes `work` makes in this thread.
+///
+/// # Panics
+/// As [`allocations`].
+#[track_caller]
+pub fn large_allocations(bytes: usize, work: impl FnOnce()) -> u64 {
+    LARGE.set((bytes, 0));
+    allocations(work);
+    LARGE.replace((usize::MAX, 0)).1
+}
+
 /// Called by the allocator for each allocation.
 pub(crate) fn count(bytes: usize) {
     // A thread that is ending has no counter any more, and nobody who asks.
     let _ = COUNT.try_with(|count| count.set(count.get() + 1));
     let _ = LARGEST.try_with(|largest| largest.set(largest.get().max(bytes)));
+    let _ = LARGE.try_with(|large| {
+        let (least, count) = large.get();
+        large.set((least, count + u64::from(bytes >= least)));
+    });
 }

@@ -35,6 +35,8 @@ pub(crate) struct Inner {
     pub(crate) machine: ClientSide,
     bindings: Bindings,
     pub(crate) buffer: Vec<u8>,
+    /// Where long fields are put together.
+    pub(crate) spare: Vec<u8>,
     pub(crate) slots: Vec<Slot>,
     pub(crate) format: Format,
     /// From how many bytes on a message goes straight to where it is read.
@@ -64,6 +66,7 @@ impl BlockingWired {
             machine: ClientSide::new(options.limits.clone(), Instant::now()),
             bindings: Bindings::default(),
             buffer: vec![0; 64 * 1024],
+            spare: Vec::new(),
             slots: Vec::new(),
             format: options.format,
         };

@@ -38,6 +38,8 @@ pub struct BlockingSession {
     /// The call that streams, if its client has given it up.
     cancelled: Option<u32>,
     buffer: Vec<u8>,
+    /// Where long fields are put together.
+    spare: Vec<u8>,
     limits: crate::Limits,
 }
 
@@ -53,6 +55,7 @@ impl BlockingSession {
             waiting: VecDeque::new(),
             cancelled: None,
             buffer: vec![0; 64 * 1024],
+            spare: Vec::new(),
             limits: options.limits.clone(),
         }
     }

@@ -88,7 +88,12 @@ impl Inner {
             }
         };
         let at = (message.start, message.end);
-        let mut arriving = Arriving::new(&mut self.buffer, at, whole - length, read);
+        let mut arriving = Arriving::new(
+            (&mut self.buffer, &mut self.spare),
+            at,
+            whole - length,
+            read,
+        );
         let outcome = call.read(codec, Came::Arriving(&mut arriving));
         let missing = arriving.finish();
         if missing == 0 {

@@ -175,9 +175,12 @@ fn a_large_argument_and_a_large_answer_are_never_in_a_buffer_of_their_sender() {
                 assert!(session.serve_next().expect("a client"));
             }
         };
+        // What it is put together in is kept; then it is the argument itself.
         serve_up_to(1);
-        // Only the second call has a large answer; what it takes in is small.
-        ipc_testkit::largest_allocation(|| serve_up_to(2))
+        let taken = ipc_testkit::large_allocations(LARGE / 8, || serve_up_to(2));
+        assert_eq!(taken, 1);
+        // Only the third call has a large answer; what it takes in is small.
+        ipc_testkit::largest_allocation(|| serve_up_to(3))
     });
     let connection = Options::new().over_blocking(near).expect("greeted");
     let cargo = CargoClient::new(connection);
@@ -187,6 +190,8 @@ fn a_large_argument_and_a_large_answer_are_never_in_a_buffer_of_their_sender() {
         let load = block_on(cargo.load(&Context::new(), bytes));
         assert_eq!(load, Ok(LARGE as u64));
     });
+    let load = block_on(cargo.load(&Context::new(), vec![7; LARGE]));
+    assert_eq!(load, Ok(LARGE as u64));
     let back = block_on(cargo.unload(&Context::new())).expect("an answer");
     assert!(back == vec![7; LARGE]);
     let server = server.join().expect("no panic");

@@ -77,7 +77,12 @@ impl BlockingSession {
                 }
             };
             let at = (message.start, message.end);
-            let mut arriving = Arriving::new(&mut self.buffer, at, whole - length, read);
+            let mut arriving = Arriving::new(
+                (&mut self.buffer, &mut self.spare),
+                at,
+                whole - length,
+                read,
+            );
             request.message = Came::Arriving(&mut arriving);
             let outcome = target.serve_directly(&mut request);
             missing = arriving.finish();
