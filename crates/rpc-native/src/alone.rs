@@ -77,8 +77,8 @@ pub(crate) fn credit(bytes: &[u8]) -> usize {
     }
 }
 
-/// Where the message stands as far as it has come, and how many bytes the whole frame has, if these
-/// bytes are the RETURN of this call, which went well.
+/// Where the message stands as far as it has come, and how many bytes the whole frame has, if
+/// these bytes are the RETURN of this call, which went well.
 pub(crate) fn answer(bytes: &[u8], call: u32) -> Option<(Range<usize>, usize)> {
     let header = header(bytes)?;
     let plain = header.kind == Kind::Return as u8 && header.flags == 0 && header.stream == call;

@@ -49,7 +49,8 @@ impl Leases {
 
     /// Which bytes others have; `None` where they are too many to be counted.
     pub(crate) fn held(&self) -> Option<BTreeSet<u64>> {
-        let (mut held, mut parts) = (BTreeSet::new(), vec![0..BYTES]);
+        let (mut held, mut parts) = (BTreeSet::new(), Vec::new());
+        parts.push(0..BYTES);
         while let Some(part) = parts.pop() {
             if self.is_free(&part) {
                 continue;

@@ -68,8 +68,8 @@ pub(crate) fn runtime() -> tokio::runtime::Runtime {
     builder.enable_all().build().expect("a runtime")
 }
 
-/// Message `number`: in a slot of the ring, beside, and straight in several pieces, of which not all
-/// fit at once.
+/// Message `number`: in a slot of the ring, beside, and straight in several pieces, of which not
+/// all fit at once.
 pub(crate) fn message(number: u64) -> Vec<u8> {
     let len = match number % 8 {
         0 => 40_000,

@@ -1,4 +1,4 @@
-//! Large messages that are encoded straight into shared memory, in every shape and with little room.
+//! Large messages that are encoded straight into shared memory, in every shape, with little room.
 
 use ipc_testkit::watchdog;
 use prost::Message as _;
