@@ -98,10 +98,9 @@ pub fn group_ratios(group: &Group, lanes: &[Lane]) -> Vec<Ratio> {
     for ours in lanes {
         all.extend(waking_calls(group, ours));
         for reference in lanes {
-            let chosen = if ours.maker.kind == MakerKind::Ours {
-                reference.maker.kind != MakerKind::Ours
-            } else {
-                ours.maker.references.contains(&reference.maker.name)
+            let chosen = match (ours.maker.kind, reference.maker.kind) {
+                (MakerKind::Ours, kind) if kind != MakerKind::Ours => true,
+                _ => ours.maker.references.contains(&reference.maker.name),
             };
             if !chosen {
                 continue;

@@ -11,6 +11,7 @@ use crate::{
     abilities::Abilities,
     family::{Endpoint, Family, Maker, Role},
     meet::Meet,
+    overhead::BLOCKING,
     scenario::{Shape, Side},
 };
 
@@ -26,7 +27,7 @@ pub fn family(
     awaited: Connect,
 ) -> Family {
     let blocking = Maker {
-        name: "blocking",
+        name: BLOCKING,
         references: &[],
         fits,
         ..Maker::raw(blocking)

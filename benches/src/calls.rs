@@ -174,6 +174,8 @@ pub trait Kit: 'static {
     const NAME: &'static str;
     /// Whose code it is.
     const KIND: MakerKind;
+    /// What it is compared with though both are ours.
+    const REFERENCES: &'static [&'static str] = &[];
 
     /// Why it cannot do a cell.
     fn fits(shape: &Shape) -> Result<(), String>;
@@ -190,6 +192,7 @@ pub fn maker<K: Kit, W: Way>() -> Maker {
     Maker {
         name: K::NAME,
         kind: K::KIND,
+        references: K::REFERENCES,
         copies: W::COPIES,
         probe: W::probe,
         fits: K::fits,

@@ -120,6 +120,7 @@ pub fn run(
         cells: Vec::new(),
         ratios: all,
         goals: Vec::new(),
+        awaited: Vec::new(),
         abilities: abilities::of_this_build(),
         cores: Vec::new(),
         unmeasured,

@@ -21,6 +21,7 @@ pub mod machine;
 pub mod meet;
 pub mod orchestrate;
 pub mod ours;
+pub mod overhead;
 pub mod pair;
 pub mod payload;
 pub mod placement;

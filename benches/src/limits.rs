@@ -5,6 +5,8 @@ use std::{
     net::{Ipv4Addr, UdpSocket},
 };
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
 use crate::scenario::Shape;
 
 /// What the kernel books for a packet beside its payload, with room to spare.
@@ -31,4 +33,21 @@ pub fn loopback() -> Result<(), String> {
     UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))
         .map(drop)
         .map_err(|error| format!("no socket on 127.0.0.1: {error}"))
+}
+
+/// Lets this process, and those it starts, have `count` descriptors.
+///
+/// # Errors
+/// Where its user may not have so many.
+pub fn descriptors(count: u64) -> Result<(), String> {
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current.is_none_or(|current| current >= count) {
+        return Ok(());
+    }
+    let raised = Rlimit {
+        current: Some(count),
+        maximum: limit.maximum,
+    };
+    setrlimit(Resource::Nofile, raised)
+        .map_err(|_| format!("it needs {count} descriptors (ulimit -n)"))
 }

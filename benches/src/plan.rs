@@ -1,6 +1,7 @@
 //! What a run will measure: the cells asked for, less those that a limit or the host forbids.
 
 mod choice;
+mod order;
 
 use std::time::Duration;
 
@@ -85,6 +86,8 @@ pub struct Group {
     pub has_several_of_ours: bool,
     /// Measured for the sake of a goal, where a default run would leave it out.
     pub of_goal: bool,
+    /// Where its results stand among those of the other groups, whenever it is measured.
+    pub place: usize,
 }
 
 impl Group {
@@ -118,7 +121,7 @@ impl Group {
     }
 }
 
-/// The groups of a run, floors first, and what is left out.
+/// The groups of a run, floors and what tells most first, and what is left out.
 #[derive(Debug, Default)]
 pub struct Plan {
     /// In the order they are measured.
@@ -146,6 +149,7 @@ impl Plan {
                 plan.add_goals(selection, family, cpus);
             }
         }
+        order::sort(&mut plan.groups);
         for &(mechanism, feature) in mechanisms::ABSENT {
             let asked = selection.mechanisms.is_empty()
                 || selection.mechanisms.iter().any(|name| name == mechanism);
@@ -242,6 +246,7 @@ impl Plan {
             sweep: family.sweep,
             has_several_of_ours: family.of_ours() > 1,
             of_goal: false,
+            place: 0,
         };
         if family.role == Role::Mechanism
             && shape.scenario == Scenario::SingleThread
@@ -304,97 +309,4 @@ fn fits(maker: &Maker, shape: &Shape) -> Result<(), String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn plan(selection: &Selection, cpus: usize) -> Plan {
-        let pair = (0, (cpus > 1).then_some(1));
-        let cpus = Cpus {
-            allowed: (0..cpus).collect(),
-            pair,
-        };
-        Plan::new(selection, &mechanisms::all(), &cpus)
-    }
-
-    #[test]
-    fn every_cell_is_measured_or_left_out_with_a_reason() {
-        let selection = Selection {
-            sizes: vec![64],
-            ..Selection::default()
-        };
-        let plan = plan(&selection, 2);
-        for family in mechanisms::all()
-            .iter()
-            .filter(|family| family.role == Role::Mechanism)
-        {
-            for scenario in Scenario::ALL {
-                let size = if family.payload { 64 } else { 0 };
-                let what = format!("{}/{}/{size}", family.name, scenario.name());
-                if scenario.is_of_calls() && !family.makes_calls() {
-                    continue;
-                }
-                let measured = plan.groups.iter().any(|group| group.name() == what);
-                let named = |gap: &Unmeasured| gap.what.starts_with(family.name);
-                assert!(
-                    measured || plan.unmeasured.iter().any(named),
-                    "{what} is nowhere"
-                );
-            }
-        }
-        assert!(plan.unmeasured.iter().all(|gap| !gap.why.is_empty()));
-    }
-
-    #[test]
-    fn one_cpu_measures_what_one_cpu_can() {
-        let plan = plan(&Selection::default(), 1);
-        assert!(
-            plan.groups
-                .iter()
-                .all(|group| group.placement == Placement::SameCore)
-        );
-        assert!(
-            plan.unmeasured
-                .iter()
-                .any(|gap| gap.why.contains("one CPU"))
-        );
-    }
-
-    #[test]
-    fn a_default_run_measures_the_cells_of_every_goal() {
-        let plan = plan(&Selection::default(), 2);
-        for (mechanism, scenario, size, placement) in goals::GOALS.iter().flat_map(Goal::cells) {
-            let shape = Shape { size, scenario };
-            let planned = plan.groups.iter().any(|group| {
-                (group.mechanism, group.shape, group.placement) == (mechanism, shape, placement)
-            });
-            let lacks = plan
-                .unmeasured
-                .iter()
-                .any(|gap| gap.what.starts_with(mechanism));
-            assert!(planned || lacks, "{mechanism} {shape:?} {placement:?}");
-        }
-    }
-
-    #[test]
-    fn floors_come_first() {
-        let plan = plan(&Selection::default(), 2);
-        let roles: Vec<Role> = plan.groups.iter().map(|group| group.role).collect();
-        let first_mechanism = roles.iter().position(|role| *role == Role::Mechanism);
-        assert!(
-            roles[first_mechanism.unwrap_or(0)..]
-                .iter()
-                .all(|r| *r == Role::Mechanism)
-        );
-    }
-
-    #[test]
-    fn events_without_bytes_are_measured_once() {
-        let plan = plan(&Selection::default(), 2);
-        let events: Vec<&Group> = plan
-            .groups
-            .iter()
-            .filter(|group| group.mechanism == "eventfd")
-            .collect();
-        assert!(!events.is_empty() && events.iter().all(|group| group.shape.size == 0));
-    }
-}
+mod tests;

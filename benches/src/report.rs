@@ -10,6 +10,7 @@ mod goals;
 mod html;
 mod markdown;
 mod numbers;
+mod overheads;
 mod ratios;
 mod rows;
 mod showcase;

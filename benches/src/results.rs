@@ -34,6 +34,9 @@ pub struct Run {
     /// The goals of this workspace, and what the ratios say about each.
     #[serde(default)]
     pub goals: Vec<Found>,
+    /// What awaiting costs over blocking, of all that the run has measured both ways.
+    #[serde(default)]
+    pub awaited: Vec<Overhead>,
     /// What each mechanism is able to do at all.
     #[serde(default = "abilities::of_this_build")]
     pub abilities: BTreeMap<String, Abilities>,
@@ -213,6 +216,23 @@ pub struct Ratio {
     pub placement: Placement,
     /// True where a larger ratio is better (throughput).
     pub higher_is_better: bool,
+}
+
+/// What awaiting costs: a mechanism with `.await` beside the same that blocks.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Overhead {
+    /// `pipe`, `tcp`, `rpc-native` …
+    pub mechanism: String,
+    /// As in a cell.
+    pub scenario: String,
+    /// As in a cell.
+    pub size_bytes: usize,
+    /// Where the pairs ran.
+    pub placement: Placement,
+    /// State of the machine the slices were in.
+    pub state: State,
+    /// Time of the awaited form as a multiple of the blocking one's, with its 95 % interval.
+    pub times_blocking: Interval,
 }
 
 /// What a run says about one goal.

@@ -9,6 +9,7 @@ use crate::{
     lane::{Allowance, Crew, Lane},
     machine,
     orchestrate::Orchestrator,
+    overhead,
     pair::Trouble,
     placement::Cpus,
     plan::{Group, Plan, Selection},
@@ -75,6 +76,7 @@ pub fn run(
     gathered.measure(selection, &plan, &mut orchestrator)?;
     gathered.note_uncounted();
     gathered.unmeasured.append(&mut orchestrator.unmeasured);
+    let (cells, ratios) = gathered.in_place();
     Ok(Run {
         format: FORMAT,
         started_unix_seconds: started
@@ -85,9 +87,10 @@ pub fn run(
         arguments,
         machine,
         floors: gathered.floors,
-        cells: gathered.cells,
-        goals: goals::judge(&gathered.ratios),
-        ratios: gathered.ratios,
+        cells,
+        goals: goals::judge(&ratios),
+        awaited: overhead::of(&ratios),
+        ratios,
         abilities: abilities::of_this_build(),
         cores: cores.unwrap_or_default(),
         unmeasured: merged(gathered.unmeasured),
@@ -99,17 +102,22 @@ pub fn run(
 /// What a run has found so far.
 struct Gathered {
     floors: Vec<Floor>,
+    groups: Vec<OfGroup>,
+    unmeasured: Vec<Unmeasured>,
+}
+
+/// What was found of one group.
+struct OfGroup {
+    place: usize,
     cells: Vec<Cell>,
     ratios: Vec<Ratio>,
-    unmeasured: Vec<Unmeasured>,
 }
 
 impl Gathered {
     fn new(plan: &Plan) -> Gathered {
         Gathered {
             floors: Vec::new(),
-            cells: Vec::new(),
-            ratios: Vec::new(),
+            groups: Vec::new(),
             unmeasured: plan.unmeasured.clone(),
         }
     }
@@ -158,6 +166,7 @@ impl Gathered {
 
     /// Files the lanes of a group under the results they belong to.
     fn collect(&mut self, group: &Group, lanes: &[Lane]) {
+        let mut cells = Vec::new();
         for lane in lanes {
             let found = match group.role {
                 Role::Floor => {
@@ -168,7 +177,7 @@ impl Gathered {
                 Role::Mechanism => {
                     let cell = assemble::cell(group, lane, &self.floors);
                     let found = cell.is_some();
-                    self.cells.extend(cell);
+                    cells.extend(cell);
                     found
                 }
             };
@@ -181,16 +190,29 @@ impl Gathered {
                 );
             }
         }
-        self.ratios.extend(assemble::group_ratios(group, lanes));
+        self.groups.push(OfGroup {
+            place: group.place,
+            cells,
+            ratios: assemble::group_ratios(group, lanes),
+        });
+    }
+
+    /// All cells and ratios, those of a mechanism together, whenever they were measured.
+    fn in_place(&mut self) -> (Vec<Cell>, Vec<Ratio>) {
+        self.groups.sort_by_key(|group| group.place);
+        let (mut cells, mut ratios) = (Vec::new(), Vec::new());
+        for group in std::mem::take(&mut self.groups) {
+            cells.extend(group.cells);
+            ratios.extend(group.ratios);
+        }
+        (cells, ratios)
     }
 
     /// Says of the scenarios measured in which of them no system call was counted, and why.
     fn note_uncounted(&mut self) {
         for scenario in Scenario::ALL {
-            let measured = self
-                .cells
-                .iter()
-                .any(|cell| cell.scenario == scenario.name());
+            let mut cells = self.groups.iter().flat_map(|group| &group.cells);
+            let measured = cells.any(|cell| cell.scenario == scenario.name());
             if let Some(why) = why_not_counted(scenario).filter(|_| measured) {
                 let what = format!("system calls per message in {}", scenario.name());
                 self.leave_out(what, why);

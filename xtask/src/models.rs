@@ -58,6 +58,10 @@ pub(crate) fn run(args: &Args) -> Outcome {
     let _target = sh.push_env("CARGO_TARGET_DIR", target);
     let _flags = sh.push_env("RUSTFLAGS", "--cfg ipc_model");
     let _schedules = sh.push_env("IPC_MODEL_SCHEDULES", schedules.to_string());
+    // A third of a long run's time, for half a minute of the compiler's.
+    let thorough = !matches!(args.tier, Tier::Push);
+    let _whole = thorough.then(|| sh.push_env("CARGO_PROFILE_RELEASE_LTO", "fat"));
+    let _one = thorough.then(|| sh.push_env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "1"));
     let mut failed = Vec::new();
     for package in workspace
         .packages

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     family::Endpoint,
+    overhead::BLOCKING,
     results::MakerKind,
     scenario::{Scenario, Shape},
 };
@@ -63,6 +64,7 @@ pub struct Awaited<S = Echoes>(PhantomData<S>);
 impl<S: Contract> Kit for Awaited<S> {
     const NAME: &'static str = "awaited";
     const KIND: MakerKind = MakerKind::Ours;
+    const REFERENCES: &'static [&'static str] = &[BLOCKING];
 
     fn fits(shape: &Shape) -> Result<(), String> {
         S::fits(shape)
@@ -98,7 +100,7 @@ impl<S: Contract> Kit for Awaited<S> {
 pub struct Blocking<S = Echoes>(PhantomData<S>);
 
 impl<S: Contract> Kit for Blocking<S> {
-    const NAME: &'static str = "blocking";
+    const NAME: &'static str = BLOCKING;
     const KIND: MakerKind = MakerKind::Ours;
 
     fn fits(shape: &Shape) -> Result<(), String> {

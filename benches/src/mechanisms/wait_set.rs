@@ -8,10 +8,7 @@ use rustix::{
     event::epoll::{self, CreateFlags, EventData, EventFlags},
     io::retry_on_intr,
 };
-use std::{
-    os::fd::OwnedFd,
-    sync::Arc,
-};
+use std::{os::fd::OwnedFd, sync::Arc};
 
 use super::eventfd::{Counter, create};
 use crate::{
@@ -23,12 +20,30 @@ use crate::{
 };
 
 /// How many are waited for. Each is a descriptor, of which a process has 1,024 as a rule.
-const ENDPOINTS: usize = 1_000;
+pub(super) const ENDPOINTS: usize = 1_000;
 /// From one that is ready to the next: no neighbour, and each has its turn.
-const STEP: usize = 389;
+pub(super) const STEP: usize = 389;
 
 /// Sets of a thousand. A send makes one ready, waits and takes it: nobody else is there.
 pub fn family() -> Family {
+    family_of(
+        "wait-set",
+        "one of 1,000 event counters is ready: waited for, and taken (raw: epoll)",
+        counters,
+        connect_ours,
+    )
+}
+
+/// Makes one side's endpoint.
+type Connect = fn(Side, &Meet, &Shape) -> io::Result<Box<dyn Endpoint>>;
+
+/// A family of sets of a thousand of whatever.
+pub(super) fn family_of(
+    name: &'static str,
+    about: &'static str,
+    raw: Connect,
+    ours: Connect,
+) -> Family {
     let makes = |maker| Maker {
         copies: "no payload",
         fits: alone,
@@ -36,21 +51,22 @@ pub fn family() -> Family {
         ..maker
     };
     Family {
-        name: "wait-set",
-        about: "one of 1,000 event counters is ready: waited for, and taken (raw: epoll)",
+        name,
+        about,
         role: Role::Mechanism,
         payload: false,
         takes_whole: true,
         makers: vec![
-            makes(Maker::raw(connect_raw)),
-            makes(Maker::ours("ipc-async", connect_ours)),
+            makes(Maker::raw(raw)),
+            makes(Maker::ours("ipc-async", ours)),
         ],
         sweep: None,
     }
     .able(Abilities::MEMORY)
 }
 
-fn connect_raw(_: Side, _: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> {
+/// A thousand event counters, and plain epoll.
+pub(super) fn counters(_: Side, _: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> {
     let epoll = epoll::create(CreateFlags::CLOEXEC)?;
     let mut counters = Vec::with_capacity(ENDPOINTS);
     for number in 0..ENDPOINTS {
@@ -80,17 +96,22 @@ impl Endpoint for Raw {
     fn send(&mut self, _: &[u8]) -> io::Result<()> {
         self.next = (self.next + STEP) % ENDPOINTS;
         self.counters[self.next].add()?;
-        let mut events = [epoll::Event {
-            flags: EventFlags::empty(),
-            data: EventData::new_u64(0),
-        }];
-        while retry_on_intr(|| epoll::wait(&self.epoll, &mut events, None))? == 0 {}
-        self.counters[events[0].data.u64() as usize].take()
+        self.counters[next_ready(&self.epoll)?].take()
     }
 
     fn recv(&mut self, _: &mut [u8]) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// Waits; the number of one that is ready.
+pub(super) fn next_ready(epoll: &OwnedFd) -> io::Result<usize> {
+    let mut events = [epoll::Event {
+        flags: EventFlags::empty(),
+        data: EventData::new_u64(0),
+    }];
+    while retry_on_intr(|| epoll::wait(epoll, &mut events, None))? == 0 {}
+    Ok(events[0].data.u64() as usize)
 }
 
 fn connect_ours(_: Side, _: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> {

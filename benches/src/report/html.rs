@@ -38,6 +38,7 @@ pub fn page(run: &Run) -> String {
         section(&mut out, chart);
     }
     tables::goals(&mut out, run);
+    tables::overheads(&mut out, run);
     tables::cells(&mut out, run);
     tables::ratios(&mut out, run);
     tables::floors(&mut out, run);
@@ -79,6 +80,7 @@ fn header(out: &mut String, run: &Run, charts: &[Chart]) {
     }
     for (id, name) in [
         ("goals", "Goals"),
+        ("awaited", "Awaited"),
         ("tables", "Tables"),
         ("machine", "Machine"),
         ("method", "Method"),

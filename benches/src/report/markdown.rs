@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::{
     advice, cores,
     escape::markdown as escape,
-    goals, numbers,
+    goals, numbers, overheads,
     ratios::Named,
     rows::{self, Table},
     showcase,
@@ -21,6 +21,7 @@ pub fn summary(run: &Run) -> String {
         cells(&mut out, &table);
     }
     goals(&mut out, run);
+    awaited(&mut out, run);
     ratios(&mut out, run);
     floors(&mut out, run);
     cores(&mut out, run);
@@ -281,6 +282,20 @@ fn goals(out: &mut String, run: &Run) {
     }
     out.push('\n');
     paragraph(out, &goals::summary(run));
+}
+
+fn awaited(out: &mut String, run: &Run) {
+    let Some((heads, rows)) = overheads::table(run) else {
+        return;
+    };
+    heading(out, "Awaited against blocking, per mechanism");
+    paragraph(out, overheads::LEAD);
+    line(out, &format!("| {} |", heads.join(" | ")));
+    line(out, &format!("|---|{}", "---:|".repeat(heads.len() - 1)));
+    for row in &rows {
+        line(out, &format!("| {} |", row.join(" | ")));
+    }
+    out.push('\n');
 }
 
 fn cores(out: &mut String, run: &Run) {

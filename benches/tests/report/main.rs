@@ -1,5 +1,6 @@
 //! The reports, made from synthetic runs: whole, empty, single and nonsensical ones.
 
+mod answers;
 mod documents;
 mod synthetic;
 
@@ -74,6 +75,24 @@ fn every_report_judges_the_goals() {
     let named = |goal: &&serde_json::Value| goal["ratio"] == "pipe/round-trip/64/vs/raw";
     let goal = goals.iter().find(named).expect("each goal names its ratio");
     assert!(goal["outcome"].is_string());
+}
+
+#[test]
+fn what_awaiting_costs_stands_in_a_table_of_its_own() {
+    let run = synthetic::run();
+    for text in [report::page(&run), report::summary(&run)] {
+        assert!(text.contains("Awaited against blocking, per mechanism"));
+        for figure in ["tcp, 64 B", "eventfd", "1.190 [1.170–1.210]"] {
+            assert!(text.contains(figure), "{figure}");
+        }
+    }
+    let json = serde_json::to_value(&run).expect("a run is plain data");
+    let rows = json["awaited"]
+        .as_array()
+        .expect("as many as were measured");
+    assert_eq!(rows.len(), 6);
+    assert_eq!(rows[0]["mechanism"], "pipe");
+    assert!(report::page(&synthetic::empty()).contains("No mechanism was measured both"));
 }
 
 #[test]
@@ -228,97 +247,6 @@ fn nonsense_is_shown_as_missing() {
             assert!(!figures, "{word}");
         }
     }
-}
-
-#[test]
-fn the_answer_follows_the_figures() {
-    let answer = |run: &Run| {
-        let text = report::terminal(run, 100, false);
-        let at = text
-            .find("How sure the answer is for 64 B")
-            .expect("64 B was measured");
-        let line = text[at..]
-            .lines()
-            .find(|l| l.contains("CPU free, one core"));
-        line.expect("each need has a line").to_owned()
-    };
-    let mut run = synthetic::run();
-    let before = answer(&run);
-    for cell in &mut run.cells {
-        if cell.mechanism == "udp" {
-            cell.latency.p50 /= 100.0;
-            cell.times_floor.value /= 100.0;
-            cell.times_floor.low /= 100.0;
-            cell.times_floor.high /= 100.0;
-        }
-    }
-    assert!(!before.contains("udp"), "{before}");
-    assert!(answer(&run).contains("udp"), "{}", answer(&run));
-}
-
-#[test]
-fn candidates_within_the_interval_are_named() {
-    let mut run = synthetic::run();
-    run.cells
-        .retain(|cell| ["pipe", "fifo"].contains(&cell.mechanism.as_str()));
-    let text = report::terminal(&run, 100, false);
-    assert!(text.contains("not told apart: fifo"), "{text}");
-}
-
-#[test]
-fn a_spinner_is_not_proposed_where_the_cpu_must_stay_free() {
-    let mut run = single();
-    run.cells[0].wakes = 0.0;
-    let text = report::terminal(&run, 100, false);
-    assert!(text.contains("kept its CPUs busy"), "{text}");
-}
-
-#[test]
-fn a_run_of_mere_wakers_still_answers() {
-    let mut run = synthetic::run();
-    run.cells.retain(|cell| cell.mechanism == "eventfd");
-    let text = report::terminal(&run, 100, false);
-    let answer = text
-        .lines()
-        .find(|line| line.contains("a wake-up without data"));
-    assert!(
-        answer.is_some_and(|line| line.contains("eventfd (raw)")),
-        "{text}"
-    );
-}
-
-#[test]
-fn one_size_is_no_growth() {
-    let mut run = synthetic::run();
-    run.cells.retain(|cell| cell.size_bytes == 64);
-    assert!(report::page(&run).contains("there is no growth to draw"));
-}
-
-#[test]
-fn too_few_slices_rank_nobody() {
-    let mut run = synthetic::run();
-    for cell in run.cells.iter_mut().filter(|cell| cell.mechanism == "ring") {
-        cell.times_floor.n = 3;
-        cell.messages_per_second.n = 3;
-        cell.bytes_per_second.n = 3;
-    }
-    let text = report::terminal(&run, 100, false);
-    assert!(
-        text.contains("too few slices to rank: ring (raw)"),
-        "{text}"
-    );
-    assert!(text.contains("[n=3]"), "{text}");
-    let answer = text.lines().skip_while(|line| !line.starts_with("ANSWER"));
-    assert!(
-        !answer.into_iter().any(|line| line.contains("ring")),
-        "{text}"
-    );
-}
-
-#[test]
-fn what_was_left_out_is_named_beside_the_answer() {
-    let text = report::terminal(&synthetic::run(), 100, false);
-    assert!(text.contains("not measured: posix-mq"), "{text}");
 }
 
 #[test]

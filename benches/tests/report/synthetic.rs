@@ -84,8 +84,10 @@ pub(crate) fn run() -> Run {
             }
         }
     }
+    awaited(&mut run);
     probes(&mut run);
     run.goals = ipc_bench::goals::judge(&run.ratios);
+    run.awaited = ipc_bench::overhead::of(&run.ratios);
     for one in 0..8 {
         for other in one + 1..8 {
             let apart = if one / 2 == other / 2 { 48.0 } else { 118.0 };
@@ -97,6 +99,27 @@ pub(crate) fn run() -> Run {
         }
     }
     run
+}
+
+/// What awaiting costs, of some.
+fn awaited(run: &mut Run) {
+    for (mechanism, size, value) in [("pipe", 64, 1.84), ("tcp", 64, 1.19), ("eventfd", 0, 2.09)] {
+        for (scenario, placement) in [
+            ("round-trip", Placement::SameCore),
+            ("wake", Placement::OtherAsleep),
+        ] {
+            run.ratios.push(Ratio {
+                name: format!("{mechanism}-awaited/{scenario}/{size}/vs/blocking"),
+                value,
+                low: value - 0.02,
+                high: value + 0.02,
+                n: 61,
+                state: State::One,
+                placement,
+                higher_is_better: false,
+            });
+        }
+    }
 }
 
 /// A run that ended before it measured anything.
@@ -112,6 +135,7 @@ pub(crate) fn empty() -> Run {
         cells: Vec::new(),
         ratios: Vec::new(),
         goals: Vec::new(),
+        awaited: Vec::new(),
         abilities: ipc_bench::abilities::of_this_build(),
         cores: Vec::new(),
         unmeasured: Vec::new(),

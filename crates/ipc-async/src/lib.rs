@@ -2,6 +2,7 @@
 
 mod endpoint;
 mod looking;
+mod readiness;
 mod registration;
 mod runtime;
 #[cfg(feature = "smol")]

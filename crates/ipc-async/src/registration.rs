@@ -86,7 +86,7 @@ impl<T, R: Runtime> Registration<T, R> {
 pub(crate) async fn writable_once<R: Runtime>(runtime: &R, fd: OwnedFd) -> Result<()> {
     let watch = runtime.watch(Descriptor::from(fd), &[Interest::Write])?;
     let ready = watch.ready(Interest::Write).await;
-    ready.map(drop).map_err(crate::endpoint::shutting_down)
+    ready.map(drop).map_err(crate::readiness::shutting_down)
 }
 
 /// Whether it is a socket; what cannot be asked is taken for none.

@@ -47,7 +47,7 @@ impl Runtime for Tokio {
         let called = tokio::task::spawn_blocking(call).await;
         called.map_err(|error| match error.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
-            Err(cancelled) => crate::endpoint::shutting_down(io::Error::other(cancelled)),
+            Err(cancelled) => crate::readiness::shutting_down(io::Error::other(cancelled)),
         })
     }
 

@@ -91,7 +91,11 @@ impl Broadcaster {
     /// # Errors
     /// As [`Options::over`].
     pub fn add(&self, socket: SeqPacket) -> Result<()> {
-        let until = Until::after(self.options.meet_timeout);
+        self.add_until(socket, Until::Forever)
+    }
+
+    fn add_until(&self, socket: SeqPacket, until: Until) -> Result<()> {
+        let until = self.options.meet_until(until);
         let guest = join::receive(&socket, until)?;
         let mut writer = self.writer("accept", until)?;
         let (start, end) = (writer.sent, writer.end);
@@ -167,7 +171,7 @@ impl Broadcaster {
     }
 
     fn accept_until(&self, listener: &Listener, until: Until) -> Result<()> {
-        self.add(listener.socket_until(until)?)
+        self.add_until(listener.socket_until(until)?, until)
     }
 }
 

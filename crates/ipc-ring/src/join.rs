@@ -61,8 +61,8 @@ pub(crate) fn answer(
 }
 
 /// The reader's part.
-pub(crate) fn subscribe(socket: SeqPacket, options: &Options) -> Result<Subscriber> {
-    let until = Until::after(options.meet_timeout);
+pub(crate) fn subscribe(socket: SeqPacket, options: &Options, until: Until) -> Result<Subscriber> {
+    let until = options.meet_until(until);
     let mut takes = meet::region(Side::Receiver, AT_SLOTS)?;
     takes.protect(Protection::ReadOnly)?;
     let (rope, bell) = bell()?;

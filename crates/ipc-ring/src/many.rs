@@ -53,8 +53,7 @@ impl Options {
     /// # Errors
     /// As [`over`](Options::over).
     pub fn produce_over(&self, socket: SeqPacket) -> Result<Producer> {
-        let member = join::join(&socket, Role::Producer, self)?;
-        Ok(Producer::new(member, self.when_full))
+        self.produce_with(&socket, Until::Forever)
     }
 
     /// Becomes a consumer of the [`Queue`] at the other end of `socket`, which
@@ -63,14 +62,23 @@ impl Options {
     /// # Errors
     /// As [`over`](Options::over).
     pub fn consume_over(&self, socket: SeqPacket) -> Result<Consumer> {
-        join::join(&socket, Role::Consumer, self).map(Consumer::new)
+        self.consume_with(&socket, Until::Forever)
     }
 
     fn produce_until(&self, address: impl ToAddress, until: Until) -> Result<Producer> {
-        self.produce_over(self.socket_until(address, until)?)
+        self.produce_with(&self.socket_until(address, until)?, until)
     }
 
     fn consume_until(&self, address: impl ToAddress, until: Until) -> Result<Consumer> {
-        self.consume_over(self.socket_until(address, until)?)
+        self.consume_with(&self.socket_until(address, until)?, until)
+    }
+
+    fn produce_with(&self, socket: &SeqPacket, until: Until) -> Result<Producer> {
+        let member = join::join(socket, Role::Producer, self, until)?;
+        Ok(Producer::new(member, self.when_full))
+    }
+
+    fn consume_with(&self, socket: &SeqPacket, until: Until) -> Result<Consumer> {
+        join::join(socket, Role::Consumer, self, until).map(Consumer::new)
     }
 }

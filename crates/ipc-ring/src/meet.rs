@@ -81,7 +81,7 @@ impl Listener {
     }
 
     fn accept_until(&self, until: Until) -> Result<Channel> {
-        self.options.over(self.socket_until(until)?)
+        meet(self.socket_until(until)?, &self.options, until)
     }
 
     /// The socket of the next process that comes.
@@ -163,8 +163,8 @@ struct Halves {
 
 impl Meeting {
     /// Does this side's part.
-    pub(crate) fn begin(socket: SeqPacket, options: &Options) -> Result<Self> {
-        let late = Until::after(options.meet_timeout);
+    pub(crate) fn begin(socket: SeqPacket, options: &Options, until: Until) -> Result<Self> {
+        let late = options.meet_until(until);
         let (ours, ropes) = make(options)?;
         crash_point!("ring.meet.made");
         send(&socket, &ours, &ropes, late)?;
@@ -263,8 +263,8 @@ impl Pollable for Meeting {
 }
 
 /// Makes a channel over a connected socket.
-pub(crate) fn meet(socket: SeqPacket, options: &Options) -> Result<Channel> {
-    let meeting = Meeting::begin(socket, options)?;
+pub(crate) fn meet(socket: SeqPacket, options: &Options, until: Until) -> Result<Channel> {
+    let meeting = Meeting::begin(socket, options, until)?;
     meeting.finish()?;
     meeting.channel()
 }

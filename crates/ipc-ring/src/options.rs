@@ -92,7 +92,8 @@ impl Options {
         self
     }
 
-    /// How long a peer may take to do its part of making a channel; 5 seconds by default.
+    /// How long a peer may take to do its part of making a channel; 5 seconds by default, and no
+    /// longer than the caller's own deadline. A try form waits so long for who is there already.
     pub fn meet_timeout(&mut self, timeout: Duration) -> &mut Self {
         self.meet_timeout = timeout;
         self
@@ -149,7 +150,17 @@ impl Options {
     }
 
     fn connect_until(&self, address: impl ToAddress, until: Until) -> Result<Channel> {
-        self.over(self.socket_until(address, until)?)
+        meet::meet(self.socket_until(address, until)?, self, until)
+    }
+
+    /// When it is too late for a peer's part: its own time is over, or the caller's. A try form
+    /// gives who is there already all of its time.
+    pub(crate) fn meet_until(&self, until: Until) -> Until {
+        match (until, Until::after(self.meet_timeout)) {
+            (Until::At(wanted), Until::At(late)) => Until::At(wanted.min(late)),
+            (Until::At(wanted), _) => Until::At(wanted),
+            (_, late) => late,
+        }
     }
 
     pub(crate) fn socket_until(&self, address: impl ToAddress, until: Until) -> Result<SeqPacket> {
@@ -169,7 +180,7 @@ impl Options {
     /// [`max_receive_bytes`](Options::max_receive_bytes);
     /// [`TimedOut`](crate::ErrorKind::TimedOut) where it does not do its part in time.
     pub fn over(&self, socket: SeqPacket) -> Result<Channel> {
-        meet::meet(socket, self)
+        meet::meet(socket, self, Until::Forever)
     }
 
     /// Begins to make a channel with the process at the other end of `socket`, and waits for
@@ -178,7 +189,7 @@ impl Options {
     /// # Errors
     /// As [`pair`](Options::pair).
     pub fn begin(&self, socket: SeqPacket) -> Result<Meeting> {
-        Meeting::begin(socket, self)
+        Meeting::begin(socket, self, Until::Forever)
     }
 
     /// Makes the memory from which many read what one writes. Readers come by
@@ -201,7 +212,7 @@ impl Options {
     }
 
     fn subscribe_until(&self, address: impl ToAddress, until: Until) -> Result<Subscriber> {
-        self.subscribe_over(self.socket_until(address, until)?)
+        join::subscribe(self.socket_until(address, until)?, self, until)
     }
 
     /// Becomes a reader of the [`Broadcaster`] at the other end of `socket`, which
@@ -210,7 +221,7 @@ impl Options {
     /// # Errors
     /// As [`over`](Options::over).
     pub fn subscribe_over(&self, socket: SeqPacket) -> Result<Subscriber> {
-        join::subscribe(socket, self)
+        join::subscribe(socket, self, Until::Forever)
     }
 
     pub(crate) fn shape_for_one(&self) -> Result<Shape> {

@@ -20,6 +20,7 @@ mod socket;
 mod stream;
 mod stream_traits;
 mod sys;
+mod waiting;
 
 pub use crate::{
     address::{Address, MAX_PATH_BYTES, ToAddress},

@@ -3,8 +3,11 @@
 use crate::executor;
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context as Task, Poll};
-use std::time::Instant;
+use std::task::{Context as Task, Poll, ready};
+use std::time::{Duration, Instant};
+
+/// What tokio's timers count in.
+const TICK: Duration = Duration::from_millis(1);
 
 /// Ends at an instant. It is armed when it is first polled, so that what is done at once pays
 /// nothing for it.
@@ -39,12 +42,29 @@ impl Future for Timer {
             // Neither: whoever polls us looks at the clock by itself.
             return Poll::Pending;
         }
-        let at = self.at;
+        let at = self.at.into();
         let sleep = self
             .sleep
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(at.into())));
-        sleep.as_mut().poll(task)
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(asked(at))));
+        loop {
+            ready!(sleep.as_mut().poll(task));
+            // The clock of the runtime decides, which a test may have stopped.
+            if tokio::time::Instant::now() >= at {
+                return Poll::Ready(());
+            }
+            sleep.as_mut().reset(asked(at));
+        }
     }
+}
+
+/// What to ask tokio for, to be woken at `at` and hardly later. It sleeps in whole ticks, from the
+/// moment it begins to: whoever asks for the instant itself is woken a tick after it.
+fn asked(at: tokio::time::Instant) -> tokio::time::Instant {
+    let now = tokio::time::Instant::now();
+    let left = at.saturating_duration_since(now);
+    let begun = left.as_nanos().saturating_sub(1) / TICK.as_nanos();
+    // Further away the tick makes no difference yet, and a timer is asked again.
+    now + TICK * u32::try_from(begun).unwrap_or(u32::MAX)
 }
 
 /// `work`, or nothing when `deadline` passes first.

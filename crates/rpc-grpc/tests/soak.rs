@@ -3,6 +3,8 @@
 
 #[path = "soak/backends.rs"]
 mod backends;
+#[path = "soak/deadlines.rs"]
+mod deadlines;
 #[path = "soak/floods.rs"]
 mod floods;
 #[allow(dead_code, reason = "the tests use more of it")]
@@ -44,6 +46,7 @@ fn main() -> ExitCode {
             ("failing", backends::that_fail),
             ("late", backends::that_are_late),
             ("killed", backends::that_die),
+            ("deadlines", deadlines::overshoot),
             ("replay", replay::of_captured_calls),
         ],
     )

@@ -96,7 +96,8 @@ pub(crate) struct Asked {
     pub(crate) whole: usize,
 }
 
-/// The unary call that these bytes are, or its beginning, if it is one without a trace and metadata.
+/// The unary call that these bytes are, or its beginning, if it is one without a trace and
+/// metadata.
 pub(crate) fn asked(bytes: &[u8]) -> Option<Asked> {
     let header = header(bytes)?;
     let usual = header.flags & !flag::DEADLINE == flag::END;

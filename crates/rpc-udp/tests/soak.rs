@@ -3,6 +3,8 @@
 
 #[path = "it/chaos.rs"]
 mod chaos;
+#[path = "soak/deadlines.rs"]
+mod deadlines;
 #[path = "it/ledger.rs"]
 mod ledger;
 #[path = "it/remote.rs"]
@@ -18,6 +20,7 @@ fn main() -> ExitCode {
         &[("server", remote::serve)],
         &[
             ("chaos", restarts::none),
+            ("deadlines", deadlines::overshoot),
             ("restarts", restarts::now_and_then),
         ],
     )

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::{
     report::{
         escape::html as escape,
-        goals, numbers,
+        goals, numbers, overheads,
         ratios::Named,
         rows::{self, Table},
     },
@@ -140,6 +140,29 @@ pub(super) fn goals(out: &mut String, run: &Run) {
             "<tr><th scope=\"row\" class=\"{class}\">{}</th>",
             escape(&row[0])
         );
+        for cell in &row[1..] {
+            let _ = write!(out, "<td>{}</td>", escape(cell));
+        }
+        out.push_str("</tr>\n");
+    }
+    out.push_str("</tbody></table></div>\n</section>\n");
+}
+
+/// What awaiting costs over blocking.
+pub(super) fn overheads(out: &mut String, run: &Run) {
+    out.push_str("<section id=\"awaited\">\n<h2>What does awaiting cost?</h2>\n");
+    let Some((heads, rows)) = overheads::table(run) else {
+        out.push_str(
+            "<p class=\"none\">No mechanism was measured both awaited and blocking.</p></section>\n",
+        );
+        return;
+    };
+    let _ = writeln!(out, "<p class=\"lead\">{}</p>", escape(overheads::LEAD));
+    let heads: Vec<&str> = heads.iter().map(String::as_str).collect();
+    table_head(out, &heads, "Awaited against blocking, per mechanism");
+    out.push_str("<tbody>");
+    for row in &rows {
+        let _ = write!(out, "<tr><th scope=\"row\">{}</th>", escape(&row[0]));
         for cell in &row[1..] {
             let _ = write!(out, "<td>{}</td>", escape(cell));
         }

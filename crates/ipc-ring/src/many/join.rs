@@ -57,8 +57,13 @@ pub(super) fn answer(socket: &SeqPacket, welcome: &Welcome, until: Until) -> Res
 }
 
 /// The newcomer's part.
-pub(super) fn join(socket: &SeqPacket, role: Role, options: &Options) -> Result<Member> {
-    let until = Until::after(options.meet_timeout);
+pub(super) fn join(
+    socket: &SeqPacket,
+    role: Role,
+    options: &Options,
+    until: Until,
+) -> Result<Member> {
+    let until = options.meet_until(until);
     let (rope, bell) = bell()?;
     meet::say(socket, MAGIC, &[role as u8], &[rope.as_fd()], until)?;
     drop(rope);

@@ -112,7 +112,7 @@ impl Queue {
     }
 
     fn accept_until(&self, listener: &Listener, until: Until) -> Result<()> {
-        self.add(listener.socket_until(until)?)
+        self.add_until(listener.socket_until(until)?, until)
     }
 
     /// Takes in the process at the other end of `socket` as a member, which
@@ -121,7 +121,11 @@ impl Queue {
     /// # Errors
     /// As [`Options::over`] and [`producer`](Queue::producer).
     pub fn add(&self, socket: SeqPacket) -> Result<()> {
-        let until = Until::after(self.options.meet_timeout);
+        self.add_until(socket, Until::Forever)
+    }
+
+    fn add_until(&self, socket: SeqPacket, until: Until) -> Result<()> {
+        let until = self.options.meet_until(until);
         let (role, rope) = join::receive(&socket, until)?;
         let welcome = self.admit(role, rope)?;
         let answered = join::answer(&socket, &welcome, until);

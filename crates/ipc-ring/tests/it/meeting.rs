@@ -83,3 +83,45 @@ fn a_killed_peer_ends_both_directions() {
     });
     child.wait_dead();
 }
+
+#[test]
+fn a_deadline_holds_for_a_peer_that_came_and_is_silent_too() {
+    let _watchdog = watchdog(PATIENCE);
+    let dir = TempDir::new();
+    let path = dir.join("socket");
+    let mut options = Options::new();
+    // Nobody does his part, so that the caller's deadline alone can end the wait.
+    let options = options.meet_timeout(Duration::MAX);
+    let _idle = options.bind(&path).expect("bind");
+    let soon = Duration::from_millis(5);
+    let late = [
+        options.connect_timeout(&path, soon).map(drop),
+        options.subscribe_timeout(&path, soon).map(drop),
+        options.produce_timeout(&path, soon).map(drop),
+        options.consume_timeout(&path, soon).map(drop),
+    ];
+    for outcome in late {
+        assert_eq!(outcome.expect_err("nobody").kind(), ErrorKind::TimedOut);
+    }
+    let path = dir.join("other");
+    let listener = options.bind(&path).expect("bind");
+    let socket = ipc_uds::Options::new();
+    let silent: Vec<_> = (0..3)
+        .map(|_| socket.connect_seqpacket(&path).expect("it listens"))
+        .collect();
+    let late = [
+        listener.accept_timeout(soon).map(drop),
+        options
+            .broadcast()
+            .expect("memory")
+            .accept_timeout(&listener, soon),
+        options
+            .queue()
+            .expect("memory")
+            .accept_timeout(&listener, soon),
+    ];
+    for outcome in late {
+        assert_eq!(outcome.expect_err("silent").kind(), ErrorKind::TimedOut);
+    }
+    drop(silent);
+}

@@ -44,7 +44,8 @@ pub(crate) fn boot() {
 
 /// This thread's number.
 pub(crate) fn number() -> usize {
-    usize::from(thread::current().id())
+    // Of `thread::current` a third of a schedule's time went into names.
+    usize::from(shuttle::current::me())
 }
 
 fn with<R>(part: impl FnOnce(&mut Machine, usize) -> R) -> R {
@@ -70,36 +71,47 @@ pub(crate) fn cells(count: usize) -> usize {
 /// Before each operation: others may run, stores come through, a doomed thread dies. False where
 /// it is dead already, and only unwinds.
 pub(crate) fn step() -> bool {
-    if is_dead() {
+    let Some(point) = with(|machine, this| machine.point_of(this)) else {
         return false;
-    }
-    let point = MACHINE.with(|machine| Rc::clone(&machine.borrow().point));
+    };
     point.load(SeqCst);
     let under_way = MACHINE.with(|machine| machine.borrow().under_way);
-    if under_way > 0 {
-        let chance = shuttle::rand::thread_rng().gen_range(0..4 * under_way);
-        MACHINE.with(|machine| machine.borrow_mut().let_through(chance));
-    }
-    let dies = with(|machine, this| match &mut machine.threads[this].left {
-        None => false,
-        Some(0) => {
-            machine.threads[this].dead = true;
-            true
-        }
-        Some(left) => {
-            *left -= 1;
-            false
-        }
-    });
-    if dies {
-        // What it has stored comes through: the machine does not die.
-        with(Machine::drain);
+    let chance = match under_way {
+        0 => None,
+        some => Some(shuttle::rand::thread_rng().gen_range(0..4 * some)),
+    };
+    if with(|machine, this| machine.dies(this, chance)) {
         std::panic::resume_unwind(Box::new(Death));
     }
     true
 }
 
 impl Machine {
+    /// Where the scheduler may switch; `None` for who is dead.
+    fn point_of(&self, thread: usize) -> Option<Rc<AtomicBool>> {
+        (!self.threads[thread].dead).then(|| Rc::clone(&self.point))
+    }
+
+    /// Whether this step is the one that the thread dies before.
+    fn dies(&mut self, thread: usize, chance: Option<usize>) -> bool {
+        if let Some(chance) = chance {
+            self.let_through(chance);
+        }
+        match &mut self.threads[thread].left {
+            None => false,
+            Some(0) => {
+                self.threads[thread].dead = true;
+                // What it has stored comes through: the machine does not die.
+                self.drain(thread);
+                true
+            }
+            Some(left) => {
+                *left -= 1;
+                false
+            }
+        }
+    }
+
     /// The `chance`-th store that is under way brings its thread's oldest through, if it is one.
     fn let_through(&mut self, mut chance: usize) {
         for thread in &mut self.threads {

@@ -9,6 +9,7 @@ mod descriptors;
 mod fallbacks;
 mod fd_kinds;
 mod fd_limits;
+mod fd_list_deaths;
 mod fd_lists;
 mod fuse;
 mod host;
@@ -40,8 +41,8 @@ ipc_testkit::roles! {
     "frame echo" => two_processes::echo_frames,
     "descriptor giver" => two_processes::give_a_descriptor,
     "sender of batches" => batches::send_batches_until_killed,
-    "sender of lists" => fd_lists::send_lists_until_killed,
-    "taker of lists" => fd_lists::take_lists_until_killed,
+    "sender of lists" => fd_list_deaths::send_lists_until_killed,
+    "taker of lists" => fd_list_deaths::take_lists_until_killed,
     "caller" => death::connect_and_wait_to_be_killed,
     "server" => death::serve_until_killed,
     "racing binder" => paths::race_to_bind,

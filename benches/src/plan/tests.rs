@@ -1,0 +1,150 @@
+//! What a plan holds, and in which order.
+
+use super::*;
+
+fn plan(selection: &Selection, cpus: usize) -> Plan {
+    let pair = (0, (cpus > 1).then_some(1));
+    let cpus = Cpus {
+        allowed: (0..cpus).collect(),
+        pair,
+    };
+    Plan::new(selection, &mechanisms::all(), &cpus)
+}
+
+#[test]
+fn every_cell_is_measured_or_left_out_with_a_reason() {
+    let selection = Selection {
+        sizes: vec![64],
+        ..Selection::default()
+    };
+    let plan = plan(&selection, 2);
+    for family in mechanisms::all()
+        .iter()
+        .filter(|family| family.role == Role::Mechanism)
+    {
+        for scenario in Scenario::ALL {
+            let size = if family.payload { 64 } else { 0 };
+            let what = format!("{}/{}/{size}", family.name, scenario.name());
+            if scenario.is_of_calls() && !family.makes_calls() {
+                continue;
+            }
+            let measured = plan.groups.iter().any(|group| group.name() == what);
+            let named = |gap: &Unmeasured| gap.what.starts_with(family.name);
+            assert!(
+                measured || plan.unmeasured.iter().any(named),
+                "{what} is nowhere"
+            );
+        }
+    }
+    assert!(plan.unmeasured.iter().all(|gap| !gap.why.is_empty()));
+}
+
+#[test]
+fn one_cpu_measures_what_one_cpu_can() {
+    let plan = plan(&Selection::default(), 1);
+    assert!(
+        plan.groups
+            .iter()
+            .all(|group| group.placement == Placement::SameCore)
+    );
+    assert!(
+        plan.unmeasured
+            .iter()
+            .any(|gap| gap.why.contains("one CPU"))
+    );
+}
+
+#[test]
+fn a_default_run_measures_the_cells_of_every_goal() {
+    let plan = plan(&Selection::default(), 2);
+    for (mechanism, scenario, size, placement) in goals::GOALS.iter().flat_map(Goal::cells) {
+        let shape = Shape { size, scenario };
+        let planned = plan.groups.iter().any(|group| {
+            (group.mechanism, group.shape, group.placement) == (mechanism, shape, placement)
+        });
+        let lacks = plan
+            .unmeasured
+            .iter()
+            .any(|gap| gap.what.starts_with(mechanism));
+        assert!(planned || lacks, "{mechanism} {shape:?} {placement:?}");
+    }
+}
+
+#[test]
+fn floors_come_first() {
+    let plan = plan(&Selection::default(), 2);
+    let roles: Vec<Role> = plan.groups.iter().map(|group| group.role).collect();
+    let first_mechanism = roles.iter().position(|role| *role == Role::Mechanism);
+    assert!(
+        roles[first_mechanism.unwrap_or(0)..]
+            .iter()
+            .all(|r| *r == Role::Mechanism)
+    );
+}
+
+#[test]
+fn events_without_bytes_are_measured_once() {
+    let plan = plan(&Selection::default(), 2);
+    let events: Vec<&Group> = plan
+        .groups
+        .iter()
+        .filter(|group| group.mechanism == "eventfd")
+        .collect();
+    assert!(!events.is_empty() && events.iter().all(|group| group.shape.size == 0));
+}
+
+#[test]
+fn every_mechanism_is_introduced_before_any_is_told_more_of() {
+    let plan = plan(&Selection::default(), 2);
+    let groups = plan.groups.iter();
+    let groups = groups.filter(|group| group.role == Role::Mechanism);
+    let mechanisms: Vec<&str> = groups.map(|group| group.mechanism).collect();
+    let mut all = mechanisms.clone();
+    all.sort_unstable();
+    all.dedup();
+    let mut introduced = mechanisms[..all.len()].to_vec();
+    introduced.sort_unstable();
+    assert_eq!(introduced, all);
+}
+
+#[test]
+fn a_mechanism_is_introduced_by_its_round_trip_of_64_bytes() {
+    let plan = plan(&Selection::default(), 2);
+    for mechanism in ["pipe", "tcp", "ring", "uds-awaited", "udp"] {
+        let of = |group: &&Group| group.mechanism == mechanism;
+        let first = plan.groups.iter().find(of).expect("it is planned");
+        let shape = (first.shape.scenario, first.shape.size);
+        assert_eq!(shape, (Scenario::RoundTrip, 64), "{mechanism}");
+    }
+}
+
+#[test]
+fn what_comes_last_tells_least() {
+    let plan = plan(&Selection::default(), 2);
+    let mut seen = Vec::new();
+    let ranks = plan.groups.iter().map(|group| {
+        let is_first = group.role == Role::Mechanism && !seen.contains(&group.mechanism);
+        seen.push(group.mechanism);
+        order::rank(group, is_first)
+    });
+    let ranks: Vec<order::Rank> = ranks.collect();
+    assert!(ranks.is_sorted());
+    let last = plan.groups.last().expect("a default run has many");
+    assert!(!matches!(
+        last.shape.scenario,
+        Scenario::RoundTrip | Scenario::OneWay | Scenario::Wake
+    ));
+}
+
+#[test]
+fn places_are_by_mechanism_whatever_is_measured_first() {
+    let plan = plan(&Selection::default(), 2);
+    let mut groups: Vec<&Group> = plan.groups.iter().collect();
+    groups.sort_by_key(|group| group.place);
+    let mut mechanisms: Vec<&str> = groups.iter().map(|group| group.mechanism).collect();
+    mechanisms.dedup();
+    let count = mechanisms.len();
+    mechanisms.sort_unstable();
+    mechanisms.dedup();
+    assert_eq!(mechanisms.len(), count, "each in one piece");
+}

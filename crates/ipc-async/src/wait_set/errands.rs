@@ -1,0 +1,130 @@
+//! What is done before a sleep: timers, members that must be asked, and what is owed.
+
+use super::finding::Found;
+use super::member::{Manner, Role, What};
+use super::slots::Name;
+use super::table::{Table, pay};
+use super::timers::following;
+use crate::sys::Epoll;
+use ipc_core::{Debt, Interest, Result, Until};
+use std::time::Instant;
+
+impl<K: Copy> Table<'_, K> {
+    /// What is to be done before a sleep; returns when the next timer ends it.
+    pub(super) fn run_errands(
+        &mut self,
+        epoll: &Epoll,
+        until: Until,
+        timers_first: bool,
+        found: &mut Found<'_, K>,
+    ) -> Result<Until> {
+        for post in std::mem::take(&mut self.again) {
+            self.look_again(epoll, post)?;
+        }
+        if Debt::is_any_unpaid() {
+            self.pay_debts(epoll)?;
+        }
+        if timers_first {
+            self.take_timers(found);
+            self.ask(epoll, found)?;
+        } else {
+            self.ask(epoll, found)?;
+            self.take_timers(found);
+        }
+        Ok(match (until, self.timers.next()) {
+            (Until::Forever, Some(next)) => Until::At(next),
+            (Until::At(instant), Some(next)) => Until::At(instant.min(next)),
+            _ => until,
+        })
+    }
+
+    /// Asks those who must be asked, the next after who was found last first.
+    fn ask(&mut self, epoll: &Epoll, found: &mut Found<'_, K>) -> Result<()> {
+        for _ in 0..self.asked.len() {
+            if found.is_full() {
+                break;
+            }
+            self.next_asked = (self.next_asked + 1) % self.asked.len().max(1);
+            let Some(&name) = self.asked.get(self.next_asked) else {
+                break;
+            };
+            let Some(member) = self.members.get_mut(name) else {
+                continue;
+            };
+            let What::Endpoint(watched) = &mut member.what else {
+                continue;
+            };
+            if watched.is_told(found.wait) {
+                continue;
+            }
+            let ready = watched.is_ready_unshown();
+            if ready == Some(true) {
+                watched.note_told(found.wait);
+                found.push(member.key);
+            } else if ready.is_none() {
+                drop(self.remove(epoll, name));
+            } else {
+                self.pay_debt(epoll, name)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn take_timers(&mut self, found: &mut Found<'_, K>) {
+        if self.timers.len() == 0 {
+            return;
+        }
+        let now = Instant::now();
+        while !found.is_full() {
+            let Some((at, name)) = self.timers.take(now) else {
+                break;
+            };
+            let Some(member) = self.members.get(name) else {
+                continue;
+            };
+            found.push(member.key);
+            let What::Timer { period, .. } = member.what else {
+                continue;
+            };
+            match period.and_then(|period| following(at, period, now)) {
+                Some(next) => self.set_timer(name, next),
+                None => _ = self.members.remove(name),
+            }
+        }
+    }
+
+    #[cold]
+    fn pay_debts(&mut self, epoll: &Epoll) -> Result<()> {
+        let names: Vec<Name> = self.members.iter().map(|(name, _)| name).collect();
+        names
+            .into_iter()
+            .try_for_each(|name| self.pay_debt(epoll, name))
+    }
+
+    /// Writes what a member owes, as far as it fits; for the rest its room is waited for. The peer
+    /// may need the end of a question before it answers.
+    fn pay_debt(&mut self, epoll: &Epoll, name: Name) -> Result<()> {
+        let Some(member) = self.members.get(name) else {
+            return Ok(());
+        };
+        let What::Endpoint(watched) = &member.what else {
+            return Ok(());
+        };
+        if watched.role != (Role::Tells { payer: None }) {
+            return Ok(());
+        }
+        let Some(endpoint) = watched.source.get().filter(|endpoint| endpoint.owes()) else {
+            return Ok(());
+        };
+        if pay(&*endpoint) {
+            return Ok(());
+        }
+        let (key, source) = (member.key, watched.source.clone());
+        let role = Role::Pays { of: name };
+        let payer = self.enter(epoll, source, Interest::Write, Manner::Always, key, role)?;
+        if let Some(watched) = self.watched_mut(name) {
+            watched.role = Role::Tells { payer: Some(payer) };
+        }
+        Ok(())
+    }
+}
