@@ -1,6 +1,7 @@
 //! The client without a runtime: the thread that calls writes, and reads its answer itself.
 
 mod answers;
+mod writing;
 
 use self::answers::Answers;
 use crate::alone;
@@ -10,8 +11,8 @@ use crate::client_side::{ClientSide, Event};
 use crate::codecs::Format;
 use crate::options::Options;
 use crate::straight::{Message, straight_from};
-use bytes::{Buf, Bytes};
-use ipc_core::{ByteSink, ByteSource, ErrorKind, Pollable, Until};
+use bytes::Bytes;
+use ipc_core::{ByteSource, ErrorKind, Until};
 use rpc_core::{
     Body, Call, CallFuture, Channel, Code, Context, DirectCall, Metadata, MethodDescriptor,
     MethodKind, Payload, PayloadStream, Reply, Status, block_on, ready,
@@ -246,27 +247,6 @@ impl Inner {
         Ok(())
     }
 
-    /// Sends a message of so many bytes behind what is to be written. What is left of it when its
-    /// time is over goes out before anything else does.
-    fn send_straight(
-        &mut self,
-        message: Message<'_>,
-        bytes: usize,
-        until: Until,
-    ) -> Result<(), Status> {
-        let (codec, wire) = (self.format.codec(), &self.wire);
-        let output = &mut self.machine.link.output;
-        let write = |head: &[u8], body: &[u8]| wire.write_until(head, body, until);
-        match message.send(codec, bytes, output, write) {
-            true => Ok(()),
-            false => {
-                // The server takes what follows for a part of it.
-                self.wire.shut_down();
-                Err(self.lost("a message has not the length that it says"))
-            }
-        }
-    }
-
     /// Writes what is to be written, waits for what comes next, and takes it in.
     fn turn(&mut self, until: Until) -> Result<(), Status> {
         self.flush(until)?;
@@ -344,35 +324,6 @@ impl Inner {
         }
     }
 
-    /// Nothing can be written any more: what the server has said before it went says whether what
-    /// was to be written may have run.
-    #[cold]
-    fn last_words(&mut self, error: &ipc_core::Error) -> Status {
-        self.machine.link.output.clear();
-        while let Ok(length) = self.read_some(Until::Now) {
-            if let Err(status) = self.take_in(length) {
-                return status;
-            }
-        }
-        self.lost(&error.to_string())
-    }
-
-    pub(crate) fn flush(&mut self, until: Until) -> Result<(), Status> {
-        while !self.machine.link.output.is_empty() {
-            match self.wire.write_until(&[], &self.machine.link.output, until) {
-                Ok(written) => self.machine.link.output.advance(written),
-                Err(error) if is_gone(&error) => return Err(self.last_words(&error)),
-                Err(error) => return Err(self.failed(&error)),
-            }
-        }
-        if !self.wire.owes() {
-            return Ok(());
-        }
-        // What a layer below has taken (TLS) goes out too.
-        let paid = self.wire.pay_until(until);
-        paid.map_err(|error| self.failed(&error))
-    }
-
     pub(crate) fn release(&mut self, call: u32) {
         let slot = &mut self.slots[call as usize - 1];
         for item in slot.items.drain(..) {
@@ -396,8 +347,4 @@ impl Inner {
         self.machine.link.lost(status.clone());
         status
     }
-}
-
-fn is_gone(error: &ipc_core::Error) -> bool {
-    matches!(error.kind(), ErrorKind::Closed | ErrorKind::PeerDied)
 }
