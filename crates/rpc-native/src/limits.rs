@@ -52,7 +52,7 @@ impl Limits {
     pub const MAX_MESSAGE_BYTES: u32 = 64 << 20;
     /// From this size on messages go straight into shared memory: where that was measured to be the
     /// faster way (`examples/large_calls.rs`).
-    pub const STRAIGHT_BYTES: usize = 4 << 10;
+    pub const STRAIGHT_BYTES: usize = 32 << 10;
     /// The shortest time between two questions whether the peer lives.
     pub const MIN_KEEP_ALIVE: Duration = Duration::from_secs(10);
     /// How many frames in a row may ask or tell nothing of a call.
