@@ -91,15 +91,17 @@ pub fn cell(group: &Group, lane: &Lane, floors: &[Floor]) -> Option<Cell> {
 }
 
 /// The ratios between the lanes of a group: each maker against its references, and those of our
-/// crates against everybody.
+/// crates against everybody, unless they have members.
 pub fn group_ratios(group: &Group, lanes: &[Lane]) -> Vec<Ratio> {
     let scenario = group.shape.scenario;
     let mut all = Vec::new();
     for ours in lanes {
         all.extend(waking_calls(group, ours));
         for reference in lanes {
-            let chosen = match (ours.maker.kind, reference.maker.kind) {
-                (MakerKind::Ours, kind) if kind != MakerKind::Ours => true,
+            // Of many shapes in one family, each is compared with its like.
+            let faces_all = ours.maker.kind == MakerKind::Ours && ours.maker.members.is_none();
+            let chosen = match reference.maker.kind {
+                kind if faces_all && kind != MakerKind::Ours => true,
                 _ => ours.maker.references.contains(&reference.maker.name),
             };
             if !chosen {

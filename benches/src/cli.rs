@@ -14,6 +14,7 @@ use crate::{
     compare,
     family::{Family, Role},
     mechanisms,
+    members::{self, MEMBER},
     pair::{Trouble, WORKER},
     placement::{self, Cpus, SPINNER},
     plan::{DEFAULT_SIZES, FULL_SIZES, Selection},
@@ -132,6 +133,7 @@ fn hidden(arguments: &[OsString]) -> Option<io::Result<()>> {
         .collect();
     match texts.as_slice() {
         [WORKER, parent] => Some(number(parent).and_then(|parent| worker::run(parent as u32))),
+        [MEMBER, parent] => Some(number(parent).and_then(|parent| members::run(parent as u32))),
         [SPINNER, cpu, parent] => Some(
             number(cpu)
                 .and_then(|cpu| number(parent).map(|parent| (cpu, parent)))

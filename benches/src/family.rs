@@ -7,6 +7,8 @@ use crate::{
     calls::{Calls, Flow},
     fan_in::FanIn,
     meet::Meet,
+    members::Members,
+    protocol::Usage,
     results::MakerKind,
     scenario::{Shape, Side},
 };
@@ -47,7 +49,8 @@ pub struct Maker {
     pub name: &'static str,
     /// Whose code it is.
     pub kind: MakerKind,
-    /// The fellow makers it is compared with; those of our crates face all the others anyway.
+    /// The fellow makers it is compared with; those of our crates face all the others too,
+    /// unless they have members.
     pub references: &'static [&'static str],
     /// How often the payload is copied between the two memories.
     pub copies: &'static str,
@@ -64,6 +67,8 @@ pub struct Maker {
     pub abilities: Abilities,
     /// How several senders reach one receiver, where they can.
     pub fan_in: Option<FanIn>,
+    /// The processes of its own that send and receive, where the two workers do not.
+    pub members: Option<Members>,
     /// True where a message is the argument of a call, which its answer ends.
     pub calls: bool,
     /// Whether a default run has time for this cell.
@@ -116,6 +121,7 @@ impl Maker {
             window: |_| None,
             abilities: Abilities::NONE,
             fan_in: None,
+            members: None,
             calls: false,
             usual: |_| true,
             connect,
@@ -189,6 +195,11 @@ pub trait Endpoint: Send {
     fn serve(&mut self, flow: Flow, messages: u32) -> io::Result<bool> {
         let _ = (flow, messages);
         Ok(false)
+    }
+
+    /// What other processes have cost this end since it was last asked, waited for by it.
+    fn cost_elsewhere(&mut self) -> Usage {
+        Usage::default()
     }
 
     /// Of a client of calls: what it does besides one call after the other.

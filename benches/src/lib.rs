@@ -19,6 +19,7 @@ pub mod limits;
 pub mod loops;
 pub mod machine;
 pub mod meet;
+pub mod members;
 pub mod orchestrate;
 pub mod ours;
 pub mod overhead;

@@ -128,6 +128,7 @@ impl Rig {
             report.elapsed_ns = start.elapsed().as_nanos() as u64;
         }
         report.usage = cost::end(before, case.slice.counted)?;
+        report.usage.add(end.cost_elsewhere());
 
         self.stage.barrier()?;
         report.probes.1 = self.probe(case)?;
@@ -170,6 +171,7 @@ impl Rig {
             self.stage.acknowledge(case.slice.messages)?;
         }
         report.usage = cost::end(before, case.slice.counted)?;
+        report.usage.add(end.cost_elsewhere());
 
         self.stage.barrier()?;
         report.probes.1 = self.probe(case)?;

@@ -16,7 +16,7 @@ use rustix::net::{
 use crate::scenario::Side;
 
 /// Descriptors that one message may carry here.
-const MAX_DESCRIPTORS: usize = 8;
+const MAX_DESCRIPTORS: usize = 16;
 
 /// One side's view of the meeting place.
 #[derive(Debug)]
@@ -24,6 +24,7 @@ pub struct Meet {
     socket: OwnedFd,
     directory: PathBuf,
     tag: u32,
+    cpus: Vec<usize>,
 }
 
 impl Meet {
@@ -33,7 +34,13 @@ impl Meet {
             socket,
             directory,
             tag,
+            cpus: Vec::new(),
         }
+    }
+
+    /// The same with the CPUs of the run.
+    pub fn on(self, cpus: Vec<usize>) -> Meet {
+        Meet { cpus, ..self }
     }
 
     /// Two sides in one process.
@@ -87,6 +94,11 @@ impl Meet {
     /// A directory for names, removed by the orchestrator.
     pub fn directory(&self) -> &Path {
         &self.directory
+    }
+
+    /// The CPUs of the run, for processes that are not bound to one.
+    pub fn cpus(&self) -> &[usize] {
+        &self.cpus
     }
 
     /// A number that no other pair of this machine uses meanwhile.

@@ -40,6 +40,9 @@ pub struct Orchestrator {
 impl Orchestrator {
     /// An orchestrator of workers of these binaries.
     pub fn new(cpus: Cpus, crews: Vec<Crew>) -> Result<Orchestrator, Trouble> {
+        // What a worker has started is waited for here when the worker was killed.
+        rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
+            .map_err(std::io::Error::from)?;
         Ok(Orchestrator {
             cpus,
             probes: Vec::new(),
@@ -195,6 +198,7 @@ impl Orchestrator {
         let setup = Setup {
             binary,
             cpus,
+            allowed: &self.cpus.allowed,
             directory,
             senders: match group.shape.scenario {
                 Scenario::FanIn => fan_in::SENDERS,

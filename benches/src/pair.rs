@@ -12,7 +12,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    process::{Signal, WaitOptions, kill_process_group, waitpgid},
+};
 use serde::de::DeserializeOwned;
 
 use crate::{
@@ -60,6 +63,8 @@ pub struct Setup<'a> {
     pub binary: &'a Path,
     /// CPUs of client and server.
     pub cpus: (usize, usize),
+    /// All CPUs of the run.
+    pub allowed: &'a [usize],
     /// Where the pair may place names.
     pub directory: &'a Path,
     /// How many processes send: more than one in a fan-in, on the client's CPU all of them.
@@ -101,6 +106,7 @@ impl Pair {
                 directory: setup.directory.to_owned(),
                 tag,
                 sender,
+                cpus: setup.allowed.to_vec(),
             };
             let mut descriptors: Vec<BorrowedFd<'_>> = meets.iter().map(AsFd::as_fd).collect();
             descriptors.insert(1, stage.as_fd());
@@ -170,7 +176,7 @@ impl Pair {
     pub fn kill(&self) {
         for worker in self.workers() {
             // An error means that it has ended already.
-            let _ = rustix::process::kill_process(worker.pid(), rustix::process::Signal::KILL);
+            let _ = rustix::process::kill_process(worker.pid(), Signal::KILL);
         }
     }
 
@@ -283,9 +289,14 @@ impl Worker {
     }
 
     fn end(&mut self) {
-        // An error means that it has ended already, or that a tracer has reaped it.
-        let _ = self.child.kill();
+        // An error means that it has ended already, or that a tracer has reaped it. While it is not
+        // reaped, nobody else has the number of its group, in which is what it has started.
+        if let Ok(None) = self.child.try_wait() {
+            let _ = kill_process_group(self.pid(), Signal::KILL);
+        }
         let _ = self.child.wait();
+        // They are children of this process now.
+        while let Ok(Some(_)) = waitpgid(self.pid(), WaitOptions::empty()) {}
     }
 }
 

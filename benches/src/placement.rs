@@ -78,16 +78,26 @@ pub fn pin(cpu: usize) -> io::Result<()> {
     Ok(sched_setaffinity(None, &set)?)
 }
 
-/// Has the kernel kill this process when its parent, the orchestrator, dies.
-pub fn die_with_parent(orchestrator: u32) -> io::Result<()> {
+/// Lets this process run on any of these CPUs; where it was before if there are none.
+pub fn allow(cpus: &[usize]) -> io::Result<()> {
+    if cpus.is_empty() {
+        return Ok(());
+    }
+    let mut set = CpuSet::new();
+    cpus.iter().for_each(|&cpu| set.set(cpu));
+    Ok(sched_setaffinity(None, &set)?)
+}
+
+/// Has the kernel kill this process when its parent dies.
+pub fn die_with_parent(parent: u32) -> io::Result<()> {
     set_parent_process_death_signal(Some(Signal::KILL))?;
     // The parent may have died before the call: then nobody would ever send that signal.
     if getppid()
         .map(Pid::as_raw_nonzero)
         .map(|pid| pid.get() as u32)
-        != Some(orchestrator)
+        != Some(parent)
     {
-        return Err(io::Error::other("the orchestrator is gone"));
+        return Err(io::Error::other("who started this process is gone"));
     }
     Ok(())
 }

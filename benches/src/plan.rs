@@ -199,11 +199,34 @@ impl Plan {
             for scenario in scenarios(selection, family, size) {
                 for placement in placements(selection, scenario) {
                     let shape = Shape { size, scenario };
-                    self.add_group(family, &present, shape, placement, cpus);
+                    let here = self.with_time_for(selection, family, &present, &shape);
+                    self.add_group(family, &here, shape, placement, cpus);
                 }
             }
             self.note_skipped(selection, family, size);
         }
+    }
+
+    /// The makers but those that need many processes, where a default run has no time for them.
+    fn with_time_for(
+        &mut self,
+        selection: &Selection,
+        family: &Family,
+        present: &[Maker],
+        shape: &Shape,
+    ) -> Vec<Maker> {
+        let all = selection.full || selection.is_narrowed();
+        // What it cannot do at all is said elsewhere.
+        let is_now = |maker: &&Maker| {
+            all || maker.members.is_none() || (maker.usual)(shape) || fits(maker, shape).is_err()
+        };
+        let (here, later): (Vec<_>, Vec<_>) = present.iter().partition(is_now);
+        for maker in later {
+            let scenario = shape.scenario.name();
+            let what = format!("{}:{}/{scenario}/{}", family.name, maker.name, shape.size);
+            self.leave_out(what, "left to --full or a narrowed run".to_owned());
+        }
+        here.into_iter().cloned().collect()
     }
 
     /// The cells that the goals of a family need and a default run would leave out.

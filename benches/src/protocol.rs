@@ -38,6 +38,9 @@ pub struct Welcome {
     /// more senders says it, so that workers of an older build understand all others.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub sender: usize,
+    /// The CPUs of the run, for processes that are not bound to one.
+    #[serde(default)]
+    pub cpus: Vec<usize>,
 }
 
 fn is_zero(number: &usize) -> bool {

@@ -138,7 +138,9 @@ impl Bench<'_> {
         let target_ns = slice.as_nanos() as f64;
         let size = self.group.shape.size;
         // Several senders take a while to be all awake: a slice must last well beyond that.
+        let members = self.lanes[seat.lane].maker.members;
         let least = match self.group.shape.scenario {
+            _ if let Some(members) = members => members.least(target_ns, size),
             Scenario::FanIn => (FAN_IN_BYTES / size.max(1)).clamp(8, 512) as u32,
             // The calls that begin and end a slice have few beside them.
             scenario if scenario.under_way() > 1 => {
@@ -150,6 +152,7 @@ impl Bench<'_> {
             _ => LEAST_MESSAGES.0,
         };
         let mut messages = match self.group.shape.scenario {
+            _ if members.is_some() => least,
             Scenario::FanIn => least,
             scenario if scenario.under_way() > 1 => least,
             _ if size > LARGE => 2,
@@ -285,6 +288,9 @@ impl Bench<'_> {
         let is_ours = self.lanes[seat.lane].maker.kind == MakerKind::Ours;
         // Who polls is awake, and nobody is to wake it.
         let waking = scenario == Scenario::RoundTripSpin && is_ours;
+        if self.lanes[seat.lane].maker.members.is_some() {
+            return Ok(());
+        }
         let countable = waking || is_countable(self.group);
         if self.orchestrator.tracing_denied || !countable {
             return Ok(());

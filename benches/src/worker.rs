@@ -97,7 +97,9 @@ impl Worker {
             placement::pin(cpu)?;
         }
         let stage = Stage::open(stage, welcome.side)?;
-        let meet = |socket| Meet::new(socket, welcome.directory.clone(), welcome.tag);
+        let meet = |socket| {
+            Meet::new(socket, welcome.directory.clone(), welcome.tag).on(welcome.cpus.clone())
+        };
         Ok(Worker {
             side: welcome.side,
             sender: welcome.sender,

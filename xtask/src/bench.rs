@@ -40,6 +40,8 @@ Builds the bench in release mode and runs it with ARGS. Of these, xtask itself r
   --self-test        Show that --compare can be believed: ten comparisons of this tree with itself
                      must pass, and so must one whose base is slowed down by 10 %; one that is
                      slowed down itself must fail; narrow it with --mechanism pipe --size 64
+  --list             Say what can be measured: `ring-scaling`, say, is 1 to 4 senders and 1 to 4
+                     receivers of a queue, and broadcasts to 1, 4 and 16 readers
   --help             Print this, then the bench's own help
 
 The exit code is the bench's own (1 where --compare found a regression, 2 where a run broke down);

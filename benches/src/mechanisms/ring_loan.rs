@@ -35,7 +35,7 @@ pub fn family() -> Family {
     .able(Abilities::MEMORY.with_boundaries())
 }
 
-fn fits(shape: &Shape) -> Result<(), String> {
+pub(super) fn fits(shape: &Shape) -> Result<(), String> {
     match shape.scenario {
         Scenario::FanIn => Err("it takes one sender here".to_owned()),
         _ => Ok(()),

@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    os::fd::AsFd,
+    os::fd::{AsFd, OwnedFd},
     sync::atomic::{AtomicU32, Ordering::*},
 };
 
@@ -37,18 +37,15 @@ pub fn family() -> Family {
         copies: "2 (into and out of the queue)",
         fan_in: Some(FanIn {
             receiver: |meets, shape| {
-                let layout = Layout::of(shape.size);
-                let (region, fd) = Region::create(layout.len())?;
-                layout.begin(&region, 0);
+                let fd = Tickets::create(shape.size, slots(shape))?;
                 for meet in meets {
                     meet.send_descriptors(&[fd.as_fd()])?;
                 }
-                Ok(Box::new(Queues::of(region, layout, 0, 0)))
+                Ok(Box::new(Tickets::join(fd, shape.size, slots(shape))?))
             },
             sender: |meet, shape| {
-                let layout = Layout::of(shape.size);
                 let [fd] = meet.recv_descriptors()?;
-                Ok(Box::new(Queues::of(Region::map(fd, layout.len())?, layout, 0, 0)))
+                Ok(Box::new(Tickets::join(fd, shape.size, slots(shape))?))
             },
             whole_up_to: usize::MAX,
             stamped: true,
@@ -71,10 +68,7 @@ pub fn family() -> Family {
             },
             sender: |meet, shape| {
                 let socket = meet.share(Side::Client, || Ok(ipc_uds::pair_seqpacket()?))?;
-                Ok(Box::new(Ours {
-                    producer: Some(options(shape).produce_over(socket)?),
-                    consumer: None,
-                }))
+                Ok(producing(options(shape).produce_over(socket)?))
             },
             whole_up_to: usize::MAX,
             stamped: true,
@@ -108,16 +102,24 @@ fn connect(side: Side, meet: &Meet, shape: &Shape) -> io::Result<Box<dyn Endpoin
             (Region::map(fd, 2 * layout.len())?, 0, layout.len())
         }
     };
-    Ok(Box::new(Queues::of(region, layout, there, back)))
+    Ok(Box::new(Tickets::of(region, layout, there, back)))
 }
 
 /// As much as the raw queue has: 64 slots, as long as they are small, and two in any case.
 fn options(shape: &Shape) -> ipc_ring::Options {
-    let slots = Layout::of(shape.size).slots;
+    options_of(shape.size, slots(shape))
+}
+
+fn slots(shape: &Shape) -> usize {
+    Layout::of(shape.size).slots
+}
+
+/// Those of so many messages of a size.
+pub(super) fn options_of(size: usize, slots: usize) -> ipc_ring::Options {
     let mut options = ipc_ring::Options::new();
     options
         .capacity_messages(slots)
-        .capacity_bytes(slots * shape.size.next_multiple_of(8));
+        .capacity_bytes(slots * size.next_multiple_of(8));
     options
 }
 
@@ -141,6 +143,22 @@ fn connect_ours(side: Side, meet: &Meet, shape: &Shape) -> io::Result<Box<dyn En
         producer: Some(producer),
         consumer: Some(consumer),
     }))
+}
+
+/// The end of who only sends.
+pub(super) fn producing(producer: ipc_ring::Producer) -> Box<dyn Endpoint> {
+    Box::new(Ours {
+        producer: Some(producer),
+        consumer: None,
+    })
+}
+
+/// The end of who only receives.
+pub(super) fn consuming(consumer: ipc_ring::Consumer) -> Box<dyn Endpoint> {
+    Box::new(Ours {
+        producer: None,
+        consumer: Some(consumer),
+    })
 }
 
 /// What a side has of our queues: of a fan-in, one of the two.
@@ -203,12 +221,17 @@ struct Layout {
 
 impl Layout {
     fn of(size: usize) -> Layout {
-        let stride = (SLOT_HEADER + size).next_multiple_of(LINE);
-        let slots = (QUEUE_BYTES / stride).clamp(2, 64);
-        Layout {
-            stride,
-            slots: 1 << slots.ilog2(),
-        }
+        let slots = (QUEUE_BYTES / Layout::stride(size)).clamp(2, 64);
+        Layout::with(size, 1 << slots.ilog2())
+    }
+
+    fn with(size: usize, slots: usize) -> Layout {
+        let stride = Layout::stride(size);
+        Layout { stride, slots }
+    }
+
+    fn stride(size: usize) -> usize {
+        (SLOT_HEADER + size).next_multiple_of(LINE)
     }
 
     fn len(self) -> usize {
@@ -218,7 +241,9 @@ impl Layout {
     /// A slot's word is the ticket it is free for, and one more when it is full.
     fn begin(self, region: &Region, base: usize) {
         for ticket in 0..self.slots as u32 {
-            region.word32(self.slot(base, ticket)).store(ticket, Relaxed);
+            region
+                .word32(self.slot(base, ticket))
+                .store(ticket, Relaxed);
         }
     }
 
@@ -228,16 +253,30 @@ impl Layout {
 }
 
 /// Tickets, after Vyukov's bounded queue: who has one waits for its slot.
-struct Queues {
+pub(super) struct Tickets {
     region: Region,
     layout: Layout,
     there: usize,
     back: usize,
 }
 
-impl Queues {
-    fn of(region: Region, layout: Layout, there: usize, back: usize) -> Queues {
-        Queues {
+impl Tickets {
+    /// The memory of a queue that goes one way, of so many slots: a power of two.
+    pub(super) fn create(size: usize, slots: usize) -> io::Result<OwnedFd> {
+        let layout = Layout::with(size, slots);
+        let (region, fd) = Region::create(layout.len())?;
+        layout.begin(&region, 0);
+        Ok(fd)
+    }
+
+    /// A member of it.
+    pub(super) fn join(fd: OwnedFd, size: usize, slots: usize) -> io::Result<Tickets> {
+        let layout = Layout::with(size, slots);
+        Ok(Tickets::of(Region::map(fd, layout.len())?, layout, 0, 0))
+    }
+
+    fn of(region: Region, layout: Layout, there: usize, back: usize) -> Tickets {
+        Tickets {
             region,
             layout,
             there,
@@ -284,7 +323,10 @@ impl Queues {
         let slot = self.layout.slot(base, ticket);
         let ready = self.word(slot).load(Acquire) == ticket.wrapping_add(ahead);
         let next = ticket.wrapping_add(1);
-        let mine = ready && counter.compare_exchange(ticket, next, SeqCst, Relaxed).is_ok();
+        let mine = ready
+            && counter
+                .compare_exchange(ticket, next, SeqCst, Relaxed)
+                .is_ok();
         mine.then_some((ticket, slot))
     }
 
@@ -293,7 +335,7 @@ impl Queues {
     }
 }
 
-impl Endpoint for Queues {
+impl Endpoint for Tickets {
     fn send(&mut self, message: &[u8]) -> io::Result<()> {
         let ticket = self.word(self.there + TAIL).fetch_add(1, SeqCst);
         let slot = self.wait(self.there, ticket, ticket)?;

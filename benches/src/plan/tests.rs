@@ -148,3 +148,32 @@ fn places_are_by_mechanism_whatever_is_measured_first() {
     mechanisms.dedup();
     assert_eq!(mechanisms.len(), count, "each in one piece");
 }
+
+#[test]
+fn a_default_run_has_few_rows_that_need_many_processes_and_a_narrowed_one_all() {
+    let of = |selection: &Selection| -> Vec<&str> {
+        let groups = plan(selection, 2).groups.into_iter();
+        let scaling = groups.filter(|group| group.mechanism == "ring-scaling");
+        let makers = scaling.flat_map(|group| group.makers);
+        makers.map(|maker| maker.name).collect()
+    };
+    let few = [
+        "raw-1x1", "1x1", "raw-2x2", "2x2", "raw-4x4", "4x4", "pipes-4", "cast-4",
+    ];
+    assert_eq!(of(&Selection::default()), few);
+    let all = of(&Selection {
+        mechanisms: vec!["ring-scaling".to_owned()],
+        scenarios: vec![Scenario::OneWay],
+        sizes: vec![64],
+        ..Selection::default()
+    });
+    for (senders, receivers) in (1..=4).flat_map(|n| (1..=4).map(move |m| (n, m))) {
+        for kind in ["", "raw-", "pipe-"] {
+            let name = format!("{kind}{senders}x{receivers}");
+            assert!(all.contains(&name.as_str()), "{name}");
+        }
+    }
+    for readers in [1, 4, 16] {
+        assert!(all.contains(&format!("cast-{readers}").as_str()));
+    }
+}

@@ -149,6 +149,7 @@ alone! {
     calls_within_a_process_work: "rpc-inproc",
     sums_are_right: "rpc-calculator",
     items_are_found: "rpc-inventory",
+    channels_of_many_processes_work: "ring-scaling",
     two_cpus_share_a_cache_line: "cache-line",
 }
 

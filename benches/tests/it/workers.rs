@@ -12,6 +12,7 @@ use ipc_bench::{
     interrupt::Interrupt,
     mechanisms,
     meet::seqpacket_pair,
+    orchestrate::Orchestrator,
     pair::{Directory, Pair, Setup, Trouble, WORKER},
     placement::Cpus,
     protocol::{self, Answer, Hello, Order, SliceOrder, Welcome},
@@ -29,6 +30,7 @@ fn connected(directory: &Directory, interrupt: &Interrupt) -> Pair {
     let setup = Setup {
         binary: binary(),
         cpus: (cpu, cpu),
+        allowed: &[],
         directory: directory.path(),
         senders: 1,
         sweep: None,
@@ -137,6 +139,7 @@ fn a_fan_in_has_four_senders_and_leaves_none() {
     let setup = Setup {
         binary: binary(),
         cpus: (cpu, cpu),
+        allowed: &[],
         directory: directory.path(),
         senders: fan_in::SENDERS,
         sweep: None,
@@ -174,6 +177,56 @@ fn a_fan_in_has_four_senders_and_leaves_none() {
     }
 }
 
+/// The processes of a group, and how they are: a dead one that nobody has waited for is there.
+fn group(leader: u32) -> Vec<String> {
+    let stats = std::fs::read_dir("/proc").expect("processes").flatten();
+    let stats = stats.filter_map(|entry| std::fs::read_to_string(entry.path().join("stat")).ok());
+    let of_group = |stat: &String| {
+        // Behind the name, which may hold blanks: state, parent, group.
+        let words = stat.rsplit(')').next().unwrap_or_default();
+        words.split_whitespace().nth(2) == Some(&leader.to_string())
+    };
+    stats.filter(of_group).collect()
+}
+
+#[test]
+fn members_of_a_channel_go_with_their_pair() {
+    let cpus = Cpus::pick().expect("this process runs somewhere");
+    // It waits for those whose parent was killed.
+    let _orchestrator = Orchestrator::new(cpus.clone(), Vec::new()).expect("it needs little");
+    let (directory, interrupt) = (Directory::create().unwrap(), Interrupt::watch().unwrap());
+    let setup = Setup {
+        binary: binary(),
+        cpus: (cpus.pair.0, cpus.pair.0),
+        allowed: &cpus.allowed,
+        directory: directory.path(),
+        senders: 1,
+        sweep: None,
+    };
+    let pair = Pair::start(&setup, &interrupt).expect("workers start");
+    let shape = Shape {
+        size: 64,
+        scenario: Scenario::OneWay,
+    };
+    let order = Order::Connect {
+        mechanism: "ring-scaling".into(),
+        maker: "3x2".into(),
+        shape,
+    };
+    pair.ask(&order, Duration::from_secs(20), &interrupt)
+        .expect("members meet");
+    let answers = pair.ask(&slice(1001), Duration::from_secs(20), &interrupt);
+    let [Answer::Slice(client), Answer::Slice(server)] = answers.expect("all arrive") else {
+        panic!("a slice is answered by its report");
+    };
+    assert!(client.verified && server.verified);
+    assert!(client.usage.cpu_ns > 0, "senders cost");
+    let leader = pair.server.id();
+    assert_eq!(group(leader).len(), 1 + 3 + 2, "the server and its members");
+    drop(pair);
+    assert_eq!(group(leader), [""; 0]);
+}
+
 #[test]
 fn a_sender_that_dies_is_reported() {
     let (directory, interrupt) = (Directory::create().unwrap(), Interrupt::watch().unwrap());
@@ -181,6 +234,7 @@ fn a_sender_that_dies_is_reported() {
     let setup = Setup {
         binary: binary(),
         cpus: (cpu, cpu),
+        allowed: &[],
         directory: directory.path(),
         senders: fan_in::SENDERS,
         sweep: None,
@@ -209,6 +263,7 @@ fn a_binary_that_is_no_bench_is_an_error() {
     let setup = Setup {
         binary,
         cpus: (cpu, cpu),
+        allowed: &[],
         directory: directory.path(),
         senders: 1,
         sweep: None,
@@ -236,6 +291,7 @@ fn a_worker_of_another_protocol_says_so() {
         directory,
         tag: 0,
         sender: 0,
+        cpus: Vec::new(),
     };
     protocol::send(&control, &welcome, &[meet.as_fd(), stage.as_fd()]).unwrap();
     let (hello, _) = protocol::receive::<Hello>(&control).unwrap();

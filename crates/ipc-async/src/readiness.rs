@@ -38,15 +38,19 @@ impl<T: Pollable + Send + Sync + 'static, R: Runtime> Shared<T, R> {
                 }
             }
         }
+        let mut may_hold = true;
         loop {
             let mut buffered = interest == Interest::Read && endpoint.has_buffered();
             if !buffered && interest == Interest::Read {
                 buffered = ready!(self.looking.poll(task, endpoint, &self.runtime));
             }
             if !buffered && let Some(watched) = watched {
-                forget_earlier(task, watched, endpoint, interest);
+                may_hold &= !forget_earlier(task, watched, endpoint, interest);
             }
-            if buffered || endpoint.arm(interest)? {
+            // A task that is polled often finds that nothing has happened, which costs no call.
+            let holds = std::mem::take(&mut may_hold) && !buffered && watched.is_some();
+            let holds = holds && endpoint.is_undisturbed(interest);
+            if !holds && (buffered || endpoint.arm(interest)?) {
                 match attempt(endpoint) {
                     Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                     outcome => {
@@ -176,18 +180,20 @@ fn tries_first(endpoint: &impl Pollable, interest: Interest) -> bool {
     interest == Interest::Write && endpoint.arms_anew()
 }
 
-/// Arming finds whatever a readiness that was seen before told of.
+/// Arming finds whatever a readiness that was seen before told of. Whether one was.
 fn forget_earlier<T: Pollable>(
     task: &mut Task<'_>,
     watched: &impl Watch,
     endpoint: &T,
     interest: Interest,
-) {
+) -> bool {
     if endpoint.arms_anew()
         && let Poll::Ready(Ok(mut seen)) = watched.poll_ready(task, endpoint.shown_by(interest))
     {
         seen.forget();
+        return true;
     }
+    false
 }
 
 #[cold]

@@ -56,6 +56,14 @@ pub trait Pollable {
         false
     }
 
+    /// Whether nothing has come since the last [`arm`](Pollable::arm), taken or not. It makes no
+    /// system call. A waiter that is told of edges may do without another arm then, where it has
+    /// seen no readiness since.
+    fn is_undisturbed(&self, interest: Interest) -> bool {
+        let _ = interest;
+        false
+    }
+
     /// Whether a receive would be served from memory, without the descriptor ever becoming
     /// readable again.
     fn has_buffered(&self) -> bool {
@@ -138,6 +146,9 @@ macro_rules! through {
             }
             fn is_armed(&self, interest: Interest) -> bool {
                 (**self).is_armed(interest)
+            }
+            fn is_undisturbed(&self, interest: Interest) -> bool {
+                (**self).is_undisturbed(interest)
             }
             fn has_buffered(&self) -> bool {
                 (**self).has_buffered()

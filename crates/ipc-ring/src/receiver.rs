@@ -31,6 +31,8 @@ pub struct Receiver {
     end: Cell,
     /// Where they ended when the sender was told.
     told_end: Cell,
+    /// How many were taken when this end was armed last.
+    armed_at: Cell,
 }
 
 /// A message that has been found: its length, and where its bytes are.
@@ -63,6 +65,7 @@ impl Receiver {
             due: Cell::new(shape.slots / 8 + 1),
             end: Cell::new(0),
             told_end: Cell::new(0),
+            armed_at: Cell::new(u64::MAX),
         })
     }
 
@@ -357,6 +360,7 @@ impl Pollable for Receiver {
         let _turn = self.link.turn("wait", Until::Forever)?;
         self.tell();
         self.link.arm()?;
+        self.armed_at.set(self.taken.get());
         Ok(self.look()?.is_some() || self.link.they_closed())
     }
 
@@ -370,6 +374,11 @@ impl Pollable for Receiver {
         };
         self.tell();
         self.link.is_armed() && matches!(self.look(), Ok(None)) && !self.link.they_closed()
+    }
+
+    fn is_undisturbed(&self, interest: Interest) -> bool {
+        // Who rings has sent or closed before: that nothing is here says that nobody has.
+        self.armed_at.get() == self.taken.get() && self.is_armed(interest)
     }
 
     fn has_buffered(&self) -> bool {

@@ -230,6 +230,9 @@ impl Pollable for Stream {
             Interest::Write => self.sender.is_armed(interest),
         }
     }
+    fn is_undisturbed(&self, interest: Interest) -> bool {
+        interest == Interest::Read && self.receiver.is_undisturbed(interest)
+    }
     fn has_buffered(&self) -> bool {
         self.receiver.has_buffered()
     }

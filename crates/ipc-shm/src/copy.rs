@@ -14,6 +14,32 @@ const STRING_FROM: usize = 2048;
 #[cfg(target_arch = "x86_64")]
 const STRING_FROM_AVX: usize = (16 << 10) + 1;
 
+/// Says that what stands at `from` will be read soon: a hint, which fetches its line and fails at
+/// no address.
+#[inline]
+pub(crate) fn soon(from: *const u8) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a prefetch reads nothing that the program sees, and never faults.
+    unsafe {
+        core::arch::asm!(
+            "prefetcht0 [{from}]",
+            from = in(reg) from,
+            options(nostack, preserves_flags, readonly)
+        );
+    };
+    #[cfg(target_arch = "aarch64")]
+    // SAFETY: as above.
+    unsafe {
+        core::arch::asm!(
+            "prfm pldl1keep, [{from}]",
+            from = in(reg) from,
+            options(nostack, preserves_flags, readonly)
+        );
+    };
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    let _ = from;
+}
+
 /// Copies `len` bytes from `from` to `to`.
 ///
 /// # Safety

@@ -18,7 +18,7 @@ mod temp_dir;
 mod watchdog;
 
 pub use crate::{
-    allocations::{CountingAllocator, allocations},
+    allocations::{CountingAllocator, allocations, large_allocations, largest_allocation},
     deny::{deny, deny_where},
     instructions::Instructions,
     isolate::{expect_failure, run_isolated},

@@ -15,7 +15,7 @@ pub struct CountingAllocator;
 // only a thread-local number that needs no allocation.
 unsafe impl GlobalAlloc for CountingAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        crate::allocations::count();
+        crate::allocations::count(layout.size());
         // SAFETY: the caller keeps the contract of `alloc`, which is `System`'s.
         unsafe { System.alloc(layout) }
     }
@@ -26,7 +26,7 @@ unsafe impl GlobalAlloc for CountingAllocator {
     }
 
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        crate::allocations::count();
+        crate::allocations::count(size);
         // SAFETY: `block` came from `System` with this layout, as the caller promises.
         unsafe { System.realloc(block, layout, size) }
     }

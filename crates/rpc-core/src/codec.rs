@@ -1,5 +1,7 @@
 //! From messages to bytes and back: what a binding brings, behind one object-safe trait.
 
+use crate::direct::Arriving;
+use crate::pieces::Pieces;
 use crate::wire::Wire;
 use crate::{Code, Status};
 use bytes::{Bytes, BytesMut};
@@ -18,6 +20,14 @@ pub trait Codec: Send + Sync {
     /// [`Code::Internal`] for a message that the format cannot say.
     fn encode(&self, message: &dyn Wire, out: &mut BytesMut) -> Result<(), Status>;
 
+    /// How many bytes `message` has, where that is known before it is encoded.
+    fn encoded_bytes(&self, _message: &dyn Wire) -> Option<usize> {
+        None
+    }
+
+    /// Writes exactly those bytes piece by piece; nothing, where it is not known how many they are.
+    fn write(&self, _message: &dyn Wire, _out: &mut Pieces<'_>) {}
+
     /// Reads `bytes` into `message`, which is a default value.
     ///
     /// # Errors
@@ -30,6 +40,19 @@ pub trait Codec: Send + Sync {
     /// As [`decode`](Codec::decode).
     fn decode_slice(&self, bytes: &[u8], message: &mut dyn Wire) -> Result<(), Status> {
         self.decode(Bytes::copy_from_slice(bytes), message)
+    }
+
+    /// Reads bytes that come while they are read, as [`decode`](Codec::decode).
+    ///
+    /// # Errors
+    /// As [`decode`](Codec::decode).
+    fn decode_arriving(
+        &self,
+        bytes: &mut dyn Arriving,
+        message: &mut dyn Wire,
+    ) -> Result<(), Status> {
+        let length = bytes.remaining();
+        self.decode(bytes.copy_to_bytes(length), message)
     }
 }
 
@@ -45,11 +68,24 @@ impl Codec for Protobuf {
         message.append_protobuf(out);
         Ok(())
     }
+    fn encoded_bytes(&self, message: &dyn Wire) -> Option<usize> {
+        message.protobuf_bytes()
+    }
+    fn write(&self, message: &dyn Wire, out: &mut Pieces<'_>) {
+        message.write_protobuf(out);
+    }
     fn decode(&self, bytes: Bytes, message: &mut dyn Wire) -> Result<(), Status> {
         message.merge_protobuf(bytes)
     }
     fn decode_slice(&self, bytes: &[u8], message: &mut dyn Wire) -> Result<(), Status> {
         message.merge_protobuf_slice(bytes)
+    }
+    fn decode_arriving(
+        &self,
+        bytes: &mut dyn Arriving,
+        message: &mut dyn Wire,
+    ) -> Result<(), Status> {
+        message.merge_protobuf_arriving(bytes)
     }
 }
 

@@ -5,6 +5,7 @@ use crate::descriptor::MethodDescriptor;
 use crate::stub::unread;
 use crate::wire::Wire;
 use crate::{Context, Status};
+use bytes::Buf;
 use std::time::Instant;
 
 /// A unary call whose parts are lent, for a channel that waits for its answer on the thread that
@@ -29,8 +30,8 @@ impl DirectCall<'_> {
     ///
     /// # Errors
     /// [`Internal`](crate::Code::Internal) for bytes that are no such message.
-    pub fn read(&mut self, codec: &dyn Codec, bytes: &[u8]) -> Result<(), Status> {
-        codec.decode_slice(bytes, self.answer).map_err(unread)
+    pub fn read(&mut self, codec: &dyn Codec, mut bytes: Came<'_>) -> Result<(), Status> {
+        bytes.decode(codec, self.answer).map_err(unread)
     }
 }
 
@@ -39,6 +40,49 @@ impl std::fmt::Debug for DirectCall<'_> {
         f.debug_struct("DirectCall")
             .field("method", &self.method.name)
             .finish_non_exhaustive()
+    }
+}
+
+/// The bytes of a message.
+pub enum Came<'a> {
+    /// They are here.
+    Whole(&'a [u8]),
+    /// They are read as they come.
+    Arriving(&'a mut dyn Arriving),
+}
+
+/// Bytes that come while they are read. Those that come no more are noughts.
+pub trait Arriving: Buf {
+    /// Whether all have come that were read.
+    ///
+    /// # Errors
+    /// Why not: what was made of them is worth nothing.
+    fn outcome(&self) -> Result<(), Status>;
+}
+
+impl Came<'_> {
+    /// Reads them into `message`, which is a default value.
+    ///
+    /// # Errors
+    /// As [`Codec::decode`]; [`Unavailable`](crate::Code::Unavailable) where they have not come.
+    pub fn decode(&mut self, codec: &dyn Codec, message: &mut dyn Wire) -> Result<(), Status> {
+        match self {
+            Self::Whole(bytes) => codec.decode_slice(bytes, message),
+            Self::Arriving(bytes) => {
+                let decoded = codec.decode_arriving(*bytes, message);
+                bytes.outcome().and(decoded)
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Came<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let bytes = match self {
+            Self::Whole(bytes) => bytes.len(),
+            Self::Arriving(bytes) => bytes.remaining(),
+        };
+        f.debug_struct("Came").field("bytes", &bytes).finish()
     }
 }
 
@@ -53,7 +97,7 @@ pub struct DirectRequest<'a> {
     /// What reads its message.
     pub codec: &'static dyn Codec,
     /// The bytes of its message.
-    pub message: &'a [u8],
+    pub message: Came<'a>,
     /// What is done with the answer, once.
     pub give: &'a mut dyn FnMut(&dyn Wire),
 }

@@ -1,5 +1,4 @@
 #![doc = include_str!("../README.md")]
-#![forbid(unsafe_code)]
 
 mod call;
 mod codec;
@@ -14,6 +13,7 @@ pub mod introspect;
 pub mod layers;
 mod metadata;
 mod parsed;
+mod pieces;
 mod proto;
 mod server;
 pub mod skeleton;
@@ -35,10 +35,11 @@ pub use crate::{
         TypeSet, Values,
     },
     descriptor::{Idempotency, MethodDescriptor, MethodKind, Owner, ServiceDescriptor, method_id},
-    direct::{DirectCall, DirectRequest},
+    direct::{Arriving, Came, DirectCall, DirectRequest},
     executor::block_on,
     identity::{Peer, Principal},
     metadata::{Later, Metadata},
+    pieces::Pieces,
     server::{Binding, Router, Served, Server},
     status::{Code, Detail, Status},
     streaming::{Out, Streaming, items, next},

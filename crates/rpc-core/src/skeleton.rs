@@ -50,7 +50,7 @@ where
         return Some(Err(expired().before_running()));
     }
     let mut arguments = A::default();
-    if let Err(wrong) = request.codec.decode_slice(request.message, &mut arguments) {
+    if let Err(wrong) = request.message.decode(request.codec, &mut arguments) {
         return Some(Err(wrong.before_running()));
     }
     let mut bounds = Bounds::of(&context);

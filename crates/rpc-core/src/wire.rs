@@ -1,8 +1,10 @@
 //! A message without its type, and one that may be encoded already.
 
 use crate::codec::Codec;
+use crate::direct::Arriving;
+use crate::pieces::Pieces;
 use crate::{Code, Status};
-use bytes::{Bytes, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 use std::any::Any;
 use std::sync::Arc;
 
@@ -10,6 +12,18 @@ use std::sync::Arc;
 pub trait Wire: Any + Send + Sync {
     /// Appends protobuf's bytes.
     fn append_protobuf(&self, out: &mut BytesMut);
+
+    /// How many bytes protobuf's form has, where that is known before it is written.
+    fn protobuf_bytes(&self) -> Option<usize> {
+        None
+    }
+
+    /// Writes exactly those bytes piece by piece.
+    fn write_protobuf(&self, out: &mut Pieces<'_>) {
+        let mut whole = BytesMut::new();
+        self.append_protobuf(&mut whole);
+        out.put_slice(&whole);
+    }
 
     /// Reads protobuf's bytes. They come as a share of what was received, so that a field of
     /// [`Bytes`] is a part of it and not a copy, and one of `Vec<u8>` is copied once.
@@ -24,6 +38,15 @@ pub trait Wire: Any + Send + Sync {
     /// As [`merge_protobuf`](Wire::merge_protobuf).
     fn merge_protobuf_slice(&mut self, bytes: &[u8]) -> Result<(), Status> {
         self.merge_protobuf(Bytes::copy_from_slice(bytes))
+    }
+
+    /// Reads protobuf's bytes while they come: every field is copied.
+    ///
+    /// # Errors
+    /// As [`merge_protobuf`](Wire::merge_protobuf).
+    fn merge_protobuf_arriving(&mut self, bytes: &mut dyn Arriving) -> Result<(), Status> {
+        let length = bytes.remaining();
+        self.merge_protobuf(bytes.copy_to_bytes(length))
     }
 
     /// As serde sees it, to be written.
@@ -65,11 +88,21 @@ where
         out.resize(at + bytes, 0);
         self.encode_raw(&mut &mut out[at..]);
     }
+    fn protobuf_bytes(&self) -> Option<usize> {
+        Some(self.encoded_len())
+    }
+    fn write_protobuf(&self, out: &mut Pieces<'_>) {
+        self.encode_raw(out);
+    }
     fn merge_protobuf(&mut self, bytes: Bytes) -> Result<(), Status> {
         prost::Message::merge(self, bytes)
             .map_err(|error| Status::new(Code::InvalidArgument, error.to_string()))
     }
     fn merge_protobuf_slice(&mut self, bytes: &[u8]) -> Result<(), Status> {
+        prost::Message::merge(self, bytes)
+            .map_err(|error| Status::new(Code::InvalidArgument, error.to_string()))
+    }
+    fn merge_protobuf_arriving(&mut self, bytes: &mut dyn Arriving) -> Result<(), Status> {
         prost::Message::merge(self, bytes)
             .map_err(|error| Status::new(Code::InvalidArgument, error.to_string()))
     }
@@ -141,6 +174,24 @@ impl Payload {
                 Code::Internal,
                 format!("bytes of {} cannot become {}", own.name(), codec.name()),
             )),
+        }
+    }
+
+    /// How many bytes it has in `codec`'s format, where that is known before it is written.
+    #[must_use]
+    pub fn encoded_bytes(&self, codec: &dyn Codec) -> Option<usize> {
+        match self {
+            Self::Value(value) => codec.encoded_bytes(&**value),
+            Self::Encoded(own, bytes) => (own.name() == codec.name()).then_some(bytes.len()),
+        }
+    }
+
+    /// Writes exactly those bytes piece by piece; nothing, where it is not known how many they are.
+    pub fn write(&self, codec: &dyn Codec, out: &mut Pieces<'_>) {
+        match self {
+            Self::Value(value) => codec.write(&**value, out),
+            Self::Encoded(own, bytes) if own.name() == codec.name() => out.put_slice(bytes),
+            Self::Encoded(..) => {}
         }
     }
 }

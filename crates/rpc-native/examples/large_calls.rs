@@ -1,4 +1,5 @@
-//! From which size on calls over shared memory carry more than those over a Unix socket, as
+//! From which size on calls over shared memory carry more than those over a Unix socket, and from
+//! which size on they are better written straight into it than copied, as
 //! `cargo run --release -p rpc-native --example large_calls`.
 
 use rpc_core::{Context, Router, Server, Status, block_on, service};
@@ -14,8 +15,28 @@ type Outcome = Result<(), Box<dyn std::error::Error>>;
 
 const SLICES: usize = 100;
 const CALLS: u32 = 20;
-const SIZES: [usize; 6] = [1 << 10, 16 << 10, 64 << 10, 256 << 10, 1 << 20, 3 << 20];
-const WAYS: [&str; 2] = ["shm", "unix"];
+const KIB: usize = 1 << 10;
+const SIZES: [usize; 11] = [
+    KIB,
+    4 * KIB,
+    8 * KIB,
+    16 * KIB,
+    32 * KIB,
+    64 * KIB,
+    128 * KIB,
+    256 * KIB,
+    512 * KIB,
+    1024 * KIB,
+    3072 * KIB,
+];
+/// Names of the ways: what carries them, and from how many bytes on messages go straight.
+const WAYS: [(&str, &str, usize); 3] = [
+    ("straight", "shm", 0),
+    ("copied", "shm", usize::MAX),
+    ("unix", "unix", usize::MAX),
+];
+/// Of the ways, which is beside which.
+const BESIDE: [(usize, usize); 2] = [(0, 2), (0, 1)];
 
 #[service(name = "large.v1.Echo")]
 trait Echo {
@@ -51,9 +72,9 @@ fn main() -> Outcome {
     outcome
 }
 
-fn options() -> Options {
+fn options(straight: usize) -> Options {
     let mut limits = Limits::new();
-    limits.max_message_bytes(8 << 20);
+    limits.max_message_bytes(8 << 20).straight_bytes(straight);
     let mut ring = ipc_ring::Options::new();
     ring.capacity_bytes(4 << 20);
     let mut transport = rpc_transport::Options::new();
@@ -61,8 +82,8 @@ fn options() -> Options {
     Options::new().limits(limits).transport(transport).clone()
 }
 
-fn address(way: &str, directory: &Path) -> String {
-    format!("{way}:{}", directory.join(way).display())
+fn address((name, way, _): (&str, &str, usize), directory: &Path) -> String {
+    format!("{way}:{}", directory.join(name).display())
 }
 
 /// The allocator gives no memory back to the kernel from now on, which would be what is measured:
@@ -88,19 +109,19 @@ fn measure(directory: &Path) -> Outcome {
     settle(false)?;
     keep_memory();
     // The last of them is there when all are.
-    while !directory.join(WAYS[WAYS.len() - 1]).exists() {
+    while !directory.join(WAYS[WAYS.len() - 1].0).exists() {
         std::thread::yield_now();
     }
     let mut clients = Vec::new();
     for way in WAYS {
         let connection: Arc<BlockingConnection> =
-            Arc::new(options().connect_blocking(&address(way, directory))?);
+            Arc::new(options(way.2).connect_blocking(&address(way, directory))?);
         clients.push(EchoClient::new(connection));
     }
-    println!("  bytes       shm      unix  shm / unix, 95 % interval of the median");
-    let mut crossover = None;
+    println!("  bytes  straight    copied      unix  straight / unix, / copied, 95 % interval");
+    let mut crossovers = [None; BESIDE.len()];
     for size in SIZES {
-        let mut times = [Vec::new(), Vec::new()];
+        let mut times = [const { Vec::new() }; WAYS.len()];
         for _ in 0..SLICES {
             for (client, times) in clients.iter().zip(&mut times) {
                 let start = Instant::now();
@@ -111,28 +132,36 @@ fn measure(directory: &Path) -> Outcome {
                 times.push(start.elapsed().as_secs_f64() / f64::from(CALLS));
             }
         }
-        let [shm, unix] = &times;
-        let ratios: Vec<_> = shm.iter().zip(unix).map(|(a, b)| a / b).collect();
-        let ratios = sorted(&ratios);
         // The places between which the median lies with 95 % confidence.
         let off = (1.96 * (SLICES as f64).sqrt() / 2.0).ceil() as usize;
         let (middle, low, high) = (SLICES / 2, SLICES / 2 - off, SLICES / 2 + off);
-        let micros = |times: &[f64]| sorted(times)[middle] * 1e6;
-        println!(
-            "{size:>7} {:>6.1} µs {:>6.1} µs  {:.3} [{:.3}, {:.3}]",
-            micros(shm),
-            micros(unix),
-            ratios[middle],
-            ratios[low],
-            ratios[high]
-        );
-        if ratios[high] < 1.0 {
-            crossover = crossover.or(Some(size));
+        print!("{size:>7}");
+        for times in &times {
+            print!(" {:>6.1} µs", sorted(times)[middle] * 1e6);
         }
+        for ((one, other), crossover) in BESIDE.into_iter().zip(&mut crossovers) {
+            let ratios: Vec<_> = times[one]
+                .iter()
+                .zip(&times[other])
+                .map(|(a, b)| a / b)
+                .collect();
+            let ratios = sorted(&ratios);
+            let (low, high) = (ratios[low], ratios[high]);
+            print!("  {:.3} [{low:.3}, {high:.3}]", ratios[middle]);
+            // From the first on after which all are.
+            *crossover = match high < 1.0 {
+                true => crossover.or(Some(size)),
+                false => None,
+            };
+        }
+        println!();
     }
-    match crossover {
-        Some(size) => println!("shared memory is the faster way from {size} bytes on"),
-        None => println!("shared memory is the faster way at none of these sizes"),
+    for ((one, other), crossover) in BESIDE.into_iter().zip(crossovers) {
+        let (one, other) = (WAYS[one].0, WAYS[other].0);
+        match crossover {
+            Some(size) => println!("{one} is faster than {other} from {size} bytes on"),
+            None => println!("{one} is not faster than {other} at the largest of these sizes"),
+        }
     }
     Ok(())
 }
@@ -152,7 +181,7 @@ fn serve(directory: &Path) -> Outcome {
     for way in WAYS {
         let router = Router::new().service(EchoServer::new(Back(Arc::clone(&count))));
         let served = Server::new(router).served();
-        listeners.push(options().bind_blocking(&address(way, directory), served)?);
+        listeners.push(options(way.2).bind_blocking(&address(way, directory), served)?);
     }
     let mut sessions = Vec::new();
     for listener in &listeners {

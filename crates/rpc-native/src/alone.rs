@@ -8,16 +8,19 @@ use crate::frame::{CallHead, HEADER_BYTES, Kind, flag};
 use bytes::Buf;
 use std::ops::Range;
 
-/// The header of the one frame that `bytes` are.
+/// The header of the one frame that `bytes` are, or its beginning.
 struct Header {
     kind: u8,
     flags: u8,
     stream: u32,
+    /// How many bytes the frame has.
+    whole: usize,
 }
 
 fn header(bytes: &[u8]) -> Option<Header> {
     let (mut header, payload) = bytes.split_at_checked(HEADER_BYTES)?;
-    if header.get_u32_le() as usize != payload.len() {
+    let length = header.get_u32_le() as usize;
+    if length < payload.len() {
         return None;
     }
     let (kind, flags) = (header.get_u8(), header.get_u8());
@@ -27,6 +30,7 @@ fn header(bytes: &[u8]) -> Option<Header> {
         kind,
         flags,
         stream,
+        whole: HEADER_BYTES.saturating_add(length),
     })
 }
 
@@ -68,27 +72,32 @@ pub(crate) fn credit(bytes: &[u8]) -> usize {
     const BYTES: usize = HEADER_BYTES + 4;
     let first = bytes.get(..BYTES).filter(|_| bytes.len() > BYTES);
     match first.and_then(header) {
-        Some(header) if header.kind == Kind::Credit as u8 => BYTES,
+        Some(header) if header.kind == Kind::Credit as u8 && header.whole == BYTES => BYTES,
         _ => 0,
     }
 }
 
-/// Where the message stands, if these bytes are the RETURN of this call, which went well.
-pub(crate) fn answer(bytes: &[u8], call: u32) -> Option<Range<usize>> {
+/// Where the message stands as far as it has come, and how many bytes the whole frame has, if
+/// these bytes are the RETURN of this call, which went well.
+pub(crate) fn answer(bytes: &[u8], call: u32) -> Option<(Range<usize>, usize)> {
     let header = header(bytes)?;
     let plain = header.kind == Kind::Return as u8 && header.flags == 0 && header.stream == call;
-    (plain && bytes.get(HEADER_BYTES) == Some(&0)).then_some(HEADER_BYTES + 1..bytes.len())
+    let came = HEADER_BYTES + 1..bytes.len();
+    (plain && bytes.get(HEADER_BYTES) == Some(&0)).then_some((came, header.whole))
 }
 
 /// A CALL with its message.
 pub(crate) struct Asked {
     pub(crate) call: u32,
     pub(crate) head: CallHead,
-    /// Where its message stands.
+    /// Where its message stands, as far as it has come.
     pub(crate) message: Range<usize>,
+    /// How many bytes the whole frame has.
+    pub(crate) whole: usize,
 }
 
-/// The unary call that these bytes are, if it is one without a trace and metadata.
+/// The unary call that these bytes are, or its beginning, if it is one without a trace and
+/// metadata.
 pub(crate) fn asked(bytes: &[u8]) -> Option<Asked> {
     let header = header(bytes)?;
     let usual = header.flags & !flag::DEADLINE == flag::END;
@@ -112,6 +121,7 @@ pub(crate) fn asked(bytes: &[u8]) -> Option<Asked> {
         call: header.stream,
         head,
         message: bytes.len() - rest.len()..bytes.len(),
+        whole: header.whole,
     })
 }
 
@@ -152,9 +162,15 @@ mod tests {
     #[test]
     fn a_plain_return_is_read_where_it_came_and_nothing_else_is() {
         let plain = framed(Kind::Return, 0, 3, b"\0abc");
-        assert_eq!(answer(&plain, 3).map(|at| &plain[at]), Some(&b"abc"[..]));
+        let read = |bytes: &[u8]| answer(bytes, 3).map(|(at, whole)| (bytes[at].to_vec(), whole));
+        assert_eq!(read(&plain), Some((b"abc".to_vec(), 16)));
         assert_eq!(answer(&plain, 4), None, "another call's");
-        assert_eq!(answer(&plain[..plain.len() - 1], 3), None, "cut short");
+        assert_eq!(
+            read(&plain[..15]),
+            Some((b"ab".to_vec(), 16)),
+            "its beginning"
+        );
+        assert_eq!(read(&plain[..12]), None, "too little of it");
         let two = [&plain[..], &plain[..]].concat();
         assert_eq!(answer(&two, 3), None, "two frames");
         let failed = framed(Kind::Return, 0, 3, b"\x05abc");
@@ -182,7 +198,15 @@ mod tests {
             call.head.timeout_micros,
         );
         assert_eq!((call.call, head), (3, (7, 9, Some(5))));
-        assert_eq!(&plain[call.message], b"abc");
+        assert_eq!(
+            (&plain[call.message], call.whole),
+            (&b"abc"[..], plain.len())
+        );
+        let begun = asked(&plain[..plain.len() - 1]).expect("its beginning");
+        assert_eq!(
+            (&plain[begun.message], begun.whole),
+            (&b"ab"[..], plain.len())
+        );
         assert!(
             asked(&framed(Kind::Call, flags, 0, &payload)).is_none(),
             "oneway"

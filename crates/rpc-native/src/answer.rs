@@ -3,6 +3,7 @@
 use crate::codecs::Format;
 use crate::connection::{Running, Shared, State};
 use crate::io::{remember, wake};
+use crate::straight::Message;
 use bytes::BytesMut;
 use futures_core::Stream;
 use rpc_core::{Body, Code, Metadata, MethodDescriptor, Payload, PayloadStream, Reply, Status};
@@ -21,6 +22,9 @@ pub(crate) struct Answer {
     pub(crate) done: bool,
 }
 
+/// An answer, and by what it may be too large.
+type Told<'a> = (&'a MethodDescriptor, &'a Payload);
+
 impl Answer {
     pub(crate) fn reply(self, method: &MethodDescriptor, outcome: Result<Reply, Status>) {
         match outcome {
@@ -28,15 +32,7 @@ impl Answer {
                 metadata,
                 body: Body::One(payload),
             }) => {
-                let codec = self.format.codec();
-                self.give(
-                    &metadata,
-                    Ok(|out: &mut BytesMut| {
-                        let before = out.len();
-                        payload.append(codec, out)?;
-                        method.admit(out.len() - before)
-                    }),
-                );
+                self.give(&metadata, Ok(Some((method, &payload))));
             }
             Ok(_) => self.finish(Err(Status::bare(Code::Internal))),
             Err(status) => self.finish(Err(status)),
@@ -45,15 +41,10 @@ impl Answer {
 
     /// Ends the call without a message.
     pub(crate) fn finish(self, outcome: Result<(), Status>) {
-        let nothing = |_: &mut BytesMut| Ok(());
-        self.give(&Metadata::new(), outcome.map(|()| nothing));
+        self.give(&Metadata::new(), outcome.map(|()| None));
     }
 
-    fn give(
-        mut self,
-        metadata: &Metadata,
-        outcome: Result<impl FnOnce(&mut BytesMut) -> Result<(), Status>, Status>,
-    ) {
+    fn give(mut self, metadata: &Metadata, outcome: Result<Option<Told<'_>>, Status>) {
         self.done = true;
         let mut state = self.shared.io.lock();
         self.end(&mut state, metadata, outcome);
@@ -67,7 +58,7 @@ impl Answer {
         &self,
         state: &mut State,
         metadata: &Metadata,
-        outcome: Result<impl FnOnce(&mut BytesMut) -> Result<(), Status>, Status>,
+        outcome: Result<Option<Told<'_>>, Status>,
     ) {
         match self.oneway_cost {
             Some(cost) => {
@@ -86,7 +77,25 @@ impl Answer {
                 for item in items {
                     state.machine.consumed(self.call, item.len());
                 }
-                state.machine.finish(self.call, metadata, outcome);
+                let (codec, straight) = (self.format.codec(), self.shared.straight);
+                let told = outcome.as_ref().ok().copied().flatten();
+                let mut bytes = 0;
+                let behind = &mut bytes;
+                let fill = outcome.map(|told| {
+                    move |out: &mut BytesMut| {
+                        if let Some((method, payload)) = told {
+                            *behind =
+                                Message::Owned(payload).append(codec, method, straight, out)?;
+                        }
+                        Ok(*behind)
+                    }
+                });
+                if state.machine.finish(self.call, metadata, fill)
+                    && let (Some((_, payload)), 1..) = (told, bytes)
+                {
+                    let link = &mut state.machine.link;
+                    link.send_behind(payload.clone(), codec, bytes);
+                }
             }
         }
         if state.machine.under_way == 0 {
@@ -100,8 +109,7 @@ impl Drop for Answer {
         if !self.done {
             let mut state = self.shared.io.lock();
             let nobody = Status::bare(Code::Cancelled);
-            let nothing = Err::<fn(&mut BytesMut) -> Result<(), Status>, _>(nobody);
-            self.end(&mut state, &Metadata::new(), nothing);
+            self.end(&mut state, &Metadata::new(), Err(nobody));
             self.shared.io.flush(&mut state, false);
         }
     }
@@ -116,6 +124,7 @@ pub(crate) async fn stream(
 ) {
     let io = Arc::clone(&answer.shared.io);
     let (call, codec) = (answer.call, answer.format.codec());
+    let straight = answer.shared.straight;
     while let Some(item) = rpc_core::next(&mut items).await {
         let item = match item {
             Ok(item) => item,
@@ -124,13 +133,17 @@ pub(crate) async fn stream(
         let sent = poll_fn(|task| {
             let mut guard = io.lock();
             let state = &mut *guard;
+            let mut behind = 0;
             let sent = state.machine.message(call, |out| {
-                let before = out.len();
-                item.append(codec, out)?;
-                method.admit(out.len() - before)
+                behind = Message::Owned(&item).append(codec, method, straight, out)?;
+                Ok(behind)
             });
             match sent {
                 Ok(true) => {
+                    if behind > 0 {
+                        let link = &mut state.machine.link;
+                        link.send_behind(item.clone(), codec, behind);
+                    }
                     io.flush(state, false);
                     Poll::Ready(Ok(()))
                 }
@@ -148,8 +161,7 @@ pub(crate) async fn stream(
             return answer.finish(Err(status));
         }
     }
-    let nothing = |_: &mut BytesMut| Ok(());
-    answer.give(&metadata, Ok(nothing));
+    answer.give(&metadata, Ok(None));
 }
 
 /// The items of a stream of arguments.

@@ -1,14 +1,18 @@
 //! The client without a runtime: the thread that calls writes, and reads its answer itself.
 
+mod answers;
+mod writing;
+
+use self::answers::Answers;
 use crate::alone;
 use crate::bindings::Bindings;
 use crate::client::head;
 use crate::client_side::{ClientSide, Event};
 use crate::codecs::Format;
 use crate::options::Options;
-use bytes::{Buf, Bytes, BytesMut};
-use futures_core::Stream;
-use ipc_core::{ByteSink, ByteSource, ErrorKind, Pollable, Until};
+use crate::straight::{Message, straight_from};
+use bytes::Bytes;
+use ipc_core::{ByteSource, ErrorKind, Until};
 use rpc_core::{
     Body, Call, CallFuture, Channel, Code, Context, DirectCall, Metadata, MethodDescriptor,
     MethodKind, Payload, PayloadStream, Reply, Status, block_on, ready,
@@ -16,9 +20,7 @@ use rpc_core::{
 use rpc_transport::{Endpoint, Wire};
 use std::collections::VecDeque;
 use std::fmt;
-use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context as Task, Poll};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 /// A connection without a runtime over a byte stream: a call is done when its future is made.
@@ -30,12 +32,18 @@ pub(crate) struct BlockingWired {
 }
 
 pub(crate) struct Inner {
-    wire: Wire,
+    pub(crate) wire: Wire,
     pub(crate) machine: ClientSide,
     bindings: Bindings,
     pub(crate) buffer: Vec<u8>,
+    /// Where long fields are put together.
+    pub(crate) spare: Vec<u8>,
     pub(crate) slots: Vec<Slot>,
     pub(crate) format: Format,
+    /// From how many bytes on a message goes straight to where it is read.
+    straight: usize,
+    /// What is still to come of an answer that nobody waits for any more.
+    pub(crate) passed_by: usize,
 }
 
 #[derive(Default)]
@@ -53,10 +61,13 @@ impl BlockingWired {
 
     pub(crate) fn greet(wire: Wire, options: &Options) -> Result<Self, Status> {
         let mut inner = Inner {
+            straight: straight_from(&wire, &options.limits),
+            passed_by: 0,
             wire,
             machine: ClientSide::new(options.limits.clone(), Instant::now()),
             bindings: Bindings::default(),
             buffer: vec![0; 64 * 1024],
+            spare: Vec::new(),
             slots: Vec::new(),
             format: options.format,
         };
@@ -79,9 +90,10 @@ impl BlockingWired {
         let until = call.context.expires().map_or(Until::Forever, Until::At);
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         let number = match &call.body {
-            Body::One(message) => inner.begin(method, &call.context, None, until, |out| {
-                message.append(format.codec(), out)
-            }),
+            Body::One(message) => {
+                let message = Message::Owned(message);
+                inner.begin(method, &call.context, None, until, message)
+            }
             Body::Many(_) => inner.begin_stream(method, &call.context, until),
         }?;
         if method.kind == MethodKind::Oneway {
@@ -92,12 +104,11 @@ impl BlockingWired {
         if method.kind == MethodKind::ServerStream {
             inner.flush(until)?;
             drop(inner);
-            return Ok(Reply::many(Box::pin(Answers {
-                connection: self.clone(),
-                call: number,
+            return Ok(Reply::many(Box::pin(Answers::new(
+                self.clone(),
+                number,
                 until,
-                over: false,
-            })));
+            ))));
         }
         let mut outcome = match call.body {
             Body::Many(items) => inner.send_items(number, method, items, until),
@@ -141,21 +152,17 @@ impl fmt::Debug for BlockingWired {
 }
 
 impl Inner {
-    /// Begins a call whose message `fill` appends; waits for the server's word on the service,
-    /// and for credit. `times` are now and its deadline, where they are known.
+    /// Begins a call with its message, which has been encoded then; waits for the server's word on
+    /// the service, and for credit. `times` are now and its deadline, where they are known.
     pub(crate) fn begin(
         &mut self,
         method: &'static MethodDescriptor,
         context: &Context,
         times: Option<(Instant, Instant)>,
         until: Until,
-        fill: impl Fn(&mut BytesMut) -> Result<(), Status>,
+        message: Message<'_>,
     ) -> Result<u32, Status> {
-        self.begin_any(method, context, (times, until), true, |out| {
-            let before = out.len();
-            fill(out)?;
-            method.admit(out.len() - before)
-        })
+        self.begin_any(method, context, (times, until), Some(message))
     }
 
     fn begin_stream(
@@ -164,7 +171,7 @@ impl Inner {
         context: &Context,
         until: Until,
     ) -> Result<u32, Status> {
-        self.begin_any(method, context, (None, until), false, |_| Ok(()))
+        self.begin_any(method, context, (None, until), None)
     }
 
     fn begin_any(
@@ -172,8 +179,7 @@ impl Inner {
         method: &'static MethodDescriptor,
         context: &Context,
         (mut times, until): (Option<(Instant, Instant)>, Until),
-        whole: bool,
-        fill: impl Fn(&mut BytesMut) -> Result<(), Status>,
+        message: Option<Message<'_>>,
     ) -> Result<u32, Status> {
         loop {
             let number = self
@@ -182,8 +188,18 @@ impl Inner {
             if let Some(binding) = number {
                 let head = head(binding, method, context, times)?;
                 let oneway = method.kind == MethodKind::Oneway;
-                let begun = self.machine.call(&head, oneway, whole, &fill)?;
+                let (codec, straight) = (self.format.codec(), self.straight);
+                let mut behind = 0;
+                let begun = self.machine.call(&head, oneway, message.is_some(), |out| {
+                    if let Some(message) = message {
+                        behind = message.append(codec, method, straight, out)?;
+                    }
+                    Ok(behind)
+                })?;
                 if let Some(number) = begun {
+                    if let (Some(message), 1..) = (message, behind) {
+                        self.send_straight(message, behind, until)?;
+                    }
                     if number as usize > self.slots.len() {
                         self.slots.push(Slot::default());
                     }
@@ -211,11 +227,15 @@ impl Inner {
             let item = item?;
             // A server that has returned wants no more.
             while self.slots[call as usize - 1].outcome.is_none() {
+                let (codec, straight) = (self.format.codec(), self.straight);
+                let (item, mut behind) = (Message::Owned(&item), 0);
                 let sent = self.machine.message(call, |out| {
-                    let before = out.len();
-                    item.append(self.format.codec(), out)?;
-                    method.admit(out.len() - before)
+                    behind = item.append(codec, method, straight, out)?;
+                    Ok(behind)
                 })?;
+                if sent && behind > 0 {
+                    self.send_straight(item, behind, until)?;
+                }
                 if sent {
                     self.flush(until)?;
                     break;
@@ -234,19 +254,35 @@ impl Inner {
         self.take_in(length)
     }
 
+    /// Waits for what comes next, a large frame whole; how many bytes it is.
+    fn read(&mut self, until: Until) -> Result<usize, Status> {
+        let length = self.read_some(until)?;
+        Ok(self.gather(length, until))
+    }
+
     /// Waits for what comes next; how many bytes it is.
-    pub(crate) fn read(&mut self, until: Until) -> Result<usize, Status> {
-        match self.wire.read_until(&mut self.buffer, until) {
-            Ok(0) => Err(self.lost("the server has gone")),
-            Ok(length) => {
-                let length = self.take_in_credit(length)?;
-                let (wire, most) = (&self.wire, self.machine.link.gathers());
-                Ok(alone::gather(&mut self.buffer, length, most, |room| {
-                    wire.read_until(room, until).ok()
-                }))
+    pub(crate) fn read_some(&mut self, until: Until) -> Result<usize, Status> {
+        loop {
+            let passes = self.passed_by > 0;
+            let most = match self.passed_by {
+                0 => self.buffer.len(),
+                bytes => bytes.min(self.buffer.len()),
+            };
+            match self.wire.read_until(&mut self.buffer[..most], until) {
+                Ok(0) => return Err(self.lost("the server has gone")),
+                Ok(length) if passes => self.passed_by -= length,
+                Ok(length) => return self.take_in_credit(length),
+                Err(error) => return Err(self.failed(&error)),
             }
-            Err(error) => Err(self.failed(&error)),
         }
+    }
+
+    /// Reads the rest of a large frame.
+    pub(crate) fn gather(&mut self, length: usize, until: Until) -> usize {
+        let (wire, most) = (&self.wire, self.machine.link.gathers());
+        alone::gather(&mut self.buffer, length, most, |room| {
+            wire.read_until(room, until).ok()
+        })
     }
 
     /// Takes in a credit that came before something else, which stands alone then.
@@ -288,35 +324,6 @@ impl Inner {
         }
     }
 
-    /// Nothing can be written any more: what the server has said before it went says whether what
-    /// was to be written may have run.
-    #[cold]
-    fn last_words(&mut self, error: &ipc_core::Error) -> Status {
-        self.machine.link.output.clear();
-        while let Ok(length @ 1..) = self.wire.read_until(&mut self.buffer, Until::Now) {
-            if let Err(status) = self.take_in(length) {
-                return status;
-            }
-        }
-        self.lost(&error.to_string())
-    }
-
-    pub(crate) fn flush(&mut self, until: Until) -> Result<(), Status> {
-        while !self.machine.link.output.is_empty() {
-            match self.wire.write_until(&[], &self.machine.link.output, until) {
-                Ok(written) => self.machine.link.output.advance(written),
-                Err(error) if is_gone(&error) => return Err(self.last_words(&error)),
-                Err(error) => return Err(self.failed(&error)),
-            }
-        }
-        if !self.wire.owes() {
-            return Ok(());
-        }
-        // What a layer below has taken (TLS) goes out too.
-        let paid = self.wire.pay_until(until);
-        paid.map_err(|error| self.failed(&error))
-    }
-
     pub(crate) fn release(&mut self, call: u32) {
         let slot = &mut self.slots[call as usize - 1];
         for item in slot.items.drain(..) {
@@ -328,72 +335,16 @@ impl Inner {
         }
     }
 
-    fn failed(&mut self, error: &ipc_core::Error) -> Status {
+    pub(crate) fn failed(&mut self, error: &ipc_core::Error) -> Status {
         match error.kind() {
             ErrorKind::TimedOut | ErrorKind::WouldBlock => Status::bare(Code::DeadlineExceeded),
             _ => self.lost(&error.to_string()),
         }
     }
 
-    fn lost(&mut self, why: &str) -> Status {
+    pub(crate) fn lost(&mut self, why: &str) -> Status {
         let status = Status::new(Code::Unavailable, format!("the connection was lost: {why}"));
         self.machine.link.lost(status.clone());
         status
-    }
-}
-
-fn is_gone(error: &ipc_core::Error) -> bool {
-    matches!(error.kind(), ErrorKind::Closed | ErrorKind::PeerDied)
-}
-
-/// The items of a stream of answers.
-struct Answers {
-    connection: BlockingWired,
-    call: u32,
-    until: Until,
-    over: bool,
-}
-
-impl Answers {
-    fn inner(&self) -> MutexGuard<'_, Inner> {
-        let inner = &self.connection.inner;
-        inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Stream for Answers {
-    type Item = Result<Payload, Status>;
-
-    fn poll_next(mut self: Pin<&mut Self>, _: &mut Task<'_>) -> Poll<Option<Self::Item>> {
-        if self.over {
-            return Poll::Ready(None);
-        }
-        let (call, until, format) = (self.call, self.until, self.connection.format);
-        let outcome = {
-            let mut inner = self.inner();
-            loop {
-                let slot = &mut inner.slots[call as usize - 1];
-                if let Some(item) = slot.items.pop_front() {
-                    inner.machine.consumed(call, item.len());
-                    let payload = Payload::Encoded(format.codec(), item);
-                    return Poll::Ready(Some(Ok(payload)));
-                }
-                if let Some(outcome) = slot.outcome.take() {
-                    break outcome.map(drop);
-                }
-                if let Err(status) = inner.turn(until) {
-                    break Err(status);
-                }
-            }
-        };
-        self.over = true;
-        Poll::Ready(outcome.err().map(Err))
-    }
-}
-
-impl Drop for Answers {
-    fn drop(&mut self) {
-        let call = self.call;
-        self.inner().release(call);
     }
 }

@@ -1,103 +1,24 @@
 //! The server without a runtime: the thread that reads a call runs it and answers it.
 
-use crate::alone::{self, Asked};
+mod direct;
+
+use self::direct::{give, send_straight};
+use crate::alone;
 use crate::codecs::Format;
 use crate::named::{Named, context};
 use crate::options::Options;
-use crate::server_side::{Event, Incoming, ServerSide};
-use bytes::{Buf, BytesMut};
+use crate::server_side::{Event, Incoming, NoAnswer, ServerSide};
+use crate::straight::{Message, straight_from};
+use bytes::Buf;
 use ipc_core::{ByteSink, ByteSource, ErrorKind, Pollable, Until};
 use rpc_core::{
-    Body, Call, Channel, Code, DirectRequest, Metadata, MethodDescriptor, Payload, PayloadStream,
-    Served, Status, block_on, innermost,
+    Body, Call, Channel, Code, Metadata, MethodDescriptor, Payload, PayloadStream, Served, Status,
+    block_on,
 };
-use rpc_transport::{Endpoint, Listener, Seat, Seats, Wire};
+use rpc_transport::{Seat, Wire};
 use std::collections::VecDeque;
 use std::fmt;
-use std::time::{Duration, Instant};
-
-/// How long it rests when the host has no descriptor or memory left for a connection.
-const REST: Duration = Duration::from_millis(50);
-
-/// Where connections come in that threads of the caller serve.
-///
-/// ```no_run
-/// # let served = rpc_core::Server::new(rpc_core::Router::new()).served();
-/// let listener = rpc_native::Options::new().bind_blocking("unix:/run/shop.sock", served)?;
-/// loop {
-///     let session = listener.accept()?;
-///     std::thread::spawn(move || session.run());
-/// }
-/// # #[allow(unreachable_code)]
-/// # Ok::<(), rpc_native::Status>(())
-/// ```
-#[derive(Debug)]
-pub struct BlockingListener {
-    listener: Listener,
-    seats: Seats,
-    served: Served,
-    options: Options,
-}
-
-impl BlockingListener {
-    pub(crate) fn new(
-        listener: Listener,
-        served: Served,
-        options: Options,
-    ) -> Result<Self, Status> {
-        if let Some(method) = served.methods().find(|method| method.kind.client_streams()) {
-            let text = format!(
-                "{}/{}: a blocking server cannot take a stream of arguments",
-                method.service, method.name
-            );
-            return Err(Status::new(Code::Unimplemented, text));
-        }
-        let seats = Seats::new(options.max_connections, options.max_connections_per_user);
-        Ok(Self {
-            listener,
-            seats,
-            served,
-            options,
-        })
-    }
-
-    /// Where it listens, with the port that the system chose.
-    ///
-    /// # Errors
-    /// As [`Listener::endpoint`].
-    pub fn endpoint(&self) -> Result<Endpoint, Status> {
-        self.listener.endpoint().map_err(Status::from)
-    }
-
-    /// Waits for a client for whom there is room: those beyond
-    /// [`Options::max_connections`] are left, and counted again when their session is dropped.
-    ///
-    /// Where the host has no descriptor left it rests and tries again: what it lacks may come
-    /// back, and no client is to end a server.
-    ///
-    /// # Errors
-    /// As the transport says; the listener stays usable.
-    pub fn accept(&self) -> Result<BlockingSession, Status> {
-        loop {
-            let wire = match self.listener.accept(Until::Forever) {
-                Ok(wire) => wire,
-                Err(error) if error.kind() == ErrorKind::LimitReached => {
-                    tracing::warn!(%error, "a connection could not be accepted");
-                    std::thread::sleep(REST);
-                    continue;
-                }
-                Err(error) => return Err(Status::from(error)),
-            };
-            let Some(seat) = self.seats.take(wire.peer()) else {
-                tracing::warn!(peer = ?wire.peer(), "refused: too many connections");
-                continue;
-            };
-            let mut session = BlockingSession::new(wire, self.served.clone(), &self.options);
-            session.seat = Some(seat);
-            return Ok(session);
-        }
-    }
-}
+use std::time::Instant;
 
 /// A client that is to be served by one thread, one call after the other.
 ///
@@ -106,7 +27,7 @@ impl BlockingListener {
 pub struct BlockingSession {
     wire: Wire,
     /// Its place among those that its listener has accepted. Given back after the wire is closed.
-    seat: Option<Seat>,
+    pub(crate) seat: Option<Seat>,
     /// The transport's own handshake is made.
     proven: bool,
     served: Served,
@@ -117,6 +38,8 @@ pub struct BlockingSession {
     /// The call that streams, if its client has given it up.
     cancelled: Option<u32>,
     buffer: Vec<u8>,
+    /// Where long fields are put together.
+    spare: Vec<u8>,
     limits: crate::Limits,
 }
 
@@ -132,6 +55,7 @@ impl BlockingSession {
             waiting: VecDeque::new(),
             cancelled: None,
             buffer: vec![0; 64 * 1024],
+            spare: Vec::new(),
             limits: options.limits.clone(),
         }
     }
@@ -174,12 +98,16 @@ impl BlockingSession {
         };
         let now = match self.wire.read_until(&mut self.buffer, until) {
             Ok(0) => return Ok(false),
-            Ok(length) => {
+            Ok(mut length) => {
                 let now = Instant::now();
-                let length = self.gather(length, now);
-                if serves && self.serve_alone(length, now) {
-                    return Ok(true);
+                // A socket gives more at once where there is room for all.
+                if !self.wire.writes_to_memory() {
+                    length = self.gather(length, now);
                 }
+                if serves && let Some(goes_on) = self.serve_alone(length, now)? {
+                    return Ok(goes_on);
+                }
+                let length = self.gather(length, now);
                 self.machine.link.receive(&self.buffer[..length], now);
                 now
             }
@@ -253,14 +181,15 @@ impl BlockingSession {
             Ok(reply) => match reply.body {
                 Body::Many(items) => self.stream(number, method, format, items),
                 Body::One(payload) => {
-                    let give = |out: &mut BytesMut| {
-                        let before = out.len();
-                        payload.append(format.codec(), out)?;
-                        method.admit(out.len() - before)
-                    };
+                    let message = Message::Owned(&payload);
+                    let told = (method, format.codec());
                     match number {
                         0 => self.machine.oneway_done(cost),
-                        _ => self.machine.finish(number, &reply.metadata, Ok(give)),
+                        _ => {
+                            let (wire, limits) = (&self.wire, &self.limits);
+                            let ways = (wire, limits, &mut self.machine);
+                            give(ways, number, &reply.metadata, told, message);
+                        }
                     }
                     Ok(())
                 }
@@ -272,67 +201,18 @@ impl BlockingSession {
         }
     }
 
+    fn frame_until(&self, now: Instant) -> Until {
+        let until = now.checked_add(self.limits.frame);
+        until.map_or(Until::Forever, Until::At)
+    }
+
     /// Reads the rest of a large frame, for as long as a frame may take.
     fn gather(&mut self, length: usize, now: Instant) -> usize {
-        let (wire, limits) = (&self.wire, &self.limits);
-        let until = now
-            .checked_add(limits.frame)
-            .map_or(Until::Forever, Until::At);
+        let (wire, until) = (&self.wire, self.frame_until(now));
         let most = self.machine.link.gathers();
         alone::gather(&mut self.buffer, length, most, |room| {
             wire.read_until(room, until).ok()
         })
-    }
-
-    /// Serves the call that the bytes which came are, if that is all they are, from where they
-    /// stand; false where they are something else, and then nothing has been done.
-    fn serve_alone(&mut self, length: usize, now: Instant) -> bool {
-        let came = &self.buffer[..length];
-        let Some(Asked {
-            call,
-            head,
-            message,
-        }) = self
-            .waiting
-            .is_empty()
-            .then(|| alone::asked(came))
-            .flatten()
-        else {
-            return false;
-        };
-        let Some((method, format)) = self.named.unary(&head) else {
-            return false;
-        };
-        let target = innermost(&self.served, method);
-        if method.admit(message.len()).is_err() || !target.serves_directly(method) {
-            return false;
-        }
-        if !self.machine.called_alone(call, message.len(), length, now) {
-            return false;
-        }
-        let (machine, codec) = (&mut self.machine, format.codec());
-        let mut give = |answer: &dyn rpc_core::Wire| {
-            let fill = |out: &mut BytesMut| {
-                let before = out.len();
-                codec.encode(answer, out)?;
-                method.admit(out.len() - before)
-            };
-            machine.finish(call, &Metadata::new(), Ok(fill));
-        };
-        let mut request = DirectRequest {
-            method,
-            context: context(self.wire.peer(), &head, now),
-            now,
-            codec,
-            message: &came[message],
-            give: &mut give,
-        };
-        match target.serve_directly(&mut request) {
-            Some(Ok(())) => {}
-            Some(Err(status)) => self.fail(call, status),
-            None => self.fail(call, Status::bare(Code::Unimplemented).before_running()),
-        }
-        true
     }
 
     /// Sends a stream of answers; takes in what comes while it waits for credit.
@@ -352,11 +232,16 @@ impl BlockingSession {
                 }
             };
             loop {
+                let straight = straight_from(&self.wire, &self.limits);
+                let (item, codec, mut behind) = (Message::Owned(&item), format.codec(), 0);
                 let sent = self.machine.message(call, |out| {
-                    let before = out.len();
-                    item.append(format.codec(), out)?;
-                    method.admit(out.len() - before)
+                    behind = item.append(codec, method, straight, out)?;
+                    Ok(behind)
                 });
+                if let (Ok(true), 1..) = (&sent, behind) {
+                    let link = &mut self.machine.link;
+                    send_straight(link, &self.wire, &self.limits, codec, item, behind);
+                }
                 // At once: what makes the next item may block this thread for long.
                 self.flush()?;
                 match sent {
@@ -388,8 +273,7 @@ impl BlockingSession {
         match call {
             0 => self.machine.oneway_done(cost),
             _ => {
-                let nothing = |_: &mut BytesMut| Ok(());
-                let outcome = outcome.map(|()| nothing);
+                let outcome = outcome.map(|()| (|_| Ok(())) as NoAnswer);
                 self.machine.finish(call, &Metadata::new(), outcome);
             }
         }

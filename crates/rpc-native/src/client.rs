@@ -9,6 +9,7 @@ use crate::frame::CallHead;
 use crate::io::{self, Io, Outlet, Side, remember};
 use crate::limits::Limits;
 use crate::options::Options;
+use crate::straight::{Message, straight_from};
 use bytes::Bytes;
 use rpc_core::{
     Body, Call, CallFuture, Channel, Code, Context, MethodDescriptor, MethodKind, Payload, Reply,
@@ -40,6 +41,8 @@ pub(crate) struct Owner {
 pub(crate) struct Shared {
     pub(crate) io: Arc<Io<State>>,
     pub(crate) format: Format,
+    /// From how many bytes on a message goes straight to where it is read.
+    pub(crate) straight: usize,
     /// One permit for each call that may be under way.
     pub(crate) numbers: Semaphore,
 }
@@ -56,6 +59,7 @@ impl Wired {
             outlet: Outlet::default(),
         };
         let shared = Arc::new(Shared {
+            straight: straight_from(&wire, &options.limits),
             io: Arc::new(Io::new(wire, state)?),
             format: options.format,
             numbers: Semaphore::new(0),
@@ -122,20 +126,23 @@ impl Wired {
             };
             let head = head(binding, method, context, None)?;
             let oneway = method.kind == MethodKind::Oneway;
+            let (codec, mut behind) = (format.codec(), 0);
             let begun = state
                 .machine
                 .call(&head, oneway, message.is_some(), |out| {
-                    let Some(message) = message else {
-                        return Ok(());
-                    };
-                    let before = out.len();
-                    message.append(format.codec(), out)?;
-                    method.admit(out.len() - before)
+                    if let Some(message) = message.map(Message::Owned) {
+                        behind = message.append(codec, method, shared.straight, out)?;
+                    }
+                    Ok(behind)
                 })?;
             let Some(call) = begun else {
                 state.wait(task);
                 return Poll::Pending;
             };
+            if let (Some(message), 1..) = (message, behind) {
+                let link = &mut state.machine.link;
+                link.send_behind(message.clone(), codec, behind);
+            }
             if call as usize > state.slots.len() {
                 state.slots.push(Slot::default());
             }

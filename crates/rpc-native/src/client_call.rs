@@ -3,6 +3,7 @@
 use crate::client::{Owner, Shared};
 use crate::client_state::State;
 use crate::io::{remember, wake};
+use crate::straight::Message;
 use futures_core::Stream;
 use rpc_core::{Code, MethodDescriptor, Payload, PayloadStream, Status};
 use std::future::poll_fn;
@@ -107,13 +108,17 @@ pub(crate) async fn pump(
             if !is_ours(state) {
                 return Poll::Ready(Err(Status::bare(Code::Cancelled)));
             }
+            let (codec, mut behind) = (shared.format.codec(), 0);
             let sent = state.machine.message(call, |out| {
-                let before = out.len();
-                item.append(shared.format.codec(), out)?;
-                method.admit(out.len() - before)
+                behind = Message::Owned(&item).append(codec, method, shared.straight, out)?;
+                Ok(behind)
             });
             match sent {
                 Ok(true) => {
+                    if behind > 0 {
+                        let link = &mut state.machine.link;
+                        link.send_behind(item.clone(), codec, behind);
+                    }
                     // The next item may be there already: they go out together.
                     shared.io.flush(state, false);
                     Poll::Ready(Ok(()))

@@ -1,6 +1,6 @@
 //! The client's side of a connection as a state machine: no socket, no clock, no lock.
 
-use crate::frame::{self, CallHead, Kind, cost, flag};
+use crate::frame::{self, Behind, CallHead, Kind, cost, flag};
 use crate::limits::Limits;
 use crate::link::Link;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
@@ -122,21 +122,21 @@ impl ClientSide {
         binding
     }
 
-    /// Begins a call whose message, if it has one now, `fill` appends. `None` where it has to
-    /// wait for another call to end, or for credit.
-    pub(crate) fn call(
+    /// Begins a call whose message, if it has one now, `fill` appends, or as much of it as it does
+    /// not say to be sent behind. `None` where it has to wait for another call to end, or for
+    /// credit.
+    pub(crate) fn call<B: Behind>(
         &mut self,
         head: &CallHead,
         oneway: bool,
         end: bool,
-        fill: impl FnOnce(&mut BytesMut) -> Result<(), Status>,
+        fill: impl FnOnce(&mut BytesMut) -> Result<B, Status>,
     ) -> Result<Option<u32>, Status> {
         self.usable()?;
         let Some(theirs) = self.link.theirs else {
             return Ok(None);
         };
-        if self.link.send_credit <= 0 || self.link.output.len() > self.link.limits.max_output_bytes
-        {
+        if self.link.send_credit <= 0 || self.link.is_full() {
             return Ok(None);
         }
         let call = if oneway {
@@ -153,12 +153,13 @@ impl ClientSide {
         flags |= if end { flag::END } else { 0 };
         flags |= if oneway { flag::ONEWAY } else { 0 };
         let at = self.link.output.len();
-        let (mut filled, mut message_bytes) = (Ok(()), 0);
+        let (mut filled, mut message_bytes, mut behind) = (Ok(()), 0, 0);
         frame::begin(&mut self.link.output, Kind::Call, flags, call, |out| {
             head.write(out);
             let before = out.len();
-            filled = fill(out);
-            message_bytes = out.len() - before;
+            filled = fill(out).map(|rest| behind = rest.bytes());
+            message_bytes = out.len() - before + behind;
+            behind
         });
         if filled.is_ok() && message_bytes > theirs.max_message_bytes as usize {
             filled = Err(frame::too_large(message_bytes, theirs.max_message_bytes));
@@ -170,7 +171,7 @@ impl ClientSide {
             }
             return Err(status.before_running());
         }
-        let payload = self.link.output.len() - at - frame::HEADER_BYTES;
+        let payload = self.link.output.len() - at - frame::HEADER_BYTES + behind;
         self.link.send_credit -= i64::from(cost(payload));
         if !oneway {
             self.under_way += 1;
@@ -189,10 +190,10 @@ impl ClientSide {
     }
 
     /// Sends one item of a stream of arguments; false where it has to wait for credit.
-    pub(crate) fn message(
+    pub(crate) fn message<B: Behind>(
         &mut self,
         call: u32,
-        fill: impl FnOnce(&mut BytesMut) -> Result<(), Status>,
+        fill: impl FnOnce(&mut BytesMut) -> Result<B, Status>,
     ) -> Result<bool, Status> {
         if let Some(status) = &self.link.ended {
             return Err(status.clone());
@@ -201,7 +202,7 @@ impl ClientSide {
             .link
             .theirs
             .map_or(0, |theirs| theirs.max_message_bytes);
-        let full = self.link.output.len() > self.link.limits.max_output_bytes;
+        let full = self.link.is_full();
         let Some(slot) = slot(&mut self.slots, call).filter(|slot| slot.active && slot.sending)
         else {
             return Err(Status::bare(Code::Cancelled));

@@ -6,6 +6,7 @@ use crate::link::Link;
 use crate::named::Named;
 use crate::reader::read;
 use crate::server_side::ServerSide;
+use crate::straight::straight_from;
 use bytes::Bytes;
 use ipc_core::{Interest, Until};
 use rpc_core::{Code, Peer, Status};
@@ -31,6 +32,8 @@ pub(crate) struct Shared {
     pub(crate) served: rpc_core::Served,
     pub(crate) peer: Peer,
     pub(crate) drain: Duration,
+    /// From how many bytes on a message goes straight to where it is read.
+    pub(crate) straight: usize,
 }
 
 /// The same, behind its lock.
@@ -69,6 +72,7 @@ impl Served {
         limits: Limits,
     ) -> ipc_core::Result<Self> {
         let (peer, drain) = (wire.peer().clone(), limits.drain);
+        let straight = straight_from(&wire, &limits);
         let state = State {
             machine: ServerSide::new(limits, Instant::now()),
             named: Named::default(),
@@ -85,6 +89,7 @@ impl Served {
             served,
             peer,
             drain,
+            straight,
         });
         Ok(Self { shared })
     }
@@ -155,7 +160,7 @@ impl Shared {
         poll_fn(|task| {
             let mut state = self.io.lock();
             let link = &state.machine.link;
-            if link.output.len() <= link.limits.max_output_bytes {
+            if !link.is_full() {
                 return Poll::Ready(());
             }
             self.io.flush(&mut state, false);

@@ -2,9 +2,11 @@
 //! answer read where it came.
 
 use crate::alone;
+use crate::arriving::Arriving;
 use crate::blocking_client::{BlockingWired, Inner};
-use ipc_core::Until;
-use rpc_core::{DirectCall, MethodKind, Status};
+use crate::straight::Message;
+use ipc_core::{ByteSource, Until};
+use rpc_core::{Came, DirectCall, MethodKind, Status};
 use std::sync::PoisonError;
 
 impl BlockingWired {
@@ -14,15 +16,9 @@ impl BlockingWired {
         }
         let until = Until::At(call.deadline);
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        let codec = inner.format.codec();
-        let (arguments, context) = (call.arguments, call.context);
-        let begun = inner.begin(
-            call.method,
-            context,
-            Some((call.now, call.deadline)),
-            until,
-            |out| codec.encode(arguments, out),
-        );
+        let times = Some((call.now, call.deadline));
+        let message = Message::Lent(call.arguments);
+        let begun = inner.begin(call.method, call.context, times, until, message);
         let number = match begun {
             Ok(number) => number,
             Err(status) => return Some(Err(status)),
@@ -43,23 +39,71 @@ impl Inner {
     ) -> Result<(), Status> {
         let codec = self.format.codec();
         loop {
-            let turned = match self.flush(until).and_then(|()| self.read(until)) {
-                Ok(length) => {
-                    let came = &self.buffer[..length];
-                    if let Some(message) = alone::answer(came, number)
-                        && self.machine.returned_alone(number, came.len())
-                    {
-                        return call.read(codec, &came[message]);
+            let turned = match self.flush(until).and_then(|()| self.read_some(until)) {
+                Ok(mut length) => {
+                    // A socket gives more at once where there is room for all.
+                    if !self.wire.writes_to_memory() {
+                        length = self.gather(length, until);
                     }
-                    self.take_in(length)
+                    match self.read_answer(number, length, call, until) {
+                        Some(outcome) => return outcome,
+                        None => {
+                            let length = self.gather(length, until);
+                            self.take_in(length)
+                        }
+                    }
                 }
                 Err(status) => Err(status),
             };
             // What has come before the connection failed counts.
             if let Some(outcome) = self.slots[number as usize - 1].outcome.take() {
-                return call.read(codec, &outcome?.1);
+                return call.read(codec, Came::Whole(&outcome?.1));
             }
             turned?;
         }
+    }
+
+    /// Reads the answer from where it came, if it came alone, and the rest of it as it comes.
+    fn read_answer(
+        &mut self,
+        number: u32,
+        length: usize,
+        call: &mut DirectCall<'_>,
+        until: Until,
+    ) -> Option<Result<(), Status>> {
+        let codec = self.format.codec();
+        let (message, whole) = alone::answer(&self.buffer[..length], number)?;
+        if !self.machine.returned_alone(number, whole) {
+            return None;
+        }
+        if whole == length {
+            return Some(call.read(codec, Came::Whole(&self.buffer[message])));
+        }
+        let (wire, mut failed) = (&self.wire, None);
+        let read = |room: &mut [u8]| match wire.read_until(room, until) {
+            Ok(length) => Some(length),
+            Err(error) => {
+                failed = Some(error);
+                None
+            }
+        };
+        let at = (message.start, message.end);
+        let mut arriving = Arriving::new(
+            (&mut self.buffer, &mut self.spare),
+            at,
+            whole - length,
+            read,
+        );
+        let outcome = call.read(codec, Came::Arriving(&mut arriving));
+        let missing = arriving.finish();
+        if missing == 0 {
+            return Some(outcome);
+        }
+        // It still comes, where only the time is over.
+        self.passed_by = missing;
+        Some(Err(match failed {
+            Some(error) => self.failed(&error),
+            None => self.lost("the server has gone"),
+        }))
     }
 }

@@ -212,19 +212,38 @@ impl CallHead {
     }
 }
 
+/// What is sent behind a frame that was begun, of its payload.
+pub(crate) trait Behind {
+    fn bytes(&self) -> usize;
+}
+
+/// Nothing.
+impl Behind for () {
+    fn bytes(&self) -> usize {
+        0
+    }
+}
+
+/// So many bytes.
+impl Behind for usize {
+    fn bytes(&self) -> usize {
+        *self
+    }
+}
+
 /// Writes a frame whose payload `fill` appends.
-pub(crate) fn begin(
+pub(crate) fn begin<B: Behind>(
     out: &mut BytesMut,
     kind: Kind,
     flags: u8,
     stream: u32,
-    fill: impl FnOnce(&mut BytesMut),
+    fill: impl FnOnce(&mut BytesMut) -> B,
 ) {
     let at = out.len();
     let [a, b, c, d] = stream.to_le_bytes();
     out.extend_from_slice(&[0, 0, 0, 0, kind as u8, flags, 0, 0, a, b, c, d]);
-    fill(out);
-    let length = out.len() - at - HEADER_BYTES;
+    let behind = fill(out).bytes();
+    let length = out.len() - at - HEADER_BYTES + behind;
     let length = u32::try_from(length).expect("limits are checked before a frame is written");
     out[at..at + 4].copy_from_slice(&length.to_le_bytes());
 }
@@ -331,16 +350,19 @@ pub(crate) fn too_large(bytes: usize, limit: u32) -> Status {
 }
 
 /// Writes a MESSAGE; what it costs.
-pub(crate) fn send_message(
+pub(crate) fn send_message<B: Behind>(
     output: &mut BytesMut,
     call: u32,
     max: u32,
-    fill: impl FnOnce(&mut BytesMut) -> Result<(), Status>,
+    fill: impl FnOnce(&mut BytesMut) -> Result<B, Status>,
 ) -> Result<u32, Status> {
     let at = output.len();
-    let mut filled = Ok(());
-    begin(output, Kind::Message, 0, call, |out| filled = fill(out));
-    let bytes = output.len() - at - HEADER_BYTES;
+    let (mut filled, mut behind) = (Ok(()), 0);
+    begin(output, Kind::Message, 0, call, |out| {
+        filled = fill(out).map(|rest| behind = rest.bytes());
+        behind
+    });
+    let bytes = output.len() - at - HEADER_BYTES + behind;
     if filled.is_ok() && bytes > max as usize {
         filled = Err(too_large(bytes, max));
     }

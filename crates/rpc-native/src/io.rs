@@ -1,7 +1,6 @@
 //! What both awaited sides do with a byte stream: write together, write at once, keep time.
 
 use crate::link::Link;
-use bytes::Buf;
 use ipc_async::Async;
 use ipc_core::{ByteSink, ByteSource, ErrorKind, Interest, Until};
 use rpc_core::{Code, Status};
@@ -56,7 +55,7 @@ impl<S: Side> Io<S> {
     /// Sees to it that what is to be sent is sent: here where `at_once` says that nobody will add
     /// to it, else by the writer, which sends what many have put together.
     pub(crate) fn flush(&self, state: &mut S, at_once: bool) {
-        if state.link().output.is_empty() || state.outlet().writing {
+        if state.link().is_flushed() || state.outlet().writing {
             return;
         }
         if at_once && self.write_now(state) {
@@ -69,23 +68,19 @@ impl<S: Side> Io<S> {
 
     /// Writes what fits; true when nothing is left.
     pub(crate) fn write_now(&self, state: &mut S) -> bool {
-        loop {
-            let output = &mut state.link().output;
-            if output.is_empty() {
-                break;
-            }
-            match self.wire.get_ref().write_until(&[], output, Until::Now) {
-                Ok(written) => output.advance(written),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return false,
-                Err(error) => {
-                    output.clear();
-                    self.cannot_write(state, &error);
-                    return true;
-                }
+        let wire = self.wire.get_ref();
+        let write = |head: &[u8], body: &[u8]| wire.write_until(head, body, Until::Now);
+        match state.link().write(write) {
+            Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return false,
+            Err(error) => {
+                state.link().forget_output();
+                self.cannot_write(state, &error);
+                return true;
             }
         }
         // What a layer below has taken (TLS) may not be wholly out.
-        match self.wire.get_ref().pay_until(Until::Now) {
+        match wire.pay_until(Until::Now) {
             Err(error) => error.kind() != ErrorKind::WouldBlock,
             Ok(()) => true,
         }
@@ -155,7 +150,7 @@ pub(crate) async fn write<S: Side>(io: Arc<Io<S>>) {
             return;
         }
         let mut state = io.lock();
-        state.outlet().writing = !state.link().output.is_empty();
+        state.outlet().writing = !state.link().is_flushed();
         state.has_room();
     }
 }

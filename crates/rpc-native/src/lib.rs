@@ -3,8 +3,10 @@
 
 mod alone;
 mod answer;
+mod arriving;
 mod bindings;
 mod blocking_client;
+mod blocking_listener;
 mod blocking_server;
 mod channels;
 mod client;
@@ -32,9 +34,11 @@ mod options;
 mod reader;
 mod server;
 mod server_side;
+mod straight;
 
 pub use crate::{
-    blocking_server::{BlockingListener, BlockingSession},
+    blocking_listener::BlockingListener,
+    blocking_server::BlockingSession,
     channels::{BlockingConnection, Connection},
     codecs::Format,
     limits::Limits,

@@ -17,6 +17,7 @@ pub struct Limits {
     pub(crate) max_oneways: u32,
     pub(crate) max_bindings: u16,
     pub(crate) max_output_bytes: usize,
+    pub(crate) straight_bytes: usize,
     pub(crate) handshake: Duration,
     pub(crate) frame: Duration,
     pub(crate) keep_alive: Option<Duration>,
@@ -34,6 +35,7 @@ impl Default for Limits {
             max_oneways: 50,
             max_bindings: 64,
             max_output_bytes: 4 << 20,
+            straight_bytes: Self::STRAIGHT_BYTES,
             handshake: Duration::from_secs(5),
             frame: Duration::from_secs(10),
             keep_alive: None,
@@ -48,6 +50,9 @@ impl Limits {
     pub const MAX_CALLS: u32 = 65_536;
     /// The largest message.
     pub const MAX_MESSAGE_BYTES: u32 = 64 << 20;
+    /// From this size on messages go straight into shared memory: where that was measured to be the
+    /// faster way (`examples/large_calls.rs`).
+    pub const STRAIGHT_BYTES: usize = 32 << 10;
     /// The shortest time between two questions whether the peer lives.
     pub const MIN_KEEP_ALIVE: Duration = Duration::from_secs(10);
     /// How many frames in a row may ask or tell nothing of a call.
@@ -87,6 +92,13 @@ impl Limits {
     /// How many oneway calls may run; further ones are dropped and counted.
     pub fn max_oneways(&mut self, calls: u32) -> &mut Self {
         self.max_oneways = calls;
+        self
+    }
+
+    /// From how many bytes on a message that is sent over shared memory is encoded straight into
+    /// that memory, and no copy of it is made; [`Limits::STRAIGHT_BYTES`] by default.
+    pub fn straight_bytes(&mut self, bytes: usize) -> &mut Self {
+        self.straight_bytes = bytes;
         self
     }
 

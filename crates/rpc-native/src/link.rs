@@ -1,9 +1,13 @@
 //! What both sides of a connection have: the buffers, the greeting, credits, pings, the end.
 
+mod clock;
+
 use crate::frame::{self, Frame, HEADER_BYTES, Hello, Kind, OVERHEAD_BYTES};
 use crate::limits::Limits;
+use crate::straight::Large;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
-use rpc_core::{Code, Status};
+use rpc_core::{Code, Codec, Payload, Status};
+use std::collections::VecDeque;
 use std::time::Instant;
 
 /// Frames that only one of the sides may send are refused by that side's machine; everything else
@@ -13,6 +17,8 @@ pub(crate) struct Link {
     pub(crate) limits: Limits,
     pub(crate) input: BytesMut,
     pub(crate) output: BytesMut,
+    /// Large messages that go out before it.
+    large: VecDeque<Large>,
     pub(crate) theirs: Option<Hello>,
     /// What we may still send before we must wait; one frame may overdraw it.
     pub(crate) send_credit: i64,
@@ -45,6 +51,7 @@ impl Link {
             limits,
             input: BytesMut::new(),
             output,
+            large: VecDeque::new(),
             theirs: None,
             send_credit: 0,
             owed: 0,
@@ -56,6 +63,51 @@ impl Link {
             draining: false,
             ended: None,
         }
+    }
+
+    /// Sends a message of so many bytes behind what is to be sent.
+    pub(crate) fn send_behind(
+        &mut self,
+        message: Payload,
+        codec: &'static dyn Codec,
+        bytes: usize,
+    ) {
+        let before = std::mem::take(&mut self.output);
+        self.large
+            .push_back(Large::new(before, message, codec, bytes));
+    }
+
+    /// Whether nothing is to be sent.
+    pub(crate) fn is_flushed(&self) -> bool {
+        self.output.is_empty() && self.large.is_empty()
+    }
+
+    /// Whether so much is to be sent that nothing is added.
+    pub(crate) fn is_full(&self) -> bool {
+        let large: usize = self.large.iter().map(Large::left).sum();
+        self.output.len() + large > self.limits.max_output_bytes
+    }
+
+    /// Writes what is to be sent, which is a head and what follows it, as far as it is taken.
+    pub(crate) fn write(
+        &mut self,
+        mut write: impl FnMut(&[u8], &[u8]) -> ipc_core::Result<usize>,
+    ) -> ipc_core::Result<()> {
+        while let Some(large) = self.large.front_mut() {
+            large.write(&mut write)?;
+            self.large.pop_front();
+        }
+        while !self.output.is_empty() {
+            let written = write(&[], &self.output)?;
+            self.output.advance(written);
+        }
+        Ok(())
+    }
+
+    /// Nothing more can be sent.
+    pub(crate) fn forget_output(&mut self) {
+        self.large.clear();
+        self.output.clear();
     }
 
     /// Takes bytes that came.
@@ -313,61 +365,6 @@ impl Link {
         if !self.draining && self.ended.is_none() {
             self.draining = true;
             frame::begin(&mut self.output, Kind::Drain, 0, 0, |_| {});
-        }
-    }
-
-    /// When [`tick`](Link::tick) wants to be called, if nothing comes before.
-    pub(crate) fn wakes(&self) -> Option<Instant> {
-        if self.ended.is_some() {
-            return None;
-        }
-        let mut earliest = None;
-        let mut or_at = |at: Option<Instant>| {
-            earliest = match (earliest, at) {
-                (Some(a), Some(b)) => Some(std::cmp::min::<Instant>(a, b)),
-                (a, b) => a.or(b),
-            };
-        };
-        if self.theirs.is_none() {
-            or_at(self.began.checked_add(self.limits.handshake));
-        }
-        or_at(
-            self.partial_since
-                .and_then(|at| at.checked_add(self.limits.frame)),
-        );
-        match self.asked {
-            Some(at) => or_at(at.checked_add(self.limits.keep_alive_answer)),
-            None => or_at(
-                self.limits
-                    .keep_alive
-                    .and_then(|every| self.last_heard.checked_add(every)),
-            ),
-        }
-        earliest
-    }
-
-    /// Does what the clock demands.
-    pub(crate) fn tick(&mut self, now: Instant) {
-        if self.wakes().is_none_or(|at| now < at) {
-            return;
-        }
-        let over = |since: Option<Instant>, limit| {
-            since.is_some_and(|at: Instant| now.saturating_duration_since(at) >= limit)
-        };
-        let late = if self.theirs.is_none() && over(Some(self.began), self.limits.handshake) {
-            Some("the greeting took too long")
-        } else if over(self.partial_since, self.limits.frame) {
-            Some("a frame took too long")
-        } else if over(self.asked, self.limits.keep_alive_answer) {
-            Some("the peer does not answer")
-        } else {
-            None
-        };
-        if let Some(late) = late {
-            self.end(Status::new(Code::Unavailable, late));
-        } else if self.asked.is_none() {
-            self.asked = Some(now);
-            frame::begin(&mut self.output, Kind::Ping, 0, 0, |out| out.put_u64_le(0));
         }
     }
 }

@@ -1,7 +1,8 @@
 //! How connections and servers are made.
 
 use crate::blocking_client::BlockingWired;
-use crate::blocking_server::{BlockingListener, BlockingSession};
+use crate::blocking_listener::BlockingListener;
+use crate::blocking_server::BlockingSession;
 use crate::channels::{BlockingConnection, Connection};
 use crate::client::Wired;
 use crate::codecs::Format;

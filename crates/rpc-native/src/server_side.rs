@@ -1,12 +1,17 @@
 //! The server's side of a connection as a state machine: no socket, no clock, no lock.
 
+mod came;
+
 use crate::client_side::Verdict;
-use crate::frame::{self, CallHead, Frame, HEADER_BYTES, Kind, flag};
+use crate::frame::{self, Behind, CallHead, HEADER_BYTES, Kind, flag};
 use crate::limits::Limits;
 use crate::link::Link;
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 use rpc_core::{Code, Metadata, Status};
 use std::time::Instant;
+
+/// What would append an answer, where there is none.
+pub(crate) type NoAnswer = fn(&mut BytesMut) -> Result<(), Status>;
 
 /// What happened.
 #[derive(Debug)]
@@ -112,15 +117,16 @@ impl ServerSide {
         });
     }
 
-    /// Ends a call with its answer, which `fill` appends.
-    pub(crate) fn finish(
+    /// Ends a call with its answer, which `fill` appends, or as much of it as it does not say to
+    /// be sent behind; whether that is what the client is told.
+    pub(crate) fn finish<B: Behind>(
         &mut self,
         call: u32,
         metadata: &Metadata,
-        outcome: Result<impl FnOnce(&mut BytesMut) -> Result<(), Status>, Status>,
-    ) {
+        outcome: Result<impl FnOnce(&mut BytesMut) -> Result<B, Status>, Status>,
+    ) -> bool {
         if self.free(call).is_none() || self.link.ended.is_some() {
-            return;
+            return false;
         }
         let max = self
             .link
@@ -134,18 +140,19 @@ impl ServerSide {
                 } else {
                     flag::METADATA
                 };
-                let (mut filled, mut bytes) = (Ok(()), 0);
+                let (mut filled, mut bytes, mut behind) = (Ok(()), 0, 0);
                 frame::begin(&mut self.link.output, Kind::Return, flags, call, |out| {
                     out.put_u8(Code::Ok as u8);
                     if flags != 0 {
                         frame::write_metadata(metadata, out);
                     }
                     let before = out.len();
-                    filled = fill(out);
-                    bytes = out.len() - before;
+                    filled = fill(out).map(|rest| behind = rest.bytes());
+                    bytes = out.len() - before + behind;
+                    behind
                 });
                 match filled {
-                    Ok(()) if bytes <= max => return,
+                    Ok(()) if bytes <= max => return true,
                     Ok(()) => frame::too_large(bytes, max as u32),
                     Err(status) => status,
                 }
@@ -165,12 +172,13 @@ impl ServerSide {
                 _ => frame::write_failure(&failure, out),
             }
         });
+        false
     }
 
     /// Ends all calls that run: the server has no more time for them.
     pub(crate) fn finish_all(&mut self, status: &Status) {
         for call in 1..=u32::try_from(self.slots.len()).unwrap_or(u32::MAX) {
-            let failed = Err::<fn(&mut BytesMut) -> _, _>(status.clone());
+            let failed = Err::<NoAnswer, _>(status.clone());
             self.finish(call, &Metadata::new(), failed);
         }
     }
@@ -183,10 +191,10 @@ impl ServerSide {
     }
 
     /// Sends one item of a stream of answers; false where it has to wait for credit.
-    pub(crate) fn message(
+    pub(crate) fn message<B: Behind>(
         &mut self,
         call: u32,
-        fill: impl FnOnce(&mut BytesMut) -> Result<(), Status>,
+        fill: impl FnOnce(&mut BytesMut) -> Result<B, Status>,
     ) -> Result<bool, Status> {
         if let Some(status) = &self.link.ended {
             return Err(status.clone());
@@ -195,7 +203,7 @@ impl ServerSide {
             .link
             .theirs
             .map_or(0, |theirs| theirs.max_message_bytes);
-        let full = self.link.output.len() > self.link.limits.max_output_bytes;
+        let full = self.link.is_full();
         let Some(slot) = slot(&mut self.slots, call).filter(|slot| slot.active) else {
             return Err(Status::bare(Code::Cancelled));
         };
@@ -236,84 +244,6 @@ impl ServerSide {
         self.under_way -= 1;
         self.link.consumed(cost);
         Some(())
-    }
-
-    fn bind_came(&mut self, mut payload: Bytes) -> Result<Event, Status> {
-        if payload.len() < 20 {
-            return Err(self.link.violation("a service's name is cut short"));
-        }
-        let (binding, codec) = (payload.get_u16_le(), payload.get_u8());
-        let length = usize::from(payload.get_u8());
-        let mut fingerprint = [0; 16];
-        payload.copy_to_slice(&mut fingerprint);
-        if payload.len() != length || binding == 0 || binding > self.link.limits.max_bindings {
-            return Err(self
-                .link
-                .violation("a service's name or number is out of bounds"));
-        }
-        // Each answer may be a whole contract: they are as few as the numbers.
-        let index = usize::from(binding) - 1;
-        self.named.resize(self.named.len().max(index + 1), false);
-        if std::mem::replace(&mut self.named[index], true) {
-            return Err(self.link.violation("a service's number is in use"));
-        }
-        Ok(Event::Bind {
-            binding,
-            codec,
-            fingerprint,
-            name: payload,
-        })
-    }
-
-    fn call_came(&mut self, frame: Frame, came: Instant) -> Result<Option<Event>, Status> {
-        let cost = frame.cost();
-        self.link.charge(cost)?;
-        let (call, flags, mut payload) = (frame.stream, frame.flags, frame.payload);
-        let head =
-            CallHead::read(flags, &mut payload).map_err(|wrong| self.link.violation(wrong))?;
-        let (oneway, end) = (flags & flag::ONEWAY != 0, flags & flag::END != 0);
-        if payload.len() > self.link.limits.max_message_bytes as usize {
-            return Err(self.link.violation("a message is longer than the limit"));
-        }
-        if oneway != (call == 0) || (oneway && !end) || (!end && !payload.is_empty()) {
-            return Err(self.link.violation("a call that contradicts itself"));
-        }
-        let incoming = Incoming {
-            call,
-            head,
-            message: end.then_some(payload),
-            cost,
-            came,
-        };
-        if oneway {
-            if self.oneways >= self.link.limits.max_oneways || self.link.draining {
-                self.dropped_oneways += 1;
-                self.link.consumed(cost);
-                return Ok(None);
-            }
-            self.oneways += 1;
-            self.under_way += 1;
-            return Ok(Some(Event::Call(incoming)));
-        }
-        if call > self.link.limits.max_calls || call as usize > self.slots.len() + 1 {
-            return Err(self
-                .link
-                .violation("a call's number is beyond the next free one"));
-        }
-        if self.runs(call) {
-            return Err(self.link.violation("a call's number is in use"));
-        }
-        self.seat(call, !end, cost);
-        if self.link.draining {
-            let refusal = Status::new(Code::Unavailable, "the server is ending").before_running();
-            self.finish(
-                call,
-                &Metadata::new(),
-                Err::<fn(&mut BytesMut) -> _, _>(refusal),
-            );
-            return Ok(None);
-        }
-        Ok(Some(Event::Call(incoming)))
     }
 
     /// A call runs, whose number is free and at most the next one.
@@ -357,69 +287,6 @@ impl ServerSide {
             self.seat(call, false, cost);
         }
         true
-    }
-
-    /// The slot of a frame for a call: an error for a number that never was, `None` for a call
-    /// that was over when the frame was sent.
-    fn known(&mut self, call: u32) -> Result<Option<&mut Slot>, Status> {
-        if call == 0 || call as usize > self.slots.len() {
-            return Err(self.link.violation("a frame for a call that never was"));
-        }
-        Ok(slot(&mut self.slots, call).filter(|slot| slot.active))
-    }
-
-    fn message_came(&mut self, frame: Frame) -> Result<Option<Event>, Status> {
-        let cost = frame.cost();
-        self.link.charge(cost)?;
-        if frame.payload.len() > self.link.limits.max_message_bytes as usize {
-            return Err(self.link.violation("a message is longer than the limit"));
-        }
-        let Some(slot) = self.known(frame.stream)? else {
-            self.link.consumed(cost);
-            return Ok(None);
-        };
-        if !slot.receiving {
-            return Err(self.link.violation("an item after the last one"));
-        }
-        if slot.allowed <= 0 {
-            return Err(self.link.violation("the peer sent more than its credit"));
-        }
-        slot.allowed -= i64::from(cost);
-        Ok(Some(Event::Message(frame.stream, frame.payload)))
-    }
-
-    fn end_came(&mut self, call: u32) -> Result<Option<Event>, Status> {
-        let receiving = self.known(call)?;
-        match receiving.map(|slot| std::mem::take(&mut slot.receiving)) {
-            None => Ok(None),
-            Some(true) => Ok(Some(Event::End(call))),
-            Some(false) => Err(self.link.violation("a stream that ends twice")),
-        }
-    }
-
-    fn cancel_came(&mut self, call: u32) -> Result<Option<Event>, Status> {
-        match self.known(call)? {
-            None => Ok(None),
-            Some(slot) => {
-                slot.receiving = false;
-                Ok(Some(Event::Cancelled(call)))
-            }
-        }
-    }
-
-    fn credit_came(&mut self, frame: Frame) -> Result<Event, Status> {
-        let call = frame.stream;
-        if call > 0 {
-            let window = self.link.theirs.map_or(0, |theirs| theirs.stream_credit);
-            let credit = self.known(call)?.map(|slot| slot.send_credit);
-            if let Some(credit) = credit {
-                let credit = self.link.credited(&frame, credit, window)?;
-                if let Some(slot) = slot(&mut self.slots, call) {
-                    slot.send_credit = credit;
-                }
-            }
-        }
-        Ok(Event::Credit(call))
     }
 }
 

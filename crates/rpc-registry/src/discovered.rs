@@ -4,8 +4,8 @@ use crate::registry::Registry;
 use crate::wire::Entry;
 use futures_util::StreamExt;
 use rpc_core::{Call, CallFuture, Channel, Code, Comparison, Contract, ServiceDescriptor, Status};
-use rpc_transport::{Balanced, Connected, Pick, Reconnecting};
-use std::collections::HashMap;
+use rpc_transport::{Backend, Balanced, Connected, Pick, Reconnecting};
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
@@ -68,12 +68,16 @@ impl<C: Connected + 'static> Discovered<C> {
         let watching = tokio::spawn(async move {
             let mut seen = registry.watch(service.name());
             let mut known = Known {
-                channels: HashMap::new(),
+                channels: BTreeMap::new(),
                 verdicts: HashMap::new(),
+                told: false,
             };
             while let Some(seen) = seen.next().await {
                 let servers = known.update(&registry, service, pick, seen.entries, &connect);
-                if tell.send(Some(servers.await)).is_err() {
+                let Some(servers) = servers.await else {
+                    continue;
+                };
+                if tell.send(Some(servers)).is_err() {
                     return;
                 }
             }
@@ -91,12 +95,16 @@ impl<C: Connected + 'static> Discovered<C> {
 
 /// What is kept from one set to the next.
 struct Known<C> {
-    channels: HashMap<String, Reconnecting<C>>,
+    /// The servers by their places, and how they are.
+    channels: BTreeMap<String, (Reconnecting<C>, Backend)>,
     /// Whether we understand those contracts, by their fingerprints.
     verdicts: HashMap<Vec<u8>, Result<(), Status>>,
+    /// Somebody has been told of a set.
+    told: bool,
 }
 
 impl<C: Connected + 'static> Known<C> {
+    /// The servers, where they are others than before.
     async fn update<F, Fut>(
         &mut self,
         registry: &impl Registry,
@@ -104,12 +112,12 @@ impl<C: Connected + 'static> Known<C> {
         pick: Pick,
         entries: Vec<Entry>,
         connect: &F,
-    ) -> Servers<C>
+    ) -> Option<Servers<C>>
     where
         F: Fn(String) -> Fut + Clone + Send + Sync + 'static,
         Fut: Future<Output = Result<C, Status>> + Send + 'static,
     {
-        let (mut channels, mut refused) = (HashMap::new(), None);
+        let (mut channels, mut refused) = (BTreeMap::new(), None);
         for entry in entries {
             if let Err(status) = self.understand(registry, service, &entry.fingerprint).await {
                 tracing::warn!(endpoint = entry.endpoint, %status, "left out");
@@ -120,16 +128,23 @@ impl<C: Connected + 'static> Known<C> {
             let kept = self.channels.get(&endpoint).cloned();
             let channel = kept.unwrap_or_else(|| {
                 let (connect, endpoint) = (connect.clone(), endpoint.clone());
-                Reconnecting::new(move || connect(endpoint.clone()))
+                let channel = Reconnecting::new(move || connect(endpoint.clone()));
+                (channel, Backend::default())
             });
             channels.insert(endpoint, channel);
         }
+        let same = refused.is_none() && channels.keys().eq(self.channels.keys());
         self.channels = channels;
-        Servers {
-            count: self.channels.len(),
-            balanced: Balanced::new(pick, self.channels.values().cloned()),
-            refused,
+        // A host that changes tells the same again: whose turn it is stays as it was.
+        if same && std::mem::replace(&mut self.told, refused.is_none()) {
+            return None;
         }
+        self.told = refused.is_none();
+        Some(Servers {
+            count: self.channels.len(),
+            balanced: Balanced::over(pick, self.channels.values().cloned()),
+            refused,
+        })
     }
 
     async fn understand(

@@ -2,18 +2,23 @@
 //! and when that ends, another.
 
 use crate::host::Host;
+use crate::leases::Leases;
 use crate::registry::{Answer, Lease, Registry, Seen, Watch};
 use crate::wire::{Entry, RegistrarClient, RegistrarServer};
 use futures_util::stream;
 use rpc_core::{Code, Context, Router, Server, Status};
 use rpc_native::{Connection, Limits, Options};
 use rpc_transport::Reconnecting;
-use std::collections::HashSet;
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+
+/// How long a watch keeps servers that the registry does not tell of while it may know less than
+/// there is: through one change of its host after another, and no longer.
+pub const KEPT: Duration = Duration::from_secs(2);
 
 /// How long a question is asked again while nobody can be reached who would answer.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -46,6 +51,7 @@ pub struct Embedded {
 struct Shared {
     connection: Reconnecting<Connection>,
     hosting: Arc<Hosting>,
+    path: PathBuf,
 }
 
 /// The task in which this process is the host, if it is.
@@ -76,6 +82,7 @@ impl Embedded {
     #[must_use]
     pub fn at(path: impl AsRef<Path>) -> Self {
         let path = path.as_ref().to_owned();
+        let place = path.clone();
         let hosting = Arc::new(Hosting::default());
         let host = Arc::downgrade(&hosting);
         let connect = move || {
@@ -95,6 +102,7 @@ impl Embedded {
             shared: Arc::new(Shared {
                 connection,
                 hosting,
+                path: place,
             }),
         }
     }
@@ -148,7 +156,7 @@ async fn connect_or_host(
     };
     match options.bind(&place) {
         Ok(serving) => {
-            let router = Router::new().service(RegistrarServer::new(Host::new()));
+            let router = Router::new().service(RegistrarServer::new(Host::at(path)));
             let server = Server::new(router).with(serving)?;
             tracing::info!(%place, "this process hosts the registry");
             hosts(tokio::spawn(async move {
@@ -196,6 +204,8 @@ impl Registry for Embedded {
             service: service.to_owned(),
             stream: None,
             before: Vec::new(),
+            since: None,
+            told: None,
         };
         Box::pin(stream::unfold(watching, |mut watching| async move {
             let seen = watching.next().await;
@@ -221,10 +231,15 @@ async fn hold(
     told: oneshot::Sender<Result<(), Status>>,
 ) {
     let client = registry.client();
+    // Before the first host hears of it, so that each later one knows that it comes again.
+    let leases = Leases::beside(&registry.shared.path);
+    let taken = leases.as_ref().and_then(Leases::take);
+    let lease = taken.as_ref().map_or(0, |(byte, _)| *byte);
     let mut told = Some(told);
     loop {
         let cx = Context::new();
-        let held = client.hold(&cx, entry.clone(), contract.clone()).await;
+        let held = client.hold(&cx, entry.clone(), contract.clone(), lease);
+        let held = held.await;
         let outcome = match held {
             Ok(mut held) => match held.next().await {
                 Some(Ok(_)) => {
@@ -260,12 +275,26 @@ struct Watching {
     registry: Embedded,
     service: String,
     stream: Option<rpc_core::Streaming<crate::wire::Entries>>,
-    /// What was known before the host changed, and has not come again.
+    /// What was known before the host changed, and may not have come again.
     before: Vec<Entry>,
+    /// Since when it may be.
+    since: Option<Instant>,
+    told: Option<Seen>,
 }
 
 impl Watching {
+    /// The next that differs from what was told.
     async fn next(&mut self) -> Seen {
+        loop {
+            let seen = self.any().await;
+            if self.told.as_ref() != Some(&seen) {
+                self.told = Some(seen.clone());
+                return seen;
+            }
+        }
+    }
+
+    async fn any(&mut self) -> Seen {
         loop {
             let came = match &mut self.stream {
                 Some(stream) => stream.next().await,
@@ -283,6 +312,7 @@ impl Watching {
             match came {
                 Some(Ok(seen)) if seen.taking_over => return self.merged(seen.entries),
                 Some(Ok(seen)) => {
+                    self.since = None;
                     self.before.clone_from(&seen.entries);
                     return Seen {
                         entries: seen.entries,
@@ -302,15 +332,23 @@ impl Watching {
     }
 
     /// What the new host knows, and what the one before knew: a server does not go because the
-    /// registry has moved.
-    fn merged(&self, mut entries: Vec<Entry>) -> Seen {
-        let known: HashSet<_> = entries.iter().map(|entry| entry.endpoint.clone()).collect();
-        let others = self.before.iter();
-        entries.extend(
-            others
-                .filter(|entry| !known.contains(&entry.endpoint))
-                .cloned(),
-        );
+    /// registry has moved. Who was known keeps its place.
+    fn merged(&mut self, came: Vec<Entry>) -> Seen {
+        if self.since.get_or_insert_with(Instant::now).elapsed() > KEPT {
+            self.before.clear();
+        }
+        let name = |entry: &Entry| (entry.service.clone(), entry.endpoint.clone());
+        let mut new: BTreeMap<_, _> = came.iter().map(|entry| (name(entry), entry)).collect();
+        let mut entries: Vec<_> = self.before.drain(..).collect();
+        for entry in &mut entries {
+            if let Some(again) = new.remove(&name(entry)) {
+                entry.clone_from(again);
+            }
+        }
+        let others = came.iter().filter(|entry| new.contains_key(&name(entry)));
+        entries.extend(others.cloned());
+        // The next host may not know of them either.
+        self.before.clone_from(&entries);
         Seen {
             entries,
             may_be_more: true,

@@ -1,11 +1,13 @@
 //! The process that holds the registry: entries that live as long as the calls that hold them.
 
+use crate::leases::Leases;
 use crate::wire::{Entries, Entry, Registrar};
 use futures_util::stream;
 use rpc_core::export::Stream;
 use rpc_core::{Code, Context, Contract, Peer, Status};
 use rpc_transport::Endpoint;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
@@ -14,43 +16,56 @@ use tokio::sync::watch;
 pub const MAX_ENTRIES: usize = 16_384;
 /// How long the name of a service, a string binding or a note may be, in bytes.
 pub const MAX_TEXT_BYTES: usize = 4096;
-/// How long a host that has just begun says that there may be more than it knows: those who
-/// were registered with the one before come again within this time.
+/// How long a host that has just begun says at most that there may be more than it knows: those
+/// who were registered with the one before come again within this time, or are stopped.
 pub const TAKE_OVER: Duration = Duration::from_millis(500);
+/// How often it looks who of those has gone meanwhile.
+const LOOK: Duration = Duration::from_millis(2);
 
 /// The entries. Clones share them.
 #[derive(Clone, Debug)]
 pub(crate) struct Host {
     entries: watch::Sender<Held>,
-    began: Instant,
 }
 
 #[derive(Clone, Debug, Default)]
 struct Held {
     next: u64,
     all: BTreeMap<u64, (Entry, Arc<str>)>,
+    /// Leases that were held when this host began, and whose entries have not come again. `None`
+    /// where it is not known who they are.
+    awaited: Option<BTreeSet<u64>>,
+    /// All are here.
+    whole: bool,
 }
 
 impl Host {
-    /// Nothing is registered yet.
-    pub(crate) fn new() -> Self {
-        Self {
-            entries: watch::Sender::new(Held::default()),
-            began: Instant::now(),
+    /// Nothing is registered yet, but with a host before this one, perhaps.
+    pub(crate) fn at(path: &Path) -> Self {
+        let leases = Leases::beside(path);
+        let awaited = leases.as_ref().and_then(Leases::held);
+        let held = Held {
+            whole: awaited.as_ref().is_some_and(BTreeSet::is_empty),
+            awaited,
+            ..Held::default()
+        };
+        let whole = held.whole;
+        let host = Self {
+            entries: watch::Sender::new(held),
+        };
+        if !whole {
+            tokio::spawn(settle(host.entries.clone(), leases));
         }
+        host
     }
 
-    /// Until when it may know less than there is.
-    fn whole_at(&self) -> Instant {
-        self.began + TAKE_OVER
-    }
-
-    fn add(&self, entry: Entry, contract: &str) -> Result<Holding, Status> {
+    fn add(&self, entry: Entry, contract: &str, lease: u64) -> Result<Holding, Status> {
         let (mut number, contract) = (None, Arc::from(contract));
         self.entries.send_modify(|held| {
             if held.all.len() < MAX_ENTRIES {
                 held.next += 1;
                 held.all.insert(held.next, (entry, contract));
+                held.came(lease);
                 number = Some(held.next);
             }
         });
@@ -77,7 +92,36 @@ impl Drop for Holding {
     }
 }
 
+/// Waits until all have come again who were registered before, or have gone, or it is too late.
+async fn settle(entries: watch::Sender<Held>, leases: Option<Leases>) {
+    let late = Instant::now() + TAKE_OVER;
+    while Instant::now() < late && !entries.borrow().whole {
+        tokio::time::sleep(LOOK).await;
+        if let Some(leases) = &leases {
+            entries.send_if_modified(|held| held.go(leases));
+        }
+    }
+    entries.send_if_modified(|held| !std::mem::replace(&mut held.whole, true));
+}
+
 impl Held {
+    /// The entry of a lease has come.
+    fn came(&mut self, lease: u64) {
+        if let Some(awaited) = &mut self.awaited {
+            awaited.remove(&lease);
+            self.whole |= awaited.is_empty();
+        }
+    }
+
+    /// Those whose lease nobody holds any more come no more; whether that was all.
+    fn go(&mut self, leases: &Leases) -> bool {
+        let Some(awaited) = &mut self.awaited else {
+            return false;
+        };
+        awaited.retain(|lease| leases.is_held(*lease));
+        awaited.is_empty() && !std::mem::replace(&mut self.whole, true)
+    }
+
     fn of(&self, service: &str) -> Vec<Entry> {
         let all = self.all.values().map(|(entry, _)| entry);
         let offer = all.filter(|entry| service.is_empty() || entry.service == service);
@@ -91,9 +135,10 @@ impl Registrar for Host {
         cx: &Context,
         entry: Entry,
         contract: String,
+        lease: u64,
     ) -> Result<impl Stream<Item = Result<Entry, Status>>, Status> {
         let entry = checked(cx, entry, &contract)?;
-        let holding = self.add(entry.clone(), &contract)?;
+        let holding = self.add(entry.clone(), &contract, lease)?;
         // After the one item it waits, and holds, until the caller is gone.
         Ok(stream::unfold(
             (Some(entry), holding),
@@ -107,8 +152,10 @@ impl Registrar for Host {
     }
 
     async fn look_up(&self, _: &Context, service: String) -> Result<Entries, Status> {
-        tokio::time::sleep_until(self.whole_at().into()).await;
-        let entries = self.entries.borrow().of(&service);
+        let mut entries = self.entries.subscribe();
+        let whole = entries.wait_for(|held| held.whole).await;
+        let gone = |_| Status::new(Code::Unavailable, "the registry is ending");
+        let entries = whole.map_err(gone)?.of(&service);
         Ok(Entries {
             entries,
             taking_over: false,
@@ -134,7 +181,6 @@ impl Registrar for Host {
             entries: self.entries.subscribe(),
             service,
             told: None,
-            whole_at: self.whole_at(),
         };
         Ok(stream::unfold(watching, |mut watching| async move {
             let entries = watching.next().await?;
@@ -147,33 +193,24 @@ struct Watching {
     entries: watch::Receiver<Held>,
     service: String,
     told: Option<Entries>,
-    whole_at: Instant,
 }
 
 impl Watching {
     /// The next that differs from what was told.
     async fn next(&mut self) -> Option<Entries> {
         loop {
-            let taking_over = Instant::now() < self.whole_at;
-            let entries = self.entries.borrow_and_update().of(&self.service);
-            let now = Entries {
-                entries,
-                taking_over,
+            let now = {
+                let held = self.entries.borrow_and_update();
+                Entries {
+                    entries: held.of(&self.service),
+                    taking_over: !held.whole,
+                }
             };
             if self.told.as_ref() != Some(&now) {
                 self.told = Some(now.clone());
                 return Some(now);
             }
-            let whole = async {
-                match taking_over {
-                    true => tokio::time::sleep_until(self.whole_at.into()).await,
-                    false => std::future::pending().await,
-                }
-            };
-            tokio::select! {
-                changed = self.entries.changed() => changed.ok()?,
-                () = whole => {}
-            }
+            self.entries.changed().await.ok()?;
         }
     }
 }

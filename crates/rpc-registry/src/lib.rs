@@ -4,12 +4,13 @@
 mod discovered;
 mod embedded;
 mod host;
+mod leases;
 mod registry;
 mod wire;
 
 pub use crate::{
     discovered::Discovered,
-    embedded::Embedded,
+    embedded::{Embedded, KEPT},
     host::{MAX_ENTRIES, MAX_TEXT_BYTES, TAKE_OVER},
     registry::{Answer, Lease, Registry, Seen, Watch},
     wire::{Entries, Entry},

@@ -65,12 +65,13 @@ pub struct Entries {
 pub trait Registrar {
     /// Holds an entry for as long as the call lasts: it ends with the process that made it. The
     /// one item says that the entry is there. With it comes the text of the contract, if it has
-    /// a fingerprint.
+    /// a fingerprint, and the byte of the file of leases that is locked for it; nought for none.
     async fn hold(
         &self,
         cx: &Context,
         entry: Entry,
         contract: String,
+        lease: u64,
     ) -> Result<impl Stream<Item = Result<Entry, Status>>, Status>;
 
     /// The servers that offer a service; all services, for an empty name.

@@ -3,8 +3,8 @@
 use rpc_core::{Call, CallFuture, Channel, Code, Status, ready};
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 /// Which server takes the next call.
@@ -35,11 +35,17 @@ struct Shared<C> {
     pick: Pick,
     backends: Vec<(C, Backend)>,
     next: AtomicUsize,
-    began: Instant,
+}
+
+/// What servers are left out until is counted from here, wherever they are chosen.
+static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
+
+fn now() -> u64 {
+    u64::try_from(BEGAN.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
 /// One of the servers of a [`Balanced`] channel: clones are handles of the same.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Backend {
     state: Arc<State>,
 }
@@ -50,7 +56,7 @@ struct State {
     running: AtomicUsize,
     failures: AtomicU32,
     ejections: AtomicU32,
-    /// Milliseconds after the beginning until which it is left out.
+    /// Milliseconds after [`BEGAN`] until which it is left out.
     out_until: AtomicU64,
 }
 
@@ -112,16 +118,23 @@ impl Backend {
 impl<C: Channel> Balanced<C> {
     /// Over these servers, in order of preference where that matters.
     pub fn new(pick: Pick, channels: impl IntoIterator<Item = C>) -> Self {
-        let backend = || Backend {
-            state: Arc::default(),
-        };
-        let backends = channels.into_iter().map(|channel| (channel, backend()));
+        let new = |channel| (channel, Backend::default());
+        Self::made(pick, channels.into_iter().map(new).collect(), 0)
+    }
+
+    /// Over these servers, of some of which it is known already how they are: where the servers
+    /// change, what was known of those that stay is kept, and none of them is the first again.
+    pub fn over(pick: Pick, backends: impl IntoIterator<Item = (C, Backend)>) -> Self {
+        let turn = usize::try_from(RandomState::new().hash_one(0_u8) >> 1).unwrap_or(0);
+        Self::made(pick, backends.into_iter().collect(), turn)
+    }
+
+    fn made(pick: Pick, backends: Vec<(C, Backend)>, turn: usize) -> Self {
         Self {
             shared: Arc::new(Shared {
                 pick,
-                backends: backends.collect(),
-                next: AtomicUsize::new(0),
-                began: Instant::now(),
+                backends,
+                next: AtomicUsize::new(turn),
             }),
         }
     }
@@ -136,12 +149,8 @@ impl<C: Channel> Balanced<C> {
 }
 
 impl<C> Shared<C> {
-    fn now(&self) -> u64 {
-        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
-    }
-
     fn choose(&self) -> Option<&(C, Backend)> {
-        let now = self.now();
+        let now = now();
         let all = &self.backends;
         let good = all.iter().filter(|(_, backend)| backend.is_in(now)).count();
         let count = if good == 0 { all.len() } else { good };
@@ -174,12 +183,11 @@ impl<C> Shared<C> {
 }
 
 /// A call counts as under way until it is dropped.
-struct Running<C: Channel> {
-    shared: Arc<Shared<C>>,
+struct Running {
     backend: Backend,
 }
 
-impl<C: Channel> Drop for Running<C> {
+impl Drop for Running {
     fn drop(&mut self) {
         self.backend.state.running.fetch_sub(1, Ordering::AcqRel);
     }
@@ -193,14 +201,13 @@ impl<C: Channel> Channel for Balanced<C> {
         };
         backend.state.running.fetch_add(1, Ordering::AcqRel);
         let running = Running {
-            shared: Arc::clone(&self.shared),
             backend: backend.clone(),
         };
         let work = channel.call(call);
         Box::pin(async move {
             let outcome = work.await;
             let failed = matches!(&outcome, Err(status) if status.code() == Code::Unavailable);
-            running.backend.ended(failed, running.shared.now());
+            running.backend.ended(failed, now());
             outcome
         })
     }

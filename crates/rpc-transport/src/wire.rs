@@ -224,6 +224,13 @@ impl Wire {
         self.plain
     }
 
+    /// Whether what is written is copied into memory that the peer reads, and nowhere else on its
+    /// way: then a large message is best written from where it stands.
+    #[must_use]
+    pub const fn writes_to_memory(&self) -> bool {
+        matches!(self.carrier, Carrier::Ring(_))
+    }
+
     /// Ends both directions of a socket, also for whoever waits on it now. Pipes have no such
     /// thing: they end when they are dropped.
     pub fn shut_down(&self) {
@@ -280,6 +287,9 @@ impl Pollable for Wire {
     }
     fn arm(&self, interest: Interest) -> Result<bool> {
         self.stream().arm(interest)
+    }
+    fn is_undisturbed(&self, interest: Interest) -> bool {
+        self.stream().is_undisturbed(interest)
     }
     fn has_buffered(&self) -> bool {
         self.stream().has_buffered()

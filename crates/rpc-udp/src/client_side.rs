@@ -333,7 +333,9 @@ impl ClientSide {
         pending.ever_sent = true;
         // Up to a quarter more, so that calls which were lost together do not come together.
         let next = now + pending.interval + pending.interval * jitter / 1024;
-        let left = pending.deadline.saturating_duration_since(now).as_millis();
+        let left = pending.deadline.saturating_duration_since(now);
+        // Rounded up: a server that counts fewer would end the call before its time.
+        let left = left.as_nanos().div_ceil(1_000_000);
         pending.request.remaining_ms = u32::try_from(left).unwrap_or(u32::MAX);
         (pending.request.session, pending.request.sequence) = (id, sequence);
         if let Some(session) = self.sessions.iter_mut().find(|session| session.id == id) {

@@ -1,8 +1,11 @@
 //! The same verbs with `.await`.
 
 use ipc_async::Async;
+use ipc_core::{Interest, Pollable};
 use ipc_ring::Options;
 use ipc_testkit::watchdog;
+use std::future::poll_fn;
+use std::task::Poll;
 use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -91,4 +94,62 @@ async fn round_trips_of_every_channel_are_awaited_on_both_sides() {
         (ends.0.expect("a seat"), ends.1.expect("a seat"))
     };
     round_trips!(queue(), queue());
+}
+
+#[test]
+fn a_receiver_is_undisturbed_until_something_has_come_though_it_was_taken() {
+    let (sender, receiver) = Options::new().pair().expect("a pair");
+    let read = Interest::Read;
+    assert!(!receiver.is_undisturbed(read), "it was never armed");
+    assert!(!receiver.arm(read).expect("armed"));
+    assert!(receiver.is_undisturbed(read) && receiver.is_undisturbed(read));
+    sender.send(b"one").expect("sent");
+    assert!(!receiver.is_undisturbed(read), "it is there");
+    receiver.try_recv(&mut [0; 8]).expect("a message");
+    // The one ring for that sleep has been spent.
+    assert!(!receiver.is_undisturbed(read), "it was there");
+    assert!(!receiver.arm(read).expect("armed"));
+    assert!(receiver.is_undisturbed(read));
+    drop(sender);
+    assert!(!receiver.is_undisturbed(read), "the end is there");
+}
+
+/// A task that is polled for other reasons between messages sleeps as before, and is woken.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_polled_often_for_nothing_is_woken_by_the_next_message() {
+    let _watchdog = watchdog(PATIENCE);
+    let ((ask, asked), (answer, answered)) = (
+        Options::new().pair().expect("a pair"),
+        Options::new().pair().expect("a pair"),
+    );
+    let (asked, answered) = (
+        Async::new(asked).expect("registered"),
+        Async::new(answered).expect("registered"),
+    );
+    let server = tokio::spawn(async move {
+        for round in 0..ROUNDS {
+            let mut buffer = [0; 8];
+            let came = poll_fn(|task| {
+                let mut attempt = |asked: &ipc_ring::Receiver| asked.try_recv(&mut buffer);
+                let mut came = Poll::Pending;
+                // Again and again, as who waits for several things is.
+                for _ in 0..=round % 4 {
+                    came = asked.poll_ready(task, Interest::Read, &mut attempt);
+                    if came.is_ready() {
+                        break;
+                    }
+                }
+                came
+            });
+            assert_eq!(came.await.expect("a question"), 8);
+            answer.send(&buffer).expect("sent");
+        }
+    });
+    let mut buffer = [0; 8];
+    for round in 0..ROUNDS {
+        ask.send(&round.to_le_bytes()).expect("sent");
+        assert_eq!(answered.recv(&mut buffer).await.expect("an answer"), 8);
+        assert_eq!(u64::from_le_bytes(buffer), round);
+    }
+    server.await.expect("no panic");
 }

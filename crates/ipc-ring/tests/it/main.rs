@@ -18,6 +18,7 @@ mod policies;
 mod queue;
 mod queue_members;
 mod queue_verbs;
+mod strangers;
 mod stream;
 mod suite;
 mod table;
@@ -46,4 +47,5 @@ ipc_testkit::roles! {
     "consumer" => queue::consumer,
     "producer" => queue::producer,
     "silent" => meeting::silent,
+    "stranger" => strangers::connect_as_another_user,
 }

@@ -44,6 +44,8 @@ unsafe impl<const BYTES: usize> Sync for Slots<BYTES> {}
 
 /// Of a slot, what its word takes.
 const WORD: usize = 8;
+/// What processors hand to each other at a time.
+const LINE: usize = 64;
 
 impl Region {
     /// The `count` slots at `offset`, to be read.
@@ -108,6 +110,12 @@ impl<const BYTES: usize> Slots<BYTES> {
     #[inline]
     pub fn read(&self, number: u64, buffer: &mut [u8]) {
         let from = self.bytes(number, buffer.len());
+        if buffer.len() > LINE - WORD {
+            // Who knows how long a message is from its word asks for both lines at once, since a
+            // processor that guesses goes on before the word is there, and this address does not
+            // hang on it, as those of the copy may.
+            copy::soon(from.as_ptr().wrapping_add(LINE - WORD));
+        }
         // SAFETY: `bytes` has checked that so many lie inside the mapping; `buffer` is a Rust
         // object of its own, and the shared side may be written meanwhile.
         unsafe { copy::racing(from.as_ptr(), buffer.as_mut_ptr(), buffer.len()) };

@@ -87,7 +87,7 @@ fn kills(
     part: impl Fn(ipc_uds::SeqPacket),
     survive: impl Fn(ipc_uds::SeqPacket) -> Option<Status>,
 ) {
-    let count = lab.count(200, 5_000, 50_000);
+    let count = lab.count(200, 10_000, 50_000);
     let after: Vec<u64> = (0..count)
         .map(|_| lab.below(LIFE.as_micros() as u64))
         .collect();

@@ -68,11 +68,13 @@ pub(crate) fn runtime() -> tokio::runtime::Runtime {
     builder.enable_all().build().expect("a runtime")
 }
 
-/// Message `number`: in a slot of the ring, beside, and in several pieces.
+/// Message `number`: in a slot of the ring, beside, and straight in several pieces, of which not
+/// all fit at once.
 pub(crate) fn message(number: u64) -> Vec<u8> {
     let len = match number % 8 {
         0 => 40_000,
-        1..4 => 500,
+        1 => 200_000,
+        2..4 => 500,
         _ => 8,
     };
     vec![number as u8; len]

@@ -1,4 +1,4 @@
-//! A large message of a blocking call is read straight to where it is decoded from.
+//! A large message of a blocking call over a stream is read straight to where it is decoded from.
 
 use ipc_core::{ByteSink, ByteSource, Debt, Interest, Pollable, Result, Until};
 use rpc_core::{Context, Peer, Router, Server, Status, block_on, service};

@@ -24,6 +24,7 @@ mod raw;
 mod remote;
 mod restarts;
 mod shared_memory;
+mod straight;
 mod transports;
 mod verified;
 

@@ -9,7 +9,6 @@ use rpc_core::{Code, Context, Router, Server};
 use rpc_native::Options;
 use rpc_testkit::inventory::{Shop, StockClient, StockServer, item};
 use rpc_transport::Pool;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -32,8 +31,33 @@ pub(crate) fn run_nothing_twice(lab: &mut Lab) {
     }
 }
 
+/// Ends one of what serves at random moments, as long as calls begin; says how many.
+async fn reset(
+    mut begun: mpsc::UnboundedReceiver<()>,
+    mut random: Random,
+    serving: Arc<Mutex<Vec<AbortHandle>>>,
+) -> u32 {
+    let (mut resets, mut left) = (0, BETWEEN);
+    while begun.recv().await.is_some() {
+        left -= 1;
+        if left > 0 {
+            continue;
+        }
+        left = 1 + random.below(2 * BETWEEN - 1);
+        for _ in 0..random.below(40) {
+            tokio::task::yield_now().await;
+        }
+        let task = serving.lock().expect("no panic").pop();
+        if let Some(task) = task {
+            task.abort();
+            resets += 1;
+        }
+    }
+    resets
+}
+
 async fn resets(lab: &mut Lab, name: &str, pair: Pair, calls: u64) {
-    let mut random = Random(lab.below(u64::MAX) | 1);
+    let random = Random(lab.below(u64::MAX) | 1);
     let shop = Arc::new(Shop::default());
     let router = Router::new().service(StockServer::new(Arc::clone(&shop)));
     let served = Server::new(router).served();
@@ -58,27 +82,8 @@ async fn resets(lab: &mut Lab, name: &str, pair: Pair, calls: u64) {
         .put(&Context::new(), item("there", 1))
         .await
         .expect("no resets yet");
-    let (begins, mut begun) = mpsc::unbounded_channel();
-    let resets = Arc::new(AtomicU32::new(0));
-    let counted = Arc::clone(&resets);
-    let chaos = tokio::spawn(async move {
-        let mut left = BETWEEN;
-        while begun.recv().await.is_some() {
-            left -= 1;
-            if left > 0 {
-                continue;
-            }
-            left = 1 + random.below(2 * BETWEEN - 1);
-            for _ in 0..random.below(40) {
-                tokio::task::yield_now().await;
-            }
-            let task = serving.lock().expect("no panic").pop();
-            if let Some(task) = task {
-                task.abort();
-                counted.fetch_add(1, Ordering::Relaxed);
-            }
-        }
-    });
+    let (begins, begun) = mpsc::unbounded_channel();
+    let chaos = tokio::spawn(reset(begun, random, serving));
     let callers: Vec<_> = (0..CALLERS)
         .map(|caller| {
             let (stock, begins) = (stock.clone(), begins.clone());
@@ -107,9 +112,8 @@ async fn resets(lab: &mut Lab, name: &str, pair: Pair, calls: u64) {
         (lost, wrong) = (lost + l, wrong + w);
     }
     drop(begins);
-    chaos.await.expect("no panic");
+    let resets = chaos.await.expect("no panic");
     let shelves = shop.shelves.lock().expect("no panic");
-    let resets = resets.load(Ordering::Relaxed);
     let mut twice = Tally::new(
         "R",
         format!("{name}: calls that are not idempotent, run twice"),

@@ -87,3 +87,73 @@ async fn the_death_of_the_host_loses_no_entry_and_no_call() {
     }
     assert_eq!(missing().await, Code::NotFound);
 }
+
+/// All of them, by their names, however often the host changes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_watch_never_tells_of_fewer_while_the_host_changes() {
+    let _watchdog = watchdog(PATIENCE);
+    let directory = TempDir::new();
+    let mut host = Some(start("member", &place(&directory), ""));
+    let _shops =
+        ["a", "b", "c"].map(|name| start("shop", &place(&directory), &endpoint(&directory, name)));
+    let registry = Embedded::at(place(&directory));
+    let mut seen = registry.watch(SERVICE);
+    let known = |seen: &rpc_registry::Seen| {
+        let entries = seen.entries.iter().map(|entry| entry.endpoint.clone());
+        entries.collect::<std::collections::BTreeSet<_>>()
+    };
+    let mut last = seen.next().await.expect("it never ends");
+    while last.may_be_more {
+        last = seen.next().await.expect("it never ends");
+    }
+    let all = known(&last);
+    assert_eq!(all.len(), 3);
+    if let Some(host) = host.take() {
+        host.kill();
+        host.wait_dead();
+    }
+    // Whether or not it tells of the change, what it tells is everybody, and then that is all.
+    let after = registry.look_up(SERVICE).await.expect("from the next host");
+    assert_eq!(after.len(), 3, "a lookup waits for those who come again");
+    let mut told = 0;
+    while let Some(Some(next)) = futures_util::FutureExt::now_or_never(seen.next()) {
+        assert_eq!(known(&next), all);
+        assert_ne!(next, last, "what has not changed is not told");
+        last = next;
+        told += 1;
+    }
+    println!("told {told} times");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lookup_waits_for_a_server_that_is_stopped_until_it_is_too_late() {
+    let _watchdog = watchdog(PATIENCE);
+    let directory = TempDir::new();
+    let host = start("member", &place(&directory), "");
+    let shops =
+        ["a", "b"].map(|name| start("shop", &place(&directory), &endpoint(&directory, name)));
+    let stopped = Pid::from_raw(i32::try_from(shops[0].id()).expect("a pid")).expect("not 0");
+    kill_process(stopped, Signal::STOP).expect("our child");
+    let registry = Embedded::at(place(&directory));
+    assert_eq!(registry.look_up(SERVICE).await.expect("an answer").len(), 2);
+    host.kill();
+    host.wait_dead();
+    // It holds its lease, and does not come: so many may be missing for a while.
+    let killed = Instant::now();
+    assert_eq!(registry.look_up(SERVICE).await.expect("an answer").len(), 1);
+    assert!(killed.elapsed() >= rpc_registry::TAKE_OVER);
+    kill_process(stopped, Signal::CONT).expect("our child");
+    while registry.look_up(SERVICE).await.expect("an answer").len() != 2 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_registry_with_nobody_before_is_whole_at_once() {
+    let _watchdog = watchdog(PATIENCE);
+    let directory = TempDir::new();
+    let registry = Embedded::at(place(&directory));
+    let mut seen = registry.watch(SERVICE);
+    let first = seen.next().await.expect("it never ends");
+    assert!(first.entries.is_empty() && !first.may_be_more);
+}

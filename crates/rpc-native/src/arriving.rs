@@ -1,0 +1,249 @@
+//! A large message that is decoded while it arrives: what is little through one small buffer, and
+//! what is long put together where it is taken from.
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use rpc_core::{Code, Status};
+
+/// Fields from this size on are put together at once.
+const LONG_BYTES: usize = 16 << 10;
+
+/// What came of a message, and what will.
+pub(crate) struct Arriving<'a, R> {
+    buffer: &'a mut [u8],
+    at: usize,
+    filled: usize,
+    /// How many bytes have not come.
+    more: usize,
+    read: R,
+    /// Where a long field is put together; it is kept for the next.
+    spare: &'a mut Vec<u8>,
+    /// The same, while somebody may have a share of it.
+    lent: Option<Bytes>,
+    /// How many of them do not come.
+    missing: usize,
+}
+
+impl<'a, R: FnMut(&mut [u8]) -> Option<usize>> Arriving<'a, R> {
+    /// What stands in `buffer` from `at` to `filled`, and `more` bytes that `read` brings; where it
+    /// brings none, nothing more comes.
+    pub(crate) fn new(
+        (buffer, spare): (&'a mut [u8], &'a mut Vec<u8>),
+        (at, filled): (usize, usize),
+        more: usize,
+        read: R,
+    ) -> Self {
+        let mut arriving = Self {
+            buffer,
+            at,
+            filled,
+            more,
+            read,
+            spare,
+            lent: None,
+            missing: 0,
+        };
+        arriving.refill();
+        arriving
+    }
+
+    fn refill(&mut self) {
+        if self.at < self.filled || self.more == 0 {
+            return;
+        }
+        let most = self.more.min(self.buffer.len());
+        let came = match self.missing {
+            0 => (self.read)(&mut self.buffer[..most]).filter(|length| *length > 0),
+            _ => None,
+        };
+        (self.at, self.filled) = (0, came.unwrap_or(most));
+        if came.is_none() {
+            // Whoever decodes sees noughts, and then hears of it.
+            self.missing = self.missing.max(self.more);
+            self.buffer[..most].fill(0);
+        }
+        self.more -= self.filled;
+    }
+
+    /// Puts `len` bytes together, more memory only as they come, and shares them.
+    fn together(&mut self, len: usize) -> Bytes {
+        self.take_back();
+        let mut whole = std::mem::take(self.spare);
+        let mut filled = len.min(self.filled - self.at);
+        whole.resize(whole.len().max(filled), 0);
+        whole[..filled].copy_from_slice(&self.chunk()[..filled]);
+        self.at += filled;
+        while filled < len {
+            if filled == whole.len() {
+                whole.resize(len.min(2 * filled.max(LONG_BYTES)), 0);
+            }
+            let end = len.min(whole.len());
+            match (self.read)(&mut whole[filled..end]) {
+                Some(length @ 1..) => {
+                    filled += length;
+                    self.more -= length;
+                }
+                _ => {
+                    // As in `refill`.
+                    self.missing = self.missing.max(self.more);
+                    self.more -= len - filled;
+                    whole.resize(len.max(whole.len()), 0);
+                    whole[filled..len].fill(0);
+                    break;
+                }
+            }
+        }
+        self.refill();
+        let whole = Bytes::from(whole);
+        let share = whole.slice(..len);
+        self.lent = Some(whole);
+        share
+    }
+
+    /// Where nobody has kept a share, the memory is used again.
+    fn take_back(&mut self) {
+        if let Some(Ok(whole)) = self.lent.take().map(Bytes::try_into_mut) {
+            *self.spare = Vec::from(whole);
+        }
+    }
+
+    /// Reads to the end, where nobody has; how many bytes have not come.
+    pub(crate) fn finish(mut self) -> usize {
+        if self.missing == 0 {
+            self.advance(self.remaining());
+        }
+        self.take_back();
+        self.missing
+    }
+}
+
+impl<R: FnMut(&mut [u8]) -> Option<usize>> Buf for Arriving<'_, R> {
+    fn remaining(&self) -> usize {
+        self.filled - self.at + self.more
+    }
+
+    fn chunk(&self) -> &[u8] {
+        &self.buffer[self.at..self.filled]
+    }
+
+    fn advance(&mut self, mut count: usize) {
+        while count > 0 {
+            let step = count.min(self.filled - self.at);
+            assert!(step > 0, "nobody advances beyond the end");
+            self.at += step;
+            count -= step;
+            self.refill();
+        }
+    }
+
+    fn copy_to_bytes(&mut self, len: usize) -> Bytes {
+        assert!(len <= self.remaining(), "nobody takes more than there is");
+        if len >= LONG_BYTES && self.missing == 0 {
+            return self.together(len);
+        }
+        let mut copy = BytesMut::with_capacity(len);
+        copy.put(self.take(len));
+        copy.freeze()
+    }
+}
+
+impl<R: FnMut(&mut [u8]) -> Option<usize>> rpc_core::Arriving for Arriving<'_, R> {
+    fn outcome(&self) -> Result<(), Status> {
+        match self.missing {
+            0 => Ok(()),
+            _ => Err(Status::new(Code::Unavailable, "it has not come whole")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rpc_core::Arriving as _;
+
+    #[test]
+    fn what_comes_in_pieces_is_one_message_and_nothing_behind_it_is_read() {
+        let all: Vec<u8> = (0..10_000).map(|at| (at % 251) as u8).collect();
+        for step in [1, 7, 300, 5000] {
+            let (mut buffer, mut spare) = ([0; 512], Vec::new());
+            buffer[3..20].copy_from_slice(&all[..17]);
+            let mut at = 17;
+            let read = |room: &mut [u8]| {
+                let length = room.len().min(step);
+                room[..length].copy_from_slice(&all[at..at + length]);
+                at += length;
+                Some(length)
+            };
+            let mut arriving = Arriving::new((&mut buffer, &mut spare), (3, 20), 8_000 - 17, read);
+            assert_eq!(arriving.remaining(), 8_000);
+            arriving.advance(5);
+            assert_eq!(arriving.copy_to_bytes(6_000), all[5..6_005]);
+            assert_eq!(arriving.outcome(), Ok(()));
+            assert_eq!((arriving.finish(), at), (0, 8_000));
+        }
+    }
+
+    #[test]
+    fn what_does_not_come_is_nought_and_told() {
+        let (mut buffer, mut spare) = ([7; 8], Vec::new());
+        let mut reads = 0;
+        let read = |room: &mut [u8]| {
+            reads += 1;
+            (reads == 1).then_some(room.len())
+        };
+        let mut arriving = Arriving::new((&mut buffer, &mut spare), (0, 8), 20, read);
+        assert_eq!(arriving.copy_to_bytes(28)[16..], [0; 12]);
+        assert!(arriving.outcome().is_err());
+        assert_eq!(arriving.finish(), 12);
+        let (mut buffer, mut spare) = ([7; 8], Vec::new());
+        let arriving = Arriving::new((&mut buffer, &mut spare), (8, 8), 20, |_: &mut [u8]| None);
+        assert!(arriving.outcome().is_err());
+        assert_eq!(arriving.finish(), 20);
+    }
+
+    #[test]
+    fn a_long_field_is_put_together_and_its_memory_is_used_again() {
+        let all: Vec<u8> = (0..200_000).map(|at| (at % 251) as u8).collect();
+        let (mut buffer, mut spare, mut places) = ([0; 512], Vec::new(), Vec::new());
+        for keeps in [false, false, true, false] {
+            buffer[..100].copy_from_slice(&all[..100]);
+            let (mut at, mut ahead) = (100, 0);
+            let read = |room: &mut [u8]| {
+                ahead = ahead.max(room.len().saturating_sub(at.max(LONG_BYTES)));
+                let length = room.len().min(5_000);
+                room[..length].copy_from_slice(&all[at..at + length]);
+                at += length;
+                Some(length)
+            };
+            let more = all.len() - 100;
+            let mut arriving = Arriving::new((&mut buffer, &mut spare), (0, 100), more, read);
+            arriving.advance(50);
+            let long = arriving.copy_to_bytes(150_000);
+            assert_eq!(long, all[50..150_050]);
+            places.push(long.as_ptr());
+            let kept = keeps.then_some(long);
+            assert_eq!(arriving.copy_to_bytes(1_000), all[150_050..151_050]);
+            assert_eq!(arriving.outcome(), Ok(()));
+            assert_eq!((arriving.finish(), at), (0, all.len()));
+            assert_eq!(spare.len() >= 150_000, !keeps, "{kept:?} has it");
+        }
+        assert_eq!(places[0], places[1]);
+        assert_eq!(places[1], places[2]);
+    }
+
+    #[test]
+    fn a_long_field_that_does_not_come_is_nought_behind_what_has() {
+        let (mut buffer, mut spare, mut reads) = ([7; 512], Vec::new(), 0);
+        let read = |room: &mut [u8]| {
+            reads += 1;
+            room.fill(7);
+            (reads == 1).then_some(room.len())
+        };
+        let mut arriving = Arriving::new((&mut buffer, &mut spare), (0, 512), 100_000, read);
+        let long = arriving.copy_to_bytes(90_000);
+        let came = long.iter().take_while(|byte| **byte == 7).count();
+        assert!(long[came..].iter().all(|byte| *byte == 0));
+        assert!(arriving.outcome().is_err());
+        assert_eq!(arriving.remaining(), 10_512);
+        assert_eq!(arriving.finish(), 100_512 - came);
+    }
+}
