@@ -11,7 +11,7 @@ use ipc_core::Framed;
 use ipc_uds::Stream;
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 
-use super::wait_set::{ENDPOINTS, STEP, family_of, next_ready};
+use super::wait_set::{ENDPOINTS, STEP, family_of, next_ready, warm};
 use crate::{
     family::{Endpoint, Family},
     limits::descriptors,
@@ -24,8 +24,8 @@ const DESCRIPTORS: u64 = 2 * ENDPOINTS as u64 + 512;
 /// What stands before a message says its length.
 const FRAME: usize = 4 + 8;
 
-/// Sets of a thousand framed messages' ends. Half a message may have come before: each is asked
-/// before a sleep.
+/// Sets of a thousand framed messages' ends. A message may be in memory already: one that was used
+/// is asked before a sleep.
 pub fn family() -> Family {
     let mut family = family_of(
         "wait-set-framed",
@@ -49,11 +49,11 @@ fn connect_raw(_: Side, _: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> {
         epoll::add(&epoll, &far, EventData::new_u64(number), EventFlags::IN)?;
         pairs.push((near, far));
     }
-    Ok(Box::new(Raw {
+    warm(Raw {
         epoll,
         pairs,
         next: 0,
-    }))
+    })
 }
 
 struct Raw {
@@ -85,11 +85,11 @@ fn connect_ours(_: Side, _: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> {
         set.add(Arc::clone(&far), number)?;
         pairs.push((near.framed(), far));
     }
-    Ok(Box::new(Ours {
+    warm(Ours {
         set,
         pairs,
         next: 0,
-    }))
+    })
 }
 
 struct Ours {

@@ -5,7 +5,7 @@ use std::{io, sync::Arc};
 use ipc_async::WaitSet;
 use ipc_ring::{Receiver, Sender};
 
-use super::wait_set::{ENDPOINTS, STEP, counters, family_of};
+use super::wait_set::{ENDPOINTS, STEP, counters, family_of, warm};
 use crate::{
     family::{Endpoint, Family},
     limits::descriptors,
@@ -16,8 +16,8 @@ use crate::{
 /// Two regions and two pipes each, and what a process has anyway.
 const DESCRIPTORS: u64 = 6 * ENDPOINTS as u64 + 512;
 
-/// Sets of a thousand rings. What is in memory makes no descriptor ready: each ring is looked at
-/// before a sleep.
+/// Sets of a thousand rings. What is in memory makes no descriptor ready: a ring that was used is
+/// looked at before a sleep, and is to be woken by its bell.
 pub fn family() -> Family {
     let mut family = family_of(
         "wait-set-rings",
@@ -44,12 +44,12 @@ fn connect_ours(_: Side, _: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> {
         senders.push(sender);
         receivers.push(receiver);
     }
-    Ok(Box::new(Rings {
+    warm(Rings {
         set,
         senders,
         receivers,
         next: 0,
-    }))
+    })
 }
 
 struct Rings {

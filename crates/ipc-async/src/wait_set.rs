@@ -10,8 +10,8 @@ mod timers;
 use self::member::{Manner, Source};
 use self::table::Table;
 use crate::sys::Epoll;
-use ipc_core::{Error, ErrorKind, Interest, Pollable, Result, four_forms};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use ipc_core::{Error, ErrorKind, Interest, Pollable, Rest, Result, four_forms};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -71,10 +71,14 @@ pub struct WaitSet<'a, K> {
     table: Mutex<Table<'a, K>>,
     /// What is to be done before a sleep, so that who has nothing to do need not look.
     errands: AtomicUsize,
+    /// The disturbances of endpoints that were looked at.
+    disturbed: AtomicUsize,
+    /// A wait has found something without the kernel, which is to be asked first now.
+    kernel_is_next: AtomicBool,
     /// Threads that wait, or are about to.
     waiting: AtomicUsize,
-    /// Counts waits, to give each kind its turn to be found first.
-    turn: AtomicUsize,
+    /// Counts the waits that may find a key by more than one way.
+    number: AtomicUsize,
 }
 
 /// Something in a set, to be removed.
@@ -89,8 +93,10 @@ impl<'a, K: Copy> WaitSet<'a, K> {
             epoll: OnceLock::new(),
             table: Mutex::new(Table::new()),
             errands: AtomicUsize::new(0),
+            disturbed: AtomicUsize::new(Rest::disturbances()),
+            kernel_is_next: AtomicBool::new(false),
             waiting: AtomicUsize::new(0),
-            turn: AtomicUsize::new(1),
+            number: AtomicUsize::new(1),
         }
     }
 
@@ -191,9 +197,14 @@ impl<'a, K: Copy> WaitSet<'a, K> {
     pub fn again(&self, entry: Entry) -> Result<bool> {
         let epoll = self.epoll()?;
         let mut table = self.table();
-        let is_there = table.again(epoll, entry.0);
+        let must_ask = table.again(epoll, entry.0);
         self.note(&table);
-        is_there
+        drop(table);
+        let must_ask = must_ask?;
+        if must_ask == Some(true) {
+            self.wake(epoll);
+        }
+        Ok(must_ask.is_some())
     }
 
     /// Removes an entry: it is not told by any wait that begins after this returns. False where
@@ -267,10 +278,21 @@ impl<'a, K: Copy> WaitSet<'a, K> {
         }
     }
 
+    /// Says what is to be done to those who come to wait; who adds something then looks for those
+    /// who are there.
     fn note(&self, table: &Table<'a, K>) {
+        self.note_as_waiter(table);
+        fence(Ordering::SeqCst);
+    }
+
+    /// The same by one who waits, and looks for the others as it leaves.
+    fn note_as_waiter(&self, table: &Table<'a, K>) {
         let errands = table.errands();
         if self.errands.load(Ordering::Relaxed) != errands {
-            self.errands.store(errands, Ordering::SeqCst);
+            self.errands.store(errands, Ordering::Release);
+        }
+        if self.disturbed.load(Ordering::Relaxed) != table.disturbed {
+            self.disturbed.store(table.disturbed, Ordering::Relaxed);
         }
     }
 

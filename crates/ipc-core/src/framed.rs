@@ -3,8 +3,8 @@
 use crate::inbox::{HEADER_BYTES, Inbox};
 use crate::turn::Turn;
 use crate::{
-    ByteSink, ByteSource, Error, ErrorKind, Flush, Interest, Pollable, Result, TryRecv, TryRecvVec,
-    TrySend, Until, four_forms,
+    ByteSink, ByteSource, Error, ErrorKind, Flush, Interest, Pollable, Rest, Result, TryRecv,
+    TryRecvVec, TrySend, Until, four_forms,
 };
 use std::os::fd::BorrowedFd;
 use std::sync::Mutex;
@@ -32,6 +32,9 @@ pub struct Framed<T> {
     max_message_bytes: usize,
     inbox: Turn<Inbox>,
     buffered: AtomicBool,
+    /// Who relies on the descriptor alone to show what comes, and what there is room for.
+    reads: Rest,
+    writes: Rest,
     /// Where a length and its message are joined.
     joined: Mutex<Vec<u8>>,
 }
@@ -50,6 +53,8 @@ impl<T> Framed<T> {
             max_message_bytes: Self::DEFAULT_MAX_MESSAGE_BYTES,
             inbox: Turn::default(),
             buffered: AtomicBool::new(false),
+            reads: Rest::new(),
+            writes: Rest::new(),
             joined: Mutex::default(),
         }
     }
@@ -238,8 +243,22 @@ impl<T: ByteSource> Framed<T> {
 
     #[inline]
     fn note_buffered(&self, inbox: &Inbox) {
-        self.buffered
-            .store(inbox.may_hold_more(), Ordering::Relaxed);
+        let more = inbox.may_hold_more();
+        if !more {
+            self.buffered.store(false, Ordering::Relaxed);
+        } else if !self.buffered.load(Ordering::Relaxed) {
+            self.buffered.store(true, Ordering::SeqCst);
+            self.disturb();
+        }
+    }
+
+    /// What is in memory now, the descriptor does not show.
+    #[inline(never)]
+    fn disturb(&self) {
+        match self.inner.rest(Interest::Read) {
+            Some(rest) => rest.disturb(),
+            None => self.reads.disturb(),
+        }
     }
 }
 
@@ -275,8 +294,18 @@ impl<T: Pollable> Pollable for Framed<T> {
         // What a plain one has shows on its descriptor, armed or not.
         !buffered && (self.inner.is_plain() || self.inner.is_armed(interest))
     }
+    fn shows_truly(&self) -> bool {
+        self.inner.shows_truly()
+    }
+    fn rest(&self, interest: Interest) -> Option<&Rest> {
+        match interest {
+            _ if !self.inner.is_plain() => self.inner.rest(interest),
+            Interest::Read => Some(&self.reads),
+            Interest::Write => Some(&self.writes),
+        }
+    }
     fn has_buffered(&self) -> bool {
-        self.buffered.load(Ordering::Relaxed) || self.inner.has_buffered()
+        self.buffered.load(Ordering::SeqCst) || self.inner.has_buffered()
     }
     fn owes(&self) -> bool {
         self.inner.owes()

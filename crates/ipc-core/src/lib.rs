@@ -11,6 +11,7 @@ mod inbox;
 mod mode;
 mod name;
 mod pollable;
+mod rest;
 mod spin;
 mod turn;
 mod until;
@@ -29,6 +30,7 @@ pub use crate::{
     mode::Mode,
     name::Name,
     pollable::{Interest, Pollable},
+    rest::Rest,
     spin::{Spin, SpinBudget},
     turn::{Held, Turn},
     until::Until,

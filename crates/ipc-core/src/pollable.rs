@@ -1,6 +1,6 @@
 //! What a wait surface needs of an endpoint: a descriptor, and whether it still holds something.
 
-use crate::{Error, ErrorKind, Result, Until};
+use crate::{Error, ErrorKind, Rest, Result, Until};
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
@@ -96,6 +96,21 @@ pub trait Pollable {
         false
     }
 
+    /// Whether the descriptor is ready only where there is something, or was a moment ago: what it
+    /// shows need not be verified, and [`arm`](Pollable::arm) prepares nothing.
+    fn shows_truly(&self) -> bool {
+        self.is_plain()
+    }
+
+    /// Where it says that one of the endpoint's own verbs has ended what
+    /// [`is_armed`](Pollable::is_armed) found, if it does: a waiter at many endpoints may then
+    /// [rely](Rest::begin) on one that is armed and not ask it before each sleep. What is owed
+    /// stands in a [`Debt`](crate::Debt).
+    fn rest(&self, interest: Interest) -> Option<&Rest> {
+        let _ = interest;
+        None
+    }
+
     /// Whether an accepted message is not wholly out yet (see [`Flush`](crate::Flush)).
     fn owes(&self) -> bool {
         false
@@ -149,6 +164,12 @@ macro_rules! through {
             }
             fn is_plain(&self) -> bool {
                 (**self).is_plain()
+            }
+            fn shows_truly(&self) -> bool {
+                (**self).shows_truly()
+            }
+            fn rest(&self, interest: Interest) -> Option<&Rest> {
+                (**self).rest(interest)
             }
             fn owes(&self) -> bool {
                 (**self).owes()

@@ -14,7 +14,7 @@ use crate::ground::{
 use crate::layout::{AT_ASYMMETRIC, AT_CLOSED, AT_CPU, AT_PARKED};
 use crate::spin::{Budget, Spin};
 use crate::turns::{Cell, Holding, Inside, Turns};
-use ipc_core::{Error, ErrorKind, Result, Until};
+use ipc_core::{Error, ErrorKind, Rest, Result, Until};
 use ipc_sys::crash_point;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
@@ -45,6 +45,8 @@ pub(crate) struct Link {
     parked: Cell,
     /// The number of our sleep for which a waiter watches the bell, if nobody has heard it since.
     armed: Cell,
+    /// Who relies on that.
+    pub(crate) rest: Rest,
     /// The number of their sleep from which we woke them last.
     rung: Cell,
     /// Messages since they were last asleep; from a number on, without barriers.
@@ -71,6 +73,7 @@ impl Link {
             budget: Budget::new(spin),
             parked: Cell::new(0),
             armed: Cell::new(0),
+            rest: Rest::new(),
             rung: Cell::new(0),
             awake: Cell::new(0),
             can_be_asymmetric: expect_barriers(),
@@ -259,7 +262,11 @@ impl Link {
     /// Says that we sleep; what is committed after this returns, the other side wakes us for.
     pub(crate) fn park(&self) {
         let number = (self.parked.get() + 1) | 1;
+        let was_armed = self.is_armed();
         self.parked.set(number);
+        if was_armed {
+            self.rest.disturb();
+        }
         self.say_where_we_run();
         self.own.u64(AT_PARKED).store(number, Relaxed);
         crash_point!("ring.park.said");
@@ -271,8 +278,12 @@ impl Link {
 
     pub(crate) fn unpark(&self) {
         if self.parked.get() & 1 == 1 {
+            let was_armed = self.is_armed();
             self.parked.set(self.parked.get() + 1);
             self.own.u64(AT_PARKED).store(self.parked.get(), Release);
+            if was_armed {
+                self.rest.disturb();
+            }
         }
     }
 
@@ -314,8 +325,9 @@ impl Link {
 
     fn try_hear(&self) -> Result<Option<Woken>> {
         let heard = self.bell.try_hear();
-        if !matches!(heard, Ok(None)) {
+        if !matches!(heard, Ok(None)) && self.is_armed() {
             self.armed.set(0);
+            self.rest.disturb();
         }
         heard
     }

@@ -9,7 +9,7 @@ use crate::link::{Link, something_to_tell};
 use crate::loan::Lent;
 use crate::turns::Cell;
 use ipc_core::{
-    Error, ErrorKind, Interest, Pollable, Result, TryRecv, TryRecvVec, Until, four_forms,
+    Error, ErrorKind, Interest, Pollable, Rest, Result, TryRecv, TryRecvVec, Until, four_forms,
 };
 use ipc_sys::crash_point;
 use std::os::fd::BorrowedFd;
@@ -362,6 +362,10 @@ impl Pollable for Receiver {
         self.link.arm()?;
         self.armed_at.set(self.taken.get());
         Ok(self.look()?.is_some() || self.link.they_closed())
+    }
+
+    fn rest(&self, _interest: Interest) -> Option<&Rest> {
+        Some(&self.link.rest)
     }
 
     fn is_armed(&self, _interest: Interest) -> bool {

@@ -2,7 +2,7 @@
 
 use crate::caller::{NUMBER_BYTES, corrupt};
 use crate::{Channel, Receiver, Sender};
-use ipc_core::{ErrorKind, Interest, Pollable, Result, Turn, Until, four_forms};
+use ipc_core::{ErrorKind, Interest, Pollable, Rest, Result, Turn, Until, four_forms};
 use std::os::fd::BorrowedFd;
 
 /// The side of a channel that answers what a [`Caller`](crate::Caller) asks. Threads take turns.
@@ -106,6 +106,9 @@ impl Pollable for Responder {
     }
     fn arm(&self, interest: Interest) -> Result<bool> {
         self.receiver.arm(interest)
+    }
+    fn rest(&self, interest: Interest) -> Option<&Rest> {
+        self.receiver.rest(interest)
     }
     fn is_armed(&self, interest: Interest) -> bool {
         self.receiver.is_armed(interest)

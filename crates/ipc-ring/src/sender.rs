@@ -8,7 +8,9 @@ use crate::link::Link;
 use crate::loan::Loan;
 use crate::turns::Cell;
 use crate::{Spin, WhenFull};
-use ipc_core::{Error, ErrorKind, Flush, Interest, Pollable, Result, TrySend, Until, four_forms};
+use ipc_core::{
+    Error, ErrorKind, Flush, Interest, Pollable, Rest, Result, TrySend, Until, four_forms,
+};
 use ipc_sys::crash_point;
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::AtomicU64;
@@ -357,6 +359,10 @@ impl Pollable for Sender {
 
     fn arms_anew(&self) -> bool {
         true
+    }
+
+    fn rest(&self, _interest: Interest) -> Option<&Rest> {
+        Some(&self.link.rest)
     }
 
     fn is_armed(&self, _interest: Interest) -> bool {

@@ -2,8 +2,8 @@
 
 use crate::{Channel, Receiver, Sender};
 use ipc_core::{
-    ByteSink, ByteSource, Debt, Error, ErrorKind, Framed, HalfClose, Interest, Pollable, Result,
-    Turn, Until, byte_stream, four_forms,
+    ByteSink, ByteSource, Debt, Error, ErrorKind, Framed, HalfClose, Interest, Pollable, Rest,
+    Result, Turn, Until, byte_stream, four_forms,
 };
 use ipc_sys::{PollFd, PollFlags, os_error, wait_any};
 use std::os::fd::BorrowedFd;
@@ -216,6 +216,12 @@ impl Pollable for Stream {
         match interest {
             Interest::Read => self.receiver.arm(interest),
             Interest::Write => self.sender.arm(interest),
+        }
+    }
+    fn rest(&self, interest: Interest) -> Option<&Rest> {
+        match interest {
+            Interest::Read => self.receiver.rest(interest),
+            Interest::Write => self.sender.rest(interest),
         }
     }
     fn is_armed(&self, interest: Interest) -> bool {

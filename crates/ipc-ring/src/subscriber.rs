@@ -6,7 +6,7 @@ use crate::layout::{AT_PROGRESS, AT_START, COMMIT_BYTES, INLINE_BYTES, NUMBERS, 
 use crate::link::{Link, something_to_tell};
 use crate::turns::Cell;
 use ipc_core::{
-    Credentials, Error, ErrorKind, Interest, Pollable, Result, TryRecv, TryRecvVec, Until,
+    Credentials, Error, ErrorKind, Interest, Pollable, Rest, Result, TryRecv, TryRecvVec, Until,
     four_forms,
 };
 use std::os::fd::BorrowedFd;
@@ -259,6 +259,10 @@ impl Pollable for Subscriber {
         self.tell();
         self.link.arm()?;
         Ok(self.look()?.is_some() || self.link.they_closed())
+    }
+
+    fn rest(&self, _interest: Interest) -> Option<&Rest> {
+        Some(&self.link.rest)
     }
 
     fn is_armed(&self, _interest: Interest) -> bool {

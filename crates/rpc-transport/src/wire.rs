@@ -2,7 +2,7 @@
 
 use crate::endpoint::Endpoint;
 use crate::meeting::Meeting;
-use ipc_core::{ByteSink, ByteSource, Debt, Duplex, Interest, Pollable, Result, Until};
+use ipc_core::{ByteSink, ByteSource, Debt, Duplex, Interest, Pollable, Rest, Result, Until};
 use rpc_core::Peer;
 use std::fmt;
 use std::os::fd::BorrowedFd;
@@ -305,6 +305,15 @@ impl Pollable for Wire {
     }
     fn is_plain(&self) -> bool {
         self.stream().is_plain()
+    }
+    fn shows_truly(&self) -> bool {
+        self.stream().shows_truly()
+    }
+    fn is_armed(&self, interest: Interest) -> bool {
+        self.stream().is_armed(interest)
+    }
+    fn rest(&self, interest: Interest) -> Option<&Rest> {
+        self.stream().rest(interest)
     }
     fn owes(&self) -> bool {
         self.stream().owes()

@@ -6,7 +6,7 @@ use super::slots::Name;
 use super::table::{Table, pay};
 use super::timers::following;
 use crate::sys::Epoll;
-use ipc_core::{Debt, Interest, Result, Until};
+use ipc_core::{Debt, Interest, Rest, Result, Until};
 use std::time::Instant;
 
 impl<K: Copy> Table<'_, K> {
@@ -15,7 +15,6 @@ impl<K: Copy> Table<'_, K> {
         &mut self,
         epoll: &Epoll,
         until: Until,
-        timers_first: bool,
         found: &mut Found<'_, K>,
     ) -> Result<Until> {
         for post in std::mem::take(&mut self.again) {
@@ -24,7 +23,13 @@ impl<K: Copy> Table<'_, K> {
         if Debt::is_any_unpaid() {
             self.pay_debts(epoll)?;
         }
-        if timers_first {
+        let disturbed = Rest::disturbances();
+        if disturbed != self.disturbed {
+            self.disturbed = disturbed;
+            self.ask_all_again();
+        }
+        self.timers_first = !self.timers_first;
+        if self.timers_first {
             self.take_timers(found);
             self.ask(epoll, found)?;
         } else {
@@ -38,14 +43,14 @@ impl<K: Copy> Table<'_, K> {
         })
     }
 
-    /// Asks those who must be asked, the next after who was found last first.
+    /// Asks those who are to be asked, the next after who was found last first. Who has nothing,
+    /// and whose descriptor will show what comes, is asked no more until it does.
     fn ask(&mut self, epoll: &Epoll, found: &mut Found<'_, K>) -> Result<()> {
         for _ in 0..self.asked.len() {
             if found.is_full() {
                 break;
             }
-            self.next_asked = (self.next_asked + 1) % self.asked.len().max(1);
-            let Some(&name) = self.asked.get(self.next_asked) else {
+            let Some(name) = self.asked.pop_front() else {
                 break;
             };
             let Some(member) = self.members.get_mut(name) else {
@@ -54,20 +59,46 @@ impl<K: Copy> Table<'_, K> {
             let What::Endpoint(watched) = &mut member.what else {
                 continue;
             };
-            if watched.is_told(found.wait) {
+            watched.asked = watched.manner != Manner::Quiet;
+            if !watched.asked {
                 continue;
             }
-            let ready = watched.is_ready_unshown();
-            if ready == Some(true) {
-                watched.note_told(found.wait);
-                found.push(member.key);
-            } else if ready.is_none() {
-                drop(self.remove(epoll, name));
-            } else {
-                self.pay_debt(epoll, name)?;
+            if watched.is_told(found.wait) {
+                self.asked.push_back(name);
+                continue;
+            }
+            match watched.is_ready_unshown() {
+                None => drop(self.remove(epoll, name)),
+                Some(true) => {
+                    watched.note_told(found.wait);
+                    found.push(member.key);
+                    self.asked.push_back(name);
+                }
+                Some(false) => {
+                    watched.asked = !watched.rests;
+                    // What one that rests owes is in a debt, and those are looked at already.
+                    if watched.asked {
+                        self.asked.push_back(name);
+                        self.pay_debt(epoll, name)?;
+                    }
+                }
             }
         }
         Ok(())
+    }
+
+    /// Somebody has used an endpoint that a set relied on: whose it was, nobody says.
+    #[cold]
+    fn ask_all_again(&mut self) {
+        for (name, member) in self.members.iter_mut() {
+            if let What::Endpoint(watched) = &mut member.what
+                && watched.rests
+            {
+                watched.end_rest();
+                watched.asked = true;
+                self.asked.push_back(name);
+            }
+        }
     }
 
     fn take_timers(&mut self, found: &mut Found<'_, K>) {

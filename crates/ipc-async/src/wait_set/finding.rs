@@ -2,7 +2,7 @@
 
 use super::{MAX_TOLD, WaitSet};
 use crate::sys::{BELL, Epoll, NOTHING};
-use ipc_core::{Debt, Result, Until};
+use ipc_core::{Debt, Rest, Result, Until};
 use std::sync::atomic::Ordering;
 
 impl<'a, K: Copy> WaitSet<'a, K> {
@@ -23,7 +23,7 @@ impl<'a, K: Copy> WaitSet<'a, K> {
             first: None,
             many: Some(ready),
             count: 0,
-            wait: self.turn.fetch_add(1, Ordering::Relaxed).max(1),
+            wait: self.number.fetch_add(1, Ordering::Relaxed).max(1),
         };
         self.find(until, &mut found, &mut [NOTHING; MAX_TOLD])?;
         Ok(found.count)
@@ -39,7 +39,7 @@ impl<'a, K: Copy> WaitSet<'a, K> {
         let _waiting = Waiting::new(self, epoll);
         loop {
             let mut sleep = until;
-            if self.errands.load(Ordering::SeqCst) != 0 || Debt::is_any_unpaid() {
+            if self.has_errands() {
                 sleep = self.run_errands(epoll, until, found, events)?;
                 if found.count > 0 {
                     return Ok(());
@@ -57,6 +57,13 @@ impl<'a, K: Copy> WaitSet<'a, K> {
         }
     }
 
+    #[inline]
+    fn has_errands(&self) -> bool {
+        self.errands.load(Ordering::SeqCst) != 0
+            || Debt::is_any_unpaid()
+            || Rest::disturbances() != self.disturbed.load(Ordering::Relaxed)
+    }
+
     /// What the kernel says.
     #[inline]
     fn take(&self, epoll: &Epoll, events: &[crate::sys::Event], found: &mut Found<'_, K>) {
@@ -67,7 +74,7 @@ impl<'a, K: Copy> WaitSet<'a, K> {
                 _ => table.told(epoll, *event, found),
             }
         }
-        self.note(&table);
+        self.note_as_waiter(&table);
     }
 
     /// Looks for what the kernel does not say; returns how long to sleep then.
@@ -79,12 +86,10 @@ impl<'a, K: Copy> WaitSet<'a, K> {
         found: &mut Found<'_, K>,
         events: &mut [crate::sys::Event],
     ) -> Result<Until> {
-        let turn = match found.wait {
-            0 => self.turn.fetch_add(1, Ordering::Relaxed),
-            wait => wait,
-        };
         // Who takes one at a time finds each kind first now and then, so that none starves.
-        if turn.is_multiple_of(2) && !found.is_full() {
+        let kernel_first = self.kernel_is_next.load(Ordering::Relaxed);
+        if kernel_first {
+            self.kernel_is_next.store(false, Ordering::Relaxed);
             let came = epoll.wait(events, Until::Now)?;
             self.take(epoll, &events[..came], found);
         }
@@ -92,10 +97,12 @@ impl<'a, K: Copy> WaitSet<'a, K> {
             return Ok(until);
         }
         let mut table = self.table();
-        let sleep = table.run_errands(epoll, until, turn % 4 < 2, found)?;
-        self.note(&table);
+        let sleep = table.run_errands(epoll, until, found)?;
+        self.note_as_waiter(&table);
         drop(table);
-        if found.count > 0 && !found.is_full() && !turn.is_multiple_of(2) {
+        if found.is_full() {
+            self.kernel_is_next.store(!kernel_first, Ordering::Relaxed);
+        } else if found.count > 0 && !kernel_first {
             let room = found.limit() - found.count;
             let came = epoll.wait(&mut events[..room], Until::Now)?;
             self.take(epoll, &events[..came], found);

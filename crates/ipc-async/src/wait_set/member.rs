@@ -3,7 +3,7 @@
 use super::slots::Name;
 use super::timers::Due;
 use crate::sys::EventFlags;
-use ipc_core::{ErrorKind, Interest, Pollable, Until};
+use ipc_core::{ErrorKind, Interest, Pollable, Rest, Until};
 use std::fmt;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -35,8 +35,14 @@ pub(super) struct Watched<'a> {
     pub(super) shown: EventFlags,
     /// The registration, which it may share with others.
     pub(super) post: Name,
-    /// It need not be asked before a sleep.
+    /// It need never be asked before a sleep.
     pub(super) plain: bool,
+    /// What its descriptor shows is so.
+    pub(super) truly: bool,
+    /// It is to be asked before the next sleep.
+    pub(super) asked: bool,
+    /// It said that its descriptor will show whatever comes, and knows that we rely on that.
+    pub(super) rests: bool,
     pub(super) manner: Manner,
     pub(super) role: Role,
     /// Its descriptor has shown something since it was asked last.
@@ -89,6 +95,14 @@ impl<'a> Source<'a> {
         }
     }
 
+    /// What `look` says of it; None where it is gone.
+    pub(super) fn with<R>(&self, look: impl FnOnce(&dyn Pollable) -> R) -> Option<R> {
+        match self {
+            Self::Kept(endpoint) => Some(look(&**endpoint)),
+            Self::Known(endpoint) => Some(look(&*endpoint.upgrade()?)),
+        }
+    }
+
     pub(super) fn is_gone(&self) -> bool {
         matches!(self, Self::Known(endpoint) if endpoint.strong_count() == 0)
     }
@@ -104,6 +118,11 @@ impl Watched<'_> {
         self.source.is_known_only() || self.manner != Manner::Always
     }
 
+    /// Whether it is of those that are asked before a sleep, and not among them.
+    pub(super) fn is_to_be_asked(&self) -> bool {
+        !self.plain && !self.asked && matches!(self.role, Role::Tells { .. })
+    }
+
     /// Whether wait `wait` has told it already, or it is quiet.
     pub(super) fn is_told(&self, wait: usize) -> bool {
         self.manner == Manner::Quiet || self.told_by == wait && wait != 0
@@ -117,24 +136,57 @@ impl Watched<'_> {
     }
 
     /// Whether it is ready before a sleep. One that is armed since the last, and whose descriptor
-    /// has shown nothing, is not, and need not be armed again.
+    /// has shown nothing, is not, and need not be armed again. If it can, it then rests.
     pub(super) fn is_ready_unshown(&mut self) -> Option<bool> {
-        if !std::mem::take(&mut self.came) && self.source.get()?.is_armed(self.interest) {
-            return Some(false);
+        let is_stale = std::mem::take(&mut self.came) && !self.truly;
+        let (interest, rests) = (self.interest, &mut self.rests);
+        self.source.with(|endpoint| {
+            if !is_stale && rest_if_armed(endpoint, interest, rests) {
+                return false;
+            }
+            let ready = is_ready(endpoint, interest, false);
+            if !ready {
+                rest_if_armed(endpoint, interest, rests);
+            }
+            ready
+        })
+    }
+
+    /// It is to be asked again.
+    pub(super) fn end_rest(&mut self) {
+        if std::mem::take(&mut self.rests) {
+            let end = |endpoint: &dyn Pollable| endpoint.rest(self.interest).map(Rest::end);
+            self.source.with(end);
         }
-        self.is_ready(false)
     }
 
     /// Whether it is ready now; `ended` where its descriptor has ended. None where it is gone.
     pub(super) fn is_ready(&self, ended: bool) -> Option<bool> {
-        match &self.source {
-            Source::Kept(endpoint) => Some(is_ready(&**endpoint, self.interest, ended)),
-            Source::Known(endpoint) => {
-                let endpoint = endpoint.upgrade()?;
-                Some(is_ready(&*endpoint, self.interest, ended))
-            }
-        }
+        self.source
+            .with(|endpoint| is_ready(endpoint, self.interest, ended))
     }
+}
+
+impl Drop for Watched<'_> {
+    fn drop(&mut self) {
+        self.end_rest();
+    }
+}
+
+/// Relies on the descriptor from here on, where the endpoint is armed and says if that ends;
+/// whether it is armed.
+fn rest_if_armed(endpoint: &dyn Pollable, interest: Interest, rests: &mut bool) -> bool {
+    let Some(rest) = endpoint.rest(interest) else {
+        return endpoint.is_armed(interest);
+    };
+    // First, so that whatever ends it after the look is said to us.
+    rest.begin();
+    let armed = endpoint.is_armed(interest);
+    match armed {
+        true => *rests = true,
+        false => rest.end(),
+    }
+    armed
 }
 
 /// Whether there is something to tell. An endpoint that must be told of a sleep is told here, and
@@ -150,6 +202,10 @@ fn is_ready(endpoint: &dyn Pollable, interest: Interest, ended: bool) -> bool {
     };
     if ended && !armed {
         return true;
+    }
+    if !ended && !armed && endpoint.arms_anew() {
+        // It has looked.
+        return false;
     }
     let finds_nothing = |until| {
         let looked = endpoint.wait_ready(&[interest], until);

@@ -82,6 +82,19 @@ impl<T> Slots<T> {
         Some(value)
     }
 
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (Name, &mut T)> {
+        self.places
+            .iter_mut()
+            .enumerate()
+            .filter_map(|(at, place)| {
+                let name = Name {
+                    place: at as u32,
+                    generation: place.generation,
+                };
+                Some((name, place.value.as_mut()?))
+            })
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = (Name, &T)> {
         self.places.iter().enumerate().filter_map(|(at, place)| {
             let name = Name {

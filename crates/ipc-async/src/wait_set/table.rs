@@ -5,8 +5,8 @@ use super::member::{Manner, Member, Role, Shared, Source, Watched, What};
 use super::slots::{Name, Slots};
 use super::timers::Timers;
 use crate::sys::{Epoll, Event, EventFlags};
-use ipc_core::{Error, ErrorKind, Interest, Pollable, Result};
-use std::collections::HashMap;
+use ipc_core::{Error, ErrorKind, Interest, Pollable, Rest, Result};
+use std::collections::{HashMap, VecDeque};
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::time::{Duration, Instant};
 
@@ -16,9 +16,12 @@ pub(super) struct Table<'a, K> {
     posts: Slots<Post>,
     by_number: HashMap<RawFd, Name>,
     pub(super) timers: Timers,
-    /// Members that are asked before a sleep, in turn.
-    pub(super) asked: Vec<Name>,
-    pub(super) next_asked: usize,
+    /// Members that are asked before the next sleep, in turn.
+    pub(super) asked: VecDeque<Name>,
+    /// Of timers and those who are asked each is first now and then.
+    pub(super) timers_first: bool,
+    /// The disturbances of those that are not, of which we know.
+    pub(super) disturbed: usize,
     /// Posts that looked once, and are to look again.
     pub(super) again: Vec<Name>,
 }
@@ -37,8 +40,9 @@ impl<'a, K: Copy> Table<'a, K> {
             posts: Slots::new(),
             by_number: HashMap::new(),
             timers: Timers::new(),
-            asked: Vec::new(),
-            next_asked: 0,
+            asked: VecDeque::new(),
+            timers_first: false,
+            disturbed: Rest::disturbances(),
             again: Vec::new(),
         }
     }
@@ -80,7 +84,9 @@ impl<'a, K: Copy> Table<'a, K> {
         match &member.what {
             What::Timer { due, .. } => self.timers.cancel(*due),
             What::Endpoint(watched) => {
-                self.asked.retain(|asked| *asked != name);
+                if watched.asked {
+                    self.asked.retain(|asked| *asked != name);
+                }
                 self.leave(epoll, name, watched);
                 match watched.role {
                     Role::Tells { payer: Some(payer) } => drop(self.remove(epoll, payer)),
@@ -96,17 +102,19 @@ impl<'a, K: Copy> Table<'a, K> {
         Some(member)
     }
 
-    /// Has a member told once more.
-    pub(super) fn again(&mut self, epoll: &Epoll, name: Name) -> Result<bool> {
+    /// Has a member told once more. None where it is gone, else whether it is to be asked first.
+    pub(super) fn again(&mut self, epoll: &Epoll, name: Name) -> Result<Option<bool>> {
         let Some(watched) = self.watched_mut(name) else {
-            return Ok(false);
+            return Ok(None);
         };
+        let must_ask = !watched.plain;
         if watched.manner == Manner::Quiet {
             watched.manner = Manner::Once;
             let post = watched.post;
+            self.ask_again(name);
             self.look_again(epoll, post)?;
         }
-        Ok(true)
+        Ok(Some(must_ask))
     }
 
     /// Notes what an event says.
@@ -118,7 +126,14 @@ impl<'a, K: Copy> Table<'a, K> {
         if let [member] = post.members[..] {
             self.tell(epoll, member, event.flags, found);
         } else {
-            for _ in 0..post.members.len() {
+            // All of one endpoint, before the first of them arms it anew.
+            for at in 0..post.members.len() {
+                let post = self.posts.get(name);
+                if let Some(&member) = post.and_then(|post| post.members.get(at)) {
+                    self.ask_again(member);
+                }
+            }
+            for _ in 0..self.posts.get(name).map_or(0, |post| post.members.len()) {
                 let Some(post) = self.posts.get_mut(name) else {
                     return;
                 };
@@ -161,6 +176,9 @@ impl<'a, K: Copy> Table<'a, K> {
             interest,
             post,
             plain,
+            truly: endpoint.shows_truly(),
+            asked: false,
+            rests: false,
             manner,
             role,
             came: false,
@@ -175,9 +193,7 @@ impl<'a, K: Copy> Table<'a, K> {
             self.undo(post, name);
             return Err(error);
         }
-        if !plain && matches!(role, Role::Tells { .. }) {
-            self.asked.push(name);
-        }
+        self.ask_again(name);
         Ok(name)
     }
 
@@ -250,6 +266,11 @@ impl<'a, K: Copy> Table<'a, K> {
             return;
         }
         watched.came = true;
+        if watched.is_to_be_asked() {
+            watched.end_rest();
+            watched.asked = true;
+            self.asked.push_back(name);
+        }
         let told = match watched.role {
             Role::Pays { .. } => match watched.source.get() {
                 Some(endpoint) => match pay(&*endpoint) {
@@ -259,7 +280,7 @@ impl<'a, K: Copy> Table<'a, K> {
                 None => None,
             },
             Role::Tells { .. } if watched.source.is_gone() => None,
-            Role::Tells { .. } if watched.plain && !ended => Some(true),
+            Role::Tells { .. } if watched.truly && !ended => Some(true),
             Role::Tells { .. } => watched.is_ready(ended),
         };
         match told {
@@ -269,6 +290,17 @@ impl<'a, K: Copy> Table<'a, K> {
             }
             Some(false) => {}
             None => drop(self.remove(epoll, name)),
+        }
+    }
+
+    /// Has a member asked before the next sleep, if its kind is.
+    fn ask_again(&mut self, name: Name) {
+        if let Some(watched) = self.watched_mut(name)
+            && watched.is_to_be_asked()
+        {
+            watched.end_rest();
+            watched.asked = true;
+            self.asked.push_back(name);
         }
     }
 

@@ -5,6 +5,7 @@ mod ends;
 mod fair;
 mod mixed;
 mod quiet;
+mod rested;
 mod threads;
 mod timers;
 
