@@ -7,8 +7,8 @@ use std::future::Future;
 use std::io;
 use std::task::{Context as Task, Poll};
 
-/// A runtime on which endpoints are awaited. [`Tokio`](crate::Tokio) and, by feature,
-/// [`Smol`](crate::Smol) are here; whoever has another implements these three traits.
+/// A runtime on which endpoints are awaited. `Tokio` and `Smol` are here, by the features `tokio`
+/// and `smol`; whoever has another implements these three traits.
 pub trait Runtime: Clone + Debug + Send + Sync + 'static {
     /// A descriptor that is watched.
     type Watch: Watch;

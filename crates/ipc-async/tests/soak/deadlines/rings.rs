@@ -5,6 +5,7 @@ use ipc_core::Until;
 use ipc_ring::{Ack, Options};
 use ipc_testkit::TempDir;
 use ipc_testkit::crash::Lab;
+use std::time::Duration;
 
 pub(super) fn receive(lab: &mut Lab) {
     let bytes = &mut [0; 64];
@@ -95,7 +96,11 @@ pub(super) fn meet(lab: &mut Lab) {
     });
     drop(silent);
     let (near, _far) = ipc_uds::pair_seqpacket().expect("sockets");
-    let meeting = Options::new().begin(near).expect("memory");
+    // One meeting for all waits: it is over for good when its own time is.
+    let meeting = Options::new()
+        .meet_timeout(Duration::from_secs(3600))
+        .begin(near);
+    let meeting = meeting.expect("memory");
     judge(lab, "meeting", |deadline| meeting.finish_deadline(deadline));
     let (near, _far) = ipc_uds::pair_seqpacket().expect("sockets");
     let options = Options::new();
