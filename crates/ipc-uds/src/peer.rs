@@ -153,15 +153,23 @@ impl Watch {
             Until::Forever => Until::At(grace),
         };
         let died = self.ended_within(wait);
-        if died || Instant::now() >= grace {
-            return Some(*self.verdict.get_or_init(|| died));
+        if died {
+            return Some(*self.verdict.get_or_init(|| true));
         }
-        None
+        if Instant::now() < grace {
+            return None;
+        }
+        // Where the machine is busy, a process may hang in the middle of its exit for longer.
+        Some(*self.verdict.get_or_init(|| self.is_exiting()))
     }
 
     /// Whether an end was seen and [`ended_by_death`](Watch::ended_by_death) has no answer yet.
     pub(crate) fn awaits_verdict(&self) -> bool {
         self.grace.get().is_some() && self.verdict.get().is_none()
+    }
+
+    fn is_exiting(&self) -> bool {
+        self.process.as_ref().is_none_or(Process::is_exiting)
     }
 
     fn ended_within(&self, until: Until) -> bool {
