@@ -35,6 +35,10 @@ impl Storm {
                 std::thread::sleep(Duration::from_micros(100));
             }
         });
+        // A busy host may let the thread wait for longer than what is to be interrupted takes.
+        while sent.load(Ordering::Relaxed) == 0 {
+            std::thread::yield_now();
+        }
         Self {
             over,
             sent,
