@@ -32,6 +32,14 @@ impl Options {
         Shape::new(self.messages, self.bytes)
     }
 
+    /// The time of a peer's part is not over in any schedule.
+    pub(crate) fn meet_until(&self, until: Until) -> Until {
+        match until {
+            Until::At(wanted) => Until::At(wanted),
+            _ => Until::after(self.meet_timeout),
+        }
+    }
+
     pub(crate) fn pair(&self) -> (Sender, Receiver) {
         let shape = self.shape().expect("a shape");
         let (sends, takes) = (Region::new(shape.region_bytes()), Region::new(AT_SLOTS));
