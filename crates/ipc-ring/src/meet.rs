@@ -249,7 +249,8 @@ impl Pollable for Meeting {
         self.socket.descriptor(interest)
     }
     fn wait_ready(&self, interests: &[Interest], until: Until) -> Result<()> {
-        self.socket.wait_ready(interests, not_later(until, self.late))
+        self.socket
+            .wait_ready(interests, not_later(until, self.late))
     }
 }
 
