@@ -53,7 +53,7 @@ struct Watch {
 }
 
 impl Timed {
-    /// Sleeps as the bell does; `None` where it is to be polled instead. Only the holder of the turn
+    /// Sleeps as the bell does; `None` where it is to be polled instead. Only who holds the turn
     /// at the end does so.
     pub(crate) fn sleep(&self, bell: &Bell, deadline: Instant) -> Option<Result<Option<Woken>>> {
         let watch = match self.watch.get() {
