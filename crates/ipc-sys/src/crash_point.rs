@@ -39,8 +39,8 @@ mod enabled {
 
     static PASSED: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
 
-    /// What [`crash_point!`](crate::crash_point) does. Only who passes a point first takes the lock:
-    /// threads that wait for it would make system calls that tests count.
+    /// What [`crash_point!`](crate::crash_point) does. Only who passes a point first takes the
+    /// lock: threads that wait for it make system calls, which tests count.
     pub fn pass_crash_point(label: &'static str, passed: &AtomicBool) {
         static TARGET: OnceLock<Option<(String, u64)>> = OnceLock::new();
         static COUNT: AtomicU64 = AtomicU64::new(0);
