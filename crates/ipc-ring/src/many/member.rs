@@ -193,12 +193,9 @@ impl Member {
     fn until_something(&self, operation: &'static str, until: Until) -> Result<Option<Events>> {
         match until {
             Until::Forever => Events::wait(&self.events).map(Some),
-            _ => match self.events.sleep(until) {
-                Ok(()) => Ok(None),
-                Err(error) if error.kind() == until.over(operation).kind() => {
-                    Err(until.over(operation))
-                }
-                Err(error) => Err(error),
+            _ => match self.events.sleep(until)? {
+                true => Ok(None),
+                false => Err(until.over(operation)),
             },
         }
     }

@@ -182,3 +182,25 @@ fn how_an_end_waits_is_chosen_for_each_and_can_be_changed() {
     }
     never.into_iter().for_each(Waiting::wakes);
 }
+
+/// What a sleep at each end of a channel that runs out of time says that it was.
+macro_rules! late {
+    ($make:ident) => {{
+        let (mut sends, mut receives) = $make(Block);
+        sends.set_spin(Spin::Never);
+        receives.set_spin(Spin::Never);
+        let late = receives.recv_timeout(&mut [0; 8], REST).map(drop);
+        (0..2).for_each(|_| sends.send(b"before").expect("room"));
+        let full = sends.send_timeout(b"message", REST);
+        [late, full].map(|outcome| outcome.expect_err("nothing came").to_string())
+    }};
+}
+
+#[test]
+fn who_slept_for_too_long_is_told_what_it_was_about() {
+    let _watchdog = watchdog(PATIENCE);
+    for said in [late!(pair), late!(cast), late!(queue)] {
+        assert!(said[0].starts_with("recv: "), "{said:?}");
+        assert!(said[1].starts_with("send: "), "{said:?}");
+    }
+}
