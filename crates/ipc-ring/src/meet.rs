@@ -8,6 +8,7 @@
 use crate::bell::{Bell, Rope, bell};
 use crate::layout::{self, AT_BYTE_COUNT, AT_SLOT_COUNT, FORMAT_VERSION, Shape, Side};
 use crate::link::Link;
+use crate::spin::spins_at_both_ends;
 use crate::{Options, Receiver, Sender};
 use ipc_core::{Credentials, Error, ErrorKind, Interest, Pollable, Result, TryAccept, Until};
 use ipc_shm::{Protection, Region};
@@ -28,6 +29,8 @@ pub struct Channel {
     receiver: Receiver,
     socket: SeqPacket,
 }
+
+spins_at_both_ends!(Channel);
 
 impl Channel {
     /// The end that sends to the peer.

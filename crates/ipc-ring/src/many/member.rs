@@ -25,8 +25,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 
 /// How a member waits: in a verb, or on its descriptor.
-const ASLEEP: usize = 0;
-const ARMED: usize = 8;
+pub(super) const ASLEEP: usize = 0;
+pub(super) const ARMED: usize = 8;
 
 /// Our place in a queue.
 #[derive(Debug)]
