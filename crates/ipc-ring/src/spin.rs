@@ -4,6 +4,7 @@ pub use ipc_core::Spin;
 pub(crate) use ipc_core::SpinBudget as Budget;
 
 /// `set_spin` of what holds both a sender and a receiver.
+#[cfg(not(ipc_model))]
 macro_rules! spins_at_both_ends {
     ($Kind:ident) => {
         impl $Kind {
@@ -16,4 +17,5 @@ macro_rules! spins_at_both_ends {
         }
     };
 }
+#[cfg(not(ipc_model))]
 pub(crate) use spins_at_both_ends;
