@@ -6,9 +6,9 @@
 //! hold is refused, and a rope is a pipe.
 
 use crate::bell::{Bell, Rope, bell};
+use crate::both_ends::spins_at_both_ends;
 use crate::layout::{self, AT_BYTE_COUNT, AT_SLOT_COUNT, FORMAT_VERSION, Shape, Side};
 use crate::link::Link;
-use crate::spin::spins_at_both_ends;
 use crate::{Options, Receiver, Sender};
 use ipc_core::{Credentials, Error, ErrorKind, Interest, Pollable, Result, TryAccept, Until};
 use ipc_shm::{Protection, Region};

@@ -1,7 +1,7 @@
 //! The side of a channel that answers, each request with one reply.
 
+use crate::both_ends::spins_at_both_ends;
 use crate::caller::{NUMBER_BYTES, corrupt};
-use crate::spin::spins_at_both_ends;
 use crate::{Channel, Receiver, Sender};
 use ipc_core::{ErrorKind, Interest, Pollable, Rest, Result, Turn, Until, four_forms};
 use std::os::fd::BorrowedFd;
