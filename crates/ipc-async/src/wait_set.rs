@@ -7,7 +7,7 @@ mod slots;
 mod table;
 mod timers;
 
-use self::member::{Manner, Source};
+use self::member::{Manner, Role, Source};
 use self::table::Table;
 use crate::sys::Epoll;
 use ipc_core::{Error, ErrorKind, Interest, Pollable, Rest, Result, four_forms};
@@ -251,7 +251,8 @@ impl<'a, K: Copy> WaitSet<'a, K> {
         let epoll = self.epoll()?;
         let mut table = self.table();
         let before = table.errands();
-        let entered = table.add(epoll, source, interest, manner, key);
+        let role = Role::Tells { payer: None };
+        let entered = table.enter(epoll, source, interest, manner, key, role);
         let more = table.errands() > before;
         self.note(&table);
         drop(table);

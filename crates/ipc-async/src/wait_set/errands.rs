@@ -17,8 +17,9 @@ impl<K: Copy> Table<'_, K> {
         until: Until,
         found: &mut Found<'_, K>,
     ) -> Result<Until> {
-        for post in std::mem::take(&mut self.again) {
+        while let Some(&post) = self.again.last() {
             self.look_again(epoll, post)?;
+            self.again.pop();
         }
         if Debt::is_any_unpaid() {
             self.pay_debts(epoll)?;

@@ -52,24 +52,6 @@ impl<'a, K: Copy> Table<'a, K> {
         self.timers.len() + self.asked.len() + self.again.len()
     }
 
-    pub(super) fn add(
-        &mut self,
-        epoll: &Epoll,
-        source: Source<'a>,
-        interest: Interest,
-        manner: Manner,
-        key: K,
-    ) -> Result<Name> {
-        self.enter(
-            epoll,
-            source,
-            interest,
-            manner,
-            key,
-            Role::Tells { payer: None },
-        )
-    }
-
     pub(super) fn add_timer(&mut self, at: Instant, period: Option<Duration>, key: K) -> Name {
         let due = (at, 0);
         let what = What::Timer { due, period };
@@ -117,39 +99,45 @@ impl<'a, K: Copy> Table<'a, K> {
         Ok(Some(must_ask))
     }
 
-    /// Notes what an event says.
+    /// Notes what an event says. What there is no room for is said again.
     pub(super) fn told(&mut self, epoll: &Epoll, event: Event, found: &mut Found<'_, K>) {
         let name = Name::from_bits(event.data.u64());
-        let Some(post) = self.posts.get_mut(name) else {
-            return;
-        };
-        if let [member] = post.members[..] {
-            self.tell(epoll, member, event.flags, found);
-        } else {
-            // All of one endpoint, before the first of them arms it anew.
-            for at in 0..post.members.len() {
-                let post = self.posts.get(name);
-                if let Some(&member) = post.and_then(|post| post.members.get(at)) {
-                    self.ask_again(member);
-                }
-            }
-            for _ in 0..self.posts.get(name).map_or(0, |post| post.members.len()) {
-                let Some(post) = self.posts.get_mut(name) else {
-                    return;
-                };
-                // Each has its turn, where the caller takes one at a time.
-                post.members.rotate_left(1);
-                let Some(&member) = post.members.last() else {
-                    break;
-                };
-                self.tell(epoll, member, event.flags, found);
-                if found.is_full() {
-                    break;
-                }
-            }
+        if !found.is_full() {
+            self.tell_all(epoll, name, event.flags, found);
         }
         if self.is_one_shot(name) {
             self.again.push(name);
+        }
+    }
+
+    /// Tells those of a registration, as far as there is room.
+    fn tell_all(&mut self, epoll: &Epoll, name: Name, came: EventFlags, found: &mut Found<'_, K>) {
+        let Some(post) = self.posts.get(name) else {
+            return;
+        };
+        if let [member] = post.members[..] {
+            return self.tell(epoll, member, came, found);
+        }
+        // All of one endpoint, before the first of them arms it anew.
+        for at in 0..post.members.len() {
+            let post = self.posts.get(name);
+            if let Some(&member) = post.and_then(|post| post.members.get(at)) {
+                self.ask_again(member);
+            }
+        }
+        for _ in 0..self.posts.get(name).map_or(0, |post| post.members.len()) {
+            let Some(post) = self.posts.get_mut(name) else {
+                return;
+            };
+            // Each has its turn, where the caller takes one at a time.
+            post.members.rotate_left(1);
+            let Some(&member) = post.members.last() else {
+                break;
+            };
+            self.tell(epoll, member, came, found);
+            if found.is_full() {
+                break;
+            }
         }
     }
 

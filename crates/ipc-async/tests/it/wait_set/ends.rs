@@ -1,10 +1,11 @@
 //! Endpoints that end, are dropped or stand in a set twice.
 
 use super::{PATIENCE, QUIET};
-use ipc_async::{Entry, ErrorKind, Interest, WaitSet};
-use ipc_testkit::{Role, Snapshot, TempDir, isolated, watchdog};
+use ipc_async::{Entry, ErrorKind, Interest, MAX_TOLD, WaitSet};
+use ipc_testkit::{Role, Snapshot, TempDir, deny, isolated, watchdog};
 use std::os::fd::AsFd;
 use std::sync::Arc;
+use std::time::Instant;
 
 #[test]
 fn the_same_endpoint_twice_is_told_under_both_keys() {
@@ -229,4 +230,32 @@ fn what_cannot_be_waited_for_is_refused_and_not_kept() {
         set.try_wait().expect_err("nothing").kind(),
         ErrorKind::WouldBlock
     );
+}
+
+#[test]
+fn what_was_found_is_told_though_the_kernel_then_refuses_more() {
+    isolated!({
+        let _watchdog = watchdog(PATIENCE);
+        let event = ipc_event::create().expect("an event");
+        let (near, _far) = ipc_uds::pair().expect("sockets");
+        let set = WaitSet::new();
+        set.add_once(&event, Interest::Read, 1).expect("added");
+        set.add(&near, 2).expect("added");
+        for _ in 0..MAX_TOLD {
+            set.at(Instant::now(), 3).expect("a timer");
+        }
+        let mut ready = Vec::new();
+        // As many as a wait gives: the next asks the kernel before it does anything else.
+        let count = set.wait_many(&mut ready).expect("timers");
+        assert_eq!(count, MAX_TOLD);
+        event.notify().expect("counted");
+        near.try_send(&vec![7; 2_000_000]).expect("begun");
+        // The rest of that waits for room, for which the kernel would have to watch.
+        deny(libc::SYS_epoll_ctl, libc::ENOSPC);
+        set.wait_many(&mut ready).expect("the event");
+        assert_eq!(ready, [1]);
+        let refused = set.wait_many(&mut ready).expect_err("no more watches");
+        assert_eq!(refused.kind(), ErrorKind::LimitReached);
+        std::process::exit(ipc_testkit::DONE);
+    });
 }
