@@ -1,6 +1,6 @@
 //! Who was asked and has nothing is left alone, until it is used: then nothing of it is missed.
 
-use super::PATIENCE;
+use super::{PATIENCE, this_thread, until_asleep};
 use ipc_async::{Interest, WaitSet};
 use ipc_core::{Framed, Pollable, Rest, Result, TryRecv, Until};
 use ipc_testkit::{isolated, watchdog};
@@ -250,15 +250,6 @@ fn the_same_ring_twice_is_told_under_both_keys_each_time() {
     }
 }
 
-/// The state letter of a thread of this process.
-fn is_asleep(thread: i32) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/self/task/{thread}/stat"));
-    stat.is_ok_and(|stat| {
-        stat.rsplit_once(") ")
-            .is_some_and(|(_, rest)| rest.starts_with('S'))
-    })
-}
-
 #[test]
 fn who_sleeps_is_woken_for_what_is_in_memory_when_it_is_asked_for_again() {
     let _watchdog = watchdog(PATIENCE);
@@ -275,14 +266,10 @@ fn who_sleeps_is_woken_for_what_is_in_memory_when_it_is_asked_for_again() {
         let (say, said) = std::sync::mpsc::channel();
         std::thread::scope(|scope| {
             let waiting = scope.spawn(|| {
-                let me = rustix::thread::gettid().as_raw_nonzero().get();
-                say.send(me).expect("it listens");
+                say.send(this_thread()).expect("it listens");
                 set.wait()
             });
-            let thread = said.recv().expect("it begins");
-            while !is_asleep(thread) {
-                std::thread::yield_now();
-            }
+            until_asleep(said.recv().expect("it begins"));
             assert!(set.again(entry).expect("it is there"));
             waiting.join().expect("no panic").expect("the second");
         });
