@@ -17,3 +17,15 @@ ipc_testkit::roles! {
     "client" => sockets::connect_and_wait,
     "ring sender" => wait_set::send_into_a_ring,
 }
+
+/// A broadcast and its one reader, who come to each other.
+fn broadcast() -> (ipc_ring::Broadcaster, ipc_ring::Subscriber) {
+    let broadcaster = ipc_ring::Options::new().broadcast().expect("memory");
+    let (ours, theirs) = ipc_uds::pair_seqpacket().expect("sockets");
+    let subscriber = std::thread::scope(|scope| {
+        let joining = scope.spawn(|| ipc_ring::Options::new().subscribe_over(theirs));
+        broadcaster.add(ours).expect("it comes");
+        joining.join().expect("no panic").expect("it is taken in")
+    });
+    (broadcaster, subscriber)
+}

@@ -181,12 +181,7 @@ fn a_ring_that_slept_or_heard_its_bell_untold_is_told() {
 #[test]
 fn a_subscriber_that_slept_untold_is_told() {
     let _watchdog = watchdog(PATIENCE);
-    let options = ipc_ring::Options::new();
-    let broadcaster = options.broadcast().expect("a broadcaster");
-    let (ours, theirs) = ipc_uds::pair_seqpacket().expect("sockets");
-    let joining = std::thread::spawn(move || options.subscribe_over(theirs));
-    broadcaster.add(ours).expect("it comes");
-    let subscriber = joining.join().expect("no panic").expect("a subscriber");
+    let (broadcaster, subscriber) = crate::broadcast();
     let set = WaitSet::new();
     set.add(&subscriber, ()).expect("added");
     let mut bytes = [0; 8];
