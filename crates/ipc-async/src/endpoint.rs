@@ -173,13 +173,16 @@ impl<T: Pollable + Send + Sync + 'static, R: Runtime> Async<T, R> {
     ) -> Poll<Result<V>> {
         let outcome = match self.shared.registration.of(interest) {
             Some(_) => self.shared.poll_ready(task, interest, &mut attempt),
-            None => match attempt(self.get_ref()) {
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    self.wake_when_there_is_room(task);
-                    Poll::Pending
+            None => {
+                ready!(self.shared.poll_turn(task));
+                match attempt(self.get_ref()) {
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                        self.wake_when_there_is_room(task);
+                        Poll::Pending
+                    }
+                    outcome => Poll::Ready(outcome),
                 }
-                outcome => Poll::Ready(outcome),
-            },
+            }
         };
         if outcome.is_ready() {
             self.pay_in_background();

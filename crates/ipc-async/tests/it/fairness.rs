@@ -1,7 +1,9 @@
 //! An endpoint that is always ready keeps no other from its turn.
 
-use ipc_async::{Async, Runtime, Smol, Tokio};
+use ipc_async::{Async, Interest, Runtime, Smol, Tokio};
+use ipc_core::{TryRecv, TrySend};
 use ipc_testkit::{TempDir, watchdog};
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -73,13 +75,34 @@ fn who_never_waits_starves_nobody() {
     tokio.expect("a runtime").block_on(async {
         busy_and_patient(Tokio).await;
         addressed_and_patient(Tokio).await;
+        polled_and_patient(Tokio, ipc_uds::pair().expect("sockets")).await;
+        polled_and_patient(Tokio, crate::ring_streams()).await;
     });
     let executor = Arc::new(async_executor::Executor::new());
     let smol = Smol::new(Arc::clone(&executor));
     async_io::block_on(executor.run(async {
         busy_and_patient(smol.clone()).await;
-        addressed_and_patient(smol).await;
+        addressed_and_patient(smol.clone()).await;
+        polled_and_patient(smol.clone(), ipc_uds::pair().expect("sockets")).await;
+        polled_and_patient(smol, crate::ring_streams()).await;
     }));
+}
+
+/// Sends by a poll function, as a protocol does, and receives at the other end itself, until
+/// another task has had its turn.
+async fn polled_and_patient<R: Runtime, T>(runtime: R, (near, far): (T, T))
+where
+    T: TryRecv + TrySend + Send + Sync + 'static,
+{
+    let near = Async::on(runtime.clone(), near).expect("registered");
+    let heard = Arc::new(AtomicBool::new(false));
+    let hearing = Arc::clone(&heard);
+    runtime.spawn(async move { hearing.store(true, Ordering::SeqCst) });
+    while !heard.load(Ordering::SeqCst) {
+        let sent = poll_fn(|task| near.poll_ready(task, Interest::Write, |end| end.try_send(b"y")));
+        sent.await.expect("a reader");
+        assert_eq!(far.try_recv(&mut [0; 8]).expect("a byte"), 1);
+    }
 }
 
 #[tokio::test]

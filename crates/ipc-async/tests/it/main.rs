@@ -29,3 +29,16 @@ fn broadcast() -> (ipc_ring::Broadcaster, ipc_ring::Subscriber) {
     });
     (broadcaster, subscriber)
 }
+
+/// Both ends of a stream through shared memory.
+fn ring_streams() -> (ipc_ring::Stream, ipc_ring::Stream) {
+    let (left, right) = ipc_uds::pair_seqpacket().expect("sockets");
+    let options = ipc_ring::Options::new();
+    let (left, right) = (options.begin(left), options.begin(right));
+    let halves = [left, right].map(|half| half.expect("a half"));
+    for half in &halves {
+        half.finish().expect("the other is there");
+    }
+    let [left, right] = halves.map(|half| half.channel().expect("both").stream());
+    (left, right)
+}

@@ -99,22 +99,10 @@ fn a_frame_that_an_untold_receive_leaves_in_memory_is_told() {
     let _watchdog = watchdog(PATIENCE);
     let (near, far) = ipc_uds::pair().expect("sockets");
     let (pipe_tx, pipe_rx) = ipc_pipe::pair().expect("a pipe");
-    let (ring_tx, ring_rx) = ring_streams();
+    let (ring_tx, ring_rx) = crate::ring_streams();
     untold(&near.framed(), &far.framed());
     untold(&pipe_tx.framed(), &pipe_rx.framed());
     untold(&ring_tx.framed(), &ring_rx.framed());
-}
-
-fn ring_streams() -> (ipc_ring::Stream, ipc_ring::Stream) {
-    let (left, right) = ipc_uds::pair_seqpacket().expect("sockets");
-    let options = ipc_ring::Options::new();
-    let (left, right) = (options.begin(left), options.begin(right));
-    let halves = [left, right].map(|half| half.expect("a half"));
-    for half in &halves {
-        half.finish().expect("the other is there");
-    }
-    let [left, right] = halves.map(|half| half.channel().expect("both").stream());
-    (left, right)
 }
 
 /// Receives one of two frames without having been told of them.
