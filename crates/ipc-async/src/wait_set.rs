@@ -144,7 +144,8 @@ impl<'a, K: Copy> WaitSet<'a, K> {
 
     /// [`add_for`](WaitSet::add_for) an endpoint that others may drop meanwhile: the set does not
     /// keep it. When the last of them drops it, it is closed as without the set, and is not told
-    /// any more; a wait goes on for the rest.
+    /// any more; a wait goes on for the rest. A thread that waits has it for the moment in which
+    /// it looks, and may be the last: dropping it must not call this set.
     ///
     /// # Errors
     /// As [`add`](WaitSet::add).
