@@ -11,6 +11,7 @@ use self::member::{Manner, Role, Source};
 use self::table::Table;
 use crate::sys::Epoll;
 use ipc_core::{Error, ErrorKind, Interest, Pollable, Rest, Result, four_forms};
+use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -145,7 +146,7 @@ impl<'a, K: Copy> WaitSet<'a, K> {
     /// [`add_for`](WaitSet::add_for) an endpoint that others may drop meanwhile: the set does not
     /// keep it. When the last of them drops it, it is closed as without the set, and is not told
     /// any more; a wait goes on for the rest. A thread that waits has it for the moment in which
-    /// it looks, and may be the last: dropping it must not call this set.
+    /// it looks, and may be the one that drops it.
     ///
     /// # Errors
     /// As [`add`](WaitSet::add).
@@ -306,8 +307,34 @@ impl<'a, K: Copy> WaitSet<'a, K> {
         Ok(self.epoll.get_or_init(|| made))
     }
 
-    fn table(&self) -> MutexGuard<'_, Table<'a, K>> {
-        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    fn table(&self) -> Locked<'_, 'a, K> {
+        let table = self.table.lock();
+        Locked(Some(table.unwrap_or_else(PoisonError::into_inner)))
+    }
+}
+
+/// The table, locked. What was looked at is let go after the lock.
+struct Locked<'s, 'a, K: Copy>(Option<MutexGuard<'s, Table<'a, K>>>);
+
+impl<'a, K: Copy> Deref for Locked<'_, 'a, K> {
+    type Target = Table<'a, K>;
+
+    fn deref(&self) -> &Table<'a, K> {
+        self.0.as_ref().expect("it is there until it is dropped")
+    }
+}
+
+impl<K: Copy> DerefMut for Locked<'_, '_, K> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        self.0.as_mut().expect("it is there until it is dropped")
+    }
+}
+
+impl<K: Copy> Drop for Locked<'_, '_, K> {
+    fn drop(&mut self) {
+        let late = std::mem::take(&mut self.late);
+        drop(self.0.take());
+        drop(late);
     }
 }
 

@@ -4,7 +4,7 @@ use super::{PATIENCE, QUIET};
 use ipc_async::{Entry, ErrorKind, Interest, MAX_TOLD, WaitSet};
 use ipc_testkit::{Role, Snapshot, TempDir, deny, isolated, watchdog};
 use std::os::fd::AsFd;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Instant;
 
 #[test]
@@ -257,5 +257,62 @@ fn what_was_found_is_told_though_the_kernel_then_refuses_more() {
         let refused = set.wait_many(&mut ready).expect_err("no more watches");
         assert_eq!(refused.kind(), ErrorKind::LimitReached);
         std::process::exit(ipc_testkit::DONE);
+    });
+}
+
+/// A connection that leaves its set when it is dropped, and is let go of by the last other one who
+/// has it while the set looks at it.
+struct Leaving {
+    inner: ipc_uds::Stream,
+    set: Weak<WaitSet<'static, u32>>,
+    entry: OnceLock<Entry>,
+    last: Mutex<Option<Arc<Leaving>>>,
+}
+
+impl ipc_core::Pollable for Leaving {
+    fn descriptor(&self, interest: Interest) -> std::os::fd::BorrowedFd<'_> {
+        self.inner.descriptor(interest)
+    }
+    fn wait_ready(&self, interests: &[Interest], until: ipc_core::Until) -> ipc_core::Result<()> {
+        drop(self.last.lock().expect("no panic").take());
+        self.inner.wait_ready(interests, until)
+    }
+}
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        if let (Some(set), Some(entry)) = (self.set.upgrade(), self.entry.get()) {
+            set.remove(*entry);
+        }
+    }
+}
+
+#[test]
+fn an_endpoint_that_a_wait_drops_may_leave_its_set() {
+    isolated!({
+        let _watchdog = watchdog(PATIENCE);
+        let (inner, far) = ipc_uds::pair().expect("sockets");
+        let event = ipc_event::create().expect("an event");
+        let set = Arc::new(WaitSet::new());
+        set.add(event.try_clone().expect("a descriptor"), 1)
+            .expect("added");
+        let leaving = Arc::new(Leaving {
+            inner,
+            set: Arc::downgrade(&set),
+            entry: OnceLock::new(),
+            last: Mutex::new(None),
+        });
+        let entry = set.add_weak(&leaving, Interest::Read, 2).expect("added");
+        leaving.entry.set(entry).expect("once");
+        *leaving.last.lock().expect("no panic") = Some(Arc::clone(&leaving));
+        drop(leaving);
+        far.send(b"x").expect("it is there");
+        // The set looks, and whoever is dropped meanwhile is not told.
+        let _ = set.try_wait();
+        let closed = far.send(b"x").expect_err("it is closed");
+        assert_eq!(closed.kind(), ErrorKind::Closed);
+        assert!(!set.remove(entry), "it has left");
+        event.notify().expect("counted");
+        assert_eq!(set.wait().expect("the event"), 1);
     });
 }
