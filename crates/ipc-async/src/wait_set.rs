@@ -319,18 +319,21 @@ struct Locked<'s, 'a, K: Copy>(Option<MutexGuard<'s, Table<'a, K>>>);
 impl<'a, K: Copy> Deref for Locked<'_, 'a, K> {
     type Target = Table<'a, K>;
 
+    #[inline]
     fn deref(&self) -> &Table<'a, K> {
         self.0.as_ref().expect("it is there until it is dropped")
     }
 }
 
 impl<K: Copy> DerefMut for Locked<'_, '_, K> {
+    #[inline]
     fn deref_mut(&mut self) -> &mut Self::Target {
         self.0.as_mut().expect("it is there until it is dropped")
     }
 }
 
 impl<K: Copy> Drop for Locked<'_, '_, K> {
+    #[inline]
     fn drop(&mut self) {
         let late = std::mem::take(&mut self.late);
         drop(self.0.take());

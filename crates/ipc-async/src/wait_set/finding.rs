@@ -71,8 +71,11 @@ impl<'a, K: Copy> WaitSet<'a, K> {
     fn take(&self, epoll: &Epoll, events: &[crate::sys::Event], found: &mut Found<'_, K>) {
         let mut table = self.table();
         // Where there are more keys than fit, it is another's turn to be left out in each wait.
-        let (last, first) = events.split_at(found.wait % events.len().max(1));
-        for event in first.iter().chain(last) {
+        let turn = match events.len() {
+            0 | 1 => 0,
+            several => found.wait % several,
+        };
+        for event in events[turn..].iter().chain(&events[..turn]) {
             match event.data.u64() {
                 BELL => epoll.hear(),
                 _ => table.told(epoll, *event, found),
