@@ -1,6 +1,7 @@
 //! The side of a channel that answers, each request with one reply.
 
 use crate::caller::{NUMBER_BYTES, corrupt};
+use crate::spin::spins_at_both_ends;
 use crate::{Channel, Receiver, Sender};
 use ipc_core::{ErrorKind, Interest, Pollable, Rest, Result, Turn, Until, four_forms};
 use std::os::fd::BorrowedFd;
@@ -34,6 +35,8 @@ impl Channel {
         }
     }
 }
+
+spins_at_both_ends!(Responder);
 
 impl Responder {
     four_forms! {
