@@ -31,7 +31,7 @@ pub(crate) fn launcher() -> Command {
     // Through /proc, since a build may have replaced this program's file meanwhile.
     let mut command = Command::new("/proc/self/exe");
     command
-        .arg("launch")
+        .arg("__launch")
         .arg("--parent")
         .arg(std::process::id().to_string());
     command
