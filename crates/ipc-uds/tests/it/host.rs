@@ -60,11 +60,11 @@ fn a_bind_without_enough_descriptors_leaves_nothing_at_the_path() {
         for (kind, bind) in bind.iter().enumerate() {
             let path = dir.join(format!("socket {kind}"));
             let attempt = |more: u64| {
-                let mut low = before.clone();
+                let mut low = before;
                 low.current = Some(u64::try_from(free).expect("positive") + more);
                 setrlimit(Resource::Nofile, low).expect("lower is allowed");
                 let bound = bind(&path);
-                setrlimit(Resource::Nofile, before.clone()).expect("as it was");
+                setrlimit(Resource::Nofile, before).expect("as it was");
                 bound
             };
             let mut needed = 0;
