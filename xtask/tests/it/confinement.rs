@@ -1,4 +1,4 @@
-//! What a program can no longer do once `xtask launch` has taken it away.
+//! What a program can no longer do once `xtask __launch` has taken it away.
 
 use std::io::Read;
 use std::process::{Command, Output};
@@ -91,7 +91,7 @@ fn the_program_does_not_outlive_who_asked() {
     let (mut reader, writer) = std::io::pipe().unwrap();
     let xtask = env!("CARGO_BIN_EXE_xtask");
     let program = "sh -c 'printf up; exec sleep 600'";
-    let script = format!("{xtask} launch --parent $$ -- {program} & wait");
+    let script = format!("{xtask} __launch --parent $$ -- {program} & wait");
     let mut shell = Command::new("sh")
         .args(["-c", &script])
         .stdout(writer)

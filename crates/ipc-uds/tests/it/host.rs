@@ -49,7 +49,8 @@ fn a_bind_without_enough_descriptors_leaves_nothing_at_the_path() {
         let fresh = Options::new();
         let mut replacing = Options::new();
         replacing.replace_stale(true);
-        let bind: [&dyn Fn(&Path) -> ipc_uds::Result<()>; 4] = [
+        type Bind<'a> = &'a dyn Fn(&Path) -> ipc_uds::Result<()>;
+        let bind: [Bind<'_>; 4] = [
             &|path| fresh.bind(path).map(drop),
             &|path| fresh.bind_seqpacket(path).map(drop),
             &|path| fresh.bind_datagram(path).map(drop),
