@@ -158,6 +158,9 @@ fn command(arguments: &Arguments) -> ExitCode {
         Ok(selection) => selection,
         Err(why) => return fail(&why, BROKEN),
     };
+    if let Err(why) = check_places(arguments) {
+        return fail(&why.to_string(), BROKEN);
+    }
     residue::sweep(&families);
     let done = match &arguments.against {
         Some(base) => compared(arguments, &selection, &families, base),
@@ -175,17 +178,35 @@ fn measured(
     selection: &Selection,
     families: &[Family],
 ) -> Result<ExitCode, Trouble> {
-    let run = run::run(selection, families, std::env::args().collect())?;
+    let run = run::run(selection, families, said())?;
     let colours = io::stdout().is_terminal();
     let width = if arguments.wide { WIDE } else { width() };
     say(&report::terminal(&run, width, colours));
-    for path in report::write(&run, &arguments.out)? {
-        say(&format!("wrote {}\n", path.display()));
-    }
+    let written = report::write(&run, &arguments.out);
     if let Some(path) = &arguments.json {
         report::write_json(&run, path)?;
     }
+    for path in written? {
+        say(&format!("wrote {}\n", path.display()));
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Whether what will be measured for minutes can be written then.
+fn check_places(arguments: &Arguments) -> io::Result<()> {
+    if arguments.against.is_none() {
+        report::check_directory(&arguments.out)?;
+    }
+    let files = [&arguments.json, &arguments.summary];
+    let mut files = files.into_iter().flatten();
+    files.try_for_each(|path| report::check_file(path))
+}
+
+/// The words of the command line, for the record; a path need not be UTF-8.
+pub(crate) fn said() -> Vec<String> {
+    std::env::args_os()
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect()
 }
 
 /// As wide as the terminal says it is, else what fits anywhere.

@@ -114,7 +114,7 @@ pub fn run(
             .map_or(0, |since| since.as_secs()),
         measuring_seconds: orchestrator.elapsed().as_secs_f64(),
         build_seconds: crate::run::build_seconds(),
-        arguments: std::env::args().skip(1).collect(),
+        arguments: crate::cli::said().split_off(1),
         machine,
         floors: Vec::new(),
         cells: Vec::new(),

@@ -6,6 +6,7 @@ mod axis;
 mod charts;
 mod cores;
 mod escape;
+mod files;
 mod goals;
 mod html;
 mod markdown;
@@ -17,54 +18,13 @@ mod showcase;
 mod svg;
 mod terminal;
 
+pub use files::{check_directory, check_file, write, write_json};
 pub use html::page;
 pub use markdown::{readme_table, summary};
 pub use showcase::refresh;
 pub use terminal::terminal;
 
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-};
-
 use crate::results::{Floor, Run};
-
-/// Writes `report.html`, `report.md` and `run.json` into `out_dir`, which is made if needed, and
-/// returns their paths.
-///
-/// # Errors
-/// Whatever kept a directory from being made or a file from being written; the message names the
-/// path.
-pub fn write(run: &Run, out_dir: &Path) -> io::Result<Vec<PathBuf>> {
-    fs::create_dir_all(out_dir).map_err(|error| named("create", out_dir, &error))?;
-    let files = [("report.html", page(run)), ("report.md", summary(run))];
-    let mut paths = Vec::new();
-    for (name, text) in files {
-        let path = out_dir.join(name);
-        fs::write(&path, text).map_err(|error| named("write", &path, &error))?;
-        paths.push(path);
-    }
-    let path = out_dir.join("run.json");
-    write_json(run, &path)?;
-    paths.push(path);
-    Ok(paths)
-}
-
-/// Writes the run itself, as JSON, to `path`.
-///
-/// # Errors
-/// Whatever kept the file from being written; the message names the path.
-pub fn write_json(run: &Run, path: &Path) -> io::Result<()> {
-    let json = serde_json::to_string_pretty(run).map_err(io::Error::other)?;
-    fs::write(path, json).map_err(|error| named("write", path, &error))
-}
-
-fn named(operation: &str, path: &Path, error: &io::Error) -> io::Error {
-    io::Error::new(
-        error.kind(),
-        format!("{operation} `{}`: {error}", path.display()),
-    )
-}
 
 /// When, for how long and how the run was made.
 fn measured(run: &Run) -> String {

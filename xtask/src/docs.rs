@@ -53,6 +53,8 @@ pub(crate) fn run(args: &Args) -> Outcome {
 fn refresh(run: &Path) -> Outcome {
     // The caller's directory is not the shell's.
     let (run, root) = (std::path::absolute(run)?, root());
+    // Asked before the build, which takes a while.
+    std::fs::File::open(&run).map_err(|error| format!("cannot read {}: {error}", run.display()))?;
     let program = [
         "--quiet",
         "-p",

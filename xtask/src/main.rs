@@ -60,7 +60,8 @@ enum Command {
     /// changelogs, words, workflows.
     #[command(after_help = tidy::HELP)]
     Tidy,
-    #[command(hide = true)]
+    // By this name, since clap proposes hidden commands too to who misspells another.
+    #[command(hide = true, name = "__launch")]
     Launch(test::launch::Args),
 }
 

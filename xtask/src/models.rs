@@ -42,10 +42,13 @@ impl Args {
 
 /// Runs the models of every crate, all of them, even where one fails.
 pub(crate) fn run(args: &Args) -> Outcome {
-    if args.spin {
-        return spin::run(&args.package);
-    }
     let workspace = Workspace::load()?;
+    for name in &args.package {
+        workspace.package(name)?;
+    }
+    if args.spin {
+        return spin::run(&workspace, &args.package);
+    }
     // Half of them at random, half with few switches.
     let schedules: u64 = match args.tier {
         Tier::Push => 50_000,
@@ -62,7 +65,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
     let thorough = !matches!(args.tier, Tier::Push);
     let _whole = thorough.then(|| sh.push_env("CARGO_PROFILE_RELEASE_LTO", "fat"));
     let _one = thorough.then(|| sh.push_env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "1"));
-    let mut failed = Vec::new();
+    let (mut failed, mut found) = (Vec::new(), false);
     for package in workspace
         .packages
         .iter()
@@ -76,6 +79,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
             {
                 continue;
             }
+            found = true;
             let (name, words) = (&package.name, &args.words);
             println!("\n{name}: {target}");
             let ran = cmd!(
@@ -86,6 +90,9 @@ pub(crate) fn run(args: &Args) -> Outcome {
                 failed.push(format!("{name} ({target})"));
             }
         }
+    }
+    if !found {
+        return Err("none of these crates has a tests/models or a tests/loom".into());
     }
     match failed.as_slice() {
         [] => Ok(()),

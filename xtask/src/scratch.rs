@@ -9,7 +9,7 @@ use std::thread;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use crate::Outcome;
+use crate::{Outcome, supervise};
 
 /// What to remove when the process ends by a signal, which runs no destructor.
 static LIVE: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
@@ -54,8 +54,8 @@ impl Drop for Scratch {
     }
 }
 
-/// From here on SIGINT, SIGTERM and SIGHUP remove what is live and end the process; the programs
-/// that it launched die with it.
+/// From here on SIGINT, SIGTERM and SIGHUP remove what is live and end the process, and all that it
+/// has started.
 pub(crate) fn clean_up_when_interrupted() -> Outcome {
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
     thread::spawn(move || {
@@ -64,6 +64,9 @@ pub(crate) fn clean_up_when_interrupted() -> Outcome {
         };
         for dir in LIVE.lock().unwrap_or_else(PoisonError::into_inner).iter() {
             let _ = fs::remove_dir_all(dir);
+        }
+        if let Ok(signal) = signal.try_into() {
+            supervise::tell_descendants(signal);
         }
         // What a shell reports of a program that a signal ended.
         std::process::exit(128 + signal);

@@ -31,7 +31,7 @@ pub(crate) fn launcher() -> Command {
     // Through /proc, since a build may have replaced this program's file meanwhile.
     let mut command = Command::new("/proc/self/exe");
     command
-        .arg("launch")
+        .arg("__launch")
         .arg("--parent")
         .arg(std::process::id().to_string());
     command
@@ -90,7 +90,7 @@ pub(crate) fn adopt_orphans() -> Outcome {
 fn end_strays() -> usize {
     let mut ended = 0;
     loop {
-        let strays = children();
+        let strays = children(Pid::this());
         if strays.is_empty() {
             return ended;
         }
@@ -110,8 +110,21 @@ fn is_alive(process: Pid) -> bool {
         .is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
 }
 
-fn children() -> Vec<Pid> {
-    let tasks = fs::read_dir("/proc/self/task")
+/// Passes `signal` on to all that this process has started, and what they have: who is ended by
+/// another than a terminal is alone in being told.
+pub(crate) fn tell_descendants(signal: Signal) {
+    let (mut found, mut at) = (children(Pid::this()), 0);
+    while let Some(next) = found.get(at) {
+        found.extend(children(*next));
+        at += 1;
+    }
+    for process in found {
+        let _ = kill(process, signal);
+    }
+}
+
+fn children(of: Pid) -> Vec<Pid> {
+    let tasks = fs::read_dir(format!("/proc/{of}/task"))
         .into_iter()
         .flatten()
         .flatten();

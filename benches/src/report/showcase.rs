@@ -12,7 +12,9 @@ use super::{
     axis::Scale,
     charts::Area,
     escape::markdown as escape,
-    fact, markdown, named,
+    fact,
+    files::named,
+    markdown,
     numbers::{self, positive},
     svg::{Shape, Svg},
 };

@@ -1,6 +1,6 @@
 //! The command line: what it refuses, and that a short run writes whole results.
 
-use std::{fs, process::Command};
+use std::{ffi::OsString, fs, os::unix::ffi::OsStringExt, process::Command};
 
 use ipc_bench::results::Run;
 
@@ -77,6 +77,50 @@ fn the_list_names_every_scenario() {
     ] {
         assert!(text.contains(name), "{name} is missing:\n{text}");
     }
+}
+
+#[test]
+fn what_cannot_be_written_is_said_before_anything_is_measured() {
+    let directory = std::env::temp_dir().join(format!("ipc-bench-places-{}", std::process::id()));
+    fs::create_dir_all(&directory).unwrap();
+    let file = directory.join("file");
+    fs::write(&file, "").unwrap();
+    let (file, beneath) = (file.to_str().unwrap(), directory.join("file/out"));
+    let lost = directory.join("nowhere/run.json");
+    for (option, path, why) in [
+        ("--out", file, "is not a directory"),
+        ("--out", beneath.to_str().unwrap(), "ot a directory"),
+        ("--json", lost.to_str().unwrap(), "No such file"),
+        ("--json", directory.to_str().unwrap(), "is a directory"),
+    ] {
+        let (code, output, error) = bench(&["--mechanism=pipe", "--size=64", option, path]);
+        assert_eq!(code, Some(2), "{option} {path}: {error}");
+        assert!(error.contains(why) && error.contains(path), "{error}");
+        assert!(
+            output.is_empty() && !error.contains("cache-line"),
+            "it measured: {error}"
+        );
+    }
+    let left: Vec<_> = fs::read_dir(&directory).unwrap().collect();
+    fs::remove_dir_all(&directory).unwrap();
+    assert_eq!(left.len(), 1, "nothing was made: {left:?}");
+}
+
+#[test]
+fn a_path_that_is_not_utf_8_is_a_path() {
+    let mut name = format!("ipc-bench-{}-", std::process::id()).into_bytes();
+    name.push(0xff);
+    let out = std::env::temp_dir().join(OsString::from_vec(name));
+    let output = Command::new(binary())
+        .args(["--mechanism=pipe", "--scenario=single-thread"])
+        .args(["--size=64", "--time=1", "--out"])
+        .arg(&out)
+        .output()
+        .expect("the bench starts");
+    let written = out.join("run.json").is_file();
+    let _ = fs::remove_dir_all(&out);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && written, "{error}");
 }
 
 #[test]

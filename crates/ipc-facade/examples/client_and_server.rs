@@ -9,6 +9,7 @@
 
 use ipc_facade::signal::{self, Child, Signal, Target};
 use ipc_facade::{Async, ErrorKind, Framed, uds};
+use rustix::process::set_parent_process_death_signal;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
@@ -51,6 +52,8 @@ fn main() -> ExitCode {
 
 #[tokio::main(flavor = "current_thread")]
 async fn serve(path: &Path) -> Outcome {
+    // Whoever started it may be killed before it can say so.
+    set_parent_process_death_signal(Some(rustix::process::Signal::TERM))?;
     let asked_to_end = Async::new(signal::shutdown()?)?;
     // What a server left that was killed is taken over; who lives is not disturbed.
     let listener = uds::Options::new().replace_stale(true).bind(path)?;

@@ -9,6 +9,7 @@
 
 use ipc_facade::file::{self, ChangeKind};
 use ipc_facade::signal::{self, Child, Signal, Target};
+use rustix::process::set_parent_process_death_signal;
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -45,6 +46,8 @@ fn main() -> ExitCode {
 }
 
 fn daemon(directory: &Path) -> Outcome {
+    // Whoever started it may be killed before it can say so.
+    set_parent_process_death_signal(Some(rustix::process::Signal::TERM))?;
     // Before the first thread starts, since each must leave these signals alone.
     let job = Signal::real_time(0)?;
     let signals = signal::receiver([job, Signal::HUP, Signal::INT, Signal::TERM])?;

@@ -12,6 +12,7 @@ use ipc_facade::rpc_registry::{Discovered, Embedded, Entry, Registry};
 use ipc_facade::rpc_transport::Pick;
 use ipc_facade::signal::{self, Child, Signal, Target};
 use ipc_facade::{Async, rpc_native};
+use rustix::process::set_parent_process_death_signal;
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::DirBuilderExt;
@@ -69,6 +70,8 @@ fn main() -> ExitCode {
 
 #[tokio::main(flavor = "current_thread")]
 async fn serve(directory: &Path, name: &str) -> Outcome {
+    // Whoever started it may be killed before it can say so.
+    set_parent_process_death_signal(Some(rustix::process::Signal::TERM))?;
     let asked_to_end = Async::new(signal::shutdown()?)?;
     let registry = Embedded::at(directory.join("registry"));
     let place = format!("unix:{}", directory.join(name).display());

@@ -16,6 +16,7 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
+use std::time::Duration;
 use std::{env, fs, thread};
 
 type Outcome<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
@@ -26,6 +27,8 @@ Threads of several processes log to one file, and one process is killed.
 usage: shared_log";
 
 const THREADS: usize = 4;
+/// How long no record may come before the reader looks whether there still is a writer.
+const PATIENCE: Duration = Duration::from_millis(200);
 /// What a thread writes, unless it is killed.
 const RECORDS: usize = 25;
 
@@ -111,16 +114,18 @@ fn follow(path: &Path) -> Outcome {
         ("ann", start("ann", RECORDS)?),
         ("bob", start("bob", RECORDS)?),
     ];
-    let victim = start("victim", usize::MAX)?;
+    let mut victim = start("victim", usize::MAX)?;
 
     let (mut found, mut buffer) = (Counts::new(), Vec::new());
     let mut take = |found: &mut Counts, wait: bool| -> Outcome<Option<String>> {
         match if wait {
-            log.recv_vec(&mut buffer)
+            log.recv_vec_timeout(&mut buffer, PATIENCE)
         } else {
             log.try_recv_vec(&mut buffer)
         } {
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(None),
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+                return Ok(None);
+            }
             other => other?,
         }
         let text = str::from_utf8(&buffer)?;
@@ -134,7 +139,15 @@ fn follow(path: &Path) -> Outcome {
     // It writes without end; when twenty of its records are there, it is killed.
     let mut seen = 0;
     while seen < 20 {
-        seen += usize::from(take(&mut found, true)?.as_deref() == Some("victim"));
+        match take(&mut found, true)? {
+            Some(process) => seen += usize::from(process == "victim"),
+            // A log does not tell that its writers have ended, say by a full disk; they do.
+            None => {
+                if let Some(end) = victim.std_mut().try_wait()? {
+                    return Err(format!("the victim ended by itself: {end}").into());
+                }
+            }
+        }
     }
     Target::pidfd(&victim).notify(Signal::KILL)?;
 

@@ -10,6 +10,7 @@
 use ipc_facade::ErrorKind;
 use ipc_facade::net::{self, Datagram};
 use ipc_facade::signal::{self, Child, Signal, Target};
+use rustix::process::set_parent_process_death_signal;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
@@ -93,6 +94,8 @@ impl State {
 
 /// One substation: `peers` are the addresses of all, also its own.
 fn run(name: &str, breaker: &str, peers: &[&str]) -> Outcome {
+    // Whoever started it may be killed before it can say so.
+    set_parent_process_death_signal(Some(rustix::process::Signal::TERM))?;
     let asked_to_end = signal::shutdown()?;
     let socket = Datagram::from(io::stdin().as_fd().try_clone_to_owned()?);
     let peers: Vec<SocketAddr> = peers

@@ -77,11 +77,13 @@ impl Document {
         }
         let mode = self.check(OPERATION)?.unwrap_or(self.mode);
         let vfs = self.vfs.as_ref();
-        let new = Temporary::create(OPERATION, vfs, &self.names, mode)?;
+        // Who replaces a document has never heard of the file that takes its place.
+        let named = |error: Error| error.on(self.name.display());
+        let new = Temporary::create(OPERATION, vfs, &self.names, mode).map_err(named)?;
         if let Err(error) = new.fill(bytes) {
             // A full disk says so in the write, or in the fsync; the old content is untouched.
             *over = error.kind() != ErrorKind::NoSpace;
-            return Err(error);
+            return Err(named(error));
         }
         new.rename(&self.name)?;
         if let Err(error) = vfs.sync_directory(Path::new("")) {

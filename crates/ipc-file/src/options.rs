@@ -78,7 +78,8 @@ impl Options {
     /// [`Denied`](crate::ErrorKind::Denied) for another user's file, or one with two names.
     pub fn open_lock(&self, path: impl AsRef<Path>) -> Result<Lock> {
         let (disk, name) = Disk::of("open lock", path.as_ref())?;
-        Lock::open(disk, name, self.mode.bits())
+        let lock = Lock::open(disk, name, self.mode.bits());
+        lock.map_err(|error| error.on(path.as_ref().display()))
     }
 
     /// Opens the document at `path`, which need not exist yet.
@@ -87,7 +88,8 @@ impl Options {
     /// As [`open_lock`](Options::open_lock).
     pub fn open_document(&self, path: impl AsRef<Path>) -> Result<Document> {
         let (disk, name) = Disk::of("open document", path.as_ref())?;
-        self.open_document_in(Arc::new(disk), &name)
+        let document = self.open_document_in(Arc::new(disk), &name);
+        document.map_err(|error| error.on(path.as_ref().display()))
     }
 
     /// The same in a directory of the caller's making.
@@ -104,7 +106,8 @@ impl Options {
     /// [`Denied`](crate::ErrorKind::Denied) where the directory is not the user's own, or others
     /// may enter it.
     pub fn open_spool(&self, path: impl AsRef<Path>) -> Result<Spool> {
-        Spool::at(path.as_ref(), self.max_bytes, self.polling)
+        let spool = Spool::at(path.as_ref(), self.max_bytes, self.polling);
+        spool.map_err(|error| error.on(path.as_ref().display()))
     }
 
     /// The same in a directory of the caller's making.
@@ -125,7 +128,8 @@ impl Options {
     /// making it durable has failed and others still have it open.
     pub fn open_log(&self, path: impl AsRef<Path>) -> Result<Log> {
         let (disk, name) = Disk::of("open log", path.as_ref())?;
-        self.open_log_in(Arc::new(disk), &name)
+        let log = self.open_log_in(Arc::new(disk), &name);
+        log.map_err(|error| error.on(path.as_ref().display()))
     }
 
     /// The same in a directory of the caller's making.
@@ -145,7 +149,8 @@ impl Options {
     /// and [`polling`](Options::polling) is not set; else as [`open_log`](Options::open_log).
     pub fn follow(&self, path: impl AsRef<Path>) -> Result<Reader> {
         let (disk, name) = Disk::of("follow log", path.as_ref())?;
-        self.follow_in(Arc::new(disk), &name)
+        let reader = self.follow_in(Arc::new(disk), &name);
+        reader.map_err(|error| error.on(path.as_ref().display()))
     }
 
     /// The same in a directory of the caller's making.

@@ -103,8 +103,11 @@ impl Fifo {
 pub(crate) fn create(place: Place, mode: Mode, options: &Options) -> Result<Fifo> {
     place.make_fifo("create FIFO", mode)?;
     // The umask can only have narrowed the mode, so nobody had more than this before it is set.
-    let fifo = open(place, mode, options)?;
-    set_mode("create FIFO", &fifo.reference, mode)?;
+    // Who is told that it failed finds nothing there that the next create would stumble over.
+    let opened = open(place.clone(), mode, options);
+    let fifo = opened.inspect_err(|_| place.unlink_unopened(FileType::Fifo))?;
+    let set = set_mode("create FIFO", &fifo.reference, mode);
+    set.inspect_err(|_| drop(fifo.unlink()))?;
     Ok(fifo)
 }
 

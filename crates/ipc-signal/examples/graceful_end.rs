@@ -8,7 +8,11 @@ use std::process::{Command, Stdio};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     // Started again by itself, this program is the server.
-    if std::env::args().count() > 1 {
+    let role = std::env::args_os().nth(1);
+    if role.as_ref().is_some_and(|role| role != "server") {
+        return Err("it takes no arguments: it starts its server itself".into());
+    }
+    if role.is_some() {
         let shutdown = ipc_signal::shutdown()?;
         println!("up");
         println!("cleaning up after {}", shutdown.wait()?);

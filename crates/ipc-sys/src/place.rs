@@ -3,7 +3,7 @@
 use crate::path::{At, Inode};
 use crate::{RuntimeDirectory, os_error};
 use ipc_core::{Mode, Result};
-use rustix::fs::{OFlags, Stat};
+use rustix::fs::{FileType, OFlags, Stat};
 use std::ffi::OsStr;
 use std::ops::Deref;
 use std::os::fd::{AsFd, OwnedFd};
@@ -70,6 +70,16 @@ impl Place {
     /// As unlinkat(2), but a name that is gone is no error.
     pub fn unlink_same(&self, operation: &'static str, inode: Inode) -> Result<bool> {
         self.at().unlink_same(operation, &self.path, inode)
+    }
+
+    /// Unlinks what this process has just made there and could not open, as where it has no
+    /// descriptor left: only what is of this kind and this user's.
+    pub fn unlink_unopened(&self, kind: FileType) {
+        let Ok(stat) = self.stat() else { return };
+        let is_own = stat.st_uid == rustix::process::geteuid().as_raw();
+        if is_own && FileType::from_raw_mode(stat.st_mode) == kind {
+            let _ = self.unlink_same("unlink", Inode::from(&stat));
+        }
     }
 
     /// The place beside it whose name has `suffix` more.

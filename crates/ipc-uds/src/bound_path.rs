@@ -72,7 +72,13 @@ pub(crate) fn bind(fd: &OwnedFd, spot: &Spot, options: &Options) -> Result<Optio
             Err(errno) => return Err(os_error("bind", errno).on(address)),
         }
     }
-    let (reference, stat) = place.open_reference("bind")?;
+    let opened = place.open_reference("bind");
+    let (reference, stat) = opened.inspect_err(|_| {
+        // Who is told that it failed finds no socket that nobody listens at.
+        if place.path_leads_here() {
+            place.unlink_unopened(FileType::Socket);
+        }
+    })?;
     check_own(address, &place, &stat)?;
     let (inode, owner) = (Inode::from(&stat), std::process::id());
     let bound = BoundPath {

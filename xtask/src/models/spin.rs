@@ -14,8 +14,7 @@ const DEPTH: &str = "-m1000000";
 
 /// Searches every `models/*.pml` of the crates that have some, in each of its variants; and sees
 /// that each of the mistakes that it says are planted in it is found.
-pub(super) fn run(packages: &[String]) -> Outcome {
-    let workspace = Workspace::load()?;
+pub(super) fn run(workspace: &Workspace, packages: &[String]) -> Outcome {
     let sh = shell()?;
     for tool in ["spin", "gcc"] {
         if cmd!(sh, "which {tool}")

@@ -1,4 +1,4 @@
-//! What a program can no longer do once `xtask launch` has taken it away.
+//! What a program can no longer do once `xtask __launch` has taken it away.
 
 use std::io::Read;
 use std::process::{Command, Output};
@@ -15,7 +15,7 @@ const ROLE_DONE: i32 = 43;
 /// Starts `program` through `launch` with `flags`.
 fn launch(flags: &[&str], program: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
-    command.args(["launch", "--parent", &std::process::id().to_string()]);
+    command.args(["__launch", "--parent", &std::process::id().to_string()]);
     command.args(flags).arg("--").args(program);
     command
 }
@@ -79,7 +79,7 @@ fn root_and_the_big_shm_are_left_behind() {
 
 #[test]
 fn the_program_does_not_outlive_who_asked() {
-    let stranger = ["launch", "--parent", "1", "--", "true"];
+    let stranger = ["__launch", "--parent", "1", "--", "true"];
     let output = Command::new(env!("CARGO_BIN_EXE_xtask"))
         .args(stranger)
         .output()
@@ -91,7 +91,7 @@ fn the_program_does_not_outlive_who_asked() {
     let (mut reader, writer) = std::io::pipe().unwrap();
     let xtask = env!("CARGO_BIN_EXE_xtask");
     let program = "sh -c 'printf up; exec sleep 600'";
-    let script = format!("{xtask} launch --parent $$ -- {program} & wait");
+    let script = format!("{xtask} __launch --parent $$ -- {program} & wait");
     let mut shell = Command::new("sh")
         .args(["-c", &script])
         .stdout(writer)

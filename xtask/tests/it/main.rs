@@ -2,4 +2,5 @@
 #![forbid(unsafe_code)]
 
 mod confinement;
+mod ends;
 mod refusals;

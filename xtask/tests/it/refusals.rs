@@ -29,6 +29,29 @@ fn publishing_is_left_to_a_person() {
 fn an_unknown_crate_is_named_beside_those_that_exist() {
     refuses(&["test", "-p", "ipc-nothing"], "ipc-core");
     refuses(&["build", "-p", "ipc-nothing"], "ipc-core");
+    refuses(&["models", "-p", "ipc-nothing"], "ipc-core");
+    refuses(&["models", "--spin", "-p", "ipc-nothing"], "ipc-core");
+}
+
+#[test]
+fn a_crate_without_models_is_not_taken_for_one_that_passed() {
+    refuses(&["models", "-p", "ipc-testkit"], "tests/models");
+}
+
+#[test]
+fn a_run_that_cannot_be_read_is_refused_before_anything_is_built() {
+    refuses(
+        &["docs", "--figures", "/no/run.json"],
+        "cannot read /no/run.json: No such file",
+    );
+}
+
+#[test]
+fn no_hidden_command_is_proposed_for_a_misspelt_one() {
+    let output = xtask(&["bnch"]);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(errors.contains("'bench'"), "{errors}");
+    assert!(!errors.contains("launch"), "{errors}");
 }
 
 #[test]

@@ -110,7 +110,8 @@ fn failed(operation: &'static str, errno: Errno) -> Error {
         ),
         Errno::MFILE => (
             ErrorKind::LimitReached,
-            "this process has all the descriptors it may have (RLIMIT_NOFILE)",
+            "this process has all the descriptors it may have (RLIMIT_NOFILE); close some, or raise \
+             the limit with `ulimit -n`",
         ),
         Errno::NFILE => (
             ErrorKind::LimitReached,

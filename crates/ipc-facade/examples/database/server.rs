@@ -4,11 +4,14 @@ use crate::Outcome;
 use crate::pages::{PAGE_BYTES, PAGES, Write, page, show};
 use ipc_facade::shm::{self, Protection, Region};
 use ipc_facade::{ErrorKind, file, uds};
+use rustix::process::set_parent_process_death_signal;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 pub(crate) fn serve(directory: &Path) -> Outcome {
+    // Whoever started it may be killed before it can say so.
+    set_parent_process_death_signal(Some(rustix::process::Signal::TERM))?;
     let store = Store::open(&directory.join("log"))?;
     // A server that was killed has left its name.
     let mut options = uds::Options::new();

@@ -109,6 +109,33 @@ fn without_descriptors_the_limit_is_named() {
 }
 
 #[test]
+fn an_open_that_fails_half_way_names_the_callers_path() {
+    isolated!({
+        let dir = TempDir::new();
+        let path = dir.join("named");
+        let maximum = getrlimit(Resource::Nofile).maximum;
+        let free = std::fs::File::open("/dev/null").expect("a descriptor");
+        // One is enough for the directory, and for nothing in it.
+        let current = Some(u64::try_from(free.as_raw_fd()).expect("positive") + 1);
+        drop(free);
+        setrlimit(Resource::Nofile, Rlimit { current, maximum }).expect("lower is allowed");
+        let errors = [
+            open_lock(&path).map(drop).expect_err("none left"),
+            open_log(&path).map(drop).expect_err("none left"),
+            open_document(&path).map(drop).expect_err("none left"),
+            open_spool(&path).map(drop).expect_err("none left"),
+        ];
+        let current = maximum;
+        setrlimit(Resource::Nofile, Rlimit { current, maximum }).expect("as it was");
+        let shown = format!("`{}`", path.display());
+        for error in errors {
+            assert_eq!(error.kind(), ErrorKind::LimitReached, "{error}");
+            assert!(error.to_string().contains(&shown), "{error}");
+        }
+    });
+}
+
+#[test]
 fn a_sandbox_that_does_not_know_openat2_is_served_by_openat() {
     isolated!({
         deny(libc::SYS_openat2, libc::ENOSYS);

@@ -1,8 +1,9 @@
 //! What the process and host may do to us: no descriptors left, any umask, another directory.
 
 use ipc_pipe::{Capacity, ErrorKind, Options};
-use ipc_testkit::{TempDir, isolated, set_umask};
+use ipc_testkit::{TempDir, deny, isolated, set_umask};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
 
 #[test]
@@ -43,6 +44,39 @@ fn without_descriptors_every_maker_says_which_limit_and_leaks_none() {
             // None leaked: exactly those that were free before can be opened again.
             fillers.extend((0..free).map(|_| std::fs::File::open("/dev/null").expect("free")));
         }
+    });
+}
+
+#[test]
+fn a_fifo_that_could_not_be_opened_is_not_left_behind() {
+    isolated!({
+        let dir = TempDir::new();
+        let path = dir.join("fifo");
+        let before = getrlimit(Resource::Nofile);
+        let free = std::fs::File::open("/dev/null").expect("a descriptor");
+        let low = Rlimit {
+            current: Some(u64::try_from(free.as_raw_fd()).expect("positive")),
+            maximum: before.maximum,
+        };
+        drop(free);
+        setrlimit(Resource::Nofile, low).expect("lower is allowed");
+        let error = ipc_pipe::create(&path).expect_err("none left");
+        setrlimit(Resource::Nofile, before).expect("as it was");
+        assert_eq!(error.kind(), ErrorKind::LimitReached, "{error}");
+        assert!(!path.exists(), "left behind");
+        ipc_pipe::create(&path).expect("the next one stumbles over nothing");
+    });
+}
+
+#[test]
+fn a_fifo_whose_mode_cannot_be_set_is_not_left_behind() {
+    isolated!({
+        deny(libc::SYS_fchmodat, libc::ENOENT);
+        let dir = TempDir::new();
+        let path = dir.join("fifo");
+        let error = ipc_pipe::create(&path).expect_err("as without /proc");
+        assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+        assert!(!path.exists(), "left behind");
     });
 }
 

@@ -2,8 +2,11 @@
 
 use ipc_testkit::{TempDir, deny, deny_where, isolated, skip, watchdog, without_stdio};
 use ipc_uds::{Address, Ancillary, ErrorKind, Options};
+use rustix::process::{Resource, getrlimit, setrlimit};
+use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -36,6 +39,43 @@ fn closed_standard_streams_never_become_sockets() {
             numbers
         });
         assert!(numbers.iter().all(|number| *number > 2), "{numbers:?}");
+    });
+}
+
+#[test]
+fn a_bind_without_enough_descriptors_leaves_nothing_at_the_path() {
+    isolated!({
+        let dir = TempDir::new();
+        let fresh = Options::new();
+        let mut replacing = Options::new();
+        replacing.replace_stale(true);
+        type Bind<'a> = &'a dyn Fn(&Path) -> ipc_uds::Result<()>;
+        let bind: [Bind<'_>; 4] = [
+            &|path| fresh.bind(path).map(drop),
+            &|path| fresh.bind_seqpacket(path).map(drop),
+            &|path| fresh.bind_datagram(path).map(drop),
+            &|path| replacing.bind(path).map(drop),
+        ];
+        let before = getrlimit(Resource::Nofile);
+        let free = File::open("/dev/null").expect("a descriptor").as_raw_fd();
+        for (kind, bind) in bind.iter().enumerate() {
+            let path = dir.join(format!("socket {kind}"));
+            let attempt = |more: u64| {
+                let mut low = before;
+                low.current = Some(u64::try_from(free).expect("positive") + more);
+                setrlimit(Resource::Nofile, low).expect("lower is allowed");
+                let bound = bind(&path);
+                setrlimit(Resource::Nofile, before).expect("as it was");
+                bound
+            };
+            let mut needed = 0;
+            while let Err(error) = attempt(needed) {
+                assert_eq!(error.kind(), ErrorKind::LimitReached, "{error}");
+                assert!(!path.exists(), "left with {needed} descriptors: {error}");
+                needed += 1;
+            }
+            assert!(needed >= 2, "a socket, and one to look at its path");
+        }
     });
 }
 
