@@ -22,7 +22,8 @@ pub(crate) const HELP: &str = "\
 Rules:
   floors     a dependency goes to a lower floor ([package.metadata.ipc] floor = n)
   anatomy    every crate has the files of its kind, and no junk-drawer module
-  readme     a mechanism's README has the six headings in order and a short example
+  readme     a mechanism's README has the six headings in order and a short example; the example
+             of every README hides no line and lists the crates that it names
   unsafe     `unsafe` stands in src/sys.rs only; crates without it forbid it
   headers    every source file says what lives there; manifests inherit the workspace's keys
   length     at most 600 lines a file; a warning above 400
