@@ -66,8 +66,10 @@ struct Arguments {
     /// Every size from 1 B to 16 MiB, every scenario and placement
     #[arg(long)]
     full: bool,
-    /// Measure no longer than this, however little each cell then gets
-    #[arg(long, value_name = "SECONDS")]
+    /// Begin to measure nothing after so many seconds, however little each cell then gets. What has
+    /// begun by then ends first (a part of a second, on a busy machine a few), and reports are
+    /// written after it; cells that were not begun are listed. With --against all are compared
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
     time: Option<u32>,
     /// Write the results as JSON
     #[arg(long, value_name = "FILE")]

@@ -6,6 +6,7 @@ pub mod awaited;
 pub mod burn;
 pub mod calls;
 pub mod cli;
+mod clock;
 pub mod compare;
 pub mod cores;
 pub mod cost;
