@@ -28,6 +28,7 @@ pub mod pair;
 pub mod payload;
 pub mod placement;
 pub mod plan;
+pub mod printed;
 pub mod progress;
 pub mod protocol;
 pub mod report;

@@ -10,6 +10,7 @@ use xshell::cmd;
 
 use self::consumer::Consumer;
 use crate::Outcome;
+use crate::printed::say;
 use crate::scratch::Scratch;
 use crate::workspace::{Package, Workspace, shell};
 
@@ -61,7 +62,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
         let text = fs::read_to_string(readme)?;
         let blocks = readme::blocks(&text);
         if blocks.is_empty() {
-            println!("{:<14} no example in its README", package.name);
+            say!("{:<14} no example in its README", package.name);
             continue;
         }
         let consumer = Consumer::new(scratch.dir(), &unpacked, package, &packages)?;
@@ -73,15 +74,15 @@ pub(crate) fn run(args: &Args) -> Outcome {
                 Ok(()) => "built",
                 Err(_) => "FAILED",
             };
-            println!("{:<14} README line {:>3}: {word}", package.name, block.line);
+            say!("{:<14} README line {:>3}: {word}", package.name, block.line);
             if let Err(error) = outcome {
-                println!("{error}");
+                say!("{error}");
                 failed.push(format!("{} line {}", package.name, block.line));
             }
             ran += 1;
         }
     }
-    println!(
+    say!(
         "{} packages, {ran} examples, {} failed",
         packages.len(),
         failed.len()

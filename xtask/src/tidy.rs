@@ -15,6 +15,7 @@ mod workflows;
 
 use self::tree::Tree;
 use crate::Outcome;
+use crate::printed::{complain, say};
 use crate::workspace::root;
 
 /// One line for each rule, shown by `--help`.
@@ -92,11 +93,11 @@ pub(crate) fn run() -> Outcome {
         } in findings
         {
             let weight = if warning { "warning: " } else { "" };
-            eprintln!("{path}:{line}: {name}: {weight}{message}");
+            complain!("{path}:{line}: {name}: {weight}{message}");
             errors += usize::from(!warning);
         }
     }
-    println!(
+    say!(
         "tidy: {} rules, {} files, {errors} errors",
         RULES.len(),
         tree.files().len()

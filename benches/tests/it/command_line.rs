@@ -174,6 +174,46 @@ fn whole(bench: impl Fn(&str, &Path) -> (Output, PathBuf)) -> Run {
     }
 }
 
+#[test]
+fn a_reader_who_has_gone_changes_no_exit_code_and_a_full_disk_does() {
+    for arguments in [&["--help"][..], &["--list"]] {
+        let ended = |stdout: fs::File| {
+            let mut command = Command::new(binary());
+            command.args(arguments).stdout(stdout);
+            command.output().expect("the bench starts")
+        };
+        let (read, write) = std::io::pipe().expect("a pipe");
+        drop(read);
+        let gone = ended(fs::File::from(std::os::fd::OwnedFd::from(write)));
+        let error = String::from_utf8_lossy(&gone.stderr);
+        assert_eq!(gone.status.code(), Some(0), "{arguments:?}: {error}");
+        assert!(error.is_empty(), "{arguments:?}: {error}");
+        let full = fs::OpenOptions::new().write(true).open("/dev/full");
+        let full = ended(full.expect("/dev/full is there"));
+        let error = String::from_utf8_lossy(&full.stderr);
+        assert_eq!(full.status.code(), Some(2), "{arguments:?}: {error}");
+        assert!(error.contains("standard output: No space left"), "{error}");
+    }
+}
+
+/// The table of a run, which stands in its reports, too.
+#[test]
+fn a_table_that_could_not_be_printed_is_a_broken_run() {
+    let directory = ipc_testkit::TempDir::new();
+    let full = fs::OpenOptions::new().write(true).open("/dev/full");
+    let ended = Command::new(binary())
+        .args(["--mechanism=pipe", "--scenario=single-thread", "--size=64"])
+        .args(["--time=1", "--out"])
+        .arg(directory.join("out"))
+        .stdout(full.expect("/dev/full is there"))
+        .output()
+        .expect("the bench starts");
+    let error = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(2), "{error}");
+    assert!(error.contains("standard output: No space left"), "{error}");
+    assert!(directory.join("out/run.json").is_file());
+}
+
 /// As on most hosts, where 1,024 descriptors are what a process has until it asks for more.
 #[test]
 fn sets_of_a_thousand_ask_for_as_many_descriptors_as_they_take() {
