@@ -158,7 +158,11 @@ fn follow(path: &Path) -> Outcome {
         for line in BufReader::new(said).split(b'\n') {
             count(&mut acknowledged, str::from_utf8(&line?)?)?;
         }
-        println!("{name}: {}", writer.wait()?);
+        let end = writer.wait()?;
+        println!("{name}: {end}");
+        if name != "victim" && !end.success() {
+            return Err(format!("{name} has not written all of its records: {end}").into());
+        }
     }
     while take(&mut found, false)?.is_some() {}
     println!("every record is whole, and in the order of its thread");
