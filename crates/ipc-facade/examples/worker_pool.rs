@@ -57,6 +57,8 @@ fn main() -> ExitCode {
 
 /// Takes jobs from standard input, and answers each, until nobody is there any more.
 fn work() -> Outcome {
+    // One that hangs does not see that nobody is there any more.
+    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
     let supervisor = uds::SeqPacket::from(io::stdin().as_fd().try_clone_to_owned()?);
     let mut bytes = [0; 12];
     loop {

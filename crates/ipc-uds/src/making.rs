@@ -47,7 +47,8 @@ impl Options {
         self.check_policy(&spot.address)?;
         let guarded = spot.address.has_no_permissions() || self.policy.is_some();
         let fd = self.datagram_socket("bind", guarded);
-        let fd = fd.map_err(|error| error.on(&spot.address))?;
+        let address = &spot.address;
+        let fd = fd.map_err(|error| error.on(address))?;
         let bound = bound_path::bind(&fd, &spot, self)?;
         Ok(self.finish_datagram(fd, bound, guarded))
     }
@@ -82,7 +83,8 @@ impl Options {
     pub fn connect_datagram(&self, address: impl ToAddress) -> Result<Datagram> {
         let spot = Spot::of(&address)?;
         let datagram = self.datagram();
-        let datagram = datagram.map_err(|error| error.on(&spot.address))?;
+        let address = &spot.address;
+        let datagram = datagram.map_err(|error| error.on(address))?;
         datagram.connect_to(&spot)?;
         Ok(datagram)
     }
@@ -150,7 +152,8 @@ impl Options {
         }
         // The description is ours alone: accept has no flag by which one call would not wait.
         let fd = sys::socket("bind", kind, SocketFlags::NONBLOCK);
-        let fd = fd.map_err(|error| error.on(&spot.address))?;
+        let address = &spot.address;
+        let fd = fd.map_err(|error| error.on(address))?;
         self.prepare("bind", &fd)?;
         let bound = bound_path::bind(&fd, &spot, self)?;
         let backlog = i32::try_from(self.backlog).unwrap_or(i32::MAX);

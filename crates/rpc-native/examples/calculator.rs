@@ -1,7 +1,8 @@
 //! A server in one process, which ends in order on Ctrl-C, and a client in another.
 
 use rpc_core::{Code, Context, Router, Server, Status, block_on, service};
-use std::io::{BufRead, BufReader};
+use rustix::process::{Signal, set_parent_process_death_signal};
+use std::io::{self, BufRead, BufReader, Write};
 use std::process::{Command, ExitCode, Stdio};
 
 const HELP: &str = "\
@@ -26,7 +27,8 @@ struct Adder;
 
 impl Calculator for Adder {
     async fn add(&self, cx: &Context, a: i64, b: i64) -> Result<i64, Status> {
-        println!("add({a}, {b}) for {:?}", cx.peer());
+        // Nobody may read that any more, which is no reason to give no answer.
+        let _ = writeln!(io::stdout(), "add({a}, {b}) for {:?}", cx.peer());
         Ok(a.wrapping_add(b))
     }
 }
@@ -38,6 +40,12 @@ fn main() -> ExitCode {
         [] => both().map_err(|error| Status::new(Code::Internal, error.to_string())),
         ["serve"] => serve(PLACE),
         ["serve", place] => serve(place),
+        // By itself, as `both` does: not to outlive whoever started it, who may be killed.
+        ["serve", place, "with-starter"] => {
+            let end = set_parent_process_death_signal(Some(Signal::TERM));
+            end.map_err(|error| Status::new(Code::Internal, error.to_string()))
+                .and_then(|()| serve(place))
+        }
         ["add", a, b] => add(PLACE, a, b),
         ["add", a, b, place] => add(place, a, b),
         _ => {
@@ -92,7 +100,7 @@ fn both() -> Result<(), Box<dyn std::error::Error>> {
     let path = std::env::temp_dir().join(format!("calculator-{}", std::process::id()));
     let place = format!("unix:{}", path.display());
     let mut server = Command::new(std::env::current_exe()?)
-        .args(["serve", &place])
+        .args(["serve", &place, "with-starter"])
         .stdout(Stdio::piped())
         .spawn()?;
     let mut output = BufReader::new(server.stdout.take().ok_or("it is piped")?);

@@ -7,6 +7,7 @@ mod calls;
 mod chain;
 mod contract_rules;
 mod endings;
+mod examples;
 mod false_servers;
 mod floods;
 mod foreign;
