@@ -39,8 +39,9 @@ impl Inner {
     ) -> Result<(), Status> {
         let codec = self.format.codec();
         loop {
-            let turned = match self.flush(until).and_then(|()| self.read_some(until)) {
-                Ok(mut length) => {
+            let turned = match self.come(until) {
+                Ok(None) => Ok(()),
+                Ok(Some(mut length)) => {
                     // A socket gives more at once where there is room for all.
                     if !self.wire.writes_to_memory() {
                         length = self.gather(length, until);

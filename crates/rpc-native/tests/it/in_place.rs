@@ -66,7 +66,7 @@ impl ByteSink for Recorded {
 }
 
 /// The two ends of a channel in shared memory.
-fn shm_pair() -> (Wire, Wire) {
+pub(crate) fn shm_pair() -> (Wire, Wire) {
     let (left, right) = ipc_uds::pair_seqpacket().expect("a pair");
     let ring = ipc_ring::Options::new();
     let (left, right) = (

@@ -6,6 +6,7 @@ mod blocking;
 mod calls;
 mod chain;
 mod contract_rules;
+mod crossing;
 mod endings;
 mod false_servers;
 mod floods;

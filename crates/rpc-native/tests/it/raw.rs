@@ -13,6 +13,7 @@ pub(crate) const END: u8 = 6;
 pub(crate) const RETURN: u8 = 7;
 pub(crate) const CANCEL: u8 = 8;
 pub(crate) const CREDIT: u8 = 9;
+pub(crate) const PING: u8 = 10;
 pub(crate) const CLOSE: u8 = 13;
 
 /// Flags of a CALL.
@@ -123,15 +124,21 @@ impl Raw {
     }
 
     pub(crate) fn send(&self, bytes: &[u8]) {
+        // Where the peer has closed, what it said comes next.
+        self.sends(bytes);
+    }
+
+    /// Whether the peer takes them, or there is room for them.
+    pub(crate) fn sends(&self, bytes: &[u8]) -> bool {
         use ipc_core::{ByteSink, Until};
         let mut rest = bytes;
         while !rest.is_empty() {
             match self.stream.write_until(&[], rest, Until::Forever) {
                 Ok(written) => rest = &rest[written..],
-                // The peer has closed: what it said comes next.
-                Err(_) => return,
+                Err(_) => return false,
             }
         }
+        true
     }
 
     /// Ends the own direction, and reads to the end.
