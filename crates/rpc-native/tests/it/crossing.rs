@@ -70,24 +70,32 @@ impl Ferry for Boat {
     }
 }
 
-/// A pair of each transport; what a kernel buffers is less than one large message.
-fn carriers() -> Vec<(&'static str, Wire, Wire)> {
-    let unix = || Wire::pair().expect("a pair");
-    let pipe = || Wire::pipe_pair().expect("pipes");
-    let secured = |(near, far)| verified(near, far);
-    [
-        ("unix", unix()),
-        ("tcp", tcp()),
-        ("pipe", pipe()),
-        ("shm", shm_pair()),
-        ("shm with little room", narrow()),
-        ("tls over tcp", secured(tcp())),
-        ("tls over unix", secured(unix())),
-        ("tls over pipes", secured(pipe())),
-        ("tls over shm", secured(shm_pair())),
-    ]
-    .map(|(name, (near, far))| (name, near, far))
-    .into()
+/// What makes two ends that are connected.
+type Pair = fn() -> (Wire, Wire);
+
+/// Each transport; what a kernel buffers of it is less than one large message.
+const CARRIERS: [(&str, Pair); 9] = [
+    ("unix", unix),
+    ("tcp", tcp),
+    ("pipe", pipe),
+    ("shm", shm_pair),
+    ("shm with little room", narrow),
+    ("tls over tcp", || secured(tcp())),
+    ("tls over unix", || secured(unix())),
+    ("tls over pipes", || secured(pipe())),
+    ("tls over shm", || secured(shm_pair())),
+];
+
+fn unix() -> (Wire, Wire) {
+    Wire::pair().expect("a pair")
+}
+
+fn pipe() -> (Wire, Wire) {
+    Wire::pipe_pair().expect("pipes")
+}
+
+fn secured((near, far): (Wire, Wire)) -> (Wire, Wire) {
+    verified(near, far)
 }
 
 fn tcp() -> (Wire, Wire) {
@@ -138,8 +146,8 @@ fn goes_on(ferry: &FerryClient<rpc_native::BlockingConnection>, over: &str) {
 #[test]
 fn a_large_call_passes_the_late_answer_to_one_that_was_given_up() {
     let _watchdog = watchdog(PATIENCE);
-    for (over, near, far) in carriers() {
-        let (ferry, gate, server) = meet((near, far));
+    for (over, pair) in CARRIERS {
+        let (ferry, gate, server) = meet(pair());
         let late = block_on(ferry.late(&Context::new().timeout(SHORT)));
         assert_eq!(late.expect_err("shut").code(), Code::DeadlineExceeded);
         gate.open();
@@ -152,8 +160,8 @@ fn a_large_call_passes_the_late_answer_to_one_that_was_given_up() {
 #[test]
 fn a_large_call_passes_an_item_that_nobody_has_taken_yet() {
     let _watchdog = watchdog(PATIENCE);
-    for (over, near, far) in carriers() {
-        let (ferry, _, server) = meet((near, far));
+    for (over, pair) in CARRIERS {
+        let (ferry, _, server) = meet(pair());
         let mut stream = block_on(ferry.stream(&Context::new())).expect(over);
         goes_on(&ferry, over);
         let item = block_on(next(&mut stream)).expect("an item").expect(over);
@@ -227,8 +235,8 @@ fn a_large_call_passes_the_rest_of_an_answer_that_was_given_up_halfway() {
 #[test]
 fn a_call_of_which_nobody_takes_all_ends_with_its_time() {
     let _watchdog = watchdog(PATIENCE);
-    for (over, near, far) in carriers() {
-        let (ferry, gate, server) = meet((near, far));
+    for (over, pair) in CARRIERS {
+        let (ferry, gate, server) = meet(pair());
         // The server's thread waits at the gate, and reads nothing.
         let late = block_on(ferry.late(&Context::new().timeout(SHORT)));
         assert_eq!(late.expect_err("shut").code(), Code::DeadlineExceeded);
