@@ -1,7 +1,6 @@
 //! Large messages that meet on one connection: a blocking client takes in while it writes.
 
 use crate::in_place::shm_pair;
-use crate::raw::{BIND, BOUND, CALL, MESSAGE, PING, Raw, frame, hello};
 use crate::remote::PATIENCE;
 use crate::straight::narrow;
 use crate::verified::verified;
@@ -10,7 +9,6 @@ use ipc_core::{ByteSink, ByteSource, Debt, Interest, Pollable, Until};
 use ipc_testkit::watchdog;
 use rpc_core::{Code, Context, Peer, Router, Server, Status, block_on, items, next, service};
 use rpc_native::{Limits, Options};
-use rpc_testkit::inventory::StockClient;
 use rpc_transport::Wire;
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -249,45 +247,4 @@ fn a_call_of_which_nobody_takes_all_ends_with_its_time() {
         drop(ferry);
         server.join().expect("no panic").expect(over);
     }
-}
-
-/// Takes the first call, sends it items and asks for echoes, for as long as somebody takes them,
-/// and reads nothing more; how many bytes went out.
-fn talk(mut raw: Raw) -> usize {
-    raw.send(&hello());
-    loop {
-        match raw.next().expect("a call") {
-            came if came.kind == BIND => {
-                let word = [came.payload[0], came.payload[1], 0, 0];
-                raw.send(&frame(BOUND, 0, 0, &word));
-            }
-            came if came.kind == CALL => break,
-            _ => {}
-        }
-    }
-    let both = [frame(MESSAGE, 0, 1, b"x"), frame(PING, 0, 0, &[0; 8])].concat();
-    let many = both.repeat(1000);
-    let mut sent = 0;
-    while raw.sends(&many) {
-        sent += many.len();
-    }
-    sent
-}
-
-#[test]
-fn a_server_that_talks_without_end_and_reads_nothing_ends_no_later_and_fills_no_memory() {
-    let _watchdog = watchdog(PATIENCE);
-    let (raw, wire) = Raw::pair();
-    let server = std::thread::spawn(move || talk(raw));
-    let connection = Options::new().over_blocking(wire).expect("greeted");
-    let stock = StockClient::new(connection);
-    let cx = Context::new();
-    drop(block_on(stock.list(&cx, "given up".into())));
-    let cx = Context::new().timeout(Duration::from_millis(200));
-    let late = block_on(stock.get(&cx, "x".repeat(1_000_000))).expect_err("nobody reads");
-    assert_eq!(late.code(), Code::DeadlineExceeded, "{late}");
-    drop(stock);
-    let sent = server.join().expect("no panic");
-    // What echoes were made for, what was read besides, and what the kernel holds.
-    assert!((70_000..4 << 20).contains(&sent), "{sent} bytes were taken");
 }

@@ -26,6 +26,7 @@ mod remote;
 mod restarts;
 mod shared_memory;
 mod straight;
+mod talkers;
 mod transports;
 mod verified;
 

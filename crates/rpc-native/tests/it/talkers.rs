@@ -1,0 +1,140 @@
+//! Servers that talk while a large call is written to them, and read nothing of it.
+
+use crate::raw::{BIND, BOUND, CALL, CLOSE, MESSAGE, PING, RETURN, Raw, frame, hello};
+use crate::remote::PATIENCE;
+use crate::straight::narrow;
+use ipc_testkit::watchdog;
+use rpc_core::{Code, Context, block_on};
+use rpc_native::{BlockingConnection, Options};
+use rpc_testkit::inventory::{StockClient, item};
+use rpc_transport::Wire;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// More than any of the two transports holds.
+const MANY: usize = 1_000_000;
+
+fn pairs() -> [(Wire, Wire); 2] {
+    [Wire::pair().expect("a pair"), narrow()]
+}
+
+/// Greets, takes the name of the service for known, and takes the first call.
+fn meet(raw: &mut Raw) {
+    raw.send(&hello());
+    loop {
+        match raw.next().expect("a call") {
+            came if came.kind == BIND => {
+                let word = [came.payload[0], came.payload[1], 0, 0];
+                raw.send(&frame(BOUND, 0, 0, &word));
+            }
+            came if came.kind == CALL => return,
+            _ => {}
+        }
+    }
+}
+
+/// A client that has begun a stream of answers, call 1, and given it up.
+fn client<T: Send + 'static>(
+    (near, far): (Wire, Wire),
+    serve: impl FnOnce(Raw) -> T + Send + 'static,
+) -> (StockClient<BlockingConnection>, JoinHandle<T>) {
+    let server = std::thread::spawn(move || {
+        let mut raw = Raw::over(far);
+        meet(&mut raw);
+        serve(raw)
+    });
+    let connection = Options::new().over_blocking(near).expect("greeted");
+    let stock = StockClient::new(connection);
+    drop(block_on(stock.list(&Context::new(), "given up".into())));
+    (stock, server)
+}
+
+/// More items for that stream than the transport holds: who has sent them all knows that what it
+/// sent before them was taken.
+fn items() -> Vec<u8> {
+    frame(MESSAGE, 0, 1, &[0; 1000]).repeat(MANY / 1000 * 3)
+}
+
+#[test]
+fn an_answer_that_comes_before_all_of_its_call_is_sent_counts() {
+    let _watchdog = watchdog(PATIENCE);
+    for pair in pairs() {
+        let (stock, server) = client(pair, |mut raw| {
+            raw.send(&frame(RETURN, 0, 2, b"\0\x0a\x01x\x10\x01"));
+            raw.send(&items());
+            // Only then it is read, and another one answered.
+            while let Some(came) = raw.next() {
+                if came.kind == CALL && came.payload.len() < MANY {
+                    raw.send(&frame(RETURN, 0, came.call, b"\0\x0a\x01y\x10\x02"));
+                }
+            }
+        });
+        let cx = Context::new();
+        let large = block_on(stock.get(&cx, "x".repeat(MANY)));
+        assert_eq!(large, Ok(item("x", 1)));
+        assert_eq!(block_on(stock.get(&cx, "y".into())), Ok(item("y", 2)));
+        drop(stock);
+        server.join().expect("no panic");
+    }
+}
+
+#[test]
+fn a_lie_while_a_call_is_written_ends_the_call_and_the_connection() {
+    let _watchdog = watchdog(PATIENCE);
+    let lies = [
+        (frame(RETURN, 0, 7, b"\0"), "not under way"),
+        (frame(CLOSE, 0, 0, b"\x08bye"), "the peer closed: bye"),
+    ];
+    for (lie, reason) in lies {
+        for pair in pairs() {
+            let lie = lie.clone();
+            let (stock, server) = client(pair, move |raw| {
+                raw.send(&lie);
+                raw
+            });
+            let cx = Context::new();
+            let status = block_on(stock.get(&cx, "x".repeat(MANY))).expect_err("a lie");
+            assert!(status.message().contains(reason), "{status}");
+            assert!(!status.did_not_run(), "it may have run");
+            let after = block_on(stock.get(&cx, "y".into())).expect_err("it has ended");
+            assert_eq!(after.code(), Code::Unavailable, "{after}");
+            assert!(after.did_not_run());
+            drop(server.join().expect("no panic"));
+        }
+    }
+}
+
+#[test]
+fn a_server_that_goes_while_a_call_is_written_ends_it() {
+    let _watchdog = watchdog(PATIENCE);
+    for pair in pairs() {
+        let (stock, server) = client(pair, drop);
+        let cx = Context::new();
+        let status = block_on(stock.get(&cx, "x".repeat(MANY))).expect_err("it has gone");
+        assert_eq!(status.code(), Code::Unavailable, "{status}");
+        server.join().expect("no panic");
+    }
+}
+
+#[test]
+fn a_server_that_talks_without_end_holds_no_call_up_beyond_its_time_and_fills_no_memory() {
+    let _watchdog = watchdog(PATIENCE);
+    for pair in pairs() {
+        let (stock, server) = client(pair, |raw| {
+            let both = [frame(MESSAGE, 0, 1, b"x"), frame(PING, 0, 0, &[0; 8])].concat();
+            let many = both.repeat(1000);
+            let mut sent = 0;
+            while raw.sends(&many) {
+                sent += many.len();
+            }
+            sent
+        });
+        let cx = Context::new().timeout(Duration::from_millis(200));
+        let late = block_on(stock.get(&cx, "x".repeat(MANY))).expect_err("nobody reads");
+        assert_eq!(late.code(), Code::DeadlineExceeded, "{late}");
+        drop(stock);
+        let sent = server.join().expect("no panic");
+        // What echoes were made for, what was read besides, and what the transport holds.
+        assert!((70_000..8 << 20).contains(&sent), "{sent} bytes were taken");
+    }
+}
