@@ -260,7 +260,7 @@ impl Inner {
             return Ok(());
         };
         let length = self.gather(length, until);
-        self.take_in(length)
+        self.take_in_until(length, until)
     }
 
     /// Writes what is to be written, and waits for what comes next; how many bytes it is. `None`
@@ -316,8 +316,18 @@ impl Inner {
         Ok(length - credit)
     }
 
+    /// Takes in what was read, which ends a wait whose time is over: where something has always
+    /// come already, no read says so.
+    pub(crate) fn take_in_until(&mut self, length: usize, until: Until) -> Result<(), Status> {
+        self.take_in(length)?;
+        match until {
+            Until::At(at) if Instant::now() >= at => Err(Status::bare(Code::DeadlineExceeded)),
+            _ => Ok(()),
+        }
+    }
+
     /// Takes in what was read; what is wrong with it ends the connection.
-    pub(crate) fn take_in(&mut self, length: usize) -> Result<(), Status> {
+    fn take_in(&mut self, length: usize) -> Result<(), Status> {
         let taken = self.understand(length);
         if taken.is_err() {
             self.hang_up();

@@ -50,7 +50,7 @@ impl Inner {
                         Some(outcome) => return outcome,
                         None => {
                             let length = self.gather(length, until);
-                            self.take_in(length)
+                            self.take_in_until(length, until)
                         }
                     }
                 }

@@ -15,6 +15,7 @@ pub(crate) const RETURN: u8 = 7;
 pub(crate) const CANCEL: u8 = 8;
 pub(crate) const CREDIT: u8 = 9;
 pub(crate) const PING: u8 = 10;
+pub(crate) const PONG: u8 = 11;
 pub(crate) const CLOSE: u8 = 13;
 
 /// Flags of a CALL.

@@ -1,18 +1,26 @@
 //! Servers that talk while a large call is written to them, and read nothing of it.
 
-use crate::raw::{BIND, BOUND, CALL, CLOSE, MESSAGE, PING, RETURN, Raw, frame, hello};
+use crate::raw::{
+    BIND, BOUND, CALL, CANCEL, CLOSE, CREDIT, MESSAGE, PING, PONG, RETURN, Raw, frame, hello,
+};
 use crate::remote::PATIENCE;
 use crate::straight::narrow;
+use ipc_core::{ByteSink, ByteSource, Debt, Interest, Pollable, Until};
 use ipc_testkit::watchdog;
-use rpc_core::{Code, Context, block_on};
+use rpc_core::{Code, Context, Peer, block_on};
 use rpc_native::{BlockingConnection, Options};
 use rpc_testkit::inventory::{StockClient, item};
 use rpc_transport::Wire;
+use std::os::fd::BorrowedFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// More than any of the two transports holds.
 const MANY: usize = 1_000_000;
+/// The time of a call that nobody answers.
+const SHORT: Duration = Duration::from_millis(200);
 
 fn pairs() -> [(Wire, Wire); 2] {
     [Wire::pair().expect("a pair"), narrow()]
@@ -49,6 +57,15 @@ fn client<T: Send + 'static>(
     (stock, server)
 }
 
+/// Sends so much again and again, for as long as it is taken, and reads nothing; how much that was.
+fn talk(raw: &Raw, many: &[u8]) -> usize {
+    let mut sent = 0;
+    while raw.sends(many) {
+        sent += many.len();
+    }
+    sent
+}
+
 /// More items for that stream than the transport holds: who has sent them all knows that what it
 /// sent before them was taken.
 fn items() -> Vec<u8> {
@@ -61,20 +78,27 @@ fn an_answer_that_comes_before_all_of_its_call_is_sent_counts() {
     for pair in pairs() {
         let (stock, server) = client(pair, |mut raw| {
             raw.send(&frame(RETURN, 0, 2, b"\0\x0a\x01x\x10\x01"));
+            raw.send(&frame(PING, 0, 0, &[7; 8]));
             raw.send(&items());
             // Only then it is read, and another one answered.
+            let mut kinds = Vec::new();
             while let Some(came) = raw.next() {
                 if came.kind == CALL && came.payload.len() < MANY {
                     raw.send(&frame(RETURN, 0, came.call, b"\0\x0a\x01y\x10\x02"));
                 }
+                kinds.push(came.kind);
             }
+            kinds
         });
-        let cx = Context::new();
+        // Who waited for more than has come would wait for ever.
+        let cx = Context::new().timeout(2 * PATIENCE);
         let large = block_on(stock.get(&cx, "x".repeat(MANY)));
         assert_eq!(large, Ok(item("x", 1)));
         assert_eq!(block_on(stock.get(&cx, "y".into())), Ok(item("y", 2)));
         drop(stock);
-        server.join().expect("no panic");
+        // What the client had to say meanwhile it says behind its call.
+        let kinds = server.join().expect("no panic");
+        assert_eq!(kinds, [CANCEL, CALL, PONG, CREDIT, CALL]);
     }
 }
 
@@ -117,19 +141,82 @@ fn a_server_that_goes_while_a_call_is_written_ends_it() {
 }
 
 #[test]
-fn a_server_that_talks_without_end_holds_no_call_up_beyond_its_time_and_fills_no_memory() {
+fn a_server_that_talks_without_end_holds_no_call_up_beyond_its_time() {
     let _watchdog = watchdog(PATIENCE);
-    for pair in pairs() {
-        let (stock, server) = client(pair, |raw| {
-            let both = [frame(MESSAGE, 0, 1, b"x"), frame(PING, 0, 0, &[0; 8])].concat();
-            let many = both.repeat(1000);
-            let mut sent = 0;
-            while raw.sends(&many) {
-                sent += many.len();
-            }
-            sent
+    // One that is written meanwhile, and one that is only waited for.
+    for length in [MANY, 1] {
+        let (wire, far) = Wire::pair().expect("a pair");
+        let talks = Arc::new(AtomicBool::new(false));
+        let endless = Endless {
+            wire,
+            talks: Arc::clone(&talks),
+            items: items(),
+            at: AtomicUsize::new(0),
+        };
+        let near = Wire::new(endless, Peer::Unknown);
+        let (stock, server) = client((near, far), move |mut raw| {
+            while length == 1 && raw.next().is_some() {}
+            raw
         });
-        let cx = Context::new().timeout(Duration::from_millis(200));
+        talks.store(true, Relaxed);
+        let cx = Context::new().timeout(SHORT);
+        let late = block_on(stock.get(&cx, "x".repeat(length))).expect_err("nobody answers");
+        assert_eq!(late.code(), Code::DeadlineExceeded, "{late}");
+        drop(stock);
+        drop(server.join().expect("no panic"));
+    }
+}
+
+/// A stream on which more items have always come, whatever was read.
+struct Endless {
+    wire: Wire,
+    talks: Arc<AtomicBool>,
+    items: Vec<u8>,
+    at: AtomicUsize,
+}
+
+impl Pollable for Endless {
+    fn descriptor(&self, interest: Interest) -> BorrowedFd<'_> {
+        self.wire.descriptor(interest)
+    }
+    fn wait_ready(&self, interests: &[Interest], until: Until) -> ipc_core::Result<()> {
+        match self.talks.load(Relaxed) && interests.contains(&Interest::Read) {
+            true => Ok(()),
+            false => self.wire.wait_ready(interests, until),
+        }
+    }
+}
+
+impl ByteSource for Endless {
+    fn read_until(&self, buffer: &mut [u8], until: Until) -> ipc_core::Result<usize> {
+        if !self.talks.load(Relaxed) {
+            return self.wire.read_until(buffer, until);
+        }
+        let at = self.at.load(Relaxed);
+        let length = buffer.len().min(self.items.len() - at);
+        buffer[..length].copy_from_slice(&self.items[at..at + length]);
+        self.at.store((at + length) % self.items.len(), Relaxed);
+        Ok(length)
+    }
+}
+
+impl ByteSink for Endless {
+    fn write_until(&self, head: &[u8], body: &[u8], until: Until) -> ipc_core::Result<usize> {
+        self.wire.write_until(head, body, until)
+    }
+    fn debt(&self) -> &Debt {
+        self.wire.debt()
+    }
+}
+
+#[test]
+fn who_asks_for_echoes_without_end_and_reads_none_fills_no_memory() {
+    let _watchdog = watchdog(PATIENCE);
+    let both = [frame(MESSAGE, 0, 1, b"x"), frame(PING, 0, 0, &[0; 8])].concat();
+    for pair in pairs() {
+        let many = both.repeat(1000);
+        let (stock, server) = client(pair, move |raw| talk(&raw, &many));
+        let cx = Context::new().timeout(SHORT);
         let late = block_on(stock.get(&cx, "x".repeat(MANY))).expect_err("nobody reads");
         assert_eq!(late.code(), Code::DeadlineExceeded, "{late}");
         drop(stock);
