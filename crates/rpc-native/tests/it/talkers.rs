@@ -8,7 +8,7 @@ use crate::straight::narrow;
 use ipc_core::{ByteSink, ByteSource, Debt, Interest, Pollable, Until};
 use ipc_testkit::watchdog;
 use rpc_core::{Code, Context, Peer, block_on};
-use rpc_native::{BlockingConnection, Options};
+use rpc_native::{BlockingConnection, Limits, Options};
 use rpc_testkit::inventory::{StockClient, item};
 use rpc_transport::Wire;
 use std::os::fd::BorrowedFd;
@@ -43,6 +43,14 @@ fn meet(raw: &mut Raw) {
 
 /// A client that has begun a stream of answers, call 1, and given it up.
 fn client<T: Send + 'static>(
+    pair: (Wire, Wire),
+    serve: impl FnOnce(Raw) -> T + Send + 'static,
+) -> (StockClient<BlockingConnection>, JoinHandle<T>) {
+    client_of(&Options::new(), pair, serve)
+}
+
+fn client_of<T: Send + 'static>(
+    options: &Options,
     (near, far): (Wire, Wire),
     serve: impl FnOnce(Raw) -> T + Send + 'static,
 ) -> (StockClient<BlockingConnection>, JoinHandle<T>) {
@@ -51,7 +59,7 @@ fn client<T: Send + 'static>(
         meet(&mut raw);
         serve(raw)
     });
-    let connection = Options::new().over_blocking(near).expect("greeted");
+    let connection = options.over_blocking(near).expect("greeted");
     let stock = StockClient::new(connection);
     drop(block_on(stock.list(&Context::new(), "given up".into())));
     (stock, server)
@@ -75,11 +83,28 @@ fn items() -> Vec<u8> {
 #[test]
 fn an_answer_that_comes_before_all_of_its_call_is_sent_counts() {
     let _watchdog = watchdog(PATIENCE);
-    for pair in pairs() {
-        let (stock, server) = client(pair, |mut raw| {
-            raw.send(&frame(RETURN, 0, 2, b"\0\x0a\x01x\x10\x01"));
-            raw.send(&frame(PING, 0, 0, &[7; 8]));
-            raw.send(&items());
+    let taken = Arc::new(AtomicUsize::new(0));
+    let (wire, far) = Wire::pair().expect("a pair");
+    let counted = Counted {
+        wire,
+        taken: Arc::clone(&taken),
+    };
+    let near = Wire::new(counted, Peer::Unknown);
+    for (pair, taken) in [((near, far), Some(taken)), (narrow(), None)] {
+        let (stock, server) = client(pair, move |mut raw| {
+            let before = taken.as_ref().map_or(0, |taken| taken.load(Relaxed));
+            let said = [
+                frame(RETURN, 0, 2, b"\0\x0a\x01x\x10\x01"),
+                frame(PING, 0, 0, &[7; 8]),
+                items(),
+            ]
+            .concat();
+            raw.send(&said);
+            // Where it is counted, not a byte is left to be read after the call.
+            let is_left = |taken: &Arc<AtomicUsize>| taken.load(Relaxed) < before + said.len();
+            while taken.as_ref().is_some_and(is_left) {
+                std::thread::yield_now();
+            }
             // Only then it is read, and another one answered.
             let mut kinds = Vec::new();
             while let Some(came) = raw.next() {
@@ -154,7 +179,10 @@ fn a_server_that_talks_without_end_holds_no_call_up_beyond_its_time() {
             at: AtomicUsize::new(0),
         };
         let near = Wire::new(endless, Peer::Unknown);
-        let (stock, server) = client((near, far), move |mut raw| {
+        // Without credits that nobody takes.
+        let limits = Limits::new().connection_credit_bytes(1 << 30).clone();
+        let options = Options::new().limits(limits).clone();
+        let (stock, server) = client_of(&options, (near, far), move |mut raw| {
             while length == 1 && raw.next().is_some() {}
             raw
         });
@@ -164,6 +192,38 @@ fn a_server_that_talks_without_end_holds_no_call_up_beyond_its_time() {
         assert_eq!(late.code(), Code::DeadlineExceeded, "{late}");
         drop(stock);
         drop(server.join().expect("no panic"));
+    }
+}
+
+/// A stream that counts what was taken from it.
+struct Counted {
+    wire: Wire,
+    taken: Arc<AtomicUsize>,
+}
+
+impl Pollable for Counted {
+    fn descriptor(&self, interest: Interest) -> BorrowedFd<'_> {
+        self.wire.descriptor(interest)
+    }
+    fn wait_ready(&self, interests: &[Interest], until: Until) -> ipc_core::Result<()> {
+        self.wire.wait_ready(interests, until)
+    }
+}
+
+impl ByteSource for Counted {
+    fn read_until(&self, buffer: &mut [u8], until: Until) -> ipc_core::Result<usize> {
+        let length = self.wire.read_until(buffer, until)?;
+        self.taken.fetch_add(length, Relaxed);
+        Ok(length)
+    }
+}
+
+impl ByteSink for Counted {
+    fn write_until(&self, head: &[u8], body: &[u8], until: Until) -> ipc_core::Result<usize> {
+        self.wire.write_until(head, body, until)
+    }
+    fn debt(&self) -> &Debt {
+        self.wire.debt()
     }
 }
 
