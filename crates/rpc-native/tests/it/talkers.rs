@@ -94,7 +94,7 @@ fn an_answer_that_comes_before_all_of_its_call_is_sent_counts() {
         let (stock, server) = client(pair, move |mut raw| {
             let before = taken.as_ref().map_or(0, |taken| taken.load(Relaxed));
             let said = [
-                frame(RETURN, 0, 2, b"\0\x0a\x01x\x10\x01"),
+                frame(RETURN, 0, 2, b"\0\x08\x01"),
                 frame(PING, 0, 0, &[7; 8]),
                 items(),
             ]
@@ -109,7 +109,7 @@ fn an_answer_that_comes_before_all_of_its_call_is_sent_counts() {
             let mut kinds = Vec::new();
             while let Some(came) = raw.next() {
                 if came.kind == CALL && came.payload.len() < MANY {
-                    raw.send(&frame(RETURN, 0, came.call, b"\0\x0a\x01y\x10\x02"));
+                    raw.send(&frame(RETURN, 0, came.call, b"\0\x08\x02"));
                 }
                 kinds.push(came.kind);
             }
@@ -117,9 +117,9 @@ fn an_answer_that_comes_before_all_of_its_call_is_sent_counts() {
         });
         // Who waited for more than has come would wait for ever.
         let cx = Context::new().timeout(2 * PATIENCE);
-        let large = block_on(stock.get(&cx, "x".repeat(MANY)));
-        assert_eq!(large, Ok(item("x", 1)));
-        assert_eq!(block_on(stock.get(&cx, "y".into())), Ok(item("y", 2)));
+        let large = item(&"x".repeat(MANY), 1);
+        assert_eq!(block_on(stock.put(&cx, large)), Ok(1));
+        assert_eq!(block_on(stock.put(&cx, item("y", 2))), Ok(2));
         drop(stock);
         // What the client had to say meanwhile it says behind its call.
         let kinds = server.join().expect("no panic");
