@@ -9,7 +9,7 @@ use ipc_core::{ByteSink, ByteSource, Debt, Interest, Pollable, Until};
 use ipc_testkit::watchdog;
 use rpc_core::{Code, Context, Peer, block_on};
 use rpc_native::{BlockingConnection, Limits, Options};
-use rpc_testkit::inventory::{StockClient, item};
+use rpc_testkit::inventory::{Item, StockClient, item};
 use rpc_transport::Wire;
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
@@ -24,6 +24,10 @@ const SHORT: Duration = Duration::from_millis(200);
 
 fn pairs() -> [(Wire, Wire); 2] {
     [Wire::pair().expect("a pair"), narrow()]
+}
+
+fn large() -> Item {
+    item(&"x".repeat(MANY), 1)
 }
 
 /// Greets, takes the name of the service for known, and takes the first call.
@@ -117,8 +121,7 @@ fn an_answer_that_comes_before_all_of_its_call_is_sent_counts() {
         });
         // Who waited for more than has come would wait for ever.
         let cx = Context::new().timeout(2 * PATIENCE);
-        let large = item(&"x".repeat(MANY), 1);
-        assert_eq!(block_on(stock.put(&cx, large)), Ok(1));
+        assert_eq!(block_on(stock.put(&cx, large())), Ok(1));
         assert_eq!(block_on(stock.put(&cx, item("y", 2))), Ok(2));
         drop(stock);
         // What the client had to say meanwhile it says behind its call.
@@ -142,10 +145,10 @@ fn a_lie_while_a_call_is_written_ends_the_call_and_the_connection() {
                 raw
             });
             let cx = Context::new();
-            let status = block_on(stock.get(&cx, "x".repeat(MANY))).expect_err("a lie");
+            let status = block_on(stock.put(&cx, large())).expect_err("a lie");
             assert!(status.message().contains(reason), "{status}");
             assert!(!status.did_not_run(), "it may have run");
-            let after = block_on(stock.get(&cx, "y".into())).expect_err("it has ended");
+            let after = block_on(stock.put(&cx, item("y", 1))).expect_err("it has ended");
             assert_eq!(after.code(), Code::Unavailable, "{after}");
             assert!(after.did_not_run());
             drop(server.join().expect("no panic"));
@@ -159,7 +162,7 @@ fn a_server_that_goes_while_a_call_is_written_ends_it() {
     for pair in pairs() {
         let (stock, server) = client(pair, drop);
         let cx = Context::new();
-        let status = block_on(stock.get(&cx, "x".repeat(MANY))).expect_err("it has gone");
+        let status = block_on(stock.put(&cx, large())).expect_err("it has gone");
         assert_eq!(status.code(), Code::Unavailable, "{status}");
         server.join().expect("no panic");
     }
