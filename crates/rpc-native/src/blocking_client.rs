@@ -311,7 +311,7 @@ impl Inner {
         if credit == 0 || self.machine.link.gathers() == 0 {
             return Ok(length);
         }
-        self.take_in(credit)?;
+        self.take_in(credit, Instant::now())?;
         self.buffer.copy_within(credit..length, 0);
         Ok(length - credit)
     }
@@ -319,16 +319,17 @@ impl Inner {
     /// Takes in what was read, which ends a wait whose time is over: where something has always
     /// come already, no read says so.
     pub(crate) fn take_in_until(&mut self, length: usize, until: Until) -> Result<(), Status> {
-        self.take_in(length)?;
+        let now = Instant::now();
+        self.take_in(length, now)?;
         match until {
-            Until::At(at) if Instant::now() >= at => Err(Status::bare(Code::DeadlineExceeded)),
+            Until::At(at) if now >= at => Err(Status::bare(Code::DeadlineExceeded)),
             _ => Ok(()),
         }
     }
 
     /// Takes in what was read; what is wrong with it ends the connection.
-    fn take_in(&mut self, length: usize) -> Result<(), Status> {
-        let taken = self.understand(length);
+    fn take_in(&mut self, length: usize, now: Instant) -> Result<(), Status> {
+        let taken = self.understand(length, now);
         if taken.is_err() {
             self.hang_up();
         }
@@ -336,8 +337,7 @@ impl Inner {
     }
 
     /// Takes in what was read.
-    fn understand(&mut self, length: usize) -> Result<(), Status> {
-        let now = Instant::now();
+    fn understand(&mut self, length: usize, now: Instant) -> Result<(), Status> {
         self.machine.link.receive(&self.buffer[..length], now);
         loop {
             match self.machine.next_event(now) {

@@ -6,7 +6,7 @@ use crate::straight::Message;
 use bytes::Buf;
 use ipc_core::{ByteSink, Error, ErrorKind, Interest, Pollable, Result, Until};
 use rpc_core::Status;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// So long a full ring is waited for as the ring knows best, by looks as often as they have paid
 /// and then asleep: a server that reads makes room sooner. One that waits for us to read makes
@@ -20,7 +20,7 @@ const MOST_SAID_BYTES: usize = 64 << 10;
 
 /// Reads in a row between two attempts to write: who sends without end does not hold a write up
 /// beyond its time.
-const READS_IN_A_ROW: usize = 64;
+const READS_IN_A_ROW: usize = 16;
 
 impl Inner {
     /// Sends a message of so many bytes behind what is to be written. What is left of it when its
@@ -170,7 +170,7 @@ impl Inner {
             self.came = true;
             let taken = match length {
                 0 => Err(self.lost("the server has gone")),
-                length => self.understand(length),
+                length => self.understand(length, Instant::now()),
             };
             if taken.is_err() {
                 return Err(Error::new("write", ErrorKind::Closed));
@@ -200,7 +200,7 @@ impl Inner {
     fn last_words(&mut self, error: &Error) -> Status {
         self.machine.link.output.clear();
         while let Ok(length) = self.read_some(Until::Now) {
-            if let Err(status) = self.take_in(length) {
+            if let Err(status) = self.take_in(length, Instant::now()) {
                 return status;
             }
         }

@@ -1,6 +1,7 @@
 //! Large messages that meet on one connection: a blocking client takes in while it writes.
 
 use crate::in_place::shm_pair;
+use crate::raw::{LAST, Raw, bind, call, hello};
 use crate::remote::PATIENCE;
 use crate::straight::narrow;
 use crate::verified::verified;
@@ -8,11 +9,12 @@ use futures_core::Stream;
 use ipc_core::{ByteSink, ByteSource, Debt, Interest, Pollable, Until};
 use ipc_testkit::watchdog;
 use rpc_core::{Code, Context, Peer, Router, Server, Status, block_on, items, next, service};
-use rpc_native::{Limits, Options};
+use rpc_native::{BlockingConnection, Limits, Options};
 use rpc_transport::Wire;
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// As large as a message may be, but for what stands around its bytes.
@@ -117,24 +119,26 @@ fn options() -> Options {
     Options::new().limits(limits).clone()
 }
 
-/// A client of a blocking server, its gate, and what its session ends with.
-fn meet(
-    (near, far): (Wire, Wire),
-) -> (
-    FerryClient<rpc_native::BlockingConnection>,
-    Gate,
-    std::thread::JoinHandle<Result<(), Status>>,
-) {
+/// What a session ends with.
+type Ending = JoinHandle<Result<(), Status>>;
+
+/// A blocking server, and its gate.
+fn serve(far: Wire) -> (Gate, Ending) {
     let gate = Gate::default();
     let served = Server::new(Router::new().service(FerryServer::new(Boat(gate.clone())))).served();
     let session = options().session(far, served);
-    let server = std::thread::spawn(move || session.run());
+    (gate, std::thread::spawn(move || session.run()))
+}
+
+/// A blocking client of such a server.
+fn meet((near, far): (Wire, Wire)) -> (FerryClient<BlockingConnection>, Gate, Ending) {
+    let (gate, server) = serve(far);
     let connection = options().over_blocking(near).expect("greeted");
     (FerryClient::new(connection), gate, server)
 }
 
 /// Makes a call that waits at the gate, and gives it up.
-fn give_up(ferry: &FerryClient<rpc_native::BlockingConnection>) {
+fn give_up(ferry: &FerryClient<BlockingConnection>) {
     loop {
         let late = block_on(ferry.late(&Context::new().timeout(SHORT)));
         let late = late.expect_err("the gate is shut");
@@ -147,7 +151,7 @@ fn give_up(ferry: &FerryClient<rpc_native::BlockingConnection>) {
 }
 
 /// Makes a large call, and then a small one on the same connection.
-fn goes_on(ferry: &FerryClient<rpc_native::BlockingConnection>, over: &str) {
+fn goes_on(ferry: &FerryClient<BlockingConnection>, over: &str) {
     for size in [LARGE, 5] {
         let back = block_on(ferry.echo(&Context::new(), vec![3; size]));
         assert!(back.expect(over) == vec![3; size], "{over}: {size} bytes");
@@ -163,6 +167,30 @@ fn a_large_call_passes_the_late_answer_to_one_that_was_given_up() {
         gate.open();
         goes_on(&ferry, over);
         drop(ferry);
+        server.join().expect("no panic").expect(over);
+    }
+}
+
+#[test]
+fn so_it_does_where_the_client_is_awaited() {
+    let _watchdog = watchdog(PATIENCE);
+    for (over, pair) in CARRIERS {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        let runtime = runtime.expect("a runtime");
+        let (near, far) = pair();
+        let (gate, server) = serve(far);
+        runtime.block_on(async {
+            let ferry = FerryClient::new(options().over(near).await.expect("greeted"));
+            let late = ferry.late(&Context::new().timeout(SHORT)).await;
+            assert_eq!(late.expect_err("shut").code(), Code::DeadlineExceeded);
+            gate.open();
+            let back = ferry.echo(&Context::new(), vec![3; LARGE]).await;
+            assert!(back.expect(over) == vec![3; LARGE], "{over}");
+        });
+        // The connection ends with its tasks.
+        drop(runtime);
         server.join().expect("no panic").expect(over);
     }
 }
@@ -258,4 +286,21 @@ fn a_call_of_which_nobody_takes_all_ends_with_its_time() {
         drop(ferry);
         server.join().expect("no panic").expect(over);
     }
+}
+
+#[test]
+fn a_client_that_never_reads_is_ended_when_the_time_of_a_frame_is_over() {
+    let _watchdog = watchdog(PATIENCE);
+    let (raw, far) = Raw::pair();
+    let limits = Limits::new().frame_timeout(SHORT).clone();
+    let gate = Gate::default();
+    gate.open();
+    let served = Server::new(Router::new().service(FerryServer::new(Boat(gate)))).served();
+    let session = Options::new().limits(limits).session(far, served);
+    let server = std::thread::spawn(move || session.run());
+    raw.send(&[hello(), bind(1, 1, &FERRY_SERVICE)].concat());
+    raw.send(&call(1, "Late", LAST, &[]));
+    let ended = server.join().expect("no panic").expect_err("it is ended");
+    assert_eq!(ended.code(), Code::DeadlineExceeded, "{ended}");
+    drop(raw);
 }
