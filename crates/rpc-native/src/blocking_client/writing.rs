@@ -6,12 +6,7 @@ use crate::straight::Message;
 use bytes::Buf;
 use ipc_core::{ByteSink, Error, ErrorKind, Interest, Pollable, Result, Until};
 use rpc_core::Status;
-use std::time::{Duration, Instant};
-
-/// So long a full ring is waited for as the ring knows best, by looks as often as they have paid
-/// and then asleep: a server that reads makes room sooner. One that waits for us to read makes
-/// none, and then both are waited for, which a ring can do only asleep.
-const ROOM_FIRST: Duration = Duration::from_millis(1);
+use std::time::Instant;
 
 /// How much of our own what comes may make us say (credits, echoes) before a message is written,
 /// behind which that stands. With more of it to say nothing further is taken in: who asks for
@@ -106,16 +101,6 @@ impl Inner {
     fn write_on(&mut self, head: &[u8], body: &[u8], until: Until) -> Result<usize> {
         if until == Until::Now {
             return Err(until.over("write"));
-        }
-        if self.wire.writes_to_memory() && !self.wire.has_buffered() {
-            let first = match (until, Until::after(ROOM_FIRST)) {
-                (Until::At(last), Until::At(first)) => Until::At(first.min(last)),
-                (_, first) => first,
-            };
-            match self.wire.write_until(head, body, first) {
-                Err(error) if error.kind() == ErrorKind::TimedOut => {}
-                outcome => return outcome,
-            }
         }
         let mut waited = false;
         loop {
