@@ -298,7 +298,10 @@ fn a_client_that_never_reads_is_ended_when_the_time_of_a_frame_is_over() {
     let served = Server::new(Router::new().service(FerryServer::new(Boat(gate)))).served();
     let session = Options::new().limits(limits).session(far, served);
     let server = std::thread::spawn(move || session.run());
-    raw.send(&[hello(), bind(1, 1, &FERRY_SERVICE)].concat());
+    let mut hello = hello();
+    // The largest message that it takes.
+    hello[24..28].copy_from_slice(&(4_u32 << 20).to_le_bytes());
+    raw.send(&[hello, bind(1, 1, &FERRY_SERVICE)].concat());
     raw.send(&call(1, "Late", LAST, &[]));
     let ended = server.join().expect("no panic").expect_err("it is ended");
     assert_eq!(ended.code(), Code::DeadlineExceeded, "{ended}");
