@@ -4,7 +4,7 @@
 use std::io;
 
 use ipc_async::Async;
-use ipc_core::{Flush, TryRecv, TrySend};
+use ipc_core::{Flush, Pollable, TryRecv, TrySend};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::{
@@ -48,6 +48,24 @@ pub fn family(
     .able(Abilities::STREAM)
 }
 
+/// The family of a mechanism whose ends `connect` makes, alike for both: given a side and how it
+/// meets the other.
+macro_rules! alike {
+    ($name:literal, $what:literal, $ours:literal, $connect:expr) => {
+        $crate::awaited::family(
+            $name,
+            concat!($what, " with .await on tokio (blocking: the same, without)"),
+            $ours,
+            |side, meet, _| Ok(Box::new($crate::ours::Ours::new($connect(side, meet)?))),
+            |side, meet, _| {
+                let end = $connect(side, meet)?;
+                Ok(Box::new($crate::awaited::Awaited::new(end)?))
+            },
+        )
+    };
+}
+pub(crate) use alike;
+
 /// Whether an awaited end takes part.
 ///
 /// # Errors
@@ -76,6 +94,18 @@ pub fn runtime() -> io::Result<Runtime> {
     Builder::new_current_thread().enable_all().build()
 }
 
+/// `end`, awaited on that runtime.
+///
+/// # Errors
+/// Where tokio cannot watch it.
+pub fn watched<T: Pollable + Send + Sync + 'static>(
+    runtime: &Runtime,
+    end: T,
+) -> io::Result<Async<T>> {
+    let _inside = runtime.enter();
+    Ok(Async::new(end)?)
+}
+
 /// An awaited end.
 pub struct Awaited<T> {
     end: Async<T>,
@@ -89,9 +119,7 @@ impl<T: TrySend + Flush + TryRecv + Send + Sync + 'static> Awaited<T> {
     /// Where tokio cannot watch it.
     pub fn new(end: T) -> io::Result<Self> {
         let runtime = runtime()?;
-        let inside = runtime.enter();
-        let end = Async::new(end)?;
-        drop(inside);
+        let end = watched(&runtime, end)?;
         Ok(Self { end, runtime })
     }
 }
@@ -136,9 +164,7 @@ where
     /// Where tokio cannot watch them.
     pub fn new(tx: S, rx: T) -> io::Result<Self> {
         let runtime = runtime()?;
-        let inside = runtime.enter();
-        let (tx, rx) = (Async::new(tx)?, Async::new(rx)?);
-        drop(inside);
+        let (tx, rx) = (watched(&runtime, tx)?, watched(&runtime, rx)?);
         Ok(Self { tx, rx, runtime })
     }
 }

@@ -2,22 +2,15 @@
 
 use std::io;
 
-use crate::{
-    awaited::{self, Awaited},
-    family::Family,
-    meet::Meet,
-    ours::Ours,
-    scenario::Side,
-};
+use crate::{awaited::alike, family::Family, meet::Meet, scenario::Side};
 
 /// Unix datagram sockets awaited.
 pub fn family() -> Family {
-    awaited::family(
+    alike!(
         "datagram-awaited",
-        "Unix datagram sockets with .await on tokio (blocking: the same, without)",
+        "Unix datagram sockets",
         "ipc-uds",
-        |side, meet, _| Ok(Box::new(Ours::new(connect(side, meet)?))),
-        |side, meet, _| Ok(Box::new(Awaited::new(connect(side, meet)?)?)),
+        connect
     )
 }
 

@@ -22,9 +22,7 @@ pub fn family() -> Family {
         |side, meet, _| {
             let (tx, rx) = events(side, meet)?;
             let runtime = awaited::runtime()?;
-            let inside = runtime.enter();
-            let rx = Async::new(rx)?;
-            drop(inside);
+            let rx = awaited::watched(&runtime, rx)?;
             Ok(Box::new(Events { tx, rx, runtime }))
         },
     );

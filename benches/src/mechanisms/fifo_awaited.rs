@@ -3,23 +3,11 @@
 use std::io;
 
 use super::fifo::ends;
-use crate::{
-    awaited::{self, Awaited},
-    family::Family,
-    meet::Meet,
-    ours::Ours,
-    scenario::Side,
-};
+use crate::{awaited::alike, family::Family, meet::Meet, scenario::Side};
 
 /// FIFOs awaited.
 pub fn family() -> Family {
-    awaited::family(
-        "fifo-awaited",
-        "a FIFO each way with .await on tokio (blocking: the same, without)",
-        "ipc-pipe",
-        |side, meet, _| Ok(Box::new(Ours::new(connect(side, meet)?))),
-        |side, meet, _| Ok(Box::new(Awaited::new(connect(side, meet)?)?)),
-    )
+    alike!("fifo-awaited", "a FIFO each way", "ipc-pipe", connect)
 }
 
 fn connect(side: Side, meet: &Meet) -> io::Result<ipc_pipe::Stream> {

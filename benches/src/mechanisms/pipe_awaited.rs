@@ -2,23 +2,11 @@
 
 use std::{io, os::fd::AsFd};
 
-use crate::{
-    awaited::{self, Awaited},
-    family::Family,
-    meet::Meet,
-    ours::Ours,
-    scenario::Side,
-};
+use crate::{awaited::alike, family::Family, meet::Meet, scenario::Side};
 
 /// Pipes awaited.
 pub fn family() -> Family {
-    awaited::family(
-        "pipe-awaited",
-        "a pipe each way with .await on tokio (blocking: the same, without)",
-        "ipc-pipe",
-        |side, meet, _| Ok(Box::new(Ours::new(connect(side, meet)?))),
-        |side, meet, _| Ok(Box::new(Awaited::new(connect(side, meet)?)?)),
-    )
+    alike!("pipe-awaited", "a pipe each way", "ipc-pipe", connect)
 }
 
 fn connect(_: Side, meet: &Meet) -> io::Result<ipc_pipe::Stream> {

@@ -1,17 +1,17 @@
 //! The ring awaited on tokio, beside tokio's own Unix stream sockets.
 
-use std::{future::Future, io, os::unix::net};
+use std::{io, os::unix::net};
 
-use ipc_async::Async;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::UnixStream,
-    runtime::{Builder, Runtime},
+    runtime::Runtime,
 };
 
 use super::ring::{channel, whole};
 use crate::{
     abilities::Abilities,
+    awaited::{self, Apart},
     family::{Endpoint, Family, Maker, Role},
     meet::Meet,
     results::MakerKind,
@@ -53,20 +53,15 @@ pub fn family() -> Family {
 
 fn fits(shape: &Shape) -> Result<(), String> {
     match shape.scenario {
-        scenario if scenario.polls() => Err("who awaits does not poll".to_owned()),
         Scenario::SingleThread => Err("nobody waits".to_owned()),
-        _ => Ok(()),
+        _ => awaited::fits(shape),
     }
-}
-
-fn runtime() -> io::Result<Runtime> {
-    Builder::new_current_thread().enable_all().build()
 }
 
 fn connect_tokio(side: Side, meet: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> {
     let socket = meet.share(side, net::UnixStream::pair)?;
     socket.set_nonblocking(true)?;
-    let runtime = runtime()?;
+    let runtime = awaited::runtime()?;
     let stream = {
         let _inside = runtime.enter();
         UnixStream::from_std(socket)?
@@ -85,7 +80,9 @@ impl Endpoint for Tokio {
     }
 
     fn recv(&mut self, into: &mut [u8]) -> io::Result<()> {
-        self.runtime.block_on(self.stream.read_exact(into)).map(drop)
+        self.runtime
+            .block_on(self.stream.read_exact(into))
+            .map(drop)
     }
 }
 
@@ -112,37 +109,5 @@ impl Endpoint for Blocking {
 
 fn connect_ours(side: Side, meet: &Meet, shape: &Shape) -> io::Result<Box<dyn Endpoint>> {
     let (sender, receiver) = channel(side, meet, shape)?.split();
-    let runtime = runtime()?;
-    let (sender, receiver) = {
-        let _inside = runtime.enter();
-        (Async::new(sender)?, Async::new(receiver)?)
-    };
-    Ok(Box::new(Awaited {
-        sender,
-        receiver,
-        runtime,
-    }))
-}
-
-struct Awaited {
-    sender: Async<ipc_ring::Sender>,
-    receiver: Async<ipc_ring::Receiver>,
-    runtime: Runtime,
-}
-
-impl Awaited {
-    fn run<T>(&self, work: impl Future<Output = ipc_ring::Result<T>>) -> io::Result<T> {
-        Ok(self.runtime.block_on(work)?)
-    }
-}
-
-impl Endpoint for Awaited {
-    fn send(&mut self, message: &[u8]) -> io::Result<()> {
-        self.run(self.sender.send(message))
-    }
-
-    fn recv(&mut self, into: &mut [u8]) -> io::Result<()> {
-        let len = self.run(self.receiver.recv(into))?;
-        whole(len, into)
-    }
+    Ok(Box::new(Apart::new(sender, receiver)?))
 }

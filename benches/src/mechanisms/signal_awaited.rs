@@ -24,9 +24,7 @@ pub fn family() -> Family {
             let signal = Signal::real_time(3)?;
             let (tx, rx) = ends(side, meet, signal)?;
             let runtime = awaited::runtime()?;
-            let inside = runtime.enter();
-            let rx = Async::new(rx)?;
-            drop(inside);
+            let rx = awaited::watched(&runtime, rx)?;
             let value = 0;
             Ok(Box::new(Signals {
                 tx,

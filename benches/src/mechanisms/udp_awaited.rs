@@ -2,21 +2,14 @@
 
 use super::udp::{datagram, socket, window};
 use crate::{
-    awaited::{self, Awaited},
+    awaited::{self, alike},
     family::Family,
-    ours::Ours,
     scenario::Shape,
 };
 
 /// UDP awaited.
 pub fn family() -> Family {
-    let mut family = awaited::family(
-        "udp-awaited",
-        "UDP over the loopback with .await on tokio (blocking: the same, without)",
-        "ipc-net",
-        |side, meet, _| Ok(Box::new(Ours::new(socket(side, meet)?))),
-        |side, meet, _| Ok(Box::new(Awaited::new(socket(side, meet)?)?)),
-    );
+    let mut family = alike!("udp-awaited", "UDP over the loopback", "ipc-net", socket);
     for maker in &mut family.makers {
         (maker.fits, maker.window) = (fits, window);
     }

@@ -2,23 +2,11 @@
 
 use std::io;
 
-use crate::{
-    awaited::{self, Awaited},
-    family::Family,
-    meet::Meet,
-    ours::Ours,
-    scenario::Side,
-};
+use crate::{awaited::alike, family::Family, meet::Meet, scenario::Side};
 
 /// Unix stream sockets awaited.
 pub fn family() -> Family {
-    awaited::family(
-        "uds-awaited",
-        "Unix stream sockets with .await on tokio (blocking: the same, without)",
-        "ipc-uds",
-        |side, meet, _| Ok(Box::new(Ours::new(connect(side, meet)?))),
-        |side, meet, _| Ok(Box::new(Awaited::new(connect(side, meet)?)?)),
-    )
+    alike!("uds-awaited", "Unix stream sockets", "ipc-uds", connect)
 }
 
 fn connect(side: Side, meet: &Meet) -> io::Result<ipc_uds::Stream> {

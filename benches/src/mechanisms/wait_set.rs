@@ -14,24 +14,54 @@ use super::eventfd::{Counter, create};
 use crate::{
     abilities::Abilities,
     family::{Endpoint, Family, Maker, Role},
+    limits::descriptors,
     mechanisms::permit::alone,
     meet::Meet,
     scenario::{Shape, Side},
 };
 
-/// How many are waited for. Each is a descriptor, of which a process has 1,024 as a rule.
+/// How many are waited for.
 pub(super) const ENDPOINTS: usize = 1_000;
 /// From one that is ready to the next: no neighbour, and each has its turn.
 pub(super) const STEP: usize = 389;
+
+/// A counter each in plain epoll and in our set, which are there at once, and what a process has
+/// anyway.
+const DESCRIPTORS: u64 = 2 * ENDPOINTS as u64 + 512;
 
 /// Sets of a thousand. A send makes one ready, waits and takes it: nobody else is there.
 pub fn family() -> Family {
     family_of(
         "wait-set",
         "one of 1,000 event counters is ready: waited for, and taken (raw: epoll)",
-        counters,
-        connect_ours,
+        || descriptors(DESCRIPTORS),
+        |side, _, _| on_one_side(side, counters),
+        |side, _, _| on_one_side(side, ours),
     )
+}
+
+/// Both makers are measured in one process, in which the server's side has nothing to do: it does
+/// not make a thousand of its own.
+pub(super) fn on_one_side(
+    side: Side,
+    make: fn() -> io::Result<Box<dyn Endpoint>>,
+) -> io::Result<Box<dyn Endpoint>> {
+    match side {
+        Side::Client => make(),
+        Side::Server => Ok(Box::new(Idle)),
+    }
+}
+
+struct Idle;
+
+impl Endpoint for Idle {
+    fn send(&mut self, _: &[u8]) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn recv(&mut self, _: &mut [u8]) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Uses each once before anything is measured: what a first message costs an endpoint, such as the
@@ -46,15 +76,17 @@ pub(super) fn warm(mut set: impl Endpoint + 'static) -> io::Result<Box<dyn Endpo
 /// Makes one side's endpoint.
 type Connect = fn(Side, &Meet, &Shape) -> io::Result<Box<dyn Endpoint>>;
 
-/// A family of sets of a thousand of whatever.
+/// A family of sets of a thousand of whatever, of which `probe` says whether there may be so many.
 pub(super) fn family_of(
     name: &'static str,
     about: &'static str,
+    probe: fn() -> Result<(), String>,
     raw: Connect,
     ours: Connect,
 ) -> Family {
     let makes = |maker| Maker {
         copies: "no payload",
+        probe,
         fits: alone,
         verifies: false,
         ..maker
@@ -75,7 +107,7 @@ pub(super) fn family_of(
 }
 
 /// A thousand event counters, and plain epoll.
-pub(super) fn counters(_: Side, _: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> {
+pub(super) fn counters() -> io::Result<Box<dyn Endpoint>> {
     let epoll = epoll::create(CreateFlags::CLOEXEC)?;
     let mut counters = Vec::with_capacity(ENDPOINTS);
     for number in 0..ENDPOINTS {
@@ -109,7 +141,7 @@ impl Endpoint for Raw {
     }
 
     fn recv(&mut self, _: &mut [u8]) -> io::Result<()> {
-        Ok(())
+        Err(io::ErrorKind::Unsupported.into())
     }
 }
 
@@ -123,7 +155,7 @@ pub(super) fn next_ready(epoll: &OwnedFd) -> io::Result<usize> {
     Ok(events[0].data.u64() as usize)
 }
 
-fn connect_ours(_: Side, _: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> {
+fn ours() -> io::Result<Box<dyn Endpoint>> {
     let set = WaitSet::new();
     let mut events = Vec::with_capacity(ENDPOINTS);
     for number in 0..ENDPOINTS {
@@ -153,6 +185,6 @@ impl Endpoint for Ours {
     }
 
     fn recv(&mut self, _: &mut [u8]) -> io::Result<()> {
-        Ok(())
+        Err(io::ErrorKind::Unsupported.into())
     }
 }

@@ -11,37 +11,31 @@ use ipc_core::Framed;
 use ipc_uds::Stream;
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 
-use super::wait_set::{ENDPOINTS, STEP, family_of, next_ready, warm};
+use super::wait_set::{ENDPOINTS, STEP, family_of, next_ready, on_one_side, warm};
 use crate::{
     family::{Endpoint, Family},
     limits::descriptors,
-    meet::Meet,
-    scenario::{Shape, Side},
 };
 
-/// Two sockets each, and what a process has anyway.
-const DESCRIPTORS: u64 = 2 * ENDPOINTS as u64 + 512;
+/// Two sockets each, plain and ours, and what a process has anyway.
+const DESCRIPTORS: u64 = 4 * ENDPOINTS as u64 + 512;
 /// What stands before a message says its length.
 const FRAME: usize = 4 + 8;
 
 /// Sets of a thousand framed messages' ends. A message may be in memory already: one that was used
 /// is asked before a sleep.
 pub fn family() -> Family {
-    let mut family = family_of(
+    family_of(
         "wait-set-framed",
         "one of 1,000 framed Unix sockets has 8 bytes: waited for, and taken (raw: epoll of 1,000 \
          sockets)",
-        connect_raw,
-        connect_ours,
-    );
-    for maker in &mut family.makers {
-        maker.probe = || descriptors(DESCRIPTORS);
-    }
-    family
+        || descriptors(DESCRIPTORS),
+        |side, _, _| on_one_side(side, raw),
+        |side, _, _| on_one_side(side, ours),
+    )
 }
 
-fn connect_raw(_: Side, _: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> {
-    descriptors(DESCRIPTORS).map_err(io::Error::other)?;
+fn raw() -> io::Result<Box<dyn Endpoint>> {
     let epoll = epoll::create(CreateFlags::CLOEXEC)?;
     let mut pairs = Vec::with_capacity(ENDPOINTS);
     for number in 0..ENDPOINTS as u64 {
@@ -71,12 +65,11 @@ impl Endpoint for Raw {
     }
 
     fn recv(&mut self, _: &mut [u8]) -> io::Result<()> {
-        Ok(())
+        Err(io::ErrorKind::Unsupported.into())
     }
 }
 
-fn connect_ours(_: Side, _: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> {
-    descriptors(DESCRIPTORS).map_err(io::Error::other)?;
+fn ours() -> io::Result<Box<dyn Endpoint>> {
     let set = WaitSet::new();
     let mut pairs = Vec::with_capacity(ENDPOINTS);
     for number in 0..ENDPOINTS {
@@ -107,6 +100,6 @@ impl Endpoint for Ours {
     }
 
     fn recv(&mut self, _: &mut [u8]) -> io::Result<()> {
-        Ok(())
+        Err(io::ErrorKind::Unsupported.into())
     }
 }

@@ -5,34 +5,28 @@ use std::{io, sync::Arc};
 use ipc_async::WaitSet;
 use ipc_ring::{Receiver, Sender};
 
-use super::wait_set::{ENDPOINTS, STEP, counters, family_of, warm};
+use super::wait_set::{ENDPOINTS, STEP, counters, family_of, on_one_side, warm};
 use crate::{
     family::{Endpoint, Family},
     limits::descriptors,
-    meet::Meet,
-    scenario::{Shape, Side},
 };
 
-/// Two regions and two pipes each, and what a process has anyway.
-const DESCRIPTORS: u64 = 6 * ENDPOINTS as u64 + 512;
+/// Two regions and two pipes each, the event counters beside them, and what a process has anyway.
+const DESCRIPTORS: u64 = 7 * ENDPOINTS as u64 + 512;
 
 /// Sets of a thousand rings. What is in memory makes no descriptor ready: a ring that was used is
 /// looked at before a sleep, and is to be woken by its bell.
 pub fn family() -> Family {
-    let mut family = family_of(
+    family_of(
         "wait-set-rings",
         "one of 1,000 rings has 8 bytes: waited for, and taken (raw: epoll of 1,000 event counters)",
-        counters,
-        connect_ours,
-    );
-    for maker in &mut family.makers {
-        maker.probe = || descriptors(DESCRIPTORS);
-    }
-    family
+        || descriptors(DESCRIPTORS),
+        |side, _, _| on_one_side(side, counters),
+        |side, _, _| on_one_side(side, ours),
+    )
 }
 
-fn connect_ours(_: Side, _: &Meet, _: &Shape) -> io::Result<Box<dyn Endpoint>> {
-    descriptors(DESCRIPTORS).map_err(io::Error::other)?;
+fn ours() -> io::Result<Box<dyn Endpoint>> {
     let set = WaitSet::new();
     let mut options = ipc_ring::Options::new();
     options.capacity_messages(2).capacity_bytes(256);
@@ -68,6 +62,6 @@ impl Endpoint for Rings {
     }
 
     fn recv(&mut self, _: &mut [u8]) -> io::Result<()> {
-        Ok(())
+        Err(io::ErrorKind::Unsupported.into())
     }
 }

@@ -110,3 +110,27 @@ fn a_short_run_writes_whole_results() {
         assert!(cell.cpu_seconds_per_million > 0.0);
     }
 }
+
+/// As on most hosts, where 1,024 descriptors are what a process has until it asks for more.
+#[test]
+fn sets_of_a_thousand_ask_for_as_many_descriptors_as_they_take() {
+    let directory = ipc_testkit::TempDir::new();
+    let json = directory.join("run.json");
+    let output = Command::new("sh")
+        .args(["-c", "ulimit -S -n 1024 && exec \"$0\" \"$@\""])
+        .arg(binary())
+        .args(["--mechanism=wait-set,wait-set-framed,wait-set-rings"])
+        .args(["--scenario=single-thread", "--time=3", "--json"])
+        .arg(&json)
+        .arg("--out")
+        .arg(directory.join("out"))
+        .output()
+        .expect("a shell starts");
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{error}");
+    let run: Run = serde_json::from_slice(&fs::read(&json).expect("written")).expect("a run");
+    for gap in &run.unmeasured {
+        let out_of_them = gap.why.contains("os error 24") || gap.why.contains("RLIMIT_NOFILE");
+        assert!(!out_of_them, "{}: {}", gap.what, gap.why);
+    }
+}

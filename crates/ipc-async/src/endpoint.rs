@@ -84,7 +84,8 @@ impl<T: Pollable + Send + Sync + 'static> Async<T> {
     /// descriptor cannot be watched (a regular file, or one that is registered already).
     ///
     /// # Panics
-    /// In a runtime whose input and output are not enabled, as tokio itself does.
+    /// In a runtime whose input and output are not enabled, as tokio itself does. So do its verbs
+    /// later, where they are awaited outside a tokio runtime and need a task or a thread of one.
     pub fn new(endpoint: T) -> Result<Self> {
         Self::on(crate::Tokio, endpoint)
     }
@@ -121,10 +122,11 @@ impl<T, R: Runtime> Async<T, R> {
         self.shared.registration.endpoint()
     }
 
-    /// The endpoint, not registered any more; `self` again while a tail of it is being written.
+    /// The endpoint, not registered any more; `self` again while a task or thread of the runtime
+    /// has it: one that writes a tail, or one that still waits for what nobody awaits any more.
     ///
     /// # Errors
-    /// `self`, to be [flushed](Async::flush) first.
+    /// `self`, to be [flushed](Async::flush) first, or asked again.
     pub fn into_inner(self) -> Result<T, Self> {
         match Arc::try_unwrap(self.shared) {
             Ok(shared) => Ok(shared.registration.into_endpoint()),
@@ -158,7 +160,8 @@ impl<T: Pollable + Send + Sync + 'static, R: Runtime> Async<T, R> {
 
     /// [`ready`](Async::ready) without a future, for those who write poll functions: `attempt` is
     /// called now where the endpoint may be ready, and `task` is woken when it may be. For each
-    /// interest the last task that asked is woken, and no other.
+    /// interest the last task that asked is woken, and no other; who awaits a verb of a channel in
+    /// memory has asked, too.
     ///
     /// # Errors
     /// What `attempt` answers.
@@ -170,13 +173,16 @@ impl<T: Pollable + Send + Sync + 'static, R: Runtime> Async<T, R> {
     ) -> Poll<Result<V>> {
         let outcome = match self.shared.registration.of(interest) {
             Some(_) => self.shared.poll_ready(task, interest, &mut attempt),
-            None => match attempt(self.get_ref()) {
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    self.wake_when_there_is_room(task);
-                    Poll::Pending
+            None => {
+                ready!(self.shared.poll_turn(task));
+                match attempt(self.get_ref()) {
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                        self.wake_when_there_is_room(task);
+                        Poll::Pending
+                    }
+                    outcome => Poll::Ready(outcome),
                 }
-                outcome => Poll::Ready(outcome),
-            },
+            }
         };
         if outcome.is_ready() {
             self.pay_in_background();
@@ -223,7 +229,9 @@ impl<T: Pollable + Send + Sync + 'static, R: Runtime> Async<T, R> {
         self.shared.runtime.spawn(async move {
             loop {
                 let paid = shared.ready(Interest::Write, Pollable::pay).await;
-                shared.paying.store(false, Ordering::Release);
+                // An exchange, so that of this look at what is owed and of a send's look at the
+                // flag, each after its own store, one sees the other's.
+                shared.paying.swap(false, Ordering::AcqRel);
                 // A peer that is gone takes the debt with it. Otherwise look again: a send may
                 // have left a tail between the last payment and the flag.
                 let more = paid.is_ok() && shared.registration.endpoint().owes();

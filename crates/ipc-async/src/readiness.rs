@@ -4,7 +4,8 @@ use crate::looking::{self, Looking};
 use crate::registration::{Registration, writable_once};
 use crate::runtime::{Runtime, Seen, Watch};
 use ipc_core::{Error, ErrorKind, Interest, Pollable, Result, Until};
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::task::{Context as Task, Poll, ready};
@@ -30,6 +31,7 @@ impl<T: Pollable + Send + Sync + 'static, R: Runtime> Shared<T, R> {
         let endpoint = self.registration.endpoint();
         let watched = self.registration.of(interest);
         if tries_first(endpoint, interest) {
+            ready!(self.poll_turn(task));
             match attempt(endpoint) {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 outcome => {
@@ -51,6 +53,7 @@ impl<T: Pollable + Send + Sync + 'static, R: Runtime> Shared<T, R> {
             let holds = std::mem::take(&mut may_hold) && !buffered && watched.is_some();
             let holds = holds && endpoint.is_undisturbed(interest);
             if !holds && (buffered || endpoint.arm(interest)?) {
+                ready!(self.poll_turn(task));
                 match attempt(endpoint) {
                     Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                     outcome => {
@@ -81,6 +84,11 @@ impl<T: Pollable + Send + Sync + 'static, R: Runtime> Shared<T, R> {
                 }
             }
         }
+    }
+
+    /// [`take_turn`](Runtime::take_turn) for poll functions.
+    pub(crate) fn poll_turn(&self, task: &mut Task<'_>) -> Poll<()> {
+        pin!(self.runtime.take_turn()).poll(task)
     }
 
     pub(crate) async fn ready<V>(

@@ -45,7 +45,7 @@ pub trait Runtime: Clone + Debug + Send + Sync + 'static {
     fn give_way(&self) -> impl Future<Output = ()> + Send;
 
     /// Gives the other tasks their turn now and then; awaited before what succeeds without
-    /// waiting.
+    /// waiting. As with [`give_way`](Runtime::give_way), who was told to wait is woken.
     fn take_turn(&self) -> impl Future<Output = ()> + Send;
 }
 

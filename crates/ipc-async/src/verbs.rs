@@ -240,6 +240,7 @@ impl<T: TrySendTo + Send + Sync + 'static, R: Runtime> Async<T, R> {
         mut attempt: impl FnMut(&T) -> Result<()>,
     ) -> Result<()> {
         loop {
+            self.runtime().take_turn().await;
             match attempt(self.get_ref()) {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 outcome => return outcome,

@@ -7,10 +7,11 @@ mod slots;
 mod table;
 mod timers;
 
-use self::member::{Manner, Source};
+use self::member::{Manner, Role, Source};
 use self::table::Table;
 use crate::sys::Epoll;
 use ipc_core::{Error, ErrorKind, Interest, Pollable, Rest, Result, four_forms};
+use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -144,7 +145,8 @@ impl<'a, K: Copy> WaitSet<'a, K> {
 
     /// [`add_for`](WaitSet::add_for) an endpoint that others may drop meanwhile: the set does not
     /// keep it. When the last of them drops it, it is closed as without the set, and is not told
-    /// any more; a wait goes on for the rest.
+    /// any more; a wait goes on for the rest. A thread that waits has it for the moment in which
+    /// it looks, and may be the one that drops it.
     ///
     /// # Errors
     /// As [`add`](WaitSet::add).
@@ -251,7 +253,8 @@ impl<'a, K: Copy> WaitSet<'a, K> {
         let epoll = self.epoll()?;
         let mut table = self.table();
         let before = table.errands();
-        let entered = table.add(epoll, source, interest, manner, key);
+        let role = Role::Tells { payer: None };
+        let entered = table.enter(epoll, source, interest, manner, key, role);
         let more = table.errands() > before;
         self.note(&table);
         drop(table);
@@ -304,8 +307,37 @@ impl<'a, K: Copy> WaitSet<'a, K> {
         Ok(self.epoll.get_or_init(|| made))
     }
 
-    fn table(&self) -> MutexGuard<'_, Table<'a, K>> {
-        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    fn table(&self) -> Locked<'_, 'a, K> {
+        let table = self.table.lock();
+        Locked(Some(table.unwrap_or_else(PoisonError::into_inner)))
+    }
+}
+
+/// The table, locked. What was looked at is let go after the lock.
+struct Locked<'s, 'a, K: Copy>(Option<MutexGuard<'s, Table<'a, K>>>);
+
+impl<'a, K: Copy> Deref for Locked<'_, 'a, K> {
+    type Target = Table<'a, K>;
+
+    #[inline]
+    fn deref(&self) -> &Table<'a, K> {
+        self.0.as_ref().expect("it is there until it is dropped")
+    }
+}
+
+impl<K: Copy> DerefMut for Locked<'_, '_, K> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        self.0.as_mut().expect("it is there until it is dropped")
+    }
+}
+
+impl<K: Copy> Drop for Locked<'_, '_, K> {
+    #[inline]
+    fn drop(&mut self) {
+        let late = std::mem::take(&mut self.late);
+        drop(self.0.take());
+        drop(late);
     }
 }
 

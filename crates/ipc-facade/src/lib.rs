@@ -7,7 +7,7 @@ pub mod guide;
 
 #[cfg(feature = "tokio")]
 pub use ipc_async::Async;
-pub use ipc_async::WaitSet;
+pub use ipc_async::{Entry as WaitSetEntry, WaitSet};
 pub use ipc_core::{
     ByteSink, ByteSource, Credentials, Debt, Duplex, Error, ErrorKind, Flush, Framed, HalfClose,
     Interest, Mode, Name, Pollable, Result, TryAccept, TryRecv, TrySend, TryWait, Turn, Until,

@@ -165,8 +165,10 @@ impl Audience {
 
     /// Sleeps until a reader rings or is gone, and forgets who is.
     pub(crate) fn sleep(&mut self, until: Until) -> Result<()> {
-        self.bells.sleep(until)?;
-        self.hear()
+        match self.bells.sleep(until)? {
+            true => self.hear(),
+            false => Err(until.over("send")),
+        }
     }
 
     /// Takes what has been rung, and forgets the readers that are gone.

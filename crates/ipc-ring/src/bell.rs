@@ -96,8 +96,8 @@ impl Bell {
         Self { fd, timed }
     }
 
-    /// Sleeps until it is rung.
-    pub(crate) fn sleep(&self, until: Until) -> Result<Woken> {
+    /// Sleeps until it is rung; `None` where the time is over before.
+    pub(crate) fn sleep(&self, until: Until) -> Result<Option<Woken>> {
         if let Until::At(deadline) = until
             && let Some(woken) = self.timed.sleep(self, deadline)
         {
@@ -107,11 +107,11 @@ impl Bell {
             let fds = &mut [PollFd::new(&self.fd, PollFlags::IN)];
             match wait_any(fds, until) {
                 Ok(true) => {}
-                Ok(false) => return Err(until.over("wait")),
+                Ok(false) => return Ok(None),
                 Err(errno) => return Err(os_error("wait", errno)),
             }
         }
-        self.hear()
+        self.hear().map(Some)
     }
 
     /// Takes what has been rung; blocks where nothing has.

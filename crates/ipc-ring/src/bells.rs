@@ -68,14 +68,10 @@ impl Bells {
         let _ = epoll::delete(&self.fd, rope);
     }
 
-    /// Sleeps until one is rung, or who rings it is gone.
-    pub(crate) fn sleep(&self, until: Until) -> Result<()> {
+    /// Sleeps until one is rung, or who rings it is gone; false where the time is over before.
+    pub(crate) fn sleep(&self, until: Until) -> Result<bool> {
         let fds = &mut [PollFd::new(&self.fd, PollFlags::IN)];
-        match wait_any(fds, until) {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(until.over("wait")),
-            Err(errno) => Err(os_error("wait", errno)),
-        }
+        wait_any(fds, until).map_err(|errno| os_error("wait", errno))
     }
 
     /// The names of those that have been rung, as many as fit; the others are told next.

@@ -1,5 +1,6 @@
 //! The side of a channel that asks: each request has a number, by which its reply is known.
 
+use crate::both_ends::spins_at_both_ends;
 use crate::{Channel, Receiver, Sender};
 use ipc_core::{Error, ErrorKind, Result, Turn, Until, four_forms};
 
@@ -41,6 +42,8 @@ impl Channel {
         }
     }
 }
+
+spins_at_both_ends!(Caller);
 
 impl Caller {
     four_forms! {

@@ -6,6 +6,7 @@ mod audience;
 mod batch;
 mod bell;
 mod bells;
+mod both_ends;
 mod broadcaster;
 mod caller;
 mod cell;

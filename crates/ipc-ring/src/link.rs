@@ -245,7 +245,7 @@ impl Link {
             crash_point!("ring.park.woken");
             self.unpark();
             match woken {
-                Ok(Woken::Rung) => {
+                Ok(Some(Woken::Rung)) => {
                     if let Some(found) = ready()? {
                         return Ok(found);
                     }
@@ -253,7 +253,8 @@ impl Link {
                         return Err(Error::new(operation, ErrorKind::Closed));
                     }
                 }
-                Ok(Woken::Alone) => return ready()?.ok_or_else(|| self.alone(operation)),
+                Ok(Some(Woken::Alone)) => return ready()?.ok_or_else(|| self.alone(operation)),
+                Ok(None) => return ready()?.ok_or_else(|| until.over(operation)),
                 Err(error) => return ready()?.ok_or(error),
             }
         }

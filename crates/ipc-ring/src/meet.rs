@@ -6,6 +6,7 @@
 //! hold is refused, and a rope is a pipe.
 
 use crate::bell::{Bell, Rope, bell};
+use crate::both_ends::spins_at_both_ends;
 use crate::layout::{self, AT_BYTE_COUNT, AT_SLOT_COUNT, FORMAT_VERSION, Shape, Side};
 use crate::link::Link;
 use crate::{Options, Receiver, Sender};
@@ -28,6 +29,8 @@ pub struct Channel {
     receiver: Receiver,
     socket: SeqPacket,
 }
+
+spins_at_both_ends!(Channel);
 
 impl Channel {
     /// The end that sends to the peer.
@@ -199,7 +202,7 @@ impl Meeting {
         if halves.theirs.is_some() {
             return Ok(());
         }
-        halves.theirs = match receive(&self.socket, &self.options, self.not_later(until)) {
+        halves.theirs = match receive(&self.socket, &self.options, not_later(until, self.late)) {
             Ok(theirs) => Some(theirs),
             Err(error) if error.kind() == ErrorKind::WouldBlock && self.is_late() => {
                 return Err(self.late.over("meet"));
@@ -239,15 +242,6 @@ impl Meeting {
         self.halves.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// `until`, but not beyond the time that the other side has.
-    fn not_later(&self, until: Until) -> Until {
-        match (until, self.late) {
-            (Until::At(wanted), Until::At(late)) => Until::At(wanted.min(late)),
-            (Until::Forever, late) => late,
-            (until, _) => until,
-        }
-    }
-
     fn is_late(&self) -> bool {
         self.late.remaining().is_some_and(|left| left.is_zero())
     }
@@ -258,7 +252,17 @@ impl Pollable for Meeting {
         self.socket.descriptor(interest)
     }
     fn wait_ready(&self, interests: &[Interest], until: Until) -> Result<()> {
-        self.socket.wait_ready(interests, self.not_later(until))
+        self.socket
+            .wait_ready(interests, not_later(until, self.late))
+    }
+}
+
+/// `until`, but not beyond the time that the other side has.
+pub(crate) fn not_later(until: Until, late: Until) -> Until {
+    match (until, late) {
+        (Until::At(wanted), Until::At(late)) => Until::At(wanted.min(late)),
+        (Until::Forever, late) => late,
+        (until, _) => until,
     }
 }
 

@@ -156,10 +156,10 @@ impl Options {
     /// When it is too late for a peer's part: its own time is over, or the caller's. A try form
     /// gives who is there already all of its time.
     pub(crate) fn meet_until(&self, until: Until) -> Until {
-        match (until, Until::after(self.meet_timeout)) {
-            (Until::At(wanted), Until::At(late)) => Until::At(wanted.min(late)),
-            (Until::At(wanted), _) => Until::At(wanted),
-            (_, late) => late,
+        let late = Until::after(self.meet_timeout);
+        match until {
+            Until::Now => late,
+            until => meet::not_later(until, late),
         }
     }
 

@@ -1,5 +1,6 @@
 //! The side of a channel that answers, each request with one reply.
 
+use crate::both_ends::spins_at_both_ends;
 use crate::caller::{NUMBER_BYTES, corrupt};
 use crate::{Channel, Receiver, Sender};
 use ipc_core::{ErrorKind, Interest, Pollable, Rest, Result, Turn, Until, four_forms};
@@ -34,6 +35,8 @@ impl Channel {
         }
     }
 }
+
+spins_at_both_ends!(Responder);
 
 impl Responder {
     four_forms! {

@@ -371,7 +371,7 @@ impl Pollable for Sender {
         };
         self.link.is_armed()
             && self.look_at_progress().is_ok()
-            && !self.has_room(self.end.get())
+            && !self.has_room(self.next_end())
             && !self.link.they_closed()
     }
 }

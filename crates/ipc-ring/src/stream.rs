@@ -1,5 +1,6 @@
 //! A channel as a stream of bytes, for protocols that were written for sockets.
 
+use crate::both_ends::spins_at_both_ends;
 use crate::{Channel, Receiver, Sender};
 use ipc_core::{
     ByteSink, ByteSource, Debt, Error, ErrorKind, Framed, HalfClose, Interest, Pollable, Rest,
@@ -56,6 +57,8 @@ impl Channel {
         }
     }
 }
+
+spins_at_both_ends!(Stream);
 
 impl Stream {
     four_forms! {

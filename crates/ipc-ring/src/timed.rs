@@ -6,7 +6,7 @@
 //! an earlier one.
 
 use crate::bell::{Bell, Woken, bell};
-use ipc_core::{Result, Until};
+use ipc_core::Result;
 use ipc_sys::{above_stdio, os_error};
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::time::{
@@ -53,9 +53,9 @@ struct Watch {
 }
 
 impl Timed {
-    /// Sleeps until the bell is rung; `None` where it is to be polled instead. Only the holder of
-    /// the turn at the end does so.
-    pub(crate) fn sleep(&self, bell: &Bell, deadline: Instant) -> Option<Result<Woken>> {
+    /// Sleeps as the bell does; `None` where it is to be polled instead. Only who holds the turn
+    /// at the end does so.
+    pub(crate) fn sleep(&self, bell: &Bell, deadline: Instant) -> Option<Result<Option<Woken>>> {
         let watch = match self.watch.get() {
             Some(watch) => watch.as_ref()?,
             None => self.first(bell)?,
@@ -91,11 +91,11 @@ impl Watch {
         })
     }
 
-    fn sleep(&self, bell: &Bell, deadline: Instant) -> Result<Woken> {
+    fn sleep(&self, bell: &Bell, deadline: Instant) -> Result<Option<Woken>> {
         loop {
             let timer = self.set_for(deadline);
             if !timer.map_err(|errno| os_error("wait", errno))? {
-                return Err(Until::At(deadline).over("wait"));
+                return Ok(None);
             }
             let mut rung = false;
             let mut events = [NO_EVENT; 2];
@@ -113,7 +113,7 @@ impl Watch {
                 }
             }
             if rung {
-                return self.rung(bell);
+                return self.rung(bell).map(Some);
             }
         }
     }

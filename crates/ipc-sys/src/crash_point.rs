@@ -17,9 +17,11 @@ macro_rules! crash_point {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __crash_point {
-    ($label:literal) => {
-        $crate::pass_crash_point($label)
-    };
+    ($label:literal) => {{
+        static PASSED: ::std::sync::atomic::AtomicBool =
+            ::std::sync::atomic::AtomicBool::new(false);
+        $crate::pass_crash_point($label, &PASSED)
+    }};
 }
 
 #[cfg(not(feature = "failpoints"))]
@@ -32,19 +34,23 @@ macro_rules! __crash_point {
 #[cfg(feature = "failpoints")]
 mod enabled {
     use std::collections::BTreeSet;
-    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
     use std::sync::{Mutex, OnceLock, PoisonError};
 
     static PASSED: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
 
-    /// What [`crash_point!`](crate::crash_point) does.
-    pub fn pass_crash_point(label: &'static str) {
+    /// What [`crash_point!`](crate::crash_point) does. Only who passes a point first takes the
+    /// lock: threads that wait for it make system calls, which tests count.
+    pub fn pass_crash_point(label: &'static str, passed: &AtomicBool) {
         static TARGET: OnceLock<Option<(String, u64)>> = OnceLock::new();
         static COUNT: AtomicU64 = AtomicU64::new(0);
-        PASSED
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(label);
+        if !passed.load(Ordering::Relaxed) {
+            PASSED
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .insert(label);
+            passed.store(true, Ordering::Relaxed);
+        }
         let target = TARGET.get_or_init(|| {
             let text = std::env::var("IPC_KILL_AT").ok()?;
             let (label, count) = text.rsplit_once(':')?;

@@ -68,9 +68,13 @@ pub fn overshoot<E>(
         let by_others = others_run && !(late[1] > LATE && floor[1] <= IDLE);
         if outcome.is_ok() && is_late && (left > 0 || by_others || cfg!(debug_assertions)) {
             if left == 0 {
+                let why = match others_run {
+                    true => "not an idle machine",
+                    false => "not judged in a test, whatever it runs beside",
+                };
                 tally.skip(format!(
-                    "not an idle machine: a sleep of {WAIT:?} is {:.0?} late (p99), and {what} \
-                     {:.0?} (p50 {:.0?} and {:.0?})",
+                    "{why}: a sleep of {WAIT:?} is {:.0?} late (p99), and {what} {:.0?} (p50 \
+                     {:.0?} and {:.0?})",
                     floor[2], late[2], floor[0], late[0]
                 ));
             }
@@ -81,8 +85,12 @@ pub fn overshoot<E>(
         }
         tally.trial(outcome);
         tally.trials = count;
+        let tries = match TRIES - left {
+            1 => String::new(),
+            tries => format!(", in try {tries} of {TRIES}"),
+        };
         tally.note(format!(
-            "p50 {:.0?}, p99 {:.0?}, max {:.0?} (a sleep: {:.0?}, {:.0?}, {:.0?})",
+            "p50 {:.0?}, p99 {:.0?}, max {:.0?} (a sleep: {:.0?}, {:.0?}, {:.0?}){tries}",
             late[0], late[2], late[3], floor[0], floor[2], floor[3]
         ));
         break;

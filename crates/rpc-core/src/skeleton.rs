@@ -2,7 +2,7 @@
 
 use crate::call::{Body, Call, CallFuture, PayloadStream, Reply, ready};
 use crate::context::expired;
-use crate::direct::DirectRequest;
+use crate::direct::{Came, DirectRequest};
 use crate::executor::block_on;
 use crate::streaming::{Out, Streaming, generate};
 use crate::timer::Timer;
@@ -52,6 +52,12 @@ where
     let mut arguments = A::default();
     if let Err(wrong) = request.message.decode(request.codec, &mut arguments) {
         return Some(Err(wrong.before_running()));
+    }
+    // What came while it was read may have taken longer than the call has.
+    if matches!(request.message, Came::Arriving(_))
+        && let Err(late) = context.check()
+    {
+        return Some(Err(late.before_running()));
     }
     let mut bounds = Bounds::of(&context);
     let mut answer = pin!(run(context, arguments));

@@ -52,7 +52,12 @@ impl Future for Timer {
             if tokio::time::Instant::now() >= at {
                 return Poll::Ready(());
             }
-            sleep.as_mut().reset(asked(at));
+            // A stopped clock is moved on only by who asks for more than it shows.
+            let next = match asked(at) {
+                next if next > sleep.deadline() => next,
+                _ => at,
+            };
+            sleep.as_mut().reset(next);
         }
     }
 }
@@ -86,4 +91,22 @@ pub(crate) async fn until<F: Future>(deadline: Option<Instant>, work: F) -> Opti
 /// Ends at `at`.
 pub(crate) async fn sleep_until(at: Instant) {
     Timer::at(at).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Longer than the test may take by any other clock.
+    const HOUR: Duration = Duration::from_secs(3_600);
+
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_that_stands_is_moved_on_to_the_end_of_a_timer() {
+        let _watchdog = ipc_testkit::watchdog(Duration::from_secs(60));
+        for more in [0, 1, 300_000, 999_999].map(Duration::from_nanos) {
+            let at = tokio::time::Instant::now() + HOUR + more;
+            sleep_until(at.into_std()).await;
+            assert!(tokio::time::Instant::now() >= at, "{more:?}");
+        }
+    }
 }

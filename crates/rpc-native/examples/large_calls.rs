@@ -172,7 +172,7 @@ fn sorted(values: &[f64]) -> Vec<f64> {
     sorted
 }
 
-/// One thread is both servers, in turns, so that neither is in the other's way.
+/// One thread is all servers, in turns, so that none is in another's way.
 fn serve(directory: &Path) -> Outcome {
     settle(true)?;
     keep_memory();

@@ -11,6 +11,8 @@ pub(crate) const MAGIC: [u8; 4] = *b"IPCR";
 pub(crate) const VERSION: u16 = 1;
 /// What a payload may have beyond its message: metadata, details, names, a contract's text.
 pub(crate) const OVERHEAD_BYTES: usize = 272 * 1024;
+/// The largest message that a frame has room for.
+const MOST_MESSAGE_BYTES: u32 = u32::MAX - OVERHEAD_BYTES as u32;
 
 /// What a frame is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,7 +127,8 @@ impl Hello {
         payload.advance(2);
         let hello = Self {
             max_calls: payload.get_u32_le(),
-            max_message_bytes: payload.get_u32_le(),
+            // No frame has room for a larger one, whatever the peer says.
+            max_message_bytes: payload.get_u32_le().min(MOST_MESSAGE_BYTES),
             stream_credit: payload.get_u32_le(),
             connection_credit: payload.get_u32_le(),
         };
@@ -243,8 +246,9 @@ pub(crate) fn begin<B: Behind>(
     let [a, b, c, d] = stream.to_le_bytes();
     out.extend_from_slice(&[0, 0, 0, 0, kind as u8, flags, 0, 0, a, b, c, d]);
     let behind = fill(out).bytes();
-    let length = out.len() - at - HEADER_BYTES + behind;
-    let length = u32::try_from(length).expect("limits are checked before a frame is written");
+    let length = (out.len() - at - HEADER_BYTES).saturating_add(behind);
+    // One that no frame can hold is above the peer's limit: whoever writes it takes it back.
+    let length = u32::try_from(length).unwrap_or(u32::MAX);
     out[at..at + 4].copy_from_slice(&length.to_le_bytes());
 }
 

@@ -3,6 +3,7 @@
 
 use rpc_core::{Context, Router, Server, Status, block_on, service};
 use rpc_native::Options;
+use rpc_testkit::shm;
 use rpc_transport::Wire;
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -149,24 +150,10 @@ impl Ship {
     }
 }
 
-/// The two ends of a channel in shared memory.
-fn shm_pair() -> (Wire, Wire) {
-    let (left, right) = ipc_uds::pair_seqpacket().expect("a pair");
-    let ring = ipc_ring::Options::new();
-    let meet = |socket| ring.begin(socket).expect("memory");
-    let (left, right) = (meet(left), meet(right));
-    left.finish().expect("it is there");
-    right.finish().expect("it is there");
-    let wire = |meeting: ipc_ring::Meeting| {
-        Wire::shm(meeting.channel().expect("met")).expect("a peer with a name")
-    };
-    (wire(left), wire(right))
-}
-
 #[test]
 fn a_large_argument_and_a_large_answer_are_never_in_a_buffer_of_their_sender() {
     let _watchdog = ipc_testkit::watchdog(std::time::Duration::from_secs(60));
-    let (near, far) = shm_pair();
+    let (near, far) = shm::pair(&ipc_ring::Options::new()).expect("memory");
     let server = std::thread::spawn(move || {
         let count = Arc::default();
         let mut session = Options::new().session(far, Ship::served(&count));
@@ -207,7 +194,7 @@ fn awaited_they_are_in_no_buffer_either() {
         let mut builder = tokio::runtime::Builder::new_current_thread();
         builder.enable_all().build().expect("a runtime")
     };
-    let (near, far) = shm_pair();
+    let (near, far) = shm::pair(&ipc_ring::Options::new()).expect("memory");
     let server = std::thread::spawn(move || {
         let (count, runtime) = (Arc::default(), runtime());
         let mut serving = std::pin::pin!(Options::new().serve(far, Ship::served(&count)));

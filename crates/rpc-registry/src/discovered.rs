@@ -99,7 +99,7 @@ struct Known<C> {
     channels: BTreeMap<String, (Reconnecting<C>, Backend)>,
     /// Whether we understand those contracts, by their fingerprints.
     verdicts: HashMap<Vec<u8>, Result<(), Status>>,
-    /// Somebody has been told of a set.
+    /// What is known was told, and nothing but it.
     told: bool,
 }
 
@@ -136,7 +136,7 @@ impl<C: Connected + 'static> Known<C> {
         let same = refused.is_none() && channels.keys().eq(self.channels.keys());
         self.channels = channels;
         // A host that changes tells the same again: whose turn it is stays as it was.
-        if same && std::mem::replace(&mut self.told, refused.is_none()) {
+        if same && self.told {
             return None;
         }
         self.told = refused.is_none();

@@ -16,6 +16,8 @@ pub mod lockfile;
 pub mod nesting;
 #[cfg(feature = "network")]
 pub mod network;
+#[cfg(feature = "shm")]
+pub mod shm;
 #[cfg(feature = "sweep")]
 pub mod sweep;
 pub mod table;

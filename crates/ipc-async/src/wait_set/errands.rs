@@ -6,7 +6,7 @@ use super::slots::Name;
 use super::table::{Table, pay};
 use super::timers::following;
 use crate::sys::Epoll;
-use ipc_core::{Debt, Interest, Rest, Result, Until};
+use ipc_core::{Debt, Interest, Pollable, Rest, Result, Until};
 use std::time::Instant;
 
 impl<K: Copy> Table<'_, K> {
@@ -17,8 +17,9 @@ impl<K: Copy> Table<'_, K> {
         until: Until,
         found: &mut Found<'_, K>,
     ) -> Result<Until> {
-        for post in std::mem::take(&mut self.again) {
+        while let Some(&post) = self.again.last() {
             self.look_again(epoll, post)?;
+            self.again.pop();
         }
         if Debt::is_any_unpaid() {
             self.pay_debts(epoll)?;
@@ -67,7 +68,7 @@ impl<K: Copy> Table<'_, K> {
                 self.asked.push_back(name);
                 continue;
             }
-            match watched.is_ready_unshown() {
+            match watched.is_ready_unshown(&mut self.late) {
                 None => drop(self.remove(epoll, name)),
                 Some(true) => {
                     watched.note_told(found.wait);
@@ -94,7 +95,7 @@ impl<K: Copy> Table<'_, K> {
             if let What::Endpoint(watched) = &mut member.what
                 && watched.rests
             {
-                watched.end_rest();
+                watched.end_rest(&mut self.late);
                 watched.asked = true;
                 self.asked.push_back(name);
             }
@@ -144,10 +145,8 @@ impl<K: Copy> Table<'_, K> {
         if watched.role != (Role::Tells { payer: None }) {
             return Ok(());
         }
-        let Some(endpoint) = watched.source.get().filter(|endpoint| endpoint.owes()) else {
-            return Ok(());
-        };
-        if pay(&*endpoint) {
+        let owes = |endpoint: &dyn Pollable| endpoint.owes() && !pay(endpoint);
+        if watched.source.with(&mut self.late, owes) != Some(true) {
             return Ok(());
         }
         let (key, source) = (member.key, watched.source.clone());

@@ -40,10 +40,12 @@ impl<'a, K: Copy> WaitSet<'a, K> {
         loop {
             let mut sleep = until;
             if self.has_errands() {
-                sleep = self.run_errands(epoll, until, found, events)?;
+                let errands = self.run_errands(epoll, until, found, events);
                 if found.count > 0 {
+                    // What was found is told now: what has failed besides fails again.
                     return Ok(());
                 }
+                sleep = errands?;
             }
             let came = epoll.wait(events, sleep)?;
             if came > 0 {
@@ -68,7 +70,12 @@ impl<'a, K: Copy> WaitSet<'a, K> {
     #[inline]
     fn take(&self, epoll: &Epoll, events: &[crate::sys::Event], found: &mut Found<'_, K>) {
         let mut table = self.table();
-        for event in events {
+        // Where there are more keys than fit, it is another's turn to be left out in each wait.
+        let turn = match events.len() {
+            0 | 1 => 0,
+            several => found.wait % several,
+        };
+        for event in events[turn..].iter().chain(&events[..turn]) {
             match event.data.u64() {
                 BELL => epoll.hear(),
                 _ => table.told(epoll, *event, found),
@@ -97,9 +104,10 @@ impl<'a, K: Copy> WaitSet<'a, K> {
             return Ok(until);
         }
         let mut table = self.table();
-        let sleep = table.run_errands(epoll, until, found)?;
+        let errands = table.run_errands(epoll, until, found);
         self.note_as_waiter(&table);
         drop(table);
+        let sleep = errands?;
         if found.is_full() {
             self.kernel_is_next.store(!kernel_first, Ordering::Relaxed);
         } else if found.count > 0 && !kernel_first {

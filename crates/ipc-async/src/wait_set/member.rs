@@ -13,6 +13,10 @@ const VERDICT: Duration = Duration::from_millis(10);
 
 pub(super) type Shared<'a> = Arc<dyn Pollable + Send + Sync + 'a>;
 
+/// Endpoints that were looked at, to be let go where no lock is held: the set may be the last to
+/// have one, and what ends then may call it.
+pub(super) type Late<'a> = Vec<Source<'a>>;
+
 /// Something to be told of, and what it is called.
 #[derive(Debug)]
 pub(super) struct Member<'a, K> {
@@ -96,10 +100,19 @@ impl<'a> Source<'a> {
     }
 
     /// What `look` says of it; None where it is gone.
-    pub(super) fn with<R>(&self, look: impl FnOnce(&dyn Pollable) -> R) -> Option<R> {
+    pub(super) fn with<R>(
+        &self,
+        late: &mut Late<'a>,
+        look: impl FnOnce(&dyn Pollable) -> R,
+    ) -> Option<R> {
         match self {
             Self::Kept(endpoint) => Some(look(&**endpoint)),
-            Self::Known(endpoint) => Some(look(&*endpoint.upgrade()?)),
+            Self::Known(endpoint) => {
+                let endpoint = endpoint.upgrade()?;
+                let said = look(&*endpoint);
+                late.push(Self::Kept(endpoint));
+                Some(said)
+            }
         }
     }
 
@@ -112,7 +125,7 @@ impl<'a> Source<'a> {
     }
 }
 
-impl Watched<'_> {
+impl<'a> Watched<'a> {
     /// Whether the kernel must be told to look once only: what may go, or is told once.
     pub(super) fn is_one_shot(&self) -> bool {
         self.source.is_known_only() || self.manner != Manner::Always
@@ -137,10 +150,10 @@ impl Watched<'_> {
 
     /// Whether it is ready before a sleep. One that is armed since the last, and whose descriptor
     /// has shown nothing, is not, and need not be armed again. If it can, it then rests.
-    pub(super) fn is_ready_unshown(&mut self) -> Option<bool> {
+    pub(super) fn is_ready_unshown(&mut self, late: &mut Late<'a>) -> Option<bool> {
         let is_stale = std::mem::take(&mut self.came) && !self.truly;
         let (interest, rests) = (self.interest, &mut self.rests);
-        self.source.with(|endpoint| {
+        self.source.with(late, |endpoint| {
             if !is_stale && rest_if_armed(endpoint, interest, rests) {
                 return false;
             }
@@ -153,23 +166,24 @@ impl Watched<'_> {
     }
 
     /// It is to be asked again.
-    pub(super) fn end_rest(&mut self) {
+    pub(super) fn end_rest(&mut self, late: &mut Late<'a>) {
         if std::mem::take(&mut self.rests) {
             let end = |endpoint: &dyn Pollable| endpoint.rest(self.interest).map(Rest::end);
-            self.source.with(end);
+            self.source.with(late, end);
         }
     }
 
     /// Whether it is ready now; `ended` where its descriptor has ended. None where it is gone.
-    pub(super) fn is_ready(&self, ended: bool) -> Option<bool> {
+    pub(super) fn is_ready(&self, ended: bool, late: &mut Late<'a>) -> Option<bool> {
         self.source
-            .with(|endpoint| is_ready(endpoint, self.interest, ended))
+            .with(late, |endpoint| is_ready(endpoint, self.interest, ended))
     }
 }
 
 impl Drop for Watched<'_> {
     fn drop(&mut self) {
-        self.end_rest();
+        // One that rests and is there is only ever dropped where no lock is held.
+        self.end_rest(&mut Late::new());
     }
 }
 

@@ -1,7 +1,7 @@
 //! Who is in a wait set, and which registrations with the kernel show them.
 
 use super::finding::Found;
-use super::member::{Manner, Member, Role, Shared, Source, Watched, What};
+use super::member::{Late, Manner, Member, Role, Source, Watched, What};
 use super::slots::{Name, Slots};
 use super::timers::Timers;
 use crate::sys::{Epoll, Event, EventFlags};
@@ -24,6 +24,7 @@ pub(super) struct Table<'a, K> {
     pub(super) disturbed: usize,
     /// Posts that looked once, and are to look again.
     pub(super) again: Vec<Name>,
+    pub(super) late: Late<'a>,
 }
 
 /// One registration: the kernel takes a descriptor once, whoever waits for it.
@@ -44,30 +45,13 @@ impl<'a, K: Copy> Table<'a, K> {
             timers_first: false,
             disturbed: Rest::disturbances(),
             again: Vec::new(),
+            late: Late::new(),
         }
     }
 
     /// How much there is to do before a sleep.
     pub(super) fn errands(&self) -> usize {
         self.timers.len() + self.asked.len() + self.again.len()
-    }
-
-    pub(super) fn add(
-        &mut self,
-        epoll: &Epoll,
-        source: Source<'a>,
-        interest: Interest,
-        manner: Manner,
-        key: K,
-    ) -> Result<Name> {
-        self.enter(
-            epoll,
-            source,
-            interest,
-            manner,
-            key,
-            Role::Tells { payer: None },
-        )
     }
 
     pub(super) fn add_timer(&mut self, at: Instant, period: Option<Duration>, key: K) -> Name {
@@ -117,39 +101,45 @@ impl<'a, K: Copy> Table<'a, K> {
         Ok(Some(must_ask))
     }
 
-    /// Notes what an event says.
+    /// Notes what an event says. What there is no room for is said again.
     pub(super) fn told(&mut self, epoll: &Epoll, event: Event, found: &mut Found<'_, K>) {
         let name = Name::from_bits(event.data.u64());
-        let Some(post) = self.posts.get_mut(name) else {
-            return;
-        };
-        if let [member] = post.members[..] {
-            self.tell(epoll, member, event.flags, found);
-        } else {
-            // All of one endpoint, before the first of them arms it anew.
-            for at in 0..post.members.len() {
-                let post = self.posts.get(name);
-                if let Some(&member) = post.and_then(|post| post.members.get(at)) {
-                    self.ask_again(member);
-                }
-            }
-            for _ in 0..self.posts.get(name).map_or(0, |post| post.members.len()) {
-                let Some(post) = self.posts.get_mut(name) else {
-                    return;
-                };
-                // Each has its turn, where the caller takes one at a time.
-                post.members.rotate_left(1);
-                let Some(&member) = post.members.last() else {
-                    break;
-                };
-                self.tell(epoll, member, event.flags, found);
-                if found.is_full() {
-                    break;
-                }
-            }
+        if !found.is_full() {
+            self.tell_all(epoll, name, event.flags, found);
         }
         if self.is_one_shot(name) {
             self.again.push(name);
+        }
+    }
+
+    /// Tells those of a registration, as far as there is room.
+    fn tell_all(&mut self, epoll: &Epoll, name: Name, came: EventFlags, found: &mut Found<'_, K>) {
+        let Some(post) = self.posts.get(name) else {
+            return;
+        };
+        if let [member] = post.members[..] {
+            return self.tell(epoll, member, came, found);
+        }
+        // All of one endpoint, before the first of them arms it anew.
+        for at in 0..post.members.len() {
+            let post = self.posts.get(name);
+            if let Some(&member) = post.and_then(|post| post.members.get(at)) {
+                self.ask_again(member);
+            }
+        }
+        for _ in 0..self.posts.get(name).map_or(0, |post| post.members.len()) {
+            let Some(post) = self.posts.get_mut(name) else {
+                return;
+            };
+            // Each has its turn, where the caller takes one at a time.
+            post.members.rotate_left(1);
+            let Some(&member) = post.members.last() else {
+                break;
+            };
+            self.tell(epoll, member, came, found);
+            if found.is_full() {
+                break;
+            }
         }
     }
 
@@ -189,7 +179,9 @@ impl<'a, K: Copy> Table<'a, K> {
         if let Some(post) = self.posts.get_mut(post) {
             post.members.push(name);
         }
-        if let Err(error) = epoll.watch(fd, post.bits(), self.flags_of(post)) {
+        let watched = epoll.watch(fd, post.bits(), self.flags_of(post));
+        self.late.push(Source::Kept(endpoint));
+        if let Err(error) = watched {
             self.undo(post, name);
             return Err(error);
         }
@@ -250,6 +242,7 @@ impl<'a, K: Copy> Table<'a, K> {
             } else {
                 let _ = epoll.rewatch(fd, watched.post.bits(), self.flags_of(watched.post));
             }
+            self.late.push(Source::Kept(endpoint));
         }
     }
 
@@ -267,21 +260,18 @@ impl<'a, K: Copy> Table<'a, K> {
         }
         watched.came = true;
         if watched.is_to_be_asked() {
-            watched.end_rest();
+            watched.end_rest(&mut self.late);
             watched.asked = true;
             self.asked.push_back(name);
         }
         let told = match watched.role {
-            Role::Pays { .. } => match watched.source.get() {
-                Some(endpoint) => match pay(&*endpoint) {
-                    true => None,
-                    false => Some(false),
-                },
-                None => None,
+            Role::Pays { .. } => match watched.source.with(&mut self.late, pay) {
+                Some(false) => Some(false),
+                Some(true) | None => None,
             },
             Role::Tells { .. } if watched.source.is_gone() => None,
             Role::Tells { .. } if watched.truly && !ended => Some(true),
-            Role::Tells { .. } => watched.is_ready(ended),
+            Role::Tells { .. } => watched.is_ready(ended, &mut self.late),
         };
         match told {
             Some(true) => {
@@ -295,10 +285,11 @@ impl<'a, K: Copy> Table<'a, K> {
 
     /// Has a member asked before the next sleep, if its kind is.
     fn ask_again(&mut self, name: Name) {
-        if let Some(watched) = self.watched_mut(name)
+        if let Some(member) = self.members.get_mut(name)
+            && let What::Endpoint(watched) = &mut member.what
             && watched.is_to_be_asked()
         {
-            watched.end_rest();
+            watched.end_rest(&mut self.late);
             watched.asked = true;
             self.asked.push_back(name);
         }
@@ -326,14 +317,13 @@ impl<'a, K: Copy> Table<'a, K> {
             }
             _ => None,
         };
-        let found: Option<(Shared<'a>, Interest)> = post.members.iter().find_map(awaited);
-        match found {
-            Some((endpoint, interest)) => {
-                let fd: BorrowedFd<'_> = endpoint.descriptor(interest);
-                epoll.rewatch(fd, name.bits(), self.flags_of(name))
-            }
-            None => Ok(()),
-        }
+        let Some((endpoint, interest)) = post.members.iter().find_map(awaited) else {
+            return Ok(());
+        };
+        let fd: BorrowedFd<'_> = endpoint.descriptor(interest);
+        let watched = epoll.rewatch(fd, name.bits(), self.flags_of(name));
+        self.late.push(Source::Kept(endpoint));
+        watched
     }
 
     fn flags_of(&self, post: Name) -> EventFlags {

@@ -1,7 +1,9 @@
 //! An endpoint that is always ready keeps no other from its turn.
 
-use ipc_async::{Async, Runtime, Smol, Tokio};
-use ipc_testkit::watchdog;
+use ipc_async::{Async, Interest, Runtime, Smol, Tokio};
+use ipc_core::{TryRecv, TrySend};
+use ipc_testkit::{TempDir, watchdog};
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -42,16 +44,65 @@ async fn busy_and_patient<R: Runtime>(runtime: R) {
     }
 }
 
+/// The same of one who sends to an address.
+async fn addressed_and_patient<R: Runtime>(runtime: R) {
+    let directory = TempDir::new();
+    let (tx, rx) = ipc_pipe::pair().expect("a pipe");
+    let patient = Async::on(runtime.clone(), rx).expect("registered");
+    let heard = Arc::new(AtomicBool::new(false));
+    let hearing = Arc::clone(&heard);
+    runtime.spawn(async move {
+        assert_eq!(patient.recv(&mut [0; 8]).await.expect("a message"), 1);
+        hearing.store(true, Ordering::SeqCst);
+    });
+    tx.send(b"x").expect("a reader");
+    let far = ipc_uds::bind_datagram(directory.join("far")).expect("bound");
+    let near = ipc_uds::Options::new().datagram().expect("a socket");
+    let near = Async::on(runtime, near).expect("registered");
+    let address = far.address().expect("named");
+    while !heard.load(Ordering::SeqCst) {
+        near.send_to(b"y", &address).await.expect("a receiver");
+        far.try_recv(&mut [0; 8]).expect("it was sent");
+    }
+}
+
 #[test]
 fn who_never_waits_starves_nobody() {
     let _watchdog = watchdog(PATIENCE);
     let tokio = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
-    tokio.expect("a runtime").block_on(busy_and_patient(Tokio));
+    tokio.expect("a runtime").block_on(async {
+        busy_and_patient(Tokio).await;
+        addressed_and_patient(Tokio).await;
+        polled_and_patient(Tokio, ipc_uds::pair().expect("sockets")).await;
+        polled_and_patient(Tokio, crate::ring_streams()).await;
+    });
     let executor = Arc::new(async_executor::Executor::new());
     let smol = Smol::new(Arc::clone(&executor));
-    async_io::block_on(executor.run(busy_and_patient(smol)));
+    async_io::block_on(executor.run(async {
+        busy_and_patient(smol.clone()).await;
+        addressed_and_patient(smol.clone()).await;
+        polled_and_patient(smol.clone(), ipc_uds::pair().expect("sockets")).await;
+        polled_and_patient(smol, crate::ring_streams()).await;
+    }));
+}
+
+/// Sends by a poll function, as a protocol does, and receives at the other end itself, until
+/// another task has had its turn.
+async fn polled_and_patient<R: Runtime, T>(runtime: R, (near, far): (T, T))
+where
+    T: TryRecv + TrySend + Send + Sync + 'static,
+{
+    let near = Async::on(runtime.clone(), near).expect("registered");
+    let heard = Arc::new(AtomicBool::new(false));
+    let hearing = Arc::clone(&heard);
+    runtime.spawn(async move { hearing.store(true, Ordering::SeqCst) });
+    while !heard.load(Ordering::SeqCst) {
+        let sent = poll_fn(|task| near.poll_ready(task, Interest::Write, |end| end.try_send(b"y")));
+        sent.await.expect("a reader");
+        assert_eq!(far.try_recv(&mut [0; 8]).expect("a byte"), 1);
+    }
 }
 
 #[tokio::test]

@@ -108,13 +108,7 @@ impl<R: Runtime> Waits<R> {
         let queue = ipc_ring::Options::new().queue().expect("a queue");
         let (tx, rx) = (queue.producer(), queue.consumer().expect("a consumer"));
         self.receives("queue of many", rx, (tx.expect("a producer"), queue));
-        let broadcaster = ipc_ring::Options::new().broadcast().expect("memory");
-        let (ours, theirs) = ipc_uds::pair_seqpacket().expect("sockets");
-        let subscriber = std::thread::scope(|scope| {
-            let joining = scope.spawn(|| ipc_ring::Options::new().subscribe_over(theirs));
-            broadcaster.add(ours).expect("it comes");
-            joining.join().expect("no panic").expect("it is taken in")
-        });
+        let (broadcaster, subscriber) = crate::broadcast();
         self.receives("broadcast", subscriber, broadcaster);
         let log = ipc_file::open_log(directory.join("log")).expect("a log");
         let reader = ipc_file::follow(directory.join("log")).expect("a reader");

@@ -16,6 +16,25 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// Long enough that nothing that should come could come later.
 const QUIET: Duration = Duration::from_millis(50);
 
+fn this_thread() -> i32 {
+    rustix::thread::gettid().as_raw_nonzero().get()
+}
+
+/// Until a thread of this process sleeps.
+fn until_asleep(thread: i32) {
+    let is_asleep = || {
+        let stat = std::fs::read_to_string(format!("/proc/self/task/{thread}/stat"));
+        // Behind its name, which may hold anything, stands the letter of its state.
+        stat.is_ok_and(|stat| {
+            stat.rsplit_once(") ")
+                .is_some_and(|(_, rest)| rest.starts_with('S'))
+        })
+    };
+    while !is_asleep() {
+        std::thread::yield_now();
+    }
+}
+
 /// Sends one message into the ring that is met at the first argument, and waits to be killed.
 pub(crate) fn send_into_a_ring(stage: ipc_testkit::Stage) {
     let path = std::path::PathBuf::from(stage.argument(0));

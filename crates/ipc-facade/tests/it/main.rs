@@ -174,7 +174,8 @@ fn awaiting_is_here() {
 fn waiting_for_several_is_here_without_a_runtime() {
     let (tx, rx) = ipc_facade::pipe::pair().expect("a pipe");
     let set = ipc_facade::WaitSet::new();
-    set.add(&rx, 7).expect("added");
+    let entry: ipc_facade::WaitSetEntry = set.add(&rx, 7).expect("added");
     tx.send(b"x").expect("a reader");
     assert_eq!(set.wait().expect("a message"), 7);
+    assert!(set.remove(entry));
 }

@@ -25,8 +25,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 
 /// How a member waits: in a verb, or on its descriptor.
-const ASLEEP: usize = 0;
-const ARMED: usize = 8;
+pub(super) const ASLEEP: usize = 0;
+pub(super) const ARMED: usize = 8;
 
 /// Our place in a queue.
 #[derive(Debug)]
@@ -193,12 +193,9 @@ impl Member {
     fn until_something(&self, operation: &'static str, until: Until) -> Result<Option<Events>> {
         match until {
             Until::Forever => Events::wait(&self.events).map(Some),
-            _ => match self.events.sleep(until) {
-                Ok(()) => Ok(None),
-                Err(error) if error.kind() == until.over(operation).kind() => {
-                    Err(until.over(operation))
-                }
-                Err(error) => Err(error),
+            _ => match self.events.sleep(until)? {
+                true => Ok(None),
+                false => Err(until.over(operation)),
             },
         }
     }

@@ -5,7 +5,7 @@ use super::layout::{
     self, AT_ASLEEP, AT_CHANGES, AT_SEATS, LAYOUT, MAX_MEMBER, MAX_MEMBERS, NEXT_ROLE, Role,
     SEAT_MEMBER, Shape, seat,
 };
-use super::member::{Member, Seated};
+use super::member::{ARMED, ASLEEP, Member, Seated};
 use super::peers::Note;
 use super::slots::Slots;
 use super::{Consumer, Producer};
@@ -199,7 +199,7 @@ impl Queue {
         let mailbox = newcomer.mailbox.1.try_clone()?;
         // One that died asleep is not woken any more, nor is who sits there now in its place.
         for role in [AT_ASLEEP, AT_ASLEEP + NEXT_ROLE] {
-            for at in [role, role + 8] {
+            for at in [role + ASLEEP, role + ARMED] {
                 let bits = self.slots.memory.u64(at);
                 bits.fetch_and(!(1 << seat_at), SeqCst);
             }

@@ -16,7 +16,7 @@ pub(crate) fn of_a_life(lab: &mut Lab) {
 pub(crate) fn live() {}
 
 #[cfg(feature = "failpoints")]
-pub(crate) use enabled::{labels_in, live, of_a_life, start};
+pub(crate) use enabled::{die_at_each, labels_in, live, of_a_life, start};
 
 #[cfg(feature = "failpoints")]
 mod enabled {
@@ -145,16 +145,27 @@ mod enabled {
         let (socket, child) = start("life", "none:1");
         let (count, _) = answer_all(socket);
         let ended = child.wait_with_output().expect("it ends");
-        let said = String::from_utf8_lossy(&ended.stdout).into_owned();
-        let passed: BTreeSet<&str> = said.lines().collect();
         let mut tally = Tally::new("R3", "an end killed at each label: the other is told");
         tally.trial(match ended.status.success() && count == 2 * ROUNDS {
             true => Ok(()),
             false => Err(format!("{count} messages of a life, {}", ended.status)),
         });
-        let mut died_at = BTreeSet::new();
-        let mut dead = 0;
-        for &label in &all {
+        die_at_each(lab, tally, all, &ended.stdout, live_until);
+    }
+
+    /// Lives that end at each of the labels, which a whole life says that it `passed`: into
+    /// `tally`, and into one of how many there are.
+    pub(crate) fn die_at_each(
+        lab: &mut Lab,
+        mut tally: Tally,
+        labels: BTreeSet<&'static str>,
+        passed: &[u8],
+        live_until: impl Fn(&str, u64) -> (bool, std::result::Result<(), String>),
+    ) {
+        let passed = String::from_utf8_lossy(passed);
+        let passed: BTreeSet<&str> = passed.lines().collect();
+        let (mut died_at, mut dead) = (BTreeSet::new(), 0);
+        for &label in &labels {
             for _ in 0..lab.count(2, 100, 1_000) {
                 // A later passing, when there is one: the same step at another time. Who need not
                 // sleep this time does not pass each label.
@@ -171,11 +182,9 @@ mod enabled {
         }
         tally.note(format!("{dead} deaths"));
         lab.enter(tally);
-        let mut tally = Tally::new(
-            "R3",
-            format!("{} labels: every one passed, and died at", all.len()),
-        );
-        for label in all {
+        let what = format!("{} labels: every one passed, and died at", labels.len());
+        let mut tally = Tally::new("R3", what);
+        for label in labels {
             let hit = passed.contains(label) && died_at.contains(label);
             tally.trial(hit.then_some(()).ok_or(format!("{label} never")));
         }

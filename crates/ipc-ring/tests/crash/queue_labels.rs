@@ -19,12 +19,11 @@ pub(crate) use enabled::{live, of_a_member};
 mod enabled {
     use super::{Lab, Tally};
     use crate::deaths::LIMIT;
-    use crate::labels::{labels_in, start};
+    use crate::labels::{die_at_each, labels_in, start};
     use crate::queue_steps::is_whole;
     use crate::queues::{message, options};
     use ipc_ring::{Consumer, ErrorKind, Options, Producer, Queue, Spin};
     use ipc_uds::SeqPacket;
-    use std::collections::BTreeSet;
     use std::os::fd::AsFd;
     use std::os::unix::process::ExitStatusExt;
     use std::time::Duration;
@@ -160,8 +159,6 @@ mod enabled {
         let (socket, child) = start("member", "none:1");
         let (count, end) = Others::new().answer_all(&socket);
         let ended = child.wait_with_output().expect("it ends");
-        let said = String::from_utf8_lossy(&ended.stdout).into_owned();
-        let passed: BTreeSet<&str> = said.lines().collect();
         let mut tally = Tally::new("R3", "a member of a queue killed at each label");
         let whole = ended.status.success() && count == ROUNDS && end == ErrorKind::Closed;
         tally.trial(
@@ -169,29 +166,6 @@ mod enabled {
                 .then_some(())
                 .ok_or(format!("{count} of a life, {end:?}")),
         );
-        let (mut died_at, mut dead) = (BTreeSet::new(), 0);
-        for &label in &all {
-            for _ in 0..lab.count(2, 100, 1_000) {
-                // A later passing, when there is one.
-                for passing in [1 + lab.below(8), 1, 1] {
-                    let (died, seen) = live_until(label, passing);
-                    tally.trial(seen);
-                    if died {
-                        died_at.insert(label);
-                        dead += 1;
-                        break;
-                    }
-                }
-            }
-        }
-        tally.note(format!("{dead} deaths"));
-        lab.enter(tally);
-        let what = format!("{} labels: every one passed, and died at", all.len());
-        let mut tally = Tally::new("R3", what);
-        for label in all {
-            let hit = passed.contains(label) && died_at.contains(label);
-            tally.trial(hit.then_some(()).ok_or(format!("{label} never")));
-        }
-        lab.enter(tally);
+        die_at_each(lab, tally, all, &ended.stdout, live_until);
     }
 }

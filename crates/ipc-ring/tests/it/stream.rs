@@ -151,6 +151,8 @@ fn who_found_no_room_for_much_is_not_told_that_there_is_room_for_little() {
     }
     // A message of a few bytes would fit: a waiter that was told so would try for ever in vain.
     assert!(!sender.arm(Interest::Write).expect("armed"), "{sent} bytes");
+    // And who waits at many need not ask it again before there is room for all of it.
+    assert!(sender.is_armed(Interest::Write));
     let ready = sender.wait_ready(&[Interest::Write], Until::Now);
     assert_eq!(
         ready.expect_err("full").kind(),

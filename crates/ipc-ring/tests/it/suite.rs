@@ -12,7 +12,7 @@ ipc_testkit::conformance! {
 }
 
 /// A client's channel, and what its listener accepted.
-fn channels() -> ipc_ring::Result<(Channel, Channel)> {
+pub(crate) fn channels() -> ipc_ring::Result<(Channel, Channel)> {
     let dir = TempDir::new();
     let path = dir.join("socket");
     let listener = Options::new().bind(&path)?;

@@ -1,8 +1,12 @@
 //! How a side waits: without any time, until what it waits for appears; chosen for each end.
 
 use crate::broadcast::with_readers;
+use crate::suite::channels;
 use ipc_ring::WhenFull::{self, Block, DropNewest, DropOldest, Fail};
-use ipc_ring::{Broadcaster, Consumer, Options, Producer, Receiver, Sender, Spin, Subscriber};
+use ipc_ring::{
+    Broadcaster, Caller, Channel, Consumer, Options, Producer, Receiver, Responder, Sender, Spin,
+    Stream, Subscriber,
+};
 use ipc_testkit::watchdog;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
@@ -136,6 +140,62 @@ macro_rules! waits_for_room {
     }};
 }
 
+/// A wait at what holds both ends of a channel, and is told how.
+macro_rules! waits_at_both_ends {
+    ($name:literal, $how:expr, $kind:expr, $wait:expr, $other:expr, $wake:expr) => {{
+        let (ours, theirs) = channels().expect("met");
+        let mut ours = $kind(ours);
+        ours.set_spin($how);
+        let wait = move || $wait(&ours);
+        let theirs = $other(theirs);
+        Waiting::new($name, wait, move || $wake(&theirs))
+    }};
+}
+
+fn in_a_channel(how: Spin) -> Waiting {
+    waits_at_both_ends!(
+        "a channel",
+        how,
+        |channel| channel,
+        |ours: &Channel| assert!(ours.receiver().recv(&mut [0; 8]).is_ok()),
+        |channel| channel,
+        |theirs: &Channel| theirs.sender().send(b"message").expect("sent")
+    )
+}
+
+fn in_a_stream(how: Spin) -> Waiting {
+    waits_at_both_ends!(
+        "a stream",
+        how,
+        Channel::stream,
+        |ours: &Stream| assert!(ours.recv(&mut [0; 8]).is_ok()),
+        Channel::stream,
+        |theirs: &Stream| theirs.send(b"bytes").expect("sent")
+    )
+}
+
+fn for_a_reply(how: Spin) -> Waiting {
+    waits_at_both_ends!(
+        "a reply",
+        how,
+        Channel::caller,
+        |ours: &Caller| ours.call(b"request", &mut Vec::new()).expect("a reply"),
+        Channel::responder,
+        |theirs: &Responder| theirs.answer(|_, _| ()).expect("asked")
+    )
+}
+
+fn for_a_request(how: Spin) -> Waiting {
+    waits_at_both_ends!(
+        "a request",
+        how,
+        Channel::responder,
+        |ours: &Responder| ours.answer(|_, _| ()).expect("asked"),
+        Channel::caller,
+        |theirs: &Caller| theirs.call(b"request", &mut Vec::new()).expect("a reply")
+    )
+}
+
 fn all(how: Option<Spin>) -> Vec<Waiting> {
     let mut all = vec![
         waits_for_room!(pair, how),
@@ -164,16 +224,22 @@ fn a_blocked_side_takes_no_time_and_wakes_when_a_message_or_room_appears() {
 #[test]
 fn how_an_end_waits_is_chosen_for_each_and_can_be_changed() {
     let _watchdog = watchdog(PATIENCE);
-    let never = all(Some(Spin::Never));
+    let mut never = all(Some(Spin::Never));
+    let at_both_ends = [in_a_channel, in_a_stream, for_a_reply, for_a_request];
+    never.extend(at_both_ends.map(|waits| waits(Spin::Never)));
     never.iter().for_each(Waiting::comes_to_rest);
     // One at a time: each has a processor of its own.
-    let always: [fn() -> Waiting; 6] = [
+    let always: [fn() -> Waiting; 10] = [
         || waits_for_room!(pair, Some(Spin::Always)),
         || waits_for_room!(cast, Some(Spin::Always)),
         || waits_for_room!(queue, Some(Spin::Always)),
         || waits_for_a_message!(pair, Block, Some(Spin::Always)),
         || waits_for_a_message!(cast, Block, Some(Spin::Always)),
         || waits_for_a_message!(queue, Block, Some(Spin::Always)),
+        || in_a_channel(Spin::Always),
+        || in_a_stream(Spin::Always),
+        || for_a_reply(Spin::Always),
+        || for_a_request(Spin::Always),
     ];
     for spins in always {
         let spins = spins();
@@ -181,4 +247,26 @@ fn how_an_end_waits_is_chosen_for_each_and_can_be_changed() {
         spins.wakes();
     }
     never.into_iter().for_each(Waiting::wakes);
+}
+
+/// What a sleep at each end of a channel that runs out of time says that it was.
+macro_rules! late {
+    ($make:ident) => {{
+        let (mut sends, mut receives) = $make(Block);
+        sends.set_spin(Spin::Never);
+        receives.set_spin(Spin::Never);
+        let late = receives.recv_timeout(&mut [0; 8], REST).map(drop);
+        (0..2).for_each(|_| sends.send(b"before").expect("room"));
+        let full = sends.send_timeout(b"message", REST);
+        [late, full].map(|outcome| outcome.expect_err("nothing came").to_string())
+    }};
+}
+
+#[test]
+fn who_slept_for_too_long_is_told_what_it_was_about() {
+    let _watchdog = watchdog(PATIENCE);
+    for said in [late!(pair), late!(cast), late!(queue)] {
+        assert!(said[0].starts_with("recv: "), "{said:?}");
+        assert!(said[1].starts_with("send: "), "{said:?}");
+    }
 }

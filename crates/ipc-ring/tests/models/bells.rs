@@ -111,17 +111,17 @@ impl Bells {
         self.0.lock().retain(|(_, watched)| !its(watched));
     }
 
-    pub(crate) fn sleep(&self, until: Until) -> Result<()> {
+    pub(crate) fn sleep(&self, until: Until) -> Result<bool> {
         machine::fence();
         let mut watched = self.0.lock();
         while !watched.iter().any(|(_, watched)| watched.is_ready()) {
             if until == Until::Now || (until != Until::Forever && machine::below(2) == 0) {
-                return Err(until.over("wait"));
+                return Ok(false);
             }
             let woken = self.0.changed.wait(watched);
             watched = woken.unwrap_or_else(PoisonError::into_inner);
         }
-        Ok(())
+        Ok(true)
     }
 
     pub(crate) fn wait_rung(&self, names: &mut [u64; TOLD]) -> Result<usize> {

@@ -1,5 +1,6 @@
 //! The contract end to end, in one process.
 
+mod arriving;
 mod calls;
 mod contract;
 mod foreign;

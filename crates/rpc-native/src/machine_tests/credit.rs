@@ -66,3 +66,28 @@ fn oneway_calls_beyond_the_limit_are_dropped_and_counted() {
     assert_eq!(to_server(&mut client, &mut server, now).len(), 2);
     assert_eq!(server.dropped_oneways, 3);
 }
+
+#[test]
+fn a_message_that_no_frame_can_hold_is_refused_on_both_sides_before_it_is_encoded() {
+    let (mut client, mut server, now) = greeted();
+    for bytes in [u32::MAX as usize, usize::MAX] {
+        let huge = |_: &mut BytesMut| Ok(bytes);
+        let refused = client.call(&head(), false, true, huge);
+        let refused = refused.expect_err("more than a frame");
+        assert_eq!(refused.code(), Code::ResourceExhausted);
+        assert!(client.link.output.is_empty());
+        let nothing: Fill = |_| Ok(());
+        let call = client.call(&head(), false, true, nothing);
+        let call = call.expect("usable").expect("a number");
+        to_server(&mut client, &mut server, now);
+        let refused = server.message(call, huge).expect_err("more than a frame");
+        assert_eq!(refused.code(), Code::ResourceExhausted);
+        assert!(!server.finish(call, &Metadata::new(), Ok(huge)));
+        let events = to_client(&mut server, &mut client, now);
+        let [client_side::Event::Returned(1, Err(refused))] = &events[..] else {
+            panic!("one refusal: {events:?}")
+        };
+        assert_eq!(refused.code(), Code::ResourceExhausted);
+        client.release(call);
+    }
+}

@@ -1,6 +1,5 @@
 //! Large messages that meet on one connection: a blocking client takes in while it writes.
 
-use crate::in_place::shm_pair;
 use crate::raw::{LAST, Raw, bind, call, hello};
 use crate::remote::PATIENCE;
 use crate::straight::narrow;
@@ -10,6 +9,7 @@ use ipc_core::{ByteSink, ByteSource, Debt, Interest, Pollable, Until};
 use ipc_testkit::watchdog;
 use rpc_core::{Code, Context, Peer, Router, Server, Status, block_on, items, next, service};
 use rpc_native::{BlockingConnection, Limits, Options};
+use rpc_testkit::shm;
 use rpc_transport::Wire;
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -78,12 +78,12 @@ const CARRIERS: [(&str, Pair); 9] = [
     ("unix", unix),
     ("tcp", tcp),
     ("pipe", pipe),
-    ("shm", shm_pair),
+    ("shm", ring),
     ("shm with little room", narrow),
     ("tls over tcp", || secured(tcp())),
     ("tls over unix", || secured(unix())),
     ("tls over pipes", || secured(pipe())),
-    ("tls over shm", || secured(shm_pair())),
+    ("tls over shm", || secured(ring())),
 ];
 
 fn unix() -> (Wire, Wire) {
@@ -92,6 +92,10 @@ fn unix() -> (Wire, Wire) {
 
 fn pipe() -> (Wire, Wire) {
     Wire::pipe_pair().expect("pipes")
+}
+
+fn ring() -> (Wire, Wire) {
+    shm::pair(&ipc_ring::Options::new()).expect("memory")
 }
 
 fn secured((near, far): (Wire, Wire)) -> (Wire, Wire) {

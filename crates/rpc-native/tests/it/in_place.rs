@@ -3,6 +3,7 @@
 use ipc_core::{ByteSink, ByteSource, Debt, Interest, Pollable, Result, Until};
 use rpc_core::{Context, Peer, Router, Server, Status, block_on, service};
 use rpc_native::{Limits, Options};
+use rpc_testkit::shm;
 use rpc_transport::Wire;
 use std::os::fd::BorrowedFd;
 use std::sync::{Arc, Mutex};
@@ -65,28 +66,15 @@ impl ByteSink for Recorded {
     }
 }
 
-/// The two ends of a channel in shared memory.
-pub(crate) fn shm_pair() -> (Wire, Wire) {
-    let (left, right) = ipc_uds::pair_seqpacket().expect("a pair");
-    let ring = ipc_ring::Options::new();
-    let (left, right) = (
-        ring.begin(left).expect("memory"),
-        ring.begin(right).expect("memory"),
-    );
-    left.finish().expect("it is there");
-    right.finish().expect("it is there");
-    let wire = |meeting: ipc_ring::Meeting| {
-        Wire::shm(meeting.channel().expect("met")).expect("a peer with a name")
-    };
-    (wire(left), wire(right))
-}
-
 #[test]
 fn a_large_message_is_read_piece_behind_piece_and_moved_no_more() {
     let _watchdog = ipc_testkit::watchdog(Duration::from_secs(60));
     // Without credits between, which stand in messages' way now and then.
     let limits = Limits::new().connection_credit_bytes(1 << 30).clone();
-    for (near, far) in [shm_pair(), Wire::pair().expect("a pair")] {
+    for (near, far) in [
+        shm::pair(&ipc_ring::Options::new()).expect("memory"),
+        Wire::pair().expect("a pair"),
+    ] {
         let sides = [near, far].map(|wire| {
             let pieces = Pieces::default();
             let recorded = Recorded {

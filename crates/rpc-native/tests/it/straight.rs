@@ -4,6 +4,7 @@ use ipc_testkit::watchdog;
 use prost::Message as _;
 use rpc_core::{Code, Context, Describe, Router, Server, Status, block_on, service};
 use rpc_native::{Limits, Options};
+use rpc_testkit::shm;
 use rpc_transport::Wire;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -72,17 +73,9 @@ fn parcels() -> Vec<Parcel> {
 
 /// Two ends of a channel with much less room than a parcel needs.
 pub(crate) fn narrow() -> (Wire, Wire) {
-    let (left, right) = ipc_uds::pair_seqpacket().expect("a pair");
     let mut ring = ipc_ring::Options::new();
     ring.capacity_messages(16).capacity_bytes(32 << 10);
-    let meet = |socket| ring.begin(socket).expect("memory");
-    let (left, right) = (meet(left), meet(right));
-    left.finish().expect("it is there");
-    right.finish().expect("it is there");
-    let wire = |meeting: ipc_ring::Meeting| {
-        Wire::shm(meeting.channel().expect("met")).expect("a peer with a name")
-    };
-    (wire(left), wire(right))
+    shm::pair(&ring).expect("memory")
 }
 
 /// Straight from the first byte on, or never.

@@ -2,6 +2,7 @@
 //! all experiments go over.
 
 use rpc_core::{Call, CallFuture, Channel, Router};
+use rpc_testkit::shm;
 use rpc_transport::Wire;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,18 +16,8 @@ pub(crate) type Pair = fn() -> ipc_core::Result<(Wire, Wire)>;
 pub(crate) const STREAMS: [(&str, Pair); 3] = [
     ("unix", Wire::pair),
     ("pipes", Wire::pipe_pair),
-    ("shm", shm_pair),
+    ("shm", || shm::pair(&ipc_ring::Options::new())),
 ];
-
-/// Both ends of a channel in shared memory, as two processes make it.
-fn shm_pair() -> ipc_core::Result<(Wire, Wire)> {
-    let (left, right) = ipc_uds::pair_seqpacket()?;
-    let ring = ipc_ring::Options::new();
-    let (left, right) = (ring.begin(left)?, ring.begin(right)?);
-    left.finish()?;
-    right.finish()?;
-    Ok((Wire::shm(left.channel()?)?, Wire::shm(right.channel()?)?))
-}
 
 /// What takes longer hangs.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);

@@ -2,6 +2,7 @@
 
 use ipc_async::Async;
 use ipc_core::{Interest, Pollable};
+use rpc_testkit::shm;
 use rpc_transport::Wire;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -13,15 +14,7 @@ const BYTES: usize = 1 << 20;
 fn pair() -> (Wire, Wire) {
     let mut ring = ipc_ring::Options::new();
     ring.capacity_messages(2).capacity_bytes(16 << 10);
-    let (left, right) = ipc_uds::pair_seqpacket().expect("a pair");
-    let left = ring.begin(left).expect("our half");
-    let right = ring.begin(right).expect("the other");
-    left.finish().expect("it is there");
-    right.finish().expect("it is there");
-    let wire = |meeting: ipc_ring::Meeting| {
-        Wire::shm(meeting.channel().expect("both halves")).expect("a peer with a name")
-    };
-    (wire(left), wire(right))
+    shm::pair(&ring).expect("memory")
 }
 
 #[test]

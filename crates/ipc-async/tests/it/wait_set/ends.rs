@@ -1,10 +1,11 @@
 //! Endpoints that end, are dropped or stand in a set twice.
 
 use super::{PATIENCE, QUIET};
-use ipc_async::{Entry, ErrorKind, Interest, WaitSet};
-use ipc_testkit::{Role, Snapshot, TempDir, isolated, watchdog};
+use ipc_async::{Entry, ErrorKind, Interest, MAX_TOLD, WaitSet};
+use ipc_testkit::{Role, Snapshot, TempDir, deny, isolated, watchdog};
 use std::os::fd::AsFd;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, OnceLock, Weak};
+use std::time::Instant;
 
 #[test]
 fn the_same_endpoint_twice_is_told_under_both_keys() {
@@ -229,4 +230,89 @@ fn what_cannot_be_waited_for_is_refused_and_not_kept() {
         set.try_wait().expect_err("nothing").kind(),
         ErrorKind::WouldBlock
     );
+}
+
+#[test]
+fn what_was_found_is_told_though_the_kernel_then_refuses_more() {
+    isolated!({
+        let _watchdog = watchdog(PATIENCE);
+        let event = ipc_event::create().expect("an event");
+        let (near, _far) = ipc_uds::pair().expect("sockets");
+        let set = WaitSet::new();
+        set.add_once(&event, Interest::Read, 1).expect("added");
+        set.add(&near, 2).expect("added");
+        for _ in 0..MAX_TOLD {
+            set.at(Instant::now(), 3).expect("a timer");
+        }
+        let mut ready = Vec::new();
+        // As many as a wait gives: the next asks the kernel before it does anything else.
+        let count = set.wait_many(&mut ready).expect("timers");
+        assert_eq!(count, MAX_TOLD);
+        event.notify().expect("counted");
+        near.try_send(&vec![7; 2_000_000]).expect("begun");
+        // The rest of that waits for room, for which the kernel would have to watch.
+        deny(libc::SYS_epoll_ctl, libc::ENOSPC);
+        set.wait_many(&mut ready).expect("the event");
+        assert_eq!(ready, [1]);
+        let refused = set.wait_many(&mut ready).expect_err("no more watches");
+        assert_eq!(refused.kind(), ErrorKind::LimitReached);
+        std::process::exit(ipc_testkit::DONE);
+    });
+}
+
+/// A connection that leaves its set when it is dropped, and is let go of by the last other one who
+/// has it while the set looks at it.
+struct Leaving {
+    inner: ipc_uds::Stream,
+    set: Weak<WaitSet<'static, u32>>,
+    entry: OnceLock<Entry>,
+    last: Mutex<Option<Arc<Leaving>>>,
+}
+
+impl ipc_core::Pollable for Leaving {
+    fn descriptor(&self, interest: Interest) -> std::os::fd::BorrowedFd<'_> {
+        self.inner.descriptor(interest)
+    }
+    fn wait_ready(&self, interests: &[Interest], until: ipc_core::Until) -> ipc_core::Result<()> {
+        drop(self.last.lock().expect("no panic").take());
+        self.inner.wait_ready(interests, until)
+    }
+}
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        if let (Some(set), Some(entry)) = (self.set.upgrade(), self.entry.get()) {
+            set.remove(*entry);
+        }
+    }
+}
+
+#[test]
+fn an_endpoint_that_a_wait_drops_may_leave_its_set() {
+    isolated!({
+        let _watchdog = watchdog(PATIENCE);
+        let (inner, far) = ipc_uds::pair().expect("sockets");
+        let event = ipc_event::create().expect("an event");
+        let set = Arc::new(WaitSet::new());
+        set.add(event.try_clone().expect("a descriptor"), 1)
+            .expect("added");
+        let leaving = Arc::new(Leaving {
+            inner,
+            set: Arc::downgrade(&set),
+            entry: OnceLock::new(),
+            last: Mutex::new(None),
+        });
+        let entry = set.add_weak(&leaving, Interest::Read, 2).expect("added");
+        leaving.entry.set(entry).expect("once");
+        *leaving.last.lock().expect("no panic") = Some(Arc::clone(&leaving));
+        drop(leaving);
+        far.send(b"x").expect("it is there");
+        // The set looks, and whoever is dropped meanwhile is not told.
+        let _ = set.try_wait();
+        let closed = far.send(b"x").expect_err("it is closed");
+        assert_eq!(closed.kind(), ErrorKind::Closed);
+        assert!(!set.remove(entry), "it has left");
+        event.notify().expect("counted");
+        assert_eq!(set.wait().expect("the event"), 1);
+    });
 }

@@ -1,7 +1,7 @@
 //! Who is always ready keeps nobody from being told.
 
 use super::PATIENCE;
-use ipc_async::{Interest, WaitSet};
+use ipc_async::{Interest, MAX_TOLD, WaitSet};
 use ipc_core::{Pollable, TryRecv};
 use ipc_testkit::watchdog;
 use std::time::Duration;
@@ -92,4 +92,37 @@ fn a_flood_at_one_endpoint_delays_another_by_a_few_waits() {
             assert!(waits <= 16, "{missing:?} is not told in round {round}");
         }
     }
+}
+
+#[test]
+fn of_more_keys_than_a_wait_gives_each_has_its_turn() {
+    let _watchdog = watchdog(PATIENCE);
+    let events: Vec<_> = (0..MAX_TOLD)
+        .map(|_| ipc_event::create().expect("an event"))
+        .collect();
+    let (always, once) = (WaitSet::new(), WaitSet::new());
+    for (key, event) in events.iter().enumerate() {
+        event.notify().expect("counted");
+        always.add(event, key).expect("added");
+        once.add_once(event, Interest::Read, key).expect("added");
+    }
+    // The kernel has one event fewer than there are keys.
+    always.add(&events[0], MAX_TOLD).expect("added");
+    let twice = once.add_once(&events[0], Interest::Read, MAX_TOLD);
+    twice.expect("added");
+    let (mut told, mut ready) = ([0; MAX_TOLD + 1], Vec::new());
+    for _ in 0..4 * MAX_TOLD {
+        let count = always.wait_many(&mut ready).expect("all are ready");
+        assert_eq!((count, ready.len()), (MAX_TOLD, MAX_TOLD));
+        ready.iter().for_each(|key| told[*key] += 1);
+    }
+    assert!(told.iter().all(|times| *times >= MAX_TOLD), "{told:?}");
+    let mut all = Vec::new();
+    while all.len() <= MAX_TOLD {
+        let count = once.wait_many(&mut ready).expect("the rest");
+        assert!(count <= MAX_TOLD, "{count} keys");
+        all.append(&mut ready);
+    }
+    all.sort_unstable();
+    assert!(all.into_iter().eq(0..=MAX_TOLD), "each once");
 }

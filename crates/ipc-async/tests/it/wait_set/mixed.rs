@@ -46,13 +46,7 @@ fn pipes_queues_sockets_and_rings_are_told_each_by_its_key() {
     let queue = ipc_ring::Options::new().queue().expect("a queue");
     let consumer = queue.consumer().expect("a consumer");
     let producer = queue.producer().expect("a producer");
-    let broadcaster = ipc_ring::Options::new().broadcast().expect("memory");
-    let (ours, theirs) = ipc_uds::pair_seqpacket().expect("sockets");
-    let subscriber = std::thread::scope(|scope| {
-        let joining = scope.spawn(|| ipc_ring::Options::new().subscribe_over(theirs));
-        broadcaster.add(ours).expect("it comes");
-        joining.join().expect("no panic").expect("it is taken in")
-    });
+    let (broadcaster, subscriber) = crate::broadcast();
     let set = WaitSet::new();
     let all: [&(dyn Pollable + Send + Sync); 12] = [
         &pipe_rx,

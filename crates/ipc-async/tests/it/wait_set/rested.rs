@@ -1,6 +1,6 @@
 //! Who was asked and has nothing is left alone, until it is used: then nothing of it is missed.
 
-use super::PATIENCE;
+use super::{PATIENCE, this_thread, until_asleep};
 use ipc_async::{Interest, WaitSet};
 use ipc_core::{Framed, Pollable, Rest, Result, TryRecv, Until};
 use ipc_testkit::{isolated, watchdog};
@@ -99,22 +99,10 @@ fn a_frame_that_an_untold_receive_leaves_in_memory_is_told() {
     let _watchdog = watchdog(PATIENCE);
     let (near, far) = ipc_uds::pair().expect("sockets");
     let (pipe_tx, pipe_rx) = ipc_pipe::pair().expect("a pipe");
-    let (ring_tx, ring_rx) = ring_streams();
+    let (ring_tx, ring_rx) = crate::ring_streams();
     untold(&near.framed(), &far.framed());
     untold(&pipe_tx.framed(), &pipe_rx.framed());
     untold(&ring_tx.framed(), &ring_rx.framed());
-}
-
-fn ring_streams() -> (ipc_ring::Stream, ipc_ring::Stream) {
-    let (left, right) = ipc_uds::pair_seqpacket().expect("sockets");
-    let options = ipc_ring::Options::new();
-    let (left, right) = (options.begin(left), options.begin(right));
-    let halves = [left, right].map(|half| half.expect("a half"));
-    for half in &halves {
-        half.finish().expect("the other is there");
-    }
-    let [left, right] = halves.map(|half| half.channel().expect("both").stream());
-    (left, right)
 }
 
 /// Receives one of two frames without having been told of them.
@@ -181,12 +169,7 @@ fn a_ring_that_slept_or_heard_its_bell_untold_is_told() {
 #[test]
 fn a_subscriber_that_slept_untold_is_told() {
     let _watchdog = watchdog(PATIENCE);
-    let options = ipc_ring::Options::new();
-    let broadcaster = options.broadcast().expect("a broadcaster");
-    let (ours, theirs) = ipc_uds::pair_seqpacket().expect("sockets");
-    let joining = std::thread::spawn(move || options.subscribe_over(theirs));
-    broadcaster.add(ours).expect("it comes");
-    let subscriber = joining.join().expect("no panic").expect("a subscriber");
+    let (broadcaster, subscriber) = crate::broadcast();
     let set = WaitSet::new();
     set.add(&subscriber, ()).expect("added");
     let mut bytes = [0; 8];
@@ -250,15 +233,6 @@ fn the_same_ring_twice_is_told_under_both_keys_each_time() {
     }
 }
 
-/// The state letter of a thread of this process.
-fn is_asleep(thread: i32) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/self/task/{thread}/stat"));
-    stat.is_ok_and(|stat| {
-        stat.rsplit_once(") ")
-            .is_some_and(|(_, rest)| rest.starts_with('S'))
-    })
-}
-
 #[test]
 fn who_sleeps_is_woken_for_what_is_in_memory_when_it_is_asked_for_again() {
     let _watchdog = watchdog(PATIENCE);
@@ -275,14 +249,10 @@ fn who_sleeps_is_woken_for_what_is_in_memory_when_it_is_asked_for_again() {
         let (say, said) = std::sync::mpsc::channel();
         std::thread::scope(|scope| {
             let waiting = scope.spawn(|| {
-                let me = rustix::thread::gettid().as_raw_nonzero().get();
-                say.send(me).expect("it listens");
+                say.send(this_thread()).expect("it listens");
                 set.wait()
             });
-            let thread = said.recv().expect("it begins");
-            while !is_asleep(thread) {
-                std::thread::yield_now();
-            }
+            until_asleep(said.recv().expect("it begins"));
             assert!(set.again(entry).expect("it is there"));
             waiting.join().expect("no panic").expect("the second");
         });

@@ -1,6 +1,6 @@
 //! A set that several threads use.
 
-use super::PATIENCE;
+use super::{PATIENCE, this_thread, until_asleep};
 use ipc_async::{Interest, WaitSet};
 use ipc_testkit::watchdog;
 use std::collections::BTreeSet;
@@ -113,18 +113,30 @@ fn a_timer_is_told_though_the_thread_that_slept_for_it_has_left() {
     let _watchdog = watchdog(PATIENCE);
     let (tx, rx) = ipc_pipe::pair().expect("a pipe");
     let set = WaitSet::new();
-    set.add_once(&rx, Interest::Read, 1).expect("added");
-    let due = Instant::now() + Duration::from_millis(30);
-    set.at(due, 2).expect("a timer");
-    let told: BTreeSet<i32> = std::thread::scope(|scope| {
-        // One of the two sleeps for the timer; the message may end the sleep of either.
-        let waiting = [0, 1].map(|_| scope.spawn(|| set.wait().expect("a message or the timer")));
-        tx.send(b"x").expect("sent");
-        waiting
-            .into_iter()
-            .map(|waiting| waiting.join().expect("no panic"))
-            .collect()
-    });
-    assert_eq!(told, BTreeSet::from([1, 2]));
-    assert!(Instant::now() >= due);
+    let entry = set.add_once(&rx, Interest::Read, 1).expect("added");
+    for _ in 0..20 {
+        let (say, said) = std::sync::mpsc::channel();
+        let told: BTreeSet<i32> = std::thread::scope(|scope| {
+            let waiting = [say.clone(), say].map(|say| {
+                let set = &set;
+                scope.spawn(move || {
+                    say.send(this_thread()).expect("it listens");
+                    set.wait().expect("a message or the timer")
+                })
+            });
+            let threads = [0, 1].map(|_| said.recv().expect("it begins"));
+            threads.into_iter().for_each(until_asleep);
+            let due = Instant::now() + Duration::from_millis(30);
+            set.at(due, 2).expect("a timer");
+            // One of them has heard of it, and sleeps for it now.
+            threads.into_iter().for_each(until_asleep);
+            tx.send(b"x").expect("sent");
+            let told = waiting.map(|waiting| waiting.join().expect("no panic"));
+            assert!(Instant::now() >= due);
+            told.into_iter().collect()
+        });
+        assert_eq!(told, BTreeSet::from([1, 2]));
+        rx.recv(&mut [0; 4]).expect("the message");
+        assert!(set.again(entry).expect("it is there"));
+    }
 }
