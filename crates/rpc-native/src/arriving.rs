@@ -76,8 +76,8 @@ impl<'a, 'w> Arriving<'a, Stream<'w>> {
 }
 
 impl<'a, R: Source> Arriving<'a, R> {
-    /// What stands in `buffer` from `at` to `filled`, and `more` bytes that `source` brings; where it
-    /// brings none, nothing more comes.
+    /// What stands in `buffer` from `at` to `filled`, and `more` bytes that `source` brings; where
+    /// it brings none, nothing more comes.
     fn new(
         (buffer, spare): (&'a mut [u8], &'a mut Vec<u8>),
         (at, filled): (usize, usize),
