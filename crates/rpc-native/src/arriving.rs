@@ -2,10 +2,38 @@
 //! what is long put together where it is taken from.
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
+use ipc_core::{ByteSource, Error, Until};
 use rpc_core::{Code, Status};
+use rpc_transport::Wire;
+use std::ops::Range;
 
 /// Fields from this size on are put together at once.
 const LONG_BYTES: usize = 16 << 10;
+
+/// Where the rest of a message comes from.
+pub(crate) trait Source {
+    /// At least one byte more; `None` where nothing more comes.
+    fn read(&mut self, room: &mut [u8]) -> Option<usize>;
+}
+
+/// A stream that is read until a time, and why it gave nothing more, where it did not just end.
+pub(crate) struct Stream<'w> {
+    wire: &'w Wire,
+    until: Until,
+    failed: Option<Error>,
+}
+
+impl Source for Stream<'_> {
+    fn read(&mut self, room: &mut [u8]) -> Option<usize> {
+        match self.wire.read_until(room, self.until) {
+            Ok(length) => Some(length),
+            Err(error) => {
+                self.failed = Some(error);
+                None
+            }
+        }
+    }
+}
 
 /// What came of a message, and what will.
 pub(crate) struct Arriving<'a, R> {
@@ -14,7 +42,7 @@ pub(crate) struct Arriving<'a, R> {
     filled: usize,
     /// How many bytes have not come.
     more: usize,
-    read: R,
+    source: R,
     /// Where a long field is put together; it is kept for the next.
     spare: &'a mut Vec<u8>,
     /// The same, while somebody may have a share of it.
@@ -23,21 +51,45 @@ pub(crate) struct Arriving<'a, R> {
     missing: usize,
 }
 
-impl<'a, R: FnMut(&mut [u8]) -> Option<usize>> Arriving<'a, R> {
-    /// What stands in `buffer` from `at` to `filled`, and `more` bytes that `read` brings; where it
-    /// brings none, nothing more comes.
-    pub(crate) fn new(
+impl<'a, 'w> Arriving<'a, Stream<'w>> {
+    /// What stands in `buffer` where it `came`, and `more` bytes that `wire` brings until `until`.
+    pub(crate) fn over(
+        (wire, until): (&'w Wire, Until),
+        memory: (&'a mut [u8], &'a mut Vec<u8>),
+        came: Range<usize>,
+        more: usize,
+    ) -> Self {
+        let stream = Stream {
+            wire,
+            until,
+            failed: None,
+        };
+        Self::new(memory, (came.start, came.end), more, stream)
+    }
+
+    /// Reads to the end, where nobody has; how many bytes have not come, and why, where the stream
+    /// did not just end.
+    pub(crate) fn finish(self) -> (usize, Option<Error>) {
+        let (missing, stream) = self.read_to_end();
+        (missing, stream.failed)
+    }
+}
+
+impl<'a, R: Source> Arriving<'a, R> {
+    /// What stands in `buffer` from `at` to `filled`, and `more` bytes that `source` brings; where
+    /// it brings none, nothing more comes.
+    fn new(
         (buffer, spare): (&'a mut [u8], &'a mut Vec<u8>),
         (at, filled): (usize, usize),
         more: usize,
-        read: R,
+        source: R,
     ) -> Self {
         let mut arriving = Self {
             buffer,
             at,
             filled,
             more,
-            read,
+            source,
             spare,
             lent: None,
             missing: 0,
@@ -52,7 +104,10 @@ impl<'a, R: FnMut(&mut [u8]) -> Option<usize>> Arriving<'a, R> {
         }
         let most = self.more.min(self.buffer.len());
         let came = match self.missing {
-            0 => (self.read)(&mut self.buffer[..most]).filter(|length| *length > 0),
+            0 => self
+                .source
+                .read(&mut self.buffer[..most])
+                .filter(|length| *length > 0),
             _ => None,
         };
         (self.at, self.filled) = (0, came.unwrap_or(most));
@@ -77,7 +132,7 @@ impl<'a, R: FnMut(&mut [u8]) -> Option<usize>> Arriving<'a, R> {
                 whole.resize(len.min(2 * filled.max(LONG_BYTES)), 0);
             }
             let end = len.min(whole.len());
-            match (self.read)(&mut whole[filled..end]) {
+            match self.source.read(&mut whole[filled..end]) {
                 Some(length @ 1..) => {
                     filled += length;
                     self.more -= length;
@@ -106,17 +161,16 @@ impl<'a, R: FnMut(&mut [u8]) -> Option<usize>> Arriving<'a, R> {
         }
     }
 
-    /// Reads to the end, where nobody has; how many bytes have not come.
-    pub(crate) fn finish(mut self) -> usize {
+    fn read_to_end(mut self) -> (usize, R) {
         if self.missing == 0 {
             self.advance(self.remaining());
         }
         self.take_back();
-        self.missing
+        (self.missing, self.source)
     }
 }
 
-impl<R: FnMut(&mut [u8]) -> Option<usize>> Buf for Arriving<'_, R> {
+impl<R: Source> Buf for Arriving<'_, R> {
     fn remaining(&self) -> usize {
         self.filled - self.at + self.more
     }
@@ -146,7 +200,7 @@ impl<R: FnMut(&mut [u8]) -> Option<usize>> Buf for Arriving<'_, R> {
     }
 }
 
-impl<R: FnMut(&mut [u8]) -> Option<usize>> rpc_core::Arriving for Arriving<'_, R> {
+impl<R: Source> rpc_core::Arriving for Arriving<'_, R> {
     fn outcome(&self) -> Result<(), Status> {
         match self.missing {
             0 => Ok(()),
@@ -159,6 +213,12 @@ impl<R: FnMut(&mut [u8]) -> Option<usize>> rpc_core::Arriving for Arriving<'_, R
 mod tests {
     use super::*;
     use rpc_core::Arriving as _;
+
+    impl<R: FnMut(&mut [u8]) -> Option<usize>> Source for R {
+        fn read(&mut self, room: &mut [u8]) -> Option<usize> {
+            self(room)
+        }
+    }
 
     #[test]
     fn what_comes_in_pieces_is_one_message_and_nothing_behind_it_is_read() {
@@ -178,7 +238,7 @@ mod tests {
             arriving.advance(5);
             assert_eq!(arriving.copy_to_bytes(6_000), all[5..6_005]);
             assert_eq!(arriving.outcome(), Ok(()));
-            assert_eq!((arriving.finish(), at), (0, 8_000));
+            assert_eq!((arriving.read_to_end().0, at), (0, 8_000));
         }
     }
 
@@ -193,11 +253,11 @@ mod tests {
         let mut arriving = Arriving::new((&mut buffer, &mut spare), (0, 8), 20, read);
         assert_eq!(arriving.copy_to_bytes(28)[16..], [0; 12]);
         assert!(arriving.outcome().is_err());
-        assert_eq!(arriving.finish(), 12);
+        assert_eq!(arriving.read_to_end().0, 12);
         let (mut buffer, mut spare) = ([7; 8], Vec::new());
         let arriving = Arriving::new((&mut buffer, &mut spare), (8, 8), 20, |_: &mut [u8]| None);
         assert!(arriving.outcome().is_err());
-        assert_eq!(arriving.finish(), 20);
+        assert_eq!(arriving.read_to_end().0, 20);
     }
 
     #[test]
@@ -223,7 +283,7 @@ mod tests {
             let kept = keeps.then_some(long);
             assert_eq!(arriving.copy_to_bytes(1_000), all[150_050..151_050]);
             assert_eq!(arriving.outcome(), Ok(()));
-            assert_eq!((arriving.finish(), at), (0, all.len()));
+            assert_eq!((arriving.read_to_end().0, at), (0, all.len()));
             assert_eq!(spare.len() >= 150_000, !keeps, "{kept:?} has it");
         }
         assert_eq!(places[0], places[1]);
@@ -244,6 +304,6 @@ mod tests {
         assert!(long[came..].iter().all(|byte| *byte == 0));
         assert!(arriving.outcome().is_err());
         assert_eq!(arriving.remaining(), 10_512);
-        assert_eq!(arriving.finish(), 100_512 - came);
+        assert_eq!(arriving.read_to_end().0, 100_512 - came);
     }
 }

@@ -44,6 +44,8 @@ pub(crate) struct Inner {
     straight: usize,
     /// What is still to come of an answer that nobody waits for any more.
     pub(crate) passed_by: usize,
+    /// Something came while this wrote, and who waits has not looked since.
+    came: bool,
 }
 
 #[derive(Default)]
@@ -63,6 +65,7 @@ impl BlockingWired {
         let mut inner = Inner {
             straight: straight_from(&wire, &options.limits),
             passed_by: 0,
+            came: false,
             wire,
             machine: ClientSide::new(options.limits.clone(), Instant::now()),
             bindings: Bindings::default(),
@@ -197,9 +200,6 @@ impl Inner {
                     Ok(behind)
                 })?;
                 if let Some(number) = begun {
-                    if let (Some(message), 1..) = (message, behind) {
-                        self.send_straight(message, behind, until)?;
-                    }
                     if number as usize > self.slots.len() {
                         self.slots.push(Slot::default());
                     }
@@ -207,6 +207,12 @@ impl Inner {
                         let slot = &mut self.slots[index];
                         slot.outcome = None;
                         slot.items.clear();
+                    }
+                    // Its end may come before all of it is sent.
+                    if let (Some(message), 1..) = (message, behind)
+                        && let Err(status) = self.send_straight(message, behind, until)
+                    {
+                        self.ended_meanwhile(number, status)?;
                     }
                     return Ok(number);
                 }
@@ -247,21 +253,37 @@ impl Inner {
         Ok(())
     }
 
-    /// Writes what is to be written, waits for what comes next, and takes it in.
+    /// Writes what is to be written, waits for what comes next, a large frame whole, and takes it
+    /// in.
     fn turn(&mut self, until: Until) -> Result<(), Status> {
-        self.flush(until)?;
-        let length = self.read(until)?;
-        self.take_in(length)
+        let Some(length) = self.come(until)? else {
+            return Ok(());
+        };
+        let length = self.gather(length, until);
+        self.take_in_until(length, until)
     }
 
-    /// Waits for what comes next, a large frame whole; how many bytes it is.
-    fn read(&mut self, until: Until) -> Result<usize, Status> {
-        let length = self.read_some(until)?;
-        Ok(self.gather(length, until))
+    /// Writes what is to be written, and waits for what comes next; how many bytes it is. `None`
+    /// where something has come, and was taken in, before all was written.
+    pub(crate) fn come(&mut self, until: Until) -> Result<Option<usize>, Status> {
+        self.flush(until)?;
+        match std::mem::take(&mut self.came) {
+            true => Ok(None),
+            false => self.read_some(until).map(Some),
+        }
     }
 
     /// Waits for what comes next; how many bytes it is.
-    pub(crate) fn read_some(&mut self, until: Until) -> Result<usize, Status> {
+    fn read_some(&mut self, until: Until) -> Result<usize, Status> {
+        match self.read(until) {
+            Ok(0) => Err(self.lost("the server has gone")),
+            Ok(length) => self.take_in_credit(length),
+            Err(error) => Err(self.failed(&error)),
+        }
+    }
+
+    /// Waits for what comes next behind what is passed by; 0 bytes are the end.
+    fn read(&mut self, until: Until) -> ipc_core::Result<usize> {
         loop {
             let passes = self.passed_by > 0;
             let most = match self.passed_by {
@@ -269,10 +291,8 @@ impl Inner {
                 bytes => bytes.min(self.buffer.len()),
             };
             match self.wire.read_until(&mut self.buffer[..most], until) {
-                Ok(0) => return Err(self.lost("the server has gone")),
-                Ok(length) if passes => self.passed_by -= length,
-                Ok(length) => return self.take_in_credit(length),
-                Err(error) => return Err(self.failed(&error)),
+                Ok(length @ 1..) if passes => self.passed_by -= length,
+                outcome => return outcome,
             }
         }
     }
@@ -291,14 +311,33 @@ impl Inner {
         if credit == 0 || self.machine.link.gathers() == 0 {
             return Ok(length);
         }
-        self.take_in(credit)?;
+        self.take_in(credit, Instant::now())?;
         self.buffer.copy_within(credit..length, 0);
         Ok(length - credit)
     }
 
-    /// Takes in what was read.
-    pub(crate) fn take_in(&mut self, length: usize) -> Result<(), Status> {
+    /// Takes in what was read, which ends a wait whose time is over: where something has always
+    /// come already, no read says so.
+    pub(crate) fn take_in_until(&mut self, length: usize, until: Until) -> Result<(), Status> {
         let now = Instant::now();
+        self.take_in(length, now)?;
+        match until {
+            Until::At(at) if now >= at => Err(Status::bare(Code::DeadlineExceeded)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes in what was read; what is wrong with it ends the connection.
+    fn take_in(&mut self, length: usize, now: Instant) -> Result<(), Status> {
+        let taken = self.understand(length, now);
+        if taken.is_err() {
+            self.hang_up();
+        }
+        taken
+    }
+
+    /// Takes in what was read.
+    fn understand(&mut self, length: usize, now: Instant) -> Result<(), Status> {
         self.machine.link.receive(&self.buffer[..length], now);
         loop {
             match self.machine.next_event(now) {
@@ -315,13 +354,22 @@ impl Inner {
                         .bound(&mut self.machine, number, verdict, &text, format);
                 }
                 Ok(Some(_)) => {}
-                Err(status) => {
-                    let _ = self.flush(Until::Now);
-                    self.wire.shut_down();
-                    return Err(status);
-                }
+                Err(status) => return Err(status),
             }
         }
+    }
+
+    /// The connection has ended while a call's message was sent: that is what the call has come
+    /// to, unless its own end came before.
+    #[cold]
+    fn ended_meanwhile(&mut self, call: u32, status: Status) -> Result<(), Status> {
+        let index = (call as usize).checked_sub(1);
+        let Some(slot) = index.and_then(|index| self.slots.get_mut(index)) else {
+            return Err(status);
+        };
+        slot.outcome.get_or_insert(Err(status));
+        self.came = true;
+        Ok(())
     }
 
     pub(crate) fn release(&mut self, call: u32) {

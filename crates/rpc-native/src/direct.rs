@@ -5,7 +5,7 @@ use crate::alone;
 use crate::arriving::Arriving;
 use crate::blocking_client::{BlockingWired, Inner};
 use crate::straight::Message;
-use ipc_core::{ByteSource, Until};
+use ipc_core::Until;
 use rpc_core::{Came, DirectCall, MethodKind, Status};
 use std::sync::PoisonError;
 
@@ -39,8 +39,9 @@ impl Inner {
     ) -> Result<(), Status> {
         let codec = self.format.codec();
         loop {
-            let turned = match self.flush(until).and_then(|()| self.read_some(until)) {
-                Ok(mut length) => {
+            let turned = match self.come(until) {
+                Ok(None) => Ok(()),
+                Ok(Some(mut length)) => {
                     // A socket gives more at once where there is room for all.
                     if !self.wire.writes_to_memory() {
                         length = self.gather(length, until);
@@ -49,7 +50,7 @@ impl Inner {
                         Some(outcome) => return outcome,
                         None => {
                             let length = self.gather(length, until);
-                            self.take_in(length)
+                            self.take_in_until(length, until)
                         }
                     }
                 }
@@ -79,23 +80,10 @@ impl Inner {
         if whole == length {
             return Some(call.read(codec, Came::Whole(&self.buffer[message])));
         }
-        let (wire, mut failed) = (&self.wire, None);
-        let read = |room: &mut [u8]| match wire.read_until(room, until) {
-            Ok(length) => Some(length),
-            Err(error) => {
-                failed = Some(error);
-                None
-            }
-        };
-        let at = (message.start, message.end);
-        let mut arriving = Arriving::new(
-            (&mut self.buffer, &mut self.spare),
-            at,
-            whole - length,
-            read,
-        );
+        let memory = (&mut self.buffer[..], &mut self.spare);
+        let mut arriving = Arriving::over((&self.wire, until), memory, message, whole - length);
         let outcome = call.read(codec, Came::Arriving(&mut arriving));
-        let missing = arriving.finish();
+        let (missing, failed) = arriving.finish();
         if missing == 0 {
             return Some(outcome);
         }

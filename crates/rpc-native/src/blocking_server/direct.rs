@@ -9,7 +9,7 @@ use crate::named::context;
 use crate::server_side::ServerSide;
 use crate::straight::{Message, straight_from};
 use bytes::BytesMut;
-use ipc_core::{ByteSink, ByteSource, ErrorKind, Until};
+use ipc_core::{ByteSink, ErrorKind, Until};
 use rpc_core::{Came, Code, Codec, DirectRequest, Metadata, MethodDescriptor, Status, innermost};
 use rpc_transport::Wire;
 use std::time::Instant;
@@ -64,29 +64,15 @@ impl BlockingSession {
             message: Came::Whole(&[]),
             give: &mut give,
         };
-        let (mut failed, mut missing) = (None, 0);
-        let outcome = if whole == length {
+        let (outcome, (missing, failed)) = if whole == length {
             request.message = Came::Whole(&self.buffer[message]);
-            target.serve_directly(&mut request)
+            (target.serve_directly(&mut request), (0, None))
         } else {
-            let read = |room: &mut [u8]| match wire.read_until(room, until) {
-                Ok(length) => Some(length),
-                Err(error) => {
-                    failed = Some(error);
-                    None
-                }
-            };
-            let at = (message.start, message.end);
-            let mut arriving = Arriving::new(
-                (&mut self.buffer, &mut self.spare),
-                at,
-                whole - length,
-                read,
-            );
+            let memory = (&mut self.buffer[..], &mut self.spare);
+            let mut arriving = Arriving::over((wire, until), memory, message, whole - length);
             request.message = Came::Arriving(&mut arriving);
             let outcome = target.serve_directly(&mut request);
-            missing = arriving.finish();
-            outcome
+            (outcome, arriving.finish())
         };
         match (failed, missing, outcome) {
             (Some(error), ..) if error.kind() == ErrorKind::TimedOut => {

@@ -6,6 +6,7 @@ mod blocking;
 mod calls;
 mod chain;
 mod contract_rules;
+mod crossing;
 mod endings;
 mod examples;
 mod false_servers;
@@ -26,6 +27,7 @@ mod remote;
 mod restarts;
 mod shared_memory;
 mod straight;
+mod talkers;
 mod transports;
 mod verified;
 

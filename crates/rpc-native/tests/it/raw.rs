@@ -1,5 +1,6 @@
 //! A peer that writes its frames itself, from the wire document alone.
 
+use ipc_core::{ByteSink, ByteSource, Until};
 use rpc_core::{Router, Server, ServiceDescriptor};
 use rpc_native::Options;
 use rpc_transport::Wire;
@@ -13,6 +14,8 @@ pub(crate) const END: u8 = 6;
 pub(crate) const RETURN: u8 = 7;
 pub(crate) const CANCEL: u8 = 8;
 pub(crate) const CREDIT: u8 = 9;
+pub(crate) const PING: u8 = 10;
+pub(crate) const PONG: u8 = 11;
 pub(crate) const CLOSE: u8 = 13;
 
 /// Flags of a CALL.
@@ -107,36 +110,45 @@ pub(crate) struct Came {
 
 /// The raw end of a connection.
 pub(crate) struct Raw {
-    stream: ipc_uds::Stream,
+    wire: Wire,
     came: Vec<u8>,
 }
 
 impl Raw {
     /// A raw end, and the other one.
     pub(crate) fn pair() -> (Self, Wire) {
-        let (near, far) = ipc_uds::pair().expect("a pair");
-        let raw = Self {
-            stream: near,
+        let (near, far) = Wire::pair().expect("a pair");
+        (Self::over(near), far)
+    }
+
+    /// A raw end of any transport.
+    pub(crate) const fn over(wire: Wire) -> Self {
+        Self {
+            wire,
             came: Vec::new(),
-        };
-        (raw, Wire::unix(far).expect("a peer"))
+        }
     }
 
     pub(crate) fn send(&self, bytes: &[u8]) {
-        use ipc_core::{ByteSink, Until};
+        // Where the peer has closed, what it said comes next.
+        self.sends(bytes);
+    }
+
+    /// Whether the peer takes them, or there is room for them.
+    pub(crate) fn sends(&self, bytes: &[u8]) -> bool {
         let mut rest = bytes;
         while !rest.is_empty() {
-            match self.stream.write_until(&[], rest, Until::Forever) {
+            match self.wire.write_until(&[], rest, Until::Forever) {
                 Ok(written) => rest = &rest[written..],
-                // The peer has closed: what it said comes next.
-                Err(_) => return,
+                Err(_) => return false,
             }
         }
+        true
     }
 
     /// Ends the own direction, and reads to the end.
     pub(crate) fn end(mut self) {
-        let _ = self.stream.close_write();
+        let _ = self.wire.end_until(Until::Forever);
         while self.next().is_some() {}
     }
 
@@ -157,7 +169,7 @@ impl Raw {
                 }
             }
             let mut buffer = [0; 4096];
-            match self.stream.recv(&mut buffer) {
+            match self.wire.read_until(&mut buffer, Until::Forever) {
                 Ok(length @ 1..) => self.came.extend(&buffer[..length]),
                 _ => return None,
             }

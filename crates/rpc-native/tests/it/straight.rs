@@ -72,7 +72,7 @@ fn parcels() -> Vec<Parcel> {
 }
 
 /// Two ends of a channel with much less room than a parcel needs.
-fn narrow() -> (Wire, Wire) {
+pub(crate) fn narrow() -> (Wire, Wire) {
     let mut ring = ipc_ring::Options::new();
     ring.capacity_messages(16).capacity_bytes(32 << 10);
     shm::pair(&ring).expect("memory")

@@ -20,7 +20,7 @@ fn issue(authority: &Issuer<'_, KeyPair>, name: SanType) -> (String, String) {
 }
 
 /// A client's and a server's end of TLS over a stream, whose handshakes are still to be made.
-fn verified(near: Wire, far: Wire) -> (Wire, Wire) {
+pub(crate) fn verified(near: Wire, far: Wire) -> (Wire, Wire) {
     let mut params = CertificateParams::default();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let key = KeyPair::generate().expect("a key");
