@@ -2,6 +2,7 @@
 
 use rpc_core::{Code, Context, Router, Server, Status, block_on, service};
 use rustix::process::{Signal, set_parent_process_death_signal};
+use std::ffi::OsString;
 use std::io::{self, BufRead, BufReader, Write};
 use std::process::{Command, ExitCode, Stdio};
 
@@ -34,7 +35,11 @@ impl Calculator for Adder {
 }
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments = std::env::args_os().skip(1).map(OsString::into_string);
+    let Ok(arguments) = arguments.collect::<Result<Vec<String>, _>>() else {
+        eprintln!("an argument is not UTF-8\n{HELP}");
+        return ExitCode::from(2);
+    };
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match words[..] {
         [] => both().map_err(|error| Status::new(Code::Internal, error.to_string())),
