@@ -4,7 +4,7 @@
 
 use std::{env, error::Error, fs, io::IsTerminal as _, path::Path, process::ExitCode};
 
-use ipc_bench::{report, results::Run};
+use ipc_bench::{printed, printed::say, report, results::Run};
 
 const USAGE: &str = "usage: report_from_json RUN.json [DIRECTORY] | --readme RUN.json | \
     --documents ROOT RUN.json";
@@ -20,21 +20,20 @@ fn main() -> ExitCode {
         .is_some_and(|first| first == "--documents");
     let result = match arguments.as_slice() {
         [_, root, json] if documents => documented(Path::new(json), Path::new(root)),
-        [json] if readme => {
-            read(Path::new(json)).map(|run| print!("{}", report::readme_table(&run)))
-        }
+        [json] if readme => read(Path::new(json)).map(|run| say(&report::readme_table(&run))),
         [json] => remake(Path::new(json), Path::new("report")),
         [json, out_dir] if !readme => remake(Path::new(json), Path::new(out_dir)),
         [] => {
-            println!("{USAGE}");
-            return ExitCode::SUCCESS;
+            say(&format!("{USAGE}\n"));
+            Ok(())
         }
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);
         }
     };
-    match result {
+    let printed = || printed::failure().map_or(Ok(()), |error| Err(error.into()));
+    match result.and_then(|()| printed()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}");
@@ -45,19 +44,20 @@ fn main() -> ExitCode {
 
 fn remake(json: &Path, out_dir: &Path) -> Result<(), Box<dyn Error>> {
     let run = read(json)?;
-    print!(
-        "{}",
-        report::terminal(&run, 100, std::io::stdout().is_terminal())
-    );
+    say(&report::terminal(
+        &run,
+        100,
+        std::io::stdout().is_terminal(),
+    ));
     for path in report::write(&run, out_dir)? {
-        println!("wrote {}", path.display());
+        say(&format!("wrote {}\n", path.display()));
     }
     Ok(())
 }
 
 fn documented(json: &Path, root: &Path) -> Result<(), Box<dyn Error>> {
     for path in report::refresh(&read(json)?, root)? {
-        println!("wrote {}", path.display());
+        say(&format!("wrote {}\n", path.display()));
     }
     Ok(())
 }

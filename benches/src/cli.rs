@@ -2,7 +2,7 @@
 
 use std::{
     ffi::OsString,
-    io::{self, IsTerminal, Write},
+    io::{self, IsTerminal},
     path::PathBuf,
     process::ExitCode,
     time::Duration,
@@ -18,6 +18,7 @@ use crate::{
     pair::{Trouble, WORKER},
     placement::{self, Cpus, SPINNER},
     plan::{DEFAULT_SIZES, FULL_SIZES, Selection},
+    printed::{self, say},
     report, residue,
     results::MakerKind,
     run,
@@ -66,8 +67,10 @@ struct Arguments {
     /// Every size from 1 B to 16 MiB, every scenario and placement
     #[arg(long)]
     full: bool,
-    /// Measure no longer than this, however little each cell then gets
-    #[arg(long, value_name = "SECONDS")]
+    /// Begin to measure nothing after so many seconds, however little each cell then gets. What has
+    /// begun by then ends first (a part of a second, on a busy machine a few), and reports are
+    /// written after it; cells that were not begun are listed. With --against all are compared
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
     time: Option<u32>,
     /// Write the results as JSON
     #[arg(long, value_name = "FILE")]
@@ -107,6 +110,16 @@ struct Arguments {
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
+    let code = answer();
+    match printed::failure() {
+        Some(error) if code == ExitCode::SUCCESS => {
+            fail(&format!("standard output: {error}"), BROKEN)
+        }
+        _ => code,
+    }
+}
+
+fn answer() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
     if let Some(hidden) = hidden(&arguments) {
         return match hidden {
@@ -116,11 +129,7 @@ pub fn main() -> ExitCode {
     }
     match Arguments::try_parse_from(arguments) {
         Ok(arguments) => command(&arguments),
-        Err(error) => {
-            // Help goes to standard output and errors to the other, as clap decides.
-            let _ = error.print();
-            ExitCode::from(error.exit_code() as u8)
-        }
+        Err(said) => ExitCode::from(printed::clap(&said)),
     }
 }
 
@@ -353,12 +362,7 @@ fn list(families: &[Family]) -> String {
     text
 }
 
-/// Writes to standard output. That nobody reads it (any more) is no reason to fail.
-fn say(text: &str) {
-    let _ = io::stdout().write_all(text.as_bytes());
-}
-
 fn fail(why: &str, code: u8) -> ExitCode {
-    eprintln!("ipc-bench: {why}");
+    printed::complain(format_args!("ipc-bench: {why}"));
     ExitCode::from(code)
 }

@@ -11,11 +11,13 @@ use crate::{placement, results::CorePair, scenario::Side, stage::Stage};
 const MOST: usize = 48;
 /// No more time than this is spent on all pairs.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// And of a run whose time was named no more than one part of so many.
+const SHARE: u32 = 8;
 /// A pair is probed so often; the smallest counts, since whatever disturbs only adds.
 const REPEATS: usize = 3;
 
-/// The round trips of all pairs, or why there are none.
-pub fn probe(allowed: &[usize]) -> Result<Vec<CorePair>, String> {
+/// The round trips of all pairs, or why there are none; in a run of so much time a part of it.
+pub fn probe(allowed: &[usize], time: Option<Duration>) -> Result<Vec<CorePair>, String> {
     if allowed.len() < 3 {
         return Err(format!(
             "a picture of two CPUs at most has nothing to show: this process may use {}",
@@ -25,10 +27,11 @@ pub fn probe(allowed: &[usize]) -> Result<Vec<CorePair>, String> {
     let step = allowed.len().div_ceil(MOST);
     let sampled: Vec<usize> = allowed.iter().copied().step_by(step).collect();
     let begun = Instant::now();
+    let patience = time.map_or(PATIENCE, |time| PATIENCE.min(time / SHARE));
     let mut pairs = Vec::new();
     for (index, &one) in sampled.iter().enumerate() {
         for &other in &sampled[index + 1..] {
-            if begun.elapsed() > PATIENCE {
+            if begun.elapsed() > patience {
                 return Err("the CPUs are too busy to be probed two by two".to_owned());
             }
             let nanoseconds = pair(one, other).map_err(|error| error.to_string())?;
@@ -87,6 +90,6 @@ mod tests {
 
     #[test]
     fn two_cpus_make_no_picture() {
-        assert!(probe(&[0, 1]).is_err_and(|why| why.contains("two CPUs")));
+        assert!(probe(&[0, 1], None).is_err_and(|why| why.contains("two CPUs")));
     }
 }

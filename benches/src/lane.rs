@@ -87,6 +87,8 @@ impl Lane {
 pub struct Allowance {
     /// For the whole group.
     pub time: Duration,
+    /// Whether no pair is started any more when that time is over.
+    pub is_limit: bool,
     /// Longest slice.
     pub slice_max: Duration,
     /// How many fresh pairs share the rounds. Two processes of one binary differ a little, by

@@ -86,6 +86,9 @@ impl Orchestrator {
         let begun = Instant::now();
         let mut round = 0;
         'parts: for part in 1..=allowance.fresh_pairs.max(1) {
+            if part > 1 && allowance.is_limit && begun.elapsed() >= allowance.time {
+                break;
+            }
             let until = begun
                 + allowance
                     .time
@@ -180,8 +183,9 @@ impl Orchestrator {
         bench.calibrate(&seats, pace.slice)?;
         bench.rounds(&seats, &pace, round)?;
         if allowance.count_calls && bench.lanes.iter().all(Lane::is_uncounted) {
+            let limit = allowance.is_limit.then_some(allowance.time);
             for seat in &seats {
-                bench.count_calls(seat).map_err(at(seat.lane))?;
+                bench.count_calls(seat, limit).map_err(at(seat.lane))?;
             }
         }
         Ok(())

@@ -4,6 +4,8 @@ use std::{io::IsTerminal, time::Duration};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::printed::complain;
+
 /// The progress of a run, on standard error.
 #[derive(Debug)]
 pub struct Progress {
@@ -41,7 +43,11 @@ impl Progress {
                 bar.set_message(format!("{name}  (at most {} s)", left.as_secs() + 1));
             }
             None if family != self.family => {
-                eprintln!("[{:>3}/{}] {family}", self.done + 1, self.total);
+                complain(format_args!(
+                    "[{:>3}/{}] {family}",
+                    self.done + 1,
+                    self.total
+                ));
             }
             None => {}
         }

@@ -45,6 +45,8 @@ const LONG_WAVE: (u32, usize) = (1000, 8 << 20);
 const COUNTED_MESSAGES: u32 = 32;
 /// Messages over which calls are counted that are not to happen at all.
 const MANY_COUNTED: u32 = 50_000;
+/// Of these the first ones tell how long all will take.
+const FIRST_COUNTED: u32 = 500;
 
 /// A lane's place in the running pairs.
 pub(crate) struct Seat {
@@ -283,7 +285,13 @@ impl Bench<'_> {
         }
     }
 
-    pub(crate) fn count_calls(&mut self, seat: &Seat) -> Result<(), Trouble> {
+    /// Counts the system calls of a lane. What wakes is counted over so many messages that whoever
+    /// makes calls takes seconds of being traced for it: with a `limit` only where that fits in it.
+    pub(crate) fn count_calls(
+        &mut self,
+        seat: &Seat,
+        limit: Option<Duration>,
+    ) -> Result<(), Trouble> {
         let scenario = self.group.shape.scenario;
         let is_ours = self.lanes[seat.lane].maker.kind == MakerKind::Ours;
         // Who polls is awake, and nobody is to wake it.
@@ -299,9 +307,28 @@ impl Bench<'_> {
             true => (MANY_COUNTED, syscalls::can_wake),
             false => (COUNTED_MESSAGES, |_| true),
         };
+        let uncounted = self.waking_calls_of(seat);
+        let found_long = &self.orchestrator.unmeasured;
+        if found_long.iter().any(|gap| gap.what == uncounted) {
+            return Ok(()); // an earlier pair has shown how long it takes
+        }
         let pair = &self.pairs[seat.pair];
         let interrupt = &self.orchestrator.interrupt;
-        match syscalls::count(pair, seat.end, scenario, messages, counts, interrupt) {
+        let count =
+            |messages| syscalls::count(pair, seat.end, scenario, messages, counts, interrupt);
+        let begun = Instant::now();
+        let counted = match limit.filter(|_| waking) {
+            Some(limit) => match count(FIRST_COUNTED) {
+                Ok(_) if !fits(begun.elapsed(), limit) => {
+                    self.leave_uncounted(uncounted);
+                    return Ok(());
+                }
+                Ok(_) => count(messages),
+                Err(error) => Err(error),
+            },
+            None => count(messages),
+        };
+        match counted {
             // A round trip is two messages.
             Ok(calls) if waking => self.lanes[seat.lane].waking_calls = Some(calls * 1e6 / 2.0),
             Ok(calls) => self.lanes[seat.lane].system_calls = Some(calls),
@@ -314,6 +341,26 @@ impl Bench<'_> {
         }
         Ok(())
     }
+
+    fn waking_calls_of(&self, seat: &Seat) -> String {
+        let maker = self.lanes[seat.lane].maker.name;
+        let shape = &self.group.shape;
+        let (scenario, size) = (shape.scenario.name(), shape.size);
+        format!(
+            "waking calls of {}:{maker}/{scenario}/{size}",
+            self.group.mechanism
+        )
+    }
+
+    fn leave_uncounted(&mut self, what: String) {
+        let why = "to count them takes longer than its share of the time".to_owned();
+        self.orchestrator.unmeasured.push(Unmeasured { what, why });
+    }
+}
+
+/// Whether all messages are counted within `limit`, as the first ones took `first`.
+fn fits(first: Duration, limit: Duration) -> bool {
+    first * (MANY_COUNTED / FIRST_COUNTED) <= limit
 }
 
 fn is_countable(group: &Group) -> bool {

@@ -3,7 +3,9 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::{
-    abilities, assemble, cores,
+    abilities, assemble,
+    clock::Clock,
+    cores,
     family::{Family, Role},
     goals,
     lane::{Allowance, Crew, Lane},
@@ -21,20 +23,7 @@ use crate::{
 
 /// Version of the results.
 pub const FORMAT: u32 = 1;
-/// The measuring part of a default run, and how long it may drag on where the machine is busy:
-/// two minutes are promised.
-const DEFAULT_TIME: Duration = Duration::from_secs(108);
-const GRACE: Duration = Duration::from_secs(9);
-/// Even a late group gets this much, as long as the grace lasts.
-const LATE: Duration = Duration::from_millis(40);
-/// A narrowed run gives every cell this much, within the time of a default run.
-const NARROW_LANE: Duration = Duration::from_millis(2_500);
-/// A full run takes as long as its cells need.
-const FULL_LANE: Duration = Duration::from_millis(450);
-/// Fresh pairs that share the rounds of a cell: a connection may be luckier than its neighbour
-/// (TCP's buffers, where pages lie), and the interval must show that.
-const DEFAULT_PAIRS: usize = 3;
-const MORE_PAIRS: usize = 6;
+/// Fresh pairs of many connections, which share their luck already.
 const FEW_PAIRS: usize = 2;
 /// The longest slice.
 const SLICE_MAX: Duration = Duration::from_millis(10);
@@ -58,7 +47,7 @@ pub fn run(
     if !arguments.is_empty() {
         arguments.remove(0);
     }
-    let started = SystemTime::now();
+    let (started, begun) = (SystemTime::now(), Instant::now());
     let cpus = Cpus::pick()?;
     let machine = machine::read(&cpus);
     let plan = Plan::new(selection, families, &cpus);
@@ -66,14 +55,15 @@ pub fn run(
         binary: std::env::current_exe()?,
         planted: None,
     };
-    let cores = cores::probe(&cpus.allowed);
+    let cores = cores::probe(&cpus.allowed, selection.time);
     cpus.step_aside()?;
     let mut orchestrator = Orchestrator::new(cpus, vec![crew])?;
     let mut gathered = Gathered::new(&plan);
     if let Err(why) = &cores {
         gathered.leave_out("core × core".to_owned(), why);
     }
-    gathered.measure(selection, &plan, &mut orchestrator)?;
+    let clock = Clock::new(selection, &plan, begun, Instant::now());
+    gathered.measure(clock, &plan, &mut orchestrator)?;
     gathered.note_uncounted();
     gathered.unmeasured.append(&mut orchestrator.unmeasured);
     let (cells, ratios) = gathered.in_place();
@@ -125,35 +115,29 @@ impl Gathered {
     /// Every group of the plan, within the time of the run.
     fn measure(
         &mut self,
-        selection: &Selection,
+        mut clock: Clock,
         plan: &Plan,
         orchestrator: &mut Orchestrator,
     ) -> Result<(), Trouble> {
         let mut progress = Progress::new(plan.groups.len());
-        let fresh_pairs = if selection.full || selection.is_narrowed() {
-            MORE_PAIRS
-        } else {
-            DEFAULT_PAIRS
-        };
-        let mut clock = Clock::new(selection, plan);
         for group in &plan.groups {
-            progress.begin(&group.name(), clock.left());
-            let Some(time) = clock.allot(group.weight()) else {
+            progress.begin(&group.name(), clock.left(Instant::now()));
+            let Some(share) = clock.allot(group.weight(), Instant::now()) else {
                 self.leave_out(group.name(), "the time of the run was used up");
                 continue;
             };
             let makers = group.makers.iter();
             let mut lanes: Vec<Lane> = makers.map(|maker| Lane::new(0, maker.clone())).collect();
             let allowance = Allowance {
-                time,
+                time: share.time,
+                is_limit: share.is_limit,
                 slice_max: match group.shape.scenario.share() {
                     Some(_) => LOAD_SLICE_MAX,
                     None => SLICE_MAX,
                 },
-                // The many connections of a pair share their luck already.
                 fresh_pairs: match group.shape.scenario.connections() {
-                    1 => fresh_pairs,
-                    _ => FEW_PAIRS,
+                    1 => share.pairs,
+                    _ => share.pairs.min(FEW_PAIRS),
                 },
                 count_calls: group.role == Role::Mechanism,
             };
@@ -252,41 +236,4 @@ fn parts(what: &str) -> Option<(&str, &str, &str)> {
     let (subject, rest) = what.split_once('/')?;
     let (scenario, size) = rest.split_once('/')?;
     Some((subject, scenario, size))
-}
-
-/// Divides the time that is left over the groups that are left, by weight.
-struct Clock {
-    deadline: Instant,
-    weight_left: u32,
-}
-
-impl Clock {
-    fn new(selection: &Selection, plan: &Plan) -> Clock {
-        let weight = plan.weight();
-        let time = if selection.full {
-            FULL_LANE * weight
-        } else if selection.is_narrowed() {
-            DEFAULT_TIME.min(NARROW_LANE * weight)
-        } else {
-            DEFAULT_TIME
-        };
-        let time = selection.time.map_or(time, |most| time.min(most));
-        Clock {
-            deadline: Instant::now() + time,
-            weight_left: weight,
-        }
-    }
-
-    fn left(&self) -> Duration {
-        self.deadline.saturating_duration_since(Instant::now())
-    }
-
-    /// The share of a group; `None` where nothing is left.
-    fn allot(&mut self, weight: u32) -> Option<Duration> {
-        let left = self.left();
-        let late = self.deadline.elapsed();
-        let share = left.mul_f64(f64::from(weight) / f64::from(self.weight_left.max(1)));
-        self.weight_left = self.weight_left.saturating_sub(weight);
-        (late < GRACE).then_some(share.max(LATE))
-    }
 }

@@ -10,6 +10,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::Outcome;
+use crate::printed::say;
 use crate::workspace::{Workspace, root};
 
 /// Measures every mechanism on this machine, beside its floor.
@@ -72,7 +73,7 @@ struct Bench {
 pub(crate) fn run(args: Args) -> Outcome {
     let request = Request::read(args.args)?;
     if request.help {
-        print!("{HELP}\nThe bench itself:\n\n");
+        say!("{HELP}\nThe bench itself:\n");
     }
     // Checked before the build, which takes a while.
     let base = request

@@ -9,6 +9,7 @@ use nix::unistd::Pid;
 use xshell::cmd;
 
 use crate::Outcome;
+use crate::printed::say;
 use crate::scratch::Scratch;
 use crate::workspace::{Package, Workspace, shell};
 
@@ -68,14 +69,14 @@ pub(crate) fn run(args: &Args) -> Outcome {
             } else {
                 set.join(" ")
             };
-            println!(
+            say!(
                 "{name:<14} {label:<40} {:>6.1} s",
                 started.elapsed().as_secs_f64()
             );
             checks += 1;
         }
     }
-    println!("{checks} checks passed");
+    say!("{checks} checks passed");
     Ok(())
 }
 
@@ -106,8 +107,8 @@ fn cold() -> Outcome {
     let took = started.elapsed().as_secs_f64();
     sched_setaffinity(Pid::from_raw(0), &allowed)?;
     built?;
-    println!("{:.1} s of processor time", of_children()? - before);
-    println!(
+    say!("{:.1} s of processor time", of_children()? - before);
+    say!(
         "ipc-facade     cold, default features, two CPUs {took:>21.1} s (at most {COLD_SECONDS} s)"
     );
     if took <= COLD_SECONDS {

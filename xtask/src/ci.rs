@@ -6,6 +6,7 @@ use clap::ValueEnum;
 use nix::unistd::Uid;
 use xshell::cmd;
 
+use crate::printed::{complain, say};
 use crate::workspace::shell;
 use crate::{Outcome, build_matrix, contract, docs, interop, models, test, tidy};
 
@@ -55,26 +56,26 @@ pub(crate) fn run(args: &Args) -> Outcome {
             continue;
         }
         if let Some(why) = step.cannot_run() {
-            println!("\n=== {name}\nSKIPPED {name}: {why}");
+            say!("\n=== {name}\nSKIPPED {name}: {why}");
             rows.push((name, "SKIPPED", Duration::ZERO));
             continue;
         }
-        println!("\n=== {name}");
+        say!("\n=== {name}");
         let started = Instant::now();
         let outcome = step.run();
         if let Err(error) = &outcome {
-            eprintln!("error: {error}");
+            complain!("error: {error}");
             failed.push(name.clone());
         }
         let word = if outcome.is_ok() { "passed" } else { "FAILED" };
         rows.push((name, word, started.elapsed()));
     }
-    println!();
+    say!();
     for (name, word, took) in &rows {
-        println!("{name:<8} {word:<12} {:>7.1} s", took.as_secs_f64());
+        say!("{name:<8} {word:<12} {:>7.1} s", took.as_secs_f64());
     }
     let total: Duration = rows.iter().map(|(_, _, took)| *took).sum();
-    println!("{:<21} {:>7.1} s", "total", total.as_secs_f64());
+    say!("{:<21} {:>7.1} s", "total", total.as_secs_f64());
     if failed.is_empty() {
         Ok(())
     } else {

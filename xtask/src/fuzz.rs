@@ -6,6 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::Outcome;
+use crate::printed::say;
 use crate::supervise::{self, Ended};
 use crate::workspace::{Workspace, root};
 
@@ -74,7 +75,7 @@ struct Built {
 pub(crate) fn run(args: &Args) -> Outcome {
     let targets = chosen(args)?;
     if args.list {
-        targets.iter().for_each(|target| println!("{target}"));
+        targets.iter().for_each(|target| say!("{target}"));
         return Ok(());
     }
     supervise::adopt_orphans()?;
@@ -91,7 +92,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
     } else {
         "plain mutator"
     };
-    println!("seed {}, {} s a target, {how}", args.seed, args.seconds);
+    say!("seed {}, {} s a target, {how}", args.seed, args.seconds);
     let mut failed = Vec::new();
     for target in &targets {
         if !fuzz(target, &built, &scratch, args)? {
@@ -127,7 +128,7 @@ fn chosen(args: &Args) -> Outcome<Vec<String>> {
 /// Builds under libFuzzer, or, where that fails, says so and builds the plain programs.
 fn build(scratch: &Path, plain: bool) -> Outcome<Built> {
     if !plain {
-        println!("building the targets under libFuzzer");
+        say!("building the targets under libFuzzer");
         let mut cargo = cargo(scratch);
         cargo.args(["--features", "libfuzzer", "--target", TRIPLE]);
         // The flags are not stable; a compiler that is does as it would if they were.
@@ -139,7 +140,7 @@ fn build(scratch: &Path, plain: bool) -> Outcome<Built> {
         }
         let log = String::from_utf8_lossy(&log.stderr);
         let why: Vec<&str> = log.lines().filter(|line| line.contains("error")).collect();
-        println!(
+        say!(
             "libFuzzer cannot be built here ({}): the plain mutator runs, which sees no coverage",
             why.first().unwrap_or(&"no reason given")
         );
@@ -220,7 +221,7 @@ fn fuzz(target: &str, built: &Built, scratch: &Path, args: &Args) -> Outcome<boo
             }
         }
     }
-    println!("{}", sums.line(target));
+    say!("{}", sums.line(target));
     Ok(sums.failure.is_none() && sums.inputs > 0)
 }
 
@@ -283,7 +284,7 @@ fn replay(built: &Built, targets: &[String], input: &Path) -> Outcome {
         if !status.success() {
             return Err(format!("{target} fails on {}: {status}", input.display()).into());
         }
-        println!("{target} holds on {}", input.display());
+        say!("{target} holds on {}", input.display());
     }
     Ok(())
 }

@@ -16,6 +16,7 @@ use self::cell::{Cell, Outcome as Verdict};
 use self::session::Session;
 use self::stacks::{Absent, Programs, Stack};
 use crate::Outcome;
+use crate::printed::say;
 use crate::workspace::{Workspace, root};
 
 /// Runs gRPC's interoperation cases against clients and servers of other implementations.
@@ -140,7 +141,7 @@ fn fill(args: &Args, own: &Path, certificates: &Path, folder: &Path) -> Outcome<
         let programs = match stack.install(own, folder) {
             Ok(programs) => Ok(programs),
             Err(Absent::Missing(why)) if args.skip_missing => {
-                println!("SKIPPED {}: {why}", stack.title());
+                say!("SKIPPED {}: {why}", stack.title());
                 Err(why)
             }
             Err(Absent::Missing(why) | Absent::Broken(why)) => {
@@ -193,7 +194,7 @@ fn chosen<T: Clone + PartialEq>(all: &[T], asked: &[T]) -> Vec<T> {
 /// Builds the programs of this workspace, and says where they are.
 fn build(workspace: &Workspace) -> Outcome<PathBuf> {
     let scope = ["-p", "rpc-testkit", "--features", "grpc-interop"];
-    println!("building: cargo build {}", scope.join(" "));
+    say!("building: cargo build {}", scope.join(" "));
     let mut cargo = Command::new("cargo");
     cargo.args(["build", "--quiet", "--bin", "grpc-interop"]);
     let status = cargo.args(scope).current_dir(root()).status()?;

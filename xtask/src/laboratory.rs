@@ -5,6 +5,7 @@ use clap::{Args, ValueEnum};
 use xshell::cmd;
 
 use crate::Outcome;
+use crate::printed::say;
 use crate::workspace::{Workspace, shell};
 
 /// Which experiments run, and how often.
@@ -61,7 +62,7 @@ pub(crate) fn run(target: &str, choice: &Choice) -> Outcome {
         // All of them: an experiment may need any.
         let selection = Workspace::selection(&[package]);
         let words = &choice.words;
-        println!("\n{name}");
+        say!("\n{name}");
         let ran = cmd!(
             sh,
             "cargo test --quiet --release {selection...} --test {target} -- --tier {tier} {seed...} {words...}"

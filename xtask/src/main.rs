@@ -1,5 +1,7 @@
 //! Drives builds, tests, checks and benchmarks of the workspace: `cargo xtask <command>`.
 #![forbid(unsafe_code)]
+// They panic where nobody reads any more: see `printed`.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
 
 mod bench;
 mod build_matrix;
@@ -12,6 +14,7 @@ mod fuzz;
 mod interop;
 mod laboratory;
 mod models;
+mod printed;
 mod release;
 mod scratch;
 mod soak;
@@ -23,6 +26,8 @@ mod workspace;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use crate::printed::complain;
 
 /// What every command returns: the error is shown as one `error:` line and makes the exit code 1.
 pub(crate) type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
@@ -66,18 +71,30 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let command = Cli::parse().command;
-    // The code 1 of a bench is left to a regression: one that could not even start is broken.
-    let failure = match command {
-        Command::Bench(_) => 2,
-        _ => 1,
-    };
-    match run(command) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::from(failure)
+    let (code, broken) = match Cli::try_parse() {
+        Ok(Cli { command }) => {
+            // The code 1 of a bench is left to a regression: one that could not start is broken.
+            let broken = match command {
+                Command::Bench(_) => 2,
+                _ => 1,
+            };
+            let code = match run(command) {
+                Ok(()) => 0,
+                Err(error) => {
+                    complain!("error: {error}");
+                    broken
+                }
+            };
+            (code, broken)
         }
+        Err(said) => (printed::clap(&said), 1),
+    };
+    match printed::failure() {
+        Some(error) if code == 0 => {
+            complain!("error: standard output: {error}");
+            ExitCode::from(broken)
+        }
+        _ => ExitCode::from(code),
     }
 }
 

@@ -6,6 +6,7 @@ use xshell::cmd;
 
 use crate::Outcome;
 use crate::laboratory::Tier;
+use crate::printed::say;
 use crate::workspace::{Workspace, shell};
 
 /// Runs the algorithms that are more than one atomic operation under chosen schedules.
@@ -81,7 +82,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
             }
             found = true;
             let (name, words) = (&package.name, &args.words);
-            println!("\n{name}: {target}");
+            say!("\n{name}: {target}");
             let ran = cmd!(
                 sh,
                 "cargo test --quiet --release -p {name} --test {target} -- --nocapture {words...}"

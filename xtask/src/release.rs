@@ -10,14 +10,15 @@ use xshell::cmd;
 
 use self::consumer::Consumer;
 use crate::Outcome;
+use crate::printed::say;
 use crate::scratch::Scratch;
 use crate::workspace::{Package, Workspace, shell};
 
 /// Packages every publishable crate, then builds and runs each README example against the packages.
 ///
 /// For each crate, one at a time, a project outside the workspace depends on the unpacked packages
-/// only; each `rust` block of the README becomes a program of it, which must build and end with
-/// exit code 0.
+/// only, by the lines that the README tells to list; each `rust` block of the README becomes a
+/// program of it, which must build and end with exit code 0.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Publish nothing. Without it the command refuses: a person publishes.
@@ -58,13 +59,14 @@ pub(crate) fn run(args: &Args) -> Outcome {
             continue;
         }
         let readme = unpacked.join(package_dir(package)).join("README.md");
-        let blocks = readme::blocks(&fs::read_to_string(readme)?);
+        let text = fs::read_to_string(readme)?;
+        let blocks = readme::blocks(&text);
         if blocks.is_empty() {
-            println!("{:<14} no example in its README", package.name);
+            say!("{:<14} no example in its README", package.name);
             continue;
         }
         let consumer = Consumer::new(scratch.dir(), &unpacked, package, &packages)?;
-        consumer.write(&blocks, &workspace)?;
+        consumer.write(&text, &blocks, &workspace)?;
         for (number, block) in blocks.iter().enumerate() {
             let outcome = consumer.try_block(number + 1, block, &workspace.target);
             let word = match &outcome {
@@ -72,15 +74,15 @@ pub(crate) fn run(args: &Args) -> Outcome {
                 Ok(()) => "built",
                 Err(_) => "FAILED",
             };
-            println!("{:<14} README line {:>3}: {word}", package.name, block.line);
+            say!("{:<14} README line {:>3}: {word}", package.name, block.line);
             if let Err(error) = outcome {
-                println!("{error}");
+                say!("{error}");
                 failed.push(format!("{} line {}", package.name, block.line));
             }
             ran += 1;
         }
     }
-    println!(
+    say!(
         "{} packages, {ran} examples, {} failed",
         packages.len(),
         failed.len()

@@ -13,6 +13,7 @@ use self::confine::Confinement;
 use self::report::{Report, Tally};
 use self::run::Runner;
 use crate::Outcome;
+use crate::printed::say;
 use crate::supervise;
 use crate::workspace::{Package, Workspace};
 
@@ -136,7 +137,7 @@ fn leave_out_what_needs_a_developer(packages: &mut Vec<&Package>) {
             package if package.is_macro => "the compiler",
             _ => return true,
         };
-        println!("{}: left out, since its tests need {need}", package.name);
+        say!("{}: left out, since its tests need {need}", package.name);
         false
     });
 }
@@ -144,7 +145,7 @@ fn leave_out_what_needs_a_developer(packages: &mut Vec<&Package>) {
 /// The doctests of every library; none in confinement, where rustdoc cannot work.
 fn doctests(runner: &Runner<'_>, packages: &[&Package]) -> Outcome<Vec<Report>> {
     if runner.confined() {
-        println!("doctests: left out, since rustdoc needs the toolchain's files");
+        say!("doctests: left out, since rustdoc needs the toolchain's files");
         return Ok(Vec::new());
     }
     if !packages.iter().any(|package| package.has_library) {

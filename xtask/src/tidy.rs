@@ -15,6 +15,7 @@ mod workflows;
 
 use self::tree::Tree;
 use crate::Outcome;
+use crate::printed::{complain, say};
 use crate::workspace::root;
 
 /// One line for each rule, shown by `--help`.
@@ -22,7 +23,8 @@ pub(crate) const HELP: &str = "\
 Rules:
   floors     a dependency goes to a lower floor ([package.metadata.ipc] floor = n)
   anatomy    every crate has the files of its kind, and no junk-drawer module
-  readme     a mechanism's README has the six headings in order and a short example
+  readme     a mechanism's README has the six headings in order and a short example; the example
+             of every README hides no line and lists the crates that it names
   unsafe     `unsafe` stands in src/sys.rs only; crates without it forbid it
   headers    every source file says what lives there; manifests inherit the workspace's keys
   length     at most 600 lines a file; a warning above 400
@@ -91,11 +93,11 @@ pub(crate) fn run() -> Outcome {
         } in findings
         {
             let weight = if warning { "warning: " } else { "" };
-            eprintln!("{path}:{line}: {name}: {weight}{message}");
+            complain!("{path}:{line}: {name}: {weight}{message}");
             errors += usize::from(!warning);
         }
     }
-    println!(
+    say!(
         "tidy: {} rules, {} files, {errors} errors",
         RULES.len(),
         tree.files().len()

@@ -36,20 +36,8 @@ pub(crate) struct Package {
     pub(crate) examples: Vec<String>,
     /// Names of its features, `default` left out.
     pub(crate) features: Vec<String>,
-    pub(crate) dependencies: Vec<Dependency>,
-    /// Features that the examples of its README need: `[package.metadata.ipc] readme-features`.
-    pub(crate) readme_features: Vec<String>,
     /// `[package.metadata.ipc] floor`, where it is a number.
     pub(crate) floor: Option<String>,
-}
-
-/// One line of a `[dependencies]` or `[dev-dependencies]` table.
-#[derive(Clone)]
-pub(crate) struct Dependency {
-    pub(crate) name: String,
-    pub(crate) requirement: String,
-    pub(crate) features: Vec<String>,
-    pub(crate) default_features: bool,
 }
 
 impl Workspace {
@@ -136,16 +124,6 @@ impl Package {
                         .collect()
                 })
                 .unwrap_or_default(),
-            dependencies: array(&value["dependencies"])
-                .iter()
-                .map(|dependency| Dependency {
-                    name: string(&dependency["name"]),
-                    requirement: string(&dependency["req"]),
-                    features: strings(&dependency["features"]),
-                    default_features: dependency["uses_default_features"] != false,
-                })
-                .collect(),
-            readme_features: strings(&value["metadata"]["ipc"]["readme-features"]),
             floor: value["metadata"]["ipc"]["floor"]
                 .as_u64()
                 .map(|floor| floor.to_string()),

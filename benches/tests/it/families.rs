@@ -95,6 +95,7 @@ fn try_all(orchestrator: &mut Orchestrator, group: &Group) {
     let mut lanes: Vec<Lane> = makers.map(|maker| Lane::new(0, maker)).collect();
     let allowance = Allowance {
         time: Duration::from_millis(30),
+        is_limit: false,
         slice_max: Duration::from_millis(1),
         fresh_pairs: 1,
         count_calls: false,
@@ -218,6 +219,7 @@ fn system_calls_are_counted_exactly() {
         let mut lanes = [Lane::new(0, raw.expect("every family has a raw maker"))];
         let allowance = Allowance {
             time: Duration::from_millis(30),
+            is_limit: false,
             slice_max: Duration::from_millis(1),
             fresh_pairs: 1,
             count_calls: true,
@@ -250,6 +252,7 @@ fn unary_calls() -> (Orchestrator, Group, Vec<Lane>) {
     let mut lanes: Vec<Lane> = makers.map(|maker| Lane::new(0, maker)).collect();
     let allowance = Allowance {
         time: Duration::from_millis(300),
+        is_limit: false,
         slice_max: Duration::from_millis(1),
         fresh_pairs: 1,
         count_calls: true,

@@ -7,6 +7,8 @@ use std::process::{Command, Stdio};
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     // Started again by itself, this program is the child: its events are its standard streams.
     if std::env::args().count() > 1 {
+        // Whoever started it may be killed before it can say so.
+        rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
         let there = Event::from_descriptor(std::io::stdin().as_fd().try_clone_to_owned()?)?;
         let back = Event::from_descriptor(std::io::stdout().as_fd().try_clone_to_owned()?)?;
         while there.wait()? == 1 {

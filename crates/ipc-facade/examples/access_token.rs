@@ -12,6 +12,7 @@
 use ipc_facade::shm::{self, Protection, Region};
 use ipc_facade::uds::{self, Address, Policy, SeqPacket};
 use ipc_facade::{Credentials, ErrorKind};
+use std::ffi::OsString;
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::{fs::MetadataExt, process::CommandExt};
@@ -41,7 +42,11 @@ const VISITORS: [(&str, &str); 6] = [
 ];
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = env::args().skip(1).collect();
+    let arguments = env::args_os().skip(1).map(OsString::into_string);
+    let Ok(arguments) = arguments.collect::<Result<Vec<String>, _>>() else {
+        eprintln!("an argument is not UTF-8\n{HELP}");
+        return ExitCode::FAILURE;
+    };
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match words[..] {
         [] => authority(),

@@ -6,6 +6,7 @@
 //! took and the rounds a second; every answer is checked by the client.
 
 use ipc_facade::{Async, ErrorKind, uds};
+use std::ffi::OsString;
 use std::os::fd::AsFd;
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
@@ -22,7 +23,11 @@ const CONNECTIONS: usize = 64;
 const ROUNDS: usize = 200;
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = env::args().skip(1).collect();
+    let arguments = env::args_os().skip(1).map(OsString::into_string);
+    let Ok(arguments) = arguments.collect::<Result<Vec<String>, _>>() else {
+        eprintln!("an argument is not UTF-8\n{HELP}");
+        return ExitCode::FAILURE;
+    };
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let number = |word: &str| word.parse::<usize>().map_err(|_| HELP.into());
     let outcome = match words[..] {

@@ -7,6 +7,7 @@
 //! each size, and where the lines cross; every sum is checked.
 
 use ipc_facade::{Framed, ring, shm, uds};
+use std::ffi::OsString;
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
@@ -25,7 +26,11 @@ const SIZES: [usize; 8] = [64, 256, 1024, 4096, 16_384, 65_536, 262_144, LARGEST
 const WAYS: [&str; 3] = ["socket", "ring", "region"];
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = env::args().skip(1).collect();
+    let arguments = env::args_os().skip(1).map(OsString::into_string);
+    let Ok(arguments) = arguments.collect::<Result<Vec<String>, _>>() else {
+        eprintln!("an argument is not UTF-8\n{HELP}");
+        return ExitCode::FAILURE;
+    };
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match words[..] {
         [] => measure(ROUNDS),

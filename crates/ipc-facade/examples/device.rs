@@ -16,6 +16,7 @@ use rustix::net::{self, AddressFamily, RecvFlags, SocketFlags, SocketType};
 use rustix::process::set_parent_process_death_signal;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -35,7 +36,11 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const UEVENT: &str = "/sys/class/mem/null/uevent";
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = env::args().skip(1).collect();
+    let arguments = env::args_os().skip(1).map(OsString::into_string);
+    let Ok(arguments) = arguments.collect::<Result<Vec<String>, _>>() else {
+        eprintln!("an argument is not UTF-8\n{HELP}");
+        return ExitCode::FAILURE;
+    };
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match words[..] {
         [] => show(),

@@ -10,6 +10,7 @@
 
 use ipc_facade::sem::Barrier;
 use ipc_facade::shm::{self, Region};
+use std::ffi::OsString;
 use std::os::fd::AsFd;
 use std::process::{Command, ExitCode};
 use std::{env, io};
@@ -37,7 +38,11 @@ const PRODUCT_AT: usize = RIGHT_AT + size_of::<Matrix>();
 const SIZE_BYTES: usize = PRODUCT_AT + size_of::<Matrix>();
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = env::args().skip(1).collect();
+    let arguments = env::args_os().skip(1).map(OsString::into_string);
+    let Ok(arguments) = arguments.collect::<Result<Vec<String>, _>>() else {
+        eprintln!("an argument is not UTF-8\n{HELP}");
+        return ExitCode::FAILURE;
+    };
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match words[..] {
         [] => lead(false),

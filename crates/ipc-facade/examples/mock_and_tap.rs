@@ -9,6 +9,7 @@
 //! does not expect, and the command fails. `mock_and_tap tap NEW SERVER` taps any framed server.
 
 use ipc_facade::{ErrorKind, Framed, uds};
+use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Lines};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, ExitCode, Stdio};
@@ -35,7 +36,11 @@ const SCRIPT: [(&str, &str); 3] = [
 ];
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = env::args().skip(1).collect();
+    let arguments = env::args_os().skip(1).map(OsString::into_string);
+    let Ok(arguments) = arguments.collect::<Result<Vec<String>, _>>() else {
+        eprintln!("an argument is not UTF-8\n{HELP}");
+        return ExitCode::FAILURE;
+    };
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match words[..] {
         [] => test("30"),

@@ -7,6 +7,7 @@
 
 use ipc_facade::rpc::{Channel, Code, Context, Router, Server, Status, block_on, service};
 use ipc_facade::{rpc_native, rpc_transport};
+use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
@@ -53,7 +54,11 @@ impl Till for Shop {
 }
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = env::args().skip(1).collect();
+    let arguments = env::args_os().skip(1).map(OsString::into_string);
+    let Ok(arguments) = arguments.collect::<Result<Vec<String>, _>>() else {
+        eprintln!("an argument is not UTF-8\n{HELP}");
+        return ExitCode::FAILURE;
+    };
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match words[..] {
         [] => visit(CALLS),
@@ -83,6 +88,8 @@ fn options() -> rpc_native::Options {
 
 #[tokio::main(flavor = "current_thread")]
 async fn serve(places: &[&str]) -> Outcome {
+    // Whoever started it may be killed before it can say so.
+    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
     let mut server = Server::new(Router::new().service(TillServer::new(Shop)));
     for place in places {
         let serving = options().bind(place)?;
@@ -168,7 +175,10 @@ fn report(name: &str, till: &TillClient<impl Channel>, calls: usize) -> Outcome 
     times.sort_unstable();
     let middle = times.get(calls / 2).copied().unwrap_or(Duration::ZERO);
     let who = block_on(till.who(&cx))?;
-    println!("{name}: {middle:.1?} a call; the server sees {who}");
+    writeln!(
+        io::stdout(),
+        "{name}: {middle:.1?} a call; the server sees {who}"
+    )?;
     Ok(())
 }
 
@@ -179,7 +189,7 @@ fn kill_in_the_middle(far: &mut Far) -> Outcome {
         let call = scope.spawn(|| block_on(till.charge(&Context::new(), 7)));
         let mut line = String::new();
         far.output.read_line(&mut line)?;
-        println!("the server says: {}", line.trim());
+        writeln!(io::stdout(), "the server says: {}", line.trim())?;
         far.process.kill()?;
         Ok(call.join().map_err(|_| "the caller panicked")?)
     })?;
@@ -196,7 +206,7 @@ fn tell(what: &str, ended: Result<(), Status>) -> Outcome {
         true => "did not run: call again",
         false => "may have run: do not call again",
     };
-    println!("{what}: {:?}, {again}", status.code());
+    writeln!(io::stdout(), "{what}: {:?}, {again}", status.code())?;
     match status.code() {
         Code::Unavailable => Ok(()),
         other => Err(format!("unexpected: {other:?}").into()),

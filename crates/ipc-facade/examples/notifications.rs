@@ -10,6 +10,7 @@
 use ipc_facade::file::{self, ChangeKind};
 use ipc_facade::signal::{self, Child, Signal, Target};
 use rustix::process::set_parent_process_death_signal;
+use std::ffi::OsString;
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -25,7 +26,11 @@ usage: notifications                    a daemon, and who tells it
        notifications daemon DIRECTORY   watches DIRECTORY/config until Ctrl-C";
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = env::args().skip(1).collect();
+    let arguments = env::args_os().skip(1).map(OsString::into_string);
+    let Ok(arguments) = arguments.collect::<Result<Vec<String>, _>>() else {
+        eprintln!("an argument is not UTF-8\n{HELP}");
+        return ExitCode::FAILURE;
+    };
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match words[..] {
         [] => show(),

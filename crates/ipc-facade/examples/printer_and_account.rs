@@ -10,6 +10,7 @@
 use ipc_facade::ErrorKind;
 use ipc_facade::sem::{Damage, Guard, Mutex, Semaphore};
 use ipc_facade::shm::{self, Region};
+use std::ffi::OsString;
 use std::os::fd::AsFd;
 use std::process::{Child, Command, ExitCode};
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
@@ -39,7 +40,11 @@ const SIZE_BYTES: usize = COUNTS_AT + 3 * size_of::<u32>();
 type Account = [i64; 2];
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = env::args().skip(1).collect();
+    let arguments = env::args_os().skip(1).map(OsString::into_string);
+    let Ok(arguments) = arguments.collect::<Result<Vec<String>, _>>() else {
+        eprintln!("an argument is not UTF-8\n{HELP}");
+        return ExitCode::FAILURE;
+    };
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match words[..] {
         [] => manage(),

@@ -12,6 +12,7 @@ use ipc_facade::ErrorKind;
 use ipc_facade::file;
 use ipc_facade::signal::{Child, Signal, Target};
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -33,7 +34,11 @@ const PATIENCE: Duration = Duration::from_millis(200);
 const RECORDS: usize = 25;
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = env::args().skip(1).collect();
+    let arguments = env::args_os().skip(1).map(OsString::into_string);
+    let Ok(arguments) = arguments.collect::<Result<Vec<String>, _>>() else {
+        eprintln!("an argument is not UTF-8\n{HELP}");
+        return ExitCode::FAILURE;
+    };
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match words[..] {
         [] => Directory::new().and_then(|directory| follow(&directory.0.join("log"))),
@@ -158,7 +163,11 @@ fn follow(path: &Path) -> Outcome {
         for line in BufReader::new(said).split(b'\n') {
             count(&mut acknowledged, str::from_utf8(&line?)?)?;
         }
-        println!("{name}: {}", writer.wait()?);
+        let end = writer.wait()?;
+        println!("{name}: {end}");
+        if name != "victim" && !end.success() {
+            return Err(format!("{name} has not written all of its records: {end}").into());
+        }
     }
     while take(&mut found, false)?.is_some() {}
     println!("every record is whole, and in the order of its thread");

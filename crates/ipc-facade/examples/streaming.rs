@@ -9,6 +9,7 @@
 //! through, checked at the end; then what a producer sees when its consumer stops early.
 
 use ipc_facade::{ErrorKind, Framed, pipe};
+use std::ffi::OsString;
 use std::os::fd::AsFd;
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::{env, io};
@@ -23,7 +24,11 @@ usage: streaming";
 const ITEMS: u64 = 2_000;
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = env::args().skip(1).collect();
+    let arguments = env::args_os().skip(1).map(OsString::into_string);
+    let Ok(arguments) = arguments.collect::<Result<Vec<String>, _>>() else {
+        eprintln!("an argument is not UTF-8\n{HELP}");
+        return ExitCode::FAILURE;
+    };
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match words[..] {
         [] => to_the_end().and_then(|()| stopped_early()),

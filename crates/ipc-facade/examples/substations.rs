@@ -11,6 +11,7 @@ use ipc_facade::ErrorKind;
 use ipc_facade::net::{self, Datagram};
 use ipc_facade::signal::{self, Child, Signal, Target};
 use rustix::process::set_parent_process_death_signal;
+use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
@@ -34,7 +35,11 @@ const SILENCE: Duration = Duration::from_millis(250);
 const SHIFT: Duration = Duration::from_secs(20);
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = env::args().skip(1).collect();
+    let arguments = env::args_os().skip(1).map(OsString::into_string);
+    let Ok(arguments) = arguments.collect::<Result<Vec<String>, _>>() else {
+        eprintln!("an argument is not UTF-8\n{HELP}");
+        return ExitCode::FAILURE;
+    };
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match words[..] {
         [] => watch(),

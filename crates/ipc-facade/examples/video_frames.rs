@@ -9,6 +9,7 @@
 
 use ipc_facade::ring::{self, Received, WhenFull};
 use ipc_facade::{ErrorKind, uds};
+use std::ffi::OsString;
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::{Child, Command, ExitCode};
 use std::time::{Duration, Instant};
@@ -31,7 +32,11 @@ const FRAME_BYTES: usize = size_of::<u64>() + WIDTH * HEIGHT * 3;
 const KEPT: usize = 4;
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = env::args().skip(1).collect();
+    let arguments = env::args_os().skip(1).map(OsString::into_string);
+    let Ok(arguments) = arguments.collect::<Result<Vec<String>, _>>() else {
+        eprintln!("an argument is not UTF-8\n{HELP}");
+        return ExitCode::FAILURE;
+    };
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match words[..] {
         [] => film(),

@@ -12,6 +12,7 @@
 use ipc_facade::signal::{self, Child, Shutdown, Signal, Target};
 use ipc_facade::{ErrorKind, uds};
 use std::collections::VecDeque;
+use std::ffi::OsString;
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::{Command, ExitCode};
 use std::sync::{Mutex, PoisonError};
@@ -35,7 +36,11 @@ const PATIENCE: Duration = Duration::from_millis(500);
 const MOST_ATTEMPTS: u32 = 3;
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = env::args().skip(1).collect();
+    let arguments = env::args_os().skip(1).map(OsString::into_string);
+    let Ok(arguments) = arguments.collect::<Result<Vec<String>, _>>() else {
+        eprintln!("an argument is not UTF-8\n{HELP}");
+        return ExitCode::FAILURE;
+    };
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match words[..] {
         [] => supervise(),
@@ -57,6 +62,8 @@ fn main() -> ExitCode {
 
 /// Takes jobs from standard input, and answers each, until nobody is there any more.
 fn work() -> Outcome {
+    // One that hangs does not see that nobody is there any more.
+    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
     let supervisor = uds::SeqPacket::from(io::stdin().as_fd().try_clone_to_owned()?);
     let mut bytes = [0; 12];
     loop {

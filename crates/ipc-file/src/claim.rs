@@ -42,15 +42,16 @@ impl Claim {
     /// # Errors
     /// [`TooLarge`](ErrorKind::TooLarge) above this process's limit.
     pub fn read(&self) -> Result<Vec<u8>> {
-        let fail = |error: io::Error| failed("read message", &self.path, &error);
+        let path = self.vfs.shown(&self.path);
+        let fail = |error: io::Error| failed("read message", &path, &error);
         let length = self.file.len().map_err(fail)?;
         if length > self.max_bytes as u64 {
-            return Err(
-                Error::new("read message", ErrorKind::TooLarge).hint(format!(
+            return Err(Error::new("read message", ErrorKind::TooLarge)
+                .on(path.display())
+                .hint(format!(
                     "it has {length} bytes, the limit is {} (Options::max_bytes)",
                     self.max_bytes
-                )),
-            );
+                )));
         }
         let mut bytes = vec![0; length as usize];
         let read = read_full(self.file.as_ref(), &mut bytes, 0).map_err(fail)?;
@@ -70,7 +71,8 @@ impl Claim {
     /// # Errors
     /// After an error it may be claimed again.
     pub fn finish(self) -> Result<()> {
-        let fail = |error: io::Error| failed("finish", &self.path, &error);
+        let path = self.vfs.shown(&self.path);
+        let fail = |error: io::Error| failed("finish", &path, &error);
         crash_point!("spool.finishing");
         self.vfs.unlink(&self.path).map_err(fail)?;
         crash_point!("spool.finished");

@@ -20,6 +20,8 @@ const LOCKS_AT: i64 = i64::MAX - 4096;
 #[derive(Debug)]
 pub(crate) struct Disk {
     directory: OwnedFd,
+    /// What the caller knows it by, for errors only.
+    path: PathBuf,
 }
 
 impl Disk {
@@ -35,7 +37,8 @@ impl Disk {
         let directory = retry(|| rustix::fs::open(at, flags, Mode::empty()))
             .map_err(|errno| failed(operation, at, &errno.into()))?;
         Ok(Self {
-            directory: above_stdio(directory)?,
+            directory: above_stdio(directory).map_err(|error| error.on(at.display()))?,
+            path: path.to_owned(),
         })
     }
 
@@ -73,7 +76,10 @@ impl Disk {
     pub(crate) fn open_directory(&self, name: &Path) -> io::Result<Self> {
         let fd = self.openat(name, OFlags::RDONLY | OFlags::DIRECTORY, Mode::empty())?;
         let directory = above_stdio(fd).map_err(io::Error::from)?;
-        Ok(Self { directory })
+        Ok(Self {
+            directory,
+            path: self.path.join(name),
+        })
     }
 
     /// Its own identity.
@@ -101,6 +107,13 @@ impl Disk {
 }
 
 impl Vfs for Disk {
+    fn shown(&self, name: &Path) -> PathBuf {
+        if name.as_os_str().is_empty() {
+            return self.path.clone();
+        }
+        self.path.join(name)
+    }
+
     fn open(&self, name: &Path, how: How) -> io::Result<Box<dyn VfsFile>> {
         Ok(Box::new(self.open_file(name, how)?))
     }

@@ -2,7 +2,7 @@
 
 use crate::segment::lock;
 use crate::temporary::{Names, Temporary};
-use crate::vfs::{How, Kind, Vfs, check_file, failed, read_full};
+use crate::vfs::{How, Kind, Vfs, check_file, failed, read_full, shown};
 use ipc_core::{Error, ErrorKind, Result};
 use ipc_sys::crash_point;
 use std::io;
@@ -70,6 +70,21 @@ impl Document {
     /// [`Closed`](ErrorKind::Closed), from then on, where making it durable has failed: after a
     /// power loss the content is the old or the new.
     pub fn replace(&self, bytes: &[u8]) -> Result<()> {
+        let named = |error| shown(self.vfs.as_ref(), &self.name, error);
+        self.put(bytes).map_err(named)
+    }
+
+    /// Reads the content, whole: what one replacement wrote.
+    ///
+    /// # Errors
+    /// [`NotFound`](ErrorKind::NotFound) before the first replacement;
+    /// [`TooLarge`](ErrorKind::TooLarge) above the limit.
+    pub fn read(&self) -> Result<Vec<u8>> {
+        let named = |error| shown(self.vfs.as_ref(), &self.name, error);
+        self.content().map_err(named)
+    }
+
+    fn put(&self, bytes: &[u8]) -> Result<()> {
         const OPERATION: &str = "replace";
         let mut over = lock(&self.over);
         if *over {
@@ -85,7 +100,7 @@ impl Document {
             *over = error.kind() != ErrorKind::NoSpace;
             return Err(named(error));
         }
-        new.rename(&self.name)?;
+        new.rename(&self.name).map_err(named)?;
         if let Err(error) = vfs.sync_directory(Path::new("")) {
             *over = true;
             return Err(self.failed_for_good().caused_by(error));
@@ -94,12 +109,7 @@ impl Document {
         Ok(())
     }
 
-    /// Reads the content, whole: what one replacement wrote.
-    ///
-    /// # Errors
-    /// [`NotFound`](ErrorKind::NotFound) before the first replacement;
-    /// [`TooLarge`](ErrorKind::TooLarge) above the limit.
-    pub fn read(&self) -> Result<Vec<u8>> {
+    fn content(&self) -> Result<Vec<u8>> {
         const OPERATION: &str = "read document";
         let fail = |error: io::Error| failed(OPERATION, &self.name, &error);
         self.check_kind(OPERATION)?;

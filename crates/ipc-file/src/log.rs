@@ -1,7 +1,7 @@
 //! The log as one process appends to it: threads share one write and one fdatasync.
 
 use crate::segment::{Recovery, Segment, final_failure, lock};
-use crate::vfs::Vfs;
+use crate::vfs::{Vfs, shown};
 use crate::{reader::Reader, record};
 use ipc_core::{Error, ErrorKind, Result};
 use std::path::{Path, PathBuf};
@@ -109,6 +109,26 @@ impl Log {
     /// # Errors
     /// As [`append`](Log::append).
     pub fn append_all(&self, records: &[&[u8]]) -> Result<()> {
+        let named = |error| shown(self.vfs.as_ref(), &self.name, error);
+        self.append_together(records).map_err(named)
+    }
+
+    /// What was found, and done, when it was opened.
+    #[must_use]
+    pub fn recovery(&self) -> &Recovery {
+        self.segment.recovery()
+    }
+
+    /// A reader of this log, from its first record.
+    ///
+    /// # Errors
+    /// As [`follow`](crate::follow).
+    pub fn reader(&self) -> Result<Reader> {
+        let named = |error| shown(self.vfs.as_ref(), &self.name, error);
+        Reader::open(&self.vfs, &self.name, None).map_err(named)
+    }
+
+    fn append_together(&self, records: &[&[u8]]) -> Result<()> {
         if self.owner != std::process::id() {
             return Err(Error::new("append", ErrorKind::InvalidInput)
                 .hint("a forked process shares its parent's locks: it opens the log again"));
@@ -142,20 +162,6 @@ impl Log {
         queue.outcome(mine)
     }
 
-    /// What was found, and done, when it was opened.
-    #[must_use]
-    pub fn recovery(&self) -> &Recovery {
-        self.segment.recovery()
-    }
-
-    /// A reader of this log, from its first record.
-    ///
-    /// # Errors
-    /// As [`follow`](crate::follow).
-    pub fn reader(&self) -> Result<Reader> {
-        Reader::open(&self.vfs, &self.name, None)
-    }
-
     /// Writes what is pending, this caller's records and all that have gathered.
     fn lead<'a>(&'a self, mut queue: MutexGuard<'a, Queue>) -> MutexGuard<'a, Queue> {
         queue.leading = true;
@@ -178,7 +184,7 @@ impl Log {
                 callers,
                 kind: error.kind(),
                 os_error: error.raw_os_error(),
-                text: error.to_string(),
+                text: clause(&error),
             };
             queue.failures.push(failure);
         }
@@ -227,4 +233,14 @@ impl Queue {
         }
         Err(error)
     }
+}
+
+/// What an error says without its operation and object, which each caller's error has again.
+fn clause(error: &Error) -> String {
+    let text = error.to_string();
+    let head = match error.object() {
+        Some(object) => format!("append `{}`: ", object.escape_debug()),
+        None => "append: ".to_owned(),
+    };
+    text.strip_prefix(&head).unwrap_or(&text).to_owned()
 }

@@ -74,7 +74,7 @@ impl Reader {
         };
         Ok(Self {
             file,
-            name: name.into(),
+            name: vfs.shown(name),
             id,
             wake,
             turn: Mutex::new(turn),

@@ -11,7 +11,7 @@ use crate::reader::silent;
 use crate::segment::lock;
 use crate::sys;
 use crate::temporary::{Names, Temporary};
-use crate::vfs::{How, Kind, PlaceLock, Vfs, VfsFile, failed, read_full, write_all};
+use crate::vfs::{How, Kind, PlaceLock, Vfs, VfsFile, failed, read_full, shown, write_all};
 use crate::wake::Wake;
 use ipc_core::{Error, ErrorKind, Interest, Pollable, Result, Until, four_forms};
 use ipc_sys::crash_point;
@@ -123,6 +123,29 @@ impl Spool {
     /// not delivered; [`Closed`](ErrorKind::Closed), from then on, where making it durable has
     /// failed: it may or may not be there.
     pub fn deliver(&self, message: &[u8]) -> Result<()> {
+        self.put(message).map_err(|error| self.named(error))
+    }
+
+    four_forms! {
+        /// Claims the oldest message that nobody has, and waits for one where there is none.
+        ///
+        /// What a claimer had that died is claimed first, as soon as it is dead.
+        ///
+        /// # Errors
+        /// [`LimitReached`](ErrorKind::LimitReached) without descriptors.
+        claim / try_claim / claim_timeout / claim_deadline = claim_until() -> Claim
+    }
+
+    /// How many messages wait for a claim, not counting those of dead claimers.
+    ///
+    /// # Errors
+    /// As readdir(3).
+    pub fn waiting(&self) -> Result<usize> {
+        let listed = self.listed("new").map_err(|error| self.named(error));
+        listed.map(|names| names.len())
+    }
+
+    fn put(&self, message: &[u8]) -> Result<()> {
         const OPERATION: &str = "deliver";
         if message.len() > self.max_bytes {
             return Err(Error::new(OPERATION, ErrorKind::TooLarge).hint(format!(
@@ -152,25 +175,15 @@ impl Spool {
         })
     }
 
-    four_forms! {
-        /// Claims the oldest message that nobody has, and waits for one where there is none.
-        ///
-        /// What a claimer had that died is claimed first, as soon as it is dead.
-        ///
-        /// # Errors
-        /// [`LimitReached`](ErrorKind::LimitReached) without descriptors.
-        claim / try_claim / claim_timeout / claim_deadline = claim_until() -> Claim
-    }
-
-    /// How many messages wait for a claim, not counting those of dead claimers.
-    ///
-    /// # Errors
-    /// As readdir(3).
-    pub fn waiting(&self) -> Result<usize> {
-        self.listed("new").map(|names| names.len())
-    }
-
     fn claim_until(&self, until: Until) -> Result<Claim> {
+        self.claim_within(until).map_err(|error| self.named(error))
+    }
+
+    fn named(&self, error: Error) -> Error {
+        shown(self.vfs.as_ref(), Path::new(""), error)
+    }
+
+    fn claim_within(&self, until: Until) -> Result<Claim> {
         self.drained.store(false, Ordering::Relaxed);
         loop {
             if let Some(claim) = self.look()? {

@@ -8,7 +8,7 @@ use std::fmt::Debug;
 use std::io;
 use std::ops::Range;
 use std::os::fd::BorrowedFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What kind of object stands at a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +63,11 @@ pub enum How {
 /// [`Spool`](crate::Spool) make durable, they make so by these calls alone, in the order in
 /// which they are made here.
 pub trait Vfs: Debug + Send + Sync {
+    /// How a name is shown in errors: as the path that leads to it, where that is known.
+    fn shown(&self, name: &Path) -> PathBuf {
+        name.to_owned()
+    }
+
     /// Opens a file.
     ///
     /// # Errors
@@ -242,6 +247,16 @@ pub(crate) fn failed(operation: &'static str, name: &Path, error: &io::Error) ->
             .caused_by(errno.into()),
         errno => os_error(operation, errno).on(at),
     }
+}
+
+/// The error as a caller knows its object: by the path that leads to it, or to `name` where it has
+/// none. What polling loops build stays as it is, and takes no memory.
+pub(crate) fn shown(vfs: &dyn Vfs, name: &Path, error: Error) -> Error {
+    if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) {
+        return error;
+    }
+    let path = vfs.shown(error.object().map_or(name, Path::new));
+    error.on(path.display())
 }
 
 /// Refuses what is no regular file of our own with one name.

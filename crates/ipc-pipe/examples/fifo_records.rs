@@ -1,7 +1,9 @@
 //! Several processes write records into one FIFO, none of them torn:
 //! `cargo run -p ipc-pipe --example fifo_records`.
 
-use ipc_pipe::{MAX_RECORD_BYTES, Options};
+use ipc_pipe::{Fifo, MAX_RECORD_BYTES, Options};
+use std::io::Write;
+use std::path::Path;
 use std::process::Command;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -17,24 +19,26 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     let path = std::env::temp_dir().join(format!("records {}", std::process::id()));
     let fifo = options.create(&path)?;
+    let outcome = read_all(&fifo, &path);
+    fifo.unlink()?;
+    outcome
+}
+
+fn read_all(fifo: &Fifo, path: &Path) -> Result<(), Box<dyn std::error::Error>> {
     let rx = fifo.receiver()?;
     let mut writers = Vec::new();
     for name in ["one", "two", "three"] {
-        writers.push(
-            Command::new(std::env::current_exe()?)
-                .arg(&path)
-                .arg(name)
-                .spawn()?,
-        );
+        let mut writer = Command::new(std::env::current_exe()?);
+        writers.push(writer.arg(path).arg(name).spawn()?);
     }
     let mut record = [0; MAX_RECORD_BYTES];
     for _ in 0..9 {
         let length = rx.recv(&mut record)?;
-        println!("{}", String::from_utf8_lossy(&record[..length]));
+        let text = String::from_utf8_lossy(&record[..length]);
+        writeln!(std::io::stdout(), "{text}")?;
     }
     for mut writer in writers {
         writer.wait()?;
     }
-    fifo.unlink()?;
     Ok(())
 }

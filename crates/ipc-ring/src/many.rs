@@ -16,6 +16,7 @@ pub use self::queue::Queue;
 
 use self::layout::Role;
 use crate::Options;
+use crate::options::named;
 use ipc_core::{Result, Until, four_forms};
 use ipc_uds::{SeqPacket, ToAddress};
 
@@ -66,11 +67,15 @@ impl Options {
     }
 
     fn produce_until(&self, address: impl ToAddress, until: Until) -> Result<Producer> {
-        self.produce_with(&self.socket_until(address, until)?, until)
+        let shown = address.to_address();
+        let joined = self.produce_with(&self.socket_until(address, until)?, until);
+        joined.map_err(|error| named(error, shown))
     }
 
     fn consume_until(&self, address: impl ToAddress, until: Until) -> Result<Consumer> {
-        self.consume_with(&self.socket_until(address, until)?, until)
+        let shown = address.to_address();
+        let joined = self.consume_with(&self.socket_until(address, until)?, until);
+        joined.map_err(|error| named(error, shown))
     }
 
     fn produce_with(&self, socket: &SeqPacket, until: Until) -> Result<Producer> {

@@ -9,6 +9,7 @@ use crate::bell::{Bell, Rope, bell};
 use crate::both_ends::spins_at_both_ends;
 use crate::layout::{self, AT_BYTE_COUNT, AT_SLOT_COUNT, FORMAT_VERSION, Shape, Side};
 use crate::link::Link;
+use crate::options::named;
 use crate::{Options, Receiver, Sender};
 use ipc_core::{Credentials, Error, ErrorKind, Interest, Pollable, Result, TryAccept, Until};
 use ipc_shm::{Protection, Region};
@@ -84,7 +85,9 @@ impl Listener {
     }
 
     fn accept_until(&self, until: Until) -> Result<Channel> {
-        meet(self.socket_until(until)?, &self.options, until)
+        let socket = self.socket_until(until);
+        let met = socket.and_then(|socket| meet(socket, &self.options, until));
+        met.map_err(|error| named(error, self.socket.address()))
     }
 
     /// The socket of the next process that comes.

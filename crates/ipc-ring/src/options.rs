@@ -6,7 +6,7 @@ use crate::link::Link;
 use crate::meet::{self, Channel, Listener, Meeting};
 use crate::{Broadcaster, Receiver, Sender, Spin, Subscriber, WhenFull, join};
 use ipc_core::{Error, ErrorKind, Result, Until, four_forms};
-use ipc_uds::{SeqPacket, ToAddress};
+use ipc_uds::{Address, SeqPacket, ToAddress};
 use std::time::Duration;
 
 /// How a channel is made.
@@ -150,7 +150,9 @@ impl Options {
     }
 
     fn connect_until(&self, address: impl ToAddress, until: Until) -> Result<Channel> {
-        meet::meet(self.socket_until(address, until)?, self, until)
+        let shown = address.to_address();
+        let met = meet::meet(self.socket_until(address, until)?, self, until);
+        met.map_err(|error| named(error, shown))
     }
 
     /// When it is too late for a peer's part: its own time is over, or the caller's. A try form
@@ -212,7 +214,9 @@ impl Options {
     }
 
     fn subscribe_until(&self, address: impl ToAddress, until: Until) -> Result<Subscriber> {
-        join::subscribe(self.socket_until(address, until)?, self, until)
+        let shown = address.to_address();
+        let joined = join::subscribe(self.socket_until(address, until)?, self, until);
+        joined.map_err(|error| named(error, shown))
     }
 
     /// Becomes a reader of the [`Broadcaster`] at the other end of `socket`, which
@@ -234,5 +238,15 @@ impl Options {
 
     pub(crate) fn shape(&self) -> Result<Shape> {
         Shape::new(self.messages, self.bytes)
+    }
+}
+
+/// The error with the address at which it happened, where it names nothing else. What polling
+/// loops build stays as it is, and takes no memory.
+pub(crate) fn named(error: Error, address: Result<Address>) -> Error {
+    let polled = matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut);
+    match address {
+        Ok(address) if !polled && error.object().is_none() => error.on(address),
+        _ => error,
     }
 }

@@ -14,6 +14,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let argument = std::env::args().nth(1).unwrap_or_default();
     // Started again by itself, this program is the victim: the region is its standard input.
     if argument == "victim" {
+        // Whoever started it may be killed before it can say so.
+        rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
         let region = Region::from_fd(std::io::stdin().as_fd().try_clone_to_owned()?)?;
         let mutex = Mutex::<u64>::open_trusted(&region, 0)?;
         let semaphore = Semaphore::open_trusted(&region, SECOND)?;

@@ -13,6 +13,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         return Err("it takes no arguments: it starts its server itself".into());
     }
     if role.is_some() {
+        // Whoever started it may be killed before it can say so.
+        rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
         let shutdown = ipc_signal::shutdown()?;
         println!("up");
         println!("cleaning up after {}", shutdown.wait()?);

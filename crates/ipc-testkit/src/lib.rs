@@ -4,6 +4,7 @@ mod allocations;
 pub mod conformance;
 pub mod crash;
 mod deny;
+mod example;
 mod instructions;
 mod isolate;
 mod leaks;
@@ -20,6 +21,7 @@ mod watchdog;
 pub use crate::{
     allocations::{CountingAllocator, allocations, large_allocations, largest_allocation},
     deny::{deny, deny_where},
+    example::loses_its_output,
     instructions::Instructions,
     isolate::{expect_failure, run_isolated},
     leaks::Snapshot,

@@ -2,8 +2,9 @@
 
 use std::env;
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
+use std::path::Path;
 use std::process::Command;
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
@@ -18,17 +19,21 @@ fn main() -> Outcome {
 fn server() -> Outcome {
     let directory = env::temp_dir().join(format!("descriptor-server-{}", std::process::id()));
     std::fs::create_dir(&directory)?;
+    let outcome = serve_one(&directory);
+    std::fs::remove_dir_all(&directory)?;
+    outcome
+}
+
+fn serve_one(directory: &Path) -> Outcome {
     let mut file = File::create_new(directory.join("notes"))?;
     file.write_all(b"written before anybody asked\n")?;
     let path = directory.join("socket");
     let listener = ipc_uds::Options::new().replace_stale(true).bind(&path)?;
     let mut child = Command::new(env::current_exe()?).arg(&path).spawn()?;
     let client = listener.accept()?;
-    println!("process {} asks", client.credentials()?.pid);
+    writeln!(io::stdout(), "process {} asks", client.credentials()?.pid)?;
     client.send_with_fds(b"here", &[File::open(directory.join("notes"))?.as_fd()])?;
     let status = child.wait()?;
-    drop(listener);
-    std::fs::remove_dir_all(&directory)?;
     if status.success() {
         Ok(())
     } else {
@@ -36,7 +41,7 @@ fn server() -> Outcome {
     }
 }
 
-fn client(path: &std::path::Path) -> Outcome {
+fn client(path: &Path) -> Outcome {
     let server = ipc_uds::connect(path)?;
     let mut word = [0; 4];
     let mut gifts = ipc_uds::Ancillary::new();
@@ -44,6 +49,5 @@ fn client(path: &std::path::Path) -> Outcome {
     let mut text = String::new();
     let file = gifts.take_fds().next().ok_or("no file came")?;
     File::from(file).read_to_string(&mut text)?;
-    print!("the client reads: {text}");
-    Ok(())
+    Ok(write!(io::stdout(), "the client reads: {text}")?)
 }

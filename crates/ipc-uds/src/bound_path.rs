@@ -133,7 +133,8 @@ fn make_way(place: &Place, address: &Address, replace: bool) -> Result<()> {
 /// Whether any process has the socket at `place`, listening or not. A datagram socket asks,
 /// since of a stream it learns that it is there, and the stream never notices.
 fn is_alive(place: &OwnedFd, stat: &Stat, address: &Address) -> Result<bool> {
-    let asker = sys::socket("bind", sys::DATAGRAM, SocketFlags::NONBLOCK)?;
+    let asker = sys::socket("bind", sys::DATAGRAM, SocketFlags::NONBLOCK);
+    let asker = asker.map_err(|error| error.on(address))?;
     let kernel = through(place).map_err(|errno| os_error("bind", errno).on(address))?;
     let mut outcome = rustix::net::connect(&asker, &kernel);
     if outcome == Err(Errno::ACCESS) && stat.st_uid == rustix::process::geteuid().as_raw() {

@@ -108,7 +108,9 @@ pub(crate) fn connect(
         Until::Now => SocketFlags::NONBLOCK,
         Until::Forever | Until::At(_) => SocketFlags::empty(),
     };
-    let fd = sys::socket("connect", kind, nonblocking)?;
+    let fd = sys::socket("connect", kind, nonblocking);
+    let address = &spot.address;
+    let fd = fd.map_err(|error| error.on(address))?;
     options.prepare("connect", &fd)?;
     wait_for_place(&fd, &target, until)?;
     // The description is new and ours, and blocks from here on.

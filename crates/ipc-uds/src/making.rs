@@ -46,7 +46,9 @@ impl Options {
         let spot = Spot::of(&address)?;
         self.check_policy(&spot.address)?;
         let guarded = spot.address.has_no_permissions() || self.policy.is_some();
-        let fd = self.datagram_socket("bind", guarded)?;
+        let fd = self.datagram_socket("bind", guarded);
+        let address = &spot.address;
+        let fd = fd.map_err(|error| error.on(address))?;
         let bound = bound_path::bind(&fd, &spot, self)?;
         Ok(self.finish_datagram(fd, bound, guarded))
     }
@@ -79,8 +81,11 @@ impl Options {
     /// # Errors
     /// As [`Datagram::connect`].
     pub fn connect_datagram(&self, address: impl ToAddress) -> Result<Datagram> {
-        let datagram = self.datagram()?;
-        datagram.connect_to(&Spot::of(&address)?)?;
+        let spot = Spot::of(&address)?;
+        let datagram = self.datagram();
+        let address = &spot.address;
+        let datagram = datagram.map_err(|error| error.on(address))?;
+        datagram.connect_to(&spot)?;
         Ok(datagram)
     }
 
@@ -146,7 +151,9 @@ impl Options {
             return Err(no_pidfd("bind"));
         }
         // The description is ours alone: accept has no flag by which one call would not wait.
-        let fd = sys::socket("bind", kind, SocketFlags::NONBLOCK)?;
+        let fd = sys::socket("bind", kind, SocketFlags::NONBLOCK);
+        let address = &spot.address;
+        let fd = fd.map_err(|error| error.on(address))?;
         self.prepare("bind", &fd)?;
         let bound = bound_path::bind(&fd, &spot, self)?;
         let backlog = i32::try_from(self.backlog).unwrap_or(i32::MAX);

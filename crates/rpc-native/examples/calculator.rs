@@ -1,7 +1,9 @@
 //! A server in one process, which ends in order on Ctrl-C, and a client in another.
 
 use rpc_core::{Code, Context, Router, Server, Status, block_on, service};
-use std::io::{BufRead, BufReader};
+use rustix::process::{Signal, set_parent_process_death_signal};
+use std::ffi::OsString;
+use std::io::{self, BufRead, BufReader, Write};
 use std::process::{Command, ExitCode, Stdio};
 
 const HELP: &str = "\
@@ -26,18 +28,29 @@ struct Adder;
 
 impl Calculator for Adder {
     async fn add(&self, cx: &Context, a: i64, b: i64) -> Result<i64, Status> {
-        println!("add({a}, {b}) for {:?}", cx.peer());
+        // Nobody may read that any more, which is no reason to give no answer.
+        let _ = writeln!(io::stdout(), "add({a}, {b}) for {:?}", cx.peer());
         Ok(a.wrapping_add(b))
     }
 }
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments = std::env::args_os().skip(1).map(OsString::into_string);
+    let Ok(arguments) = arguments.collect::<Result<Vec<String>, _>>() else {
+        eprintln!("an argument is not UTF-8\n{HELP}");
+        return ExitCode::from(2);
+    };
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match words[..] {
         [] => both().map_err(|error| Status::new(Code::Internal, error.to_string())),
         ["serve"] => serve(PLACE),
         ["serve", place] => serve(place),
+        // By itself, as `both` does: not to outlive whoever started it, who may be killed.
+        ["serve", place, "with-starter"] => {
+            let end = set_parent_process_death_signal(Some(Signal::TERM));
+            end.map_err(|error| Status::new(Code::Internal, error.to_string()))
+                .and_then(|()| serve(place))
+        }
         ["add", a, b] => add(PLACE, a, b),
         ["add", a, b, place] => add(place, a, b),
         _ => {
@@ -92,7 +105,7 @@ fn both() -> Result<(), Box<dyn std::error::Error>> {
     let path = std::env::temp_dir().join(format!("calculator-{}", std::process::id()));
     let place = format!("unix:{}", path.display());
     let mut server = Command::new(std::env::current_exe()?)
-        .args(["serve", &place])
+        .args(["serve", &place, "with-starter"])
         .stdout(Stdio::piped())
         .spawn()?;
     let mut output = BufReader::new(server.stdout.take().ok_or("it is piped")?);

@@ -82,18 +82,23 @@ fn measure(directory: &std::path::Path) -> Result<(), Box<dyn std::error::Error>
             })
         })?);
     }
-    println!("raw      {:>8.2} us", median(&raws) * 1e6);
+    writeln!(
+        std::io::stdout(),
+        "raw      {:>8.2} us",
+        median(&raws) * 1e6
+    )?;
     for (name, times) in [("blocking", &blockings), ("awaited", &awaiteds)] {
         let ratios: Vec<_> = times
             .iter()
             .zip(&raws)
             .map(|(ours, raw)| ours / raw)
             .collect();
-        println!(
+        writeln!(
+            std::io::stdout(),
             "{name:<8} {:>8.2} us, {:.2} x raw",
             median(times) * 1e6,
             median(&ratios)
-        );
+        )?;
     }
     let many = runtime.block_on(async {
         let start = Instant::now();
@@ -114,7 +119,10 @@ fn measure(directory: &std::path::Path) -> Result<(), Box<dyn std::error::Error>
         let calls = f64::from(CALLERS) * f64::from(BATCH);
         Ok::<_, Box<dyn std::error::Error>>(calls / start.elapsed().as_secs_f64())
     })?;
-    println!("awaited, {CALLERS} callers: {many:.0} calls/s");
+    writeln!(
+        std::io::stdout(),
+        "awaited, {CALLERS} callers: {many:.0} calls/s"
+    )?;
     drop((raw, blocking, awaited));
     for mut server in servers {
         server.kill()?;
@@ -124,6 +132,8 @@ fn measure(directory: &std::path::Path) -> Result<(), Box<dyn std::error::Error>
 }
 
 fn serve(kind: &str, path: &str) -> Result<(), Box<dyn std::error::Error>> {
+    // Whoever started it may be killed before it can say so.
+    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
     let served = || Server::new(Router::new().service(EchoServer::new(Back)));
     let endpoint = format!("unix:{path}");
     match kind {

@@ -5,6 +5,7 @@
 use rpc_core::{Context, Router, Server, Status, block_on, service};
 use rpc_native::{BlockingConnection, Limits, Options};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
@@ -118,7 +119,11 @@ fn measure(directory: &Path) -> Outcome {
             Arc::new(options(way.2).connect_blocking(&address(way, directory))?);
         clients.push(EchoClient::new(connection));
     }
-    println!("  bytes  straight    copied      unix  straight / unix, / copied, 95 % interval");
+    let mut out = std::io::stdout();
+    writeln!(
+        out,
+        "  bytes  straight    copied      unix  straight / unix, / copied, 95 % interval"
+    )?;
     let mut crossovers = [None; BESIDE.len()];
     for size in SIZES {
         let mut times = [const { Vec::new() }; WAYS.len()];
@@ -135,9 +140,9 @@ fn measure(directory: &Path) -> Outcome {
         // The places between which the median lies with 95 % confidence.
         let off = (1.96 * (SLICES as f64).sqrt() / 2.0).ceil() as usize;
         let (middle, low, high) = (SLICES / 2, SLICES / 2 - off, SLICES / 2 + off);
-        print!("{size:>7}");
+        write!(out, "{size:>7}")?;
         for times in &times {
-            print!(" {:>6.1} µs", sorted(times)[middle] * 1e6);
+            write!(out, " {:>6.1} µs", sorted(times)[middle] * 1e6)?;
         }
         for ((one, other), crossover) in BESIDE.into_iter().zip(&mut crossovers) {
             let ratios: Vec<_> = times[one]
@@ -147,21 +152,22 @@ fn measure(directory: &Path) -> Outcome {
                 .collect();
             let ratios = sorted(&ratios);
             let (low, high) = (ratios[low], ratios[high]);
-            print!("  {:.3} [{low:.3}, {high:.3}]", ratios[middle]);
+            write!(out, "  {:.3} [{low:.3}, {high:.3}]", ratios[middle])?;
             // From the first on after which all are.
             *crossover = match high < 1.0 {
                 true => crossover.or(Some(size)),
                 false => None,
             };
         }
-        println!();
+        writeln!(out)?;
     }
     for ((one, other), crossover) in BESIDE.into_iter().zip(crossovers) {
         let (one, other) = (WAYS[one].0, WAYS[other].0);
-        match crossover {
-            Some(size) => println!("{one} is faster than {other} from {size} bytes on"),
-            None => println!("{one} is not faster than {other} at the largest of these sizes"),
-        }
+        let says = match crossover {
+            Some(size) => format!("is faster than {other} from {size} bytes on"),
+            None => format!("is not faster than {other} at the largest of these sizes"),
+        };
+        writeln!(out, "{one} {says}")?;
     }
     Ok(())
 }
@@ -174,6 +180,8 @@ fn sorted(values: &[f64]) -> Vec<f64> {
 
 /// One thread is all servers, in turns, so that none is in another's way.
 fn serve(directory: &Path) -> Outcome {
+    // Whoever started it may be killed before it can say so.
+    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
     settle(true)?;
     keep_memory();
     let count = Arc::new(AtomicU32::new(0));

@@ -6,6 +6,7 @@ use ipc_ring::Spin;
 use rpc_core::{Context, Router, Server, Status, block_on, service};
 use rpc_native::Options;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
@@ -131,13 +132,19 @@ fn measure(how: &How, directory: &Path) -> Outcome {
     let off = (1.96 * (SLICES as f64).sqrt() / 2.0).ceil() as usize;
     let (low, high) = (ratios[SLICES / 2 - off], ratios[SLICES / 2 + off]);
     let (raw, call) = (median(&raws) * 1e9, median(&blockings) * 1e9);
-    println!("ring {raw:>8.0} ns, call {call:>8.0} ns");
-    println!("{:.3} x [{low:.3}, {high:.3}]", median(&ratios));
+    writeln!(std::io::stdout(), "ring {raw:>8.0} ns, call {call:>8.0} ns")?;
+    writeln!(
+        std::io::stdout(),
+        "{:.3} x [{low:.3}, {high:.3}]",
+        median(&ratios)
+    )?;
     Ok(())
 }
 
 /// One thread is both servers, in turns, so that neither is in the other's way.
 fn serve(how: &How, directory: &Path) -> Outcome {
+    // Whoever started it may be killed before it can say so.
+    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
     settle(how.apart)?;
     let count = Arc::new(AtomicU32::new(0));
     let router = Router::new().service(EchoServer::new(Back(Arc::clone(&count))));

@@ -4,6 +4,7 @@
 use rpc_core::{Comparison, Contract, ServiceDescriptor};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::{env, fs, io};
@@ -19,21 +20,42 @@ use std::{env, fs, io};
 /// ```
 #[must_use]
 pub fn main(services: &[&ServiceDescriptor]) -> ExitCode {
+    let mut said = String::new();
+    let code = answer(services, &mut said);
+    let mut stdout = io::stdout();
+    let printed = stdout
+        .write_all(said.as_bytes())
+        .and_then(|()| stdout.flush());
+    match printed {
+        // A reader who has read enough is no reason to fail.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            let _ = writeln!(io::stderr(), "error: standard output: {error}");
+            ExitCode::from(2)
+        }
+        _ => code,
+    }
+}
+
+/// Does what the arguments ask; `said` gets what is to be printed.
+fn answer(services: &[&ServiceDescriptor], said: &mut String) -> ExitCode {
     let mut arguments = env::args_os().skip(1);
     let Some(mode) = arguments.next() else {
         for service in services {
-            println!("{}", service.contract().text());
+            *said += &format!("{}\n", service.contract().text());
         }
         return ExitCode::SUCCESS;
     };
+    let complain = |error: &str| {
+        let _ = writeln!(io::stderr(), "error: {error}");
+        ExitCode::from(2)
+    };
     let Some(directory) = arguments.next().map(PathBuf::from) else {
-        eprintln!("error: it is `--check DIRECTORY` or `--write DIRECTORY`");
-        return ExitCode::from(2);
+        return complain("it is `--check DIRECTORY` or `--write DIRECTORY`");
     };
     let breaks = arguments.next() == Some(OsString::from("--allow-incompatible"));
     let outcome = match mode.to_str() {
-        Some("--check") => check(&directory, services),
-        Some("--write") => write(&directory, services, breaks),
+        Some("--check") => check(&directory, services, said),
+        Some("--write") => write(&directory, services, breaks, said),
         _ => Err(io::Error::other(format!(
             "no such mode: {}",
             mode.display()
@@ -42,10 +64,7 @@ pub fn main(services: &[&ServiceDescriptor]) -> ExitCode {
     match outcome {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("error: {}: {error}", directory.display());
-            ExitCode::from(2)
-        }
+        Err(error) => complain(&format!("{}: {error}", directory.display())),
     }
 }
 
@@ -91,22 +110,28 @@ impl Since {
 }
 
 /// Prints what became of each; true where all is as the lock files have it.
-fn check(directory: &Path, services: &[&ServiceDescriptor]) -> io::Result<bool> {
+fn check(directory: &Path, services: &[&ServiceDescriptor], said: &mut String) -> io::Result<bool> {
     let all = since(directory, services)?;
-    print(&all);
+    *said += &lines(&all);
     let unrecorded = |since: &Since| !since.breaks() && !since.is_recorded();
     if all.values().any(unrecorded) {
-        println!("`cargo xtask contract` records what is new or compatible");
+        *said += "`cargo xtask contract` records what is new or compatible\n";
     }
     Ok(all.values().all(Since::is_recorded))
 }
 
 /// Writes the lock files; where callers would break only if `allowed`.
-fn write(directory: &Path, services: &[&ServiceDescriptor], allowed: bool) -> io::Result<bool> {
+fn write(
+    directory: &Path,
+    services: &[&ServiceDescriptor],
+    allowed: bool,
+    said: &mut String,
+) -> io::Result<bool> {
     let all = since(directory, services)?;
-    print(&all);
+    *said += &lines(&all);
     if all.values().any(Since::breaks) && !allowed {
-        println!("nothing is written: old clients would break; `--allow-incompatible` if they may");
+        *said +=
+            "nothing is written: old clients would break; `--allow-incompatible` if they may\n";
         return Ok(false);
     }
     fs::create_dir_all(directory)?;
@@ -155,10 +180,10 @@ fn file(directory: &Path, service: &str) -> PathBuf {
     directory.join(format!("{service}.txt"))
 }
 
-fn print(all: &BTreeMap<String, Since>) {
-    for (name, since) in all {
-        println!("{name}: {}", since.text());
-    }
+fn lines(all: &BTreeMap<String, Since>) -> String {
+    let all = all.iter();
+    all.map(|(name, since)| format!("{name}: {}\n", since.text()))
+        .collect()
 }
 
 #[cfg(test)]
@@ -170,18 +195,19 @@ mod tests {
     #[test]
     fn each_change_is_told_and_what_breaks_is_not_recorded_unasked() {
         let directory = env::temp_dir().join(format!("a lock of contracts {}", std::process::id()));
+        let said = &mut String::new();
         let (stock, both) = (
             [&STOCK_SERVICE] as [&ServiceDescriptor; 1],
             [&STOCK_SERVICE, &CALCULATOR_SERVICE] as [&ServiceDescriptor; 2],
         );
         assert!(
-            !check(&directory, &stock).expect("readable"),
+            !check(&directory, &stock, said).expect("readable"),
             "not recorded"
         );
-        assert!(write(&directory, &stock, false).expect("new"));
-        assert!(check(&directory, &stock).expect("recorded"));
-        assert!(!check(&directory, &both).expect("one is new"));
-        assert!(write(&directory, &both, false).expect("compatible"));
+        assert!(write(&directory, &stock, false, said).expect("new"));
+        assert!(check(&directory, &stock, said).expect("recorded"));
+        assert!(!check(&directory, &both, said).expect("one is new"));
+        assert!(write(&directory, &both, false, said).expect("compatible"));
 
         let path = file(&directory, STOCK_SERVICE.name());
         let text = fs::read_to_string(&path).expect("it was written");
@@ -207,18 +233,18 @@ mod tests {
             let told = told(&directory, &stock).expect("readable");
             assert!(told.iter().any(|told| told == expected), "{told:?}");
             let breaks = expected.starts_with("incompatible");
-            let written = write(&directory, &both, false).expect("writable");
+            let written = write(&directory, &both, false, said).expect("writable");
             assert_eq!(written, !breaks, "{expected}");
-            assert_eq!(check(&directory, &both).expect("readable"), !breaks);
+            assert_eq!(check(&directory, &both, said).expect("readable"), !breaks);
         }
         let gone = told(&directory, &stock).expect("readable");
         assert!(gone.contains(&Since::Gone.text()));
-        assert!(!write(&directory, &stock, false).expect("it would break"));
-        assert!(write(&directory, &stock, true).expect("it may"));
-        assert!(check(&directory, &stock).expect("one is left"));
+        assert!(!write(&directory, &stock, false, said).expect("it would break"));
+        assert!(write(&directory, &stock, true, said).expect("it may"));
+        assert!(check(&directory, &stock, said).expect("one is left"));
 
         fs::write(&path, "no contract").expect("our own");
-        let error = check(&directory, &stock).expect_err("damaged");
+        let error = check(&directory, &stock, said).expect_err("damaged");
         assert!(
             error.to_string().contains("inventory.v1.Stock.txt"),
             "{error}"

@@ -53,6 +53,8 @@ fn carry(front: &UdpSocket, server: &str) -> std::io::Result<()> {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     if std::env::args().nth(1).as_deref() == Some("serve") {
+        // Whoever started it may be killed before it can say so.
+        rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
         let serving = options().bind("udp:127.0.0.1:0")?;
         println!("{}", serving.endpoint()?);
         let router = Router::new().service(CounterServer::new(Count::default()));

@@ -7,6 +7,7 @@ use xshell::cmd;
 
 use super::{Bench, Request, build};
 use crate::Outcome;
+use crate::printed::say;
 use crate::scratch::Scratch;
 use crate::workspace::shell;
 
@@ -49,7 +50,7 @@ impl Base {
 
 /// Builds the base, and becomes the bench of this tree, which measures both and gives the verdict.
 pub(super) fn run(bench: &Bench, base: &Base, request: &Request) -> Outcome {
-    println!("comparing with {} ({:.12})", base.reference, base.commit);
+    say!("comparing with {} ({:.12})", base.reference, base.commit);
     let checkout = Checkout::add(&bench.scratch, &base.commit)?;
     // One target directory for every base, so that the next comparison builds little.
     let built = build(&checkout.dir, &bench.scratch.join("build"), request.peers)

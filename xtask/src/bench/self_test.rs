@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use super::Bench;
 use crate::Outcome;
+use crate::printed::say;
 
 /// Comparisons of the bench with a copy of itself, all of which must pass.
 const ROUNDS: usize = 10;
@@ -53,7 +54,7 @@ pub(super) fn run(bench: &Bench, args: &[OsString]) -> Outcome {
         let started = Instant::now();
         let passed = trial.passes(bench, &copy, &summary, args)?;
         wrong += usize::from(passed != trial.must_pass);
-        println!(
+        say!(
             "{number:>2}  {:<26} {:<10} {:<7} {:<10} {:>4.0} s",
             trial.name,
             if trial.must_pass {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use xshell::cmd;
 
 use crate::Outcome;
+use crate::printed::{complain, say};
 use crate::workspace::shell;
 
 /// Checks every Markdown file that git tracks, and names each broken link as `path:line`.
@@ -28,7 +29,7 @@ pub(super) fn check(root: &Path) -> Outcome {
         for (line, target) in targets(&text) {
             links += 1;
             if let Err(message) = follow(&file, target) {
-                eprintln!("{path}:{line}: link to {target}: {message}");
+                complain!("{path}:{line}: link to {target}: {message}");
                 broken += 1;
             }
         }
@@ -38,11 +39,11 @@ pub(super) fn check(root: &Path) -> Outcome {
             if of_rustdoc(label) {
                 continue;
             }
-            eprintln!("{path}:{line}: nothing says where [{label}] leads");
+            complain!("{path}:{line}: nothing says where [{label}] leads");
             broken += 1;
         }
     }
-    println!("{links} links inside the tree, {broken} broken");
+    say!("{links} links inside the tree, {broken} broken");
     if broken == 0 {
         Ok(())
     } else {

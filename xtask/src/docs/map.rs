@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::Outcome;
+use crate::printed::{complain, say};
 use crate::workspace::{Package, Workspace};
 
 /// Checks ARCHITECTURE.md and README.md against the packages that there are.
@@ -15,10 +16,10 @@ pub(super) fn check(root: &Path, workspace: &Workspace) -> Outcome {
         missing.extend(lacks(package, root, &map, &readme));
     }
     for line in &missing {
-        eprintln!("{line}");
+        complain!("{line}");
     }
     let packages = workspace.packages.len();
-    println!("{packages} packages on the map, {} amiss", missing.len());
+    say!("{packages} packages on the map, {} amiss", missing.len());
     if missing.is_empty() {
         Ok(())
     } else {

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::cell::{Cell, Outcome};
 use super::{Role, Security};
 use crate::Outcome as Done;
+use crate::printed::say;
 
 /// What stands above the table.
 const HEAD: &str = "No package of a stack holds its project's own interoperation programs: \
@@ -29,7 +30,7 @@ pub(crate) fn progress(cells: &[Cell], took: Duration) {
     if let Some(first) = cells.first() {
         let (head, security) = (head(first), first.security.title());
         let seconds = took.as_secs_f64();
-        println!("{head:<19} {security:<5} {seconds:>6.1} s  {}", sums(cells));
+        say!("{head:<19} {security:<5} {seconds:>6.1} s  {}", sums(cells));
     }
 }
 
@@ -47,18 +48,18 @@ pub(crate) fn print(cells: &[Cell]) {
         for (word, width) in words.iter().zip(&widths) {
             let _ = write!(text, "  {word:<width$}");
         }
-        println!("{}", text.trim_end());
+        say!("{}", text.trim_end());
     };
-    println!("\n{HEAD}\n{KEY}\n");
+    say!("\n{HEAD}\n{KEY}\n");
     line("", &table.heads);
     for (case, words) in &table.rows {
         line(case, words);
     }
-    println!();
+    say!();
     for (index, note) in table.notes.iter().enumerate() {
-        println!("[{}] {note}", index + 1);
+        say!("[{}] {note}", index + 1);
     }
-    println!("{}", sums(cells));
+    say!("{}", sums(cells));
 }
 
 /// Writes `grpc.md` and `grpc.json` into the folder.
@@ -83,7 +84,7 @@ pub(crate) fn write(cells: &[Cell], rounds: u32, folder: &Path) -> Done {
     fs::write(&markdown, text)?;
     let cells: Vec<Value> = cells.iter().map(value).collect();
     fs::write(&data, serde_json::to_string_pretty(&cells)?)?;
-    println!("written: {} and {}", markdown.display(), data.display());
+    say!("written: {} and {}", markdown.display(), data.display());
     Ok(())
 }
 

@@ -9,6 +9,7 @@ use clap::ValueEnum;
 use clap::builder::PossibleValue;
 
 use super::Role;
+use crate::printed::say;
 use crate::workspace::root;
 
 /// An implementation of gRPC.
@@ -141,7 +142,7 @@ fn python(folder: &Path) -> Result<Programs, Absent> {
     let (installed, generated) = (folder.join("installed.txt"), folder.join("generated"));
     let program = folder.join("bin/python");
     if !is_copy(&pins, &installed) || !program.exists() {
-        println!("installing grpcio into {}", folder.display());
+        say!("installing grpcio into {}", folder.display());
         let get = "it needs Python 3.9 or later with `venv`: from your distribution (python3-venv)";
         let mut venv = Command::new("python3");
         step(venv.args(["-m", "venv", "--clear"]).arg(folder), get)?;
@@ -187,7 +188,7 @@ fn node(folder: &Path) -> Result<Programs, Absent> {
     let get = "it needs Node 18 or later: from your distribution (nodejs, npm)";
     step(Command::new("node").arg("--version"), get)?;
     if !is_copy(&lock, &installed) || !folder.join("node_modules").exists() {
-        println!("installing grpc-js into {}", folder.display());
+        say!("installing grpc-js into {}", folder.display());
         fs::create_dir_all(folder).map_err(broken)?;
         for name in ["package.json", "package-lock.json"] {
             copy(&sources.join(name), &folder.join(name))?;

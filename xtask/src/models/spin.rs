@@ -5,6 +5,7 @@ use std::path::Path;
 use xshell::{Shell, cmd};
 
 use crate::Outcome;
+use crate::printed::say;
 use crate::scratch::Scratch;
 use crate::workspace::{Workspace, shell};
 
@@ -24,7 +25,7 @@ pub(super) fn run(workspace: &Workspace, packages: &[String]) -> Outcome {
             .run()
             .is_err()
         {
-            println!("skipped: `{tool}` is not installed (Debian: apt-get install {tool})");
+            say!("skipped: `{tool}` is not installed (Debian: apt-get install {tool})");
             return Ok(());
         }
     }
@@ -41,7 +42,7 @@ pub(super) fn run(workspace: &Workspace, packages: &[String]) -> Outcome {
         let mut models: Vec<_> = models.filter(|_| wanted).collect();
         models.sort();
         for model in models {
-            println!("\n{}: {}", package.name, name(&model));
+            say!("\n{}: {}", package.name, name(&model));
             search(&sh, &model, &mut failed)?;
         }
     }
@@ -79,7 +80,7 @@ fn search(sh: &Shell, model: &Path, failed: &mut Vec<String>) -> Outcome {
             } else {
                 ""
             };
-            println!(
+            say!(
                 "C4   {variant:<44} {:>10} states{cut}  {verdict}",
                 found.states
             );

@@ -7,10 +7,10 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::package_dir;
-use super::readme::Block;
+use super::readme::{self, Block};
 use crate::Outcome;
 use crate::supervise::{self, Ended};
-use crate::workspace::{Dependency, Package, Workspace};
+use crate::workspace::{Package, Workspace};
 
 /// For a build with its dependencies, and far beyond any example's run.
 const TIMEOUT: Duration = Duration::from_secs(600);
@@ -43,8 +43,8 @@ impl<'a> Consumer<'a> {
 
     /// Writes the project: one program for each block. The lock file is the workspace's, so that
     /// the packages are tried with the versions they were tested with.
-    pub(super) fn write(&self, blocks: &[Block], workspace: &Workspace) -> Outcome {
-        fs::write(self.dir.join("Cargo.toml"), self.manifest(blocks)?)?;
+    pub(super) fn write(&self, text: &str, blocks: &[Block], workspace: &Workspace) -> Outcome {
+        fs::write(self.dir.join("Cargo.toml"), self.manifest(text)?)?;
         let _ = fs::copy(
             workspace.root.join("Cargo.lock"),
             self.dir.join("Cargo.lock"),
@@ -86,22 +86,16 @@ impl<'a> Consumer<'a> {
         Err(format!("{command:?}: {how}\n{output}\n{}", block.program()).into())
     }
 
-    fn manifest(&self, blocks: &[Block]) -> Outcome<String> {
-        let mut text = String::from(
+    /// The crate itself and what its README tells to list beside it; tidy sees to it that this is
+    /// all that the examples name.
+    fn manifest(&self, readme: &str) -> Outcome<String> {
+        let Package { name, version, .. } = self.package;
+        let listed = readme::dependencies(readme);
+        let listed = listed.unwrap_or_else(|| format!("{name} = {version:?}\n"));
+        let mut text = format!(
             "[package]\nname = \"consumer\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n\
-             [workspace]\n\n[dependencies]\n",
+             [workspace]\n\n[dependencies]\n{listed}\n[patch.crates-io]\n"
         );
-        let name = &self.package.name;
-        let features = quoted(&self.package.readme_features);
-        writeln!(
-            text,
-            "{name} = {{ path = {:?}, features = [{features}] }}",
-            self.path(self.package)
-        )?;
-        for dependency in self.named_dependencies(blocks) {
-            writeln!(text, "{}", self.line(&dependency))?;
-        }
-        text.push_str("\n[patch.crates-io]\n");
         for package in self.packages {
             writeln!(
                 text,
@@ -113,53 +107,7 @@ impl<'a> Consumer<'a> {
         Ok(text)
     }
 
-    /// What else the examples name: their user would add that as well. A crate that is used and
-    /// tested with different features has them all.
-    fn named_dependencies(&self, blocks: &[Block]) -> Vec<Dependency> {
-        let mut named: Vec<Dependency> = Vec::new();
-        for dependency in &self.package.dependencies {
-            let name = &dependency.name;
-            if *name == self.package.name || !blocks.iter().any(|block| block.names(name)) {
-                continue;
-            }
-            match named.iter_mut().find(|known| known.name == *name) {
-                Some(known) => {
-                    known.features.extend_from_slice(&dependency.features);
-                    known.default_features |= dependency.default_features;
-                }
-                None => named.push(dependency.clone()),
-            }
-        }
-        named
-    }
-
-    fn line(&self, dependency: &Dependency) -> String {
-        let Dependency {
-            name,
-            requirement,
-            default_features,
-            ..
-        } = dependency;
-        let features = quoted(&dependency.features);
-        let source = match self.packages.iter().find(|package| package.name == *name) {
-            Some(package) => format!("path = {:?}", self.path(package)),
-            None => format!("version = {requirement:?}"),
-        };
-        format!(
-            "{name} = {{ {source}, features = [{features}], \
-             default-features = {default_features} }}"
-        )
-    }
-
     fn path(&self, package: &Package) -> PathBuf {
         self.unpacked.join(package_dir(package))
     }
-}
-
-fn quoted(words: &[String]) -> String {
-    words
-        .iter()
-        .map(|word| format!("{word:?}"))
-        .collect::<Vec<_>>()
-        .join(", ")
 }

@@ -10,6 +10,16 @@ pub(super) struct Block {
     pub(super) runs: bool,
 }
 
+/// What the README tells who types its example to list: the lines of the first block of TOML below
+/// the heading `Example`, without `[dependencies]` itself.
+pub(super) fn dependencies(text: &str) -> Option<String> {
+    let (_, example) = text.split_once("\n## Example\n")?;
+    let example = example.split("\n## ").next()?;
+    let (_, block) = example.split_once("```toml\n[dependencies]")?;
+    let (_, lines) = block.split_once('\n')?;
+    Some(lines.split("```").next()?.to_owned())
+}
+
 /// Every block that is fenced as `rust` and neither ignored nor meant to fail.
 pub(super) fn blocks(text: &str) -> Vec<Block> {
     let mut found = Vec::new();
@@ -66,15 +76,6 @@ impl Block {
             format!("fn main() {{\n{code}\n}}\n")
         }
     }
-
-    /// Whether the code names this crate.
-    pub(super) fn names(&self, dependency: &str) -> bool {
-        let ident = dependency.replace('-', "_");
-        let mut words = self
-            .code
-            .split(|c: char| !(c.is_alphanumeric() || c == '_'));
-        words.any(|word| word == ident)
-    }
 }
 
 /// A line as the compiler sees it: `# ` hides it from the reader, `##` stands for `#`.
@@ -119,12 +120,10 @@ mod tests {
     }
 
     #[test]
-    fn a_crate_is_named_by_its_whole_word() {
-        let block = Block {
-            line: 1,
-            code: "use ipc_pipe::pair;".into(),
-            runs: true,
-        };
-        assert!(block.names("ipc-pipe") && !block.names("ipc"));
+    fn the_dependencies_are_those_of_the_example() {
+        let text = "```toml\n[dependencies]\na = 1\n```\n## Example\n```toml\n[dependencies] # b\n\
+                    b = 1\nc = 2\n```\n```rust\n```\n## Limits\n```toml\n[dependencies]\nd = 1\n```\n";
+        assert_eq!(dependencies(text).as_deref(), Some("b = 1\nc = 2\n"));
+        assert_eq!(dependencies("\n## Example\n```rust\n```\n"), None);
     }
 }

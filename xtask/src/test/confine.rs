@@ -10,6 +10,7 @@ use nix::unistd::Uid;
 
 use super::targets::{Built, Target};
 use crate::Outcome;
+use crate::printed::say;
 use crate::scratch::Scratch;
 
 /// Directories that exist while it lives.
@@ -99,11 +100,11 @@ impl Confinement {
     }
 
     fn announce(&self) {
-        println!("confined: no new privileges; ptrace, process_vm_*, perf_event_open denied");
+        say!("confined: no new privileges; ptrace, process_vm_*, perf_event_open denied");
         if let Some(uid) = self.uid {
-            println!("confined: uid {uid}, no groups; /dev/shm of 64 MiB, no /dev/mqueue");
+            say!("confined: uid {uid}, no groups; /dev/shm of 64 MiB, no /dev/mqueue");
         } else {
-            println!("NOT confined, for want of root: the user, /dev/shm and /dev/mqueue stay");
+            say!("NOT confined, for want of root: the user, /dev/shm and /dev/mqueue stay");
         }
     }
 }

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use crate::Outcome;
+use crate::printed::say;
 
 /// The result of one test binary, example or set of doctests.
 #[derive(Debug, Default)]
@@ -100,16 +101,16 @@ impl Report {
 
     /// One line, and everything the binary printed when something failed.
     pub(crate) fn print(&self) {
-        println!(
+        say!(
             "{:<44} {} ({:.1} s)",
             self.label,
             self.counts(),
             self.took.as_secs_f64()
         );
         if !self.failed.is_empty() {
-            println!("{}", self.output.trim_end());
+            say!("{}", self.output.trim_end());
             for name in &self.failed {
-                println!("FAILED {}: {name}", self.label);
+                say!("FAILED {}: {name}", self.label);
             }
         }
     }
@@ -135,18 +136,18 @@ impl Tally {
     /// Lists what was skipped and what failed, and ends with the line of sums.
     pub(crate) fn finish(mut self) -> Outcome {
         let sums = counts(self.passed, self.failed.len(), self.skipped.len());
-        println!();
+        say!();
         self.skipped.sort();
         self.skipped.dedup();
         for skip in &self.skipped {
-            println!("skipped  {skip}");
+            say!("skipped  {skip}");
         }
         self.failed.sort();
         self.failed.dedup();
         for name in &self.failed {
-            println!("failed   {name}");
+            say!("failed   {name}");
         }
-        println!("{sums}");
+        say!("{sums}");
         if self.failed.is_empty() {
             Ok(())
         } else {

@@ -9,6 +9,7 @@ use super::confine::Confinement;
 use super::report::Report;
 use super::targets::{Kind, Target};
 use crate::Outcome;
+use crate::printed::say;
 use crate::supervise::{self, Ended};
 use crate::workspace::{Package, Workspace, root};
 
@@ -144,7 +145,7 @@ impl<'a> Runner<'a> {
         command.env(SKIPS_VARIABLE, &self.skips);
         let ended = supervise::run(command, &self.log, self.timeout)?;
         if ended.strays > 0 {
-            println!(
+            say!(
                 "note: killed {} processes that the next one left behind",
                 ended.strays
             );

@@ -7,6 +7,7 @@ use super::report::Tally;
 use super::run::Runner;
 use super::targets::Target;
 use crate::Outcome;
+use crate::printed::say;
 
 /// Runs every target `rounds` times; shows the output of a test's first failure only, and how
 /// often each failed.
@@ -33,14 +34,14 @@ pub(crate) fn run(runner: &Runner<'_>, targets: &[Target], rounds: u32) -> Outco
             tally.add_silently(&report);
         }
         let took = started.elapsed().as_secs_f64();
-        println!("round {round} of {rounds}: {failed} failed ({took:.1} s)");
+        say!("round {round} of {rounds}: {failed} failed ({took:.1} s)");
     }
-    println!();
+    say!();
     for (name, count) in &failures {
         let word = if *count == rounds { "fails" } else { "flakes" };
-        println!("{word}: {count} of {rounds} rounds: {name}");
+        say!("{word}: {count} of {rounds} rounds: {name}");
     }
     let flakes = failures.values().filter(|count| **count < rounds).count();
-    println!("{rounds} rounds, {flakes} flaky tests");
+    say!("{rounds} rounds, {flakes} flaky tests");
     tally.finish()
 }

@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 use crate::Outcome;
+use crate::printed::say;
 use crate::workspace::{Package, Workspace, root};
 
 /// Everything one build produced that a test run needs.
@@ -54,7 +55,7 @@ pub(crate) fn build(packages: &[&Package]) -> Outcome<Built> {
     command
         .args(Workspace::selection(packages))
         .current_dir(root());
-    println!("building: cargo test --no-run, {} packages", packages.len());
+    say!("building: cargo test --no-run, {} packages", packages.len());
     let mut cargo = command.stdout(Stdio::piped()).spawn()?;
     let messages = BufReader::new(cargo.stdout.take().expect("stdout is piped above"));
 

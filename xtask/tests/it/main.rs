@@ -3,4 +3,5 @@
 
 mod confinement;
 mod ends;
+mod printed;
 mod refusals;

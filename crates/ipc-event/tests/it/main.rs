@@ -1,5 +1,6 @@
 //! The tests of ipc-event, one file per question.
 
+mod examples;
 mod forms;
 mod host;
 mod table;

@@ -16,6 +16,7 @@ mod server;
 use crate::client::Database;
 use crate::pages::{PAGES, Value};
 use ipc_facade::signal::{Child, Signal, Target};
+use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -33,7 +34,11 @@ const CLIENTS: usize = 3;
 /// How many pages each client writes, one after the other.
 const WRITES: usize = 20;
 fn main() -> ExitCode {
-    let arguments: Vec<String> = env::args().skip(1).collect();
+    let arguments = env::args_os().skip(1).map(OsString::into_string);
+    let Ok(arguments) = arguments.collect::<Result<Vec<String>, _>>() else {
+        eprintln!("an argument is not UTF-8\n{HELP}");
+        return ExitCode::FAILURE;
+    };
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match words[..] {
         [] => show(),

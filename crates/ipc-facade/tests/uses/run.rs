@@ -3,6 +3,8 @@
 
 use ipc_testkit::{TempDir, watchdog};
 use rustix::process::Pid;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
@@ -71,6 +73,13 @@ pub(crate) fn explains_itself(example: &str) {
     help.assert_line(&["usage:", example]);
     let refused = run_to_failure(example, &["no-such-thing"]);
     assert!(refused.errors.contains("usage:"), "{}", refused.errors);
+    let strange = Command::new(program(example))
+        .arg(OsStr::from_bytes(b"\xff"))
+        .output()
+        .expect("the example starts");
+    let errors = String::from_utf8_lossy(&strange.stderr);
+    assert_eq!(strange.status.code(), Some(1), "{example}: {errors}");
+    assert!(errors.contains("not UTF-8"), "{example}: {errors}");
 }
 
 #[track_caller]

@@ -207,3 +207,49 @@ fn a_full_disk_leaves_the_old_content_and_the_acknowledged_records() {
         assert_eq!(std::fs::read_dir(dir.path()).expect("ours").count(), 2);
     });
 }
+
+#[test]
+fn what_fails_after_opening_names_the_callers_path() {
+    isolated!({
+        let dir = TempDir::new();
+        std::env::set_current_dir(dir.path()).expect("ours");
+        std::fs::create_dir("sub").expect("ours");
+        let absolute = dir.path().to_owned();
+        // A path with all directories, one without any, and one that is relative.
+        let places = [absolute.join("a"), "b".into(), "sub/c".into()];
+        let places = places.map(|place: std::path::PathBuf| place.display().to_string());
+        let open = |place: &String| {
+            let document = open_document(format!("{place}.document")).expect("none");
+            let log = open_log(format!("{place}.log")).expect("a log");
+            let spool = open_spool(format!("{place}.spool")).expect("a spool");
+            (document, log, spool)
+        };
+        let all = places.each_ref().map(open);
+        deny(libc::SYS_pwrite64, libc::ENOSPC);
+        for (place, (document, log, spool)) in places.iter().zip(&all) {
+            for (error, verb, name) in [
+                (document.replace(b"x"), "replace", "document`: "),
+                (log.append(b"x"), "append", "log`: "),
+                (spool.deliver(b"x"), "deliver", "spool/tmp/"),
+            ] {
+                let error = error.expect_err("full");
+                let (text, expected) = (error.to_string(), format!("{verb} `{place}.{name}"));
+                assert!(text.starts_with(&expected), "{text} is not {expected}");
+                assert_eq!(text.matches(verb).count(), 1, "{text}");
+                assert_eq!(error.kind(), ErrorKind::NoSpace, "{text}");
+            }
+            let error = log.append(&vec![0; 100 << 20]).expect_err("too large");
+            assert!(
+                error.to_string().contains(&format!("`{place}.log`")),
+                "{error}"
+            );
+            let reader = log.reader().expect("it is there");
+            std::fs::remove_file(format!("{place}.log")).expect("ours");
+            let error = reader.try_recv(&mut [0]).expect_err("removed");
+            assert!(
+                error.to_string().contains(&format!("`{place}.log`")),
+                "{error}"
+            );
+        }
+    });
+}

@@ -1,6 +1,7 @@
 //! The tests of ipc-file, one file per question.
 
 mod documents;
+mod examples;
 mod host;
 mod locks;
 mod logs;

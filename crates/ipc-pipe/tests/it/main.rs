@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod capacity;
+mod examples;
 mod fallbacks;
 mod fifo;
 mod frames;

@@ -18,6 +18,7 @@ mod policies;
 mod queue;
 mod queue_members;
 mod queue_verbs;
+mod scarce;
 mod strangers;
 mod stream;
 mod suite;

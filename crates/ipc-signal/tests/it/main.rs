@@ -3,6 +3,7 @@
 mod bad_input;
 mod children;
 mod coexistence;
+mod examples;
 mod forge;
 mod forms;
 mod host;

@@ -2,8 +2,10 @@
 
 use super::Tally;
 use crate::shared_words;
+use std::fmt;
+use std::io::{self, Write};
 use std::process::ExitCode;
-use std::sync::atomic::AtomicU64;
+use std::sync::{OnceLock, atomic::AtomicU64};
 
 /// How many trials: with each change, by night, by week.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -59,7 +61,7 @@ impl Lab {
 
     /// Enters a finished tally, and prints its line.
     pub fn enter(&mut self, tally: Tally) {
-        println!("{tally}");
+        say(format_args!("{tally}"));
         self.tallies.push(tally);
     }
 }
@@ -73,17 +75,20 @@ pub fn laboratory(experiments: &[(&str, Experiment)]) -> ExitCode {
     let options = match Options::parse(std::env::args().skip(1)) {
         Ok(options) => options,
         Err(complaint) => {
-            eprintln!("{complaint}");
+            let _ = writeln!(io::stderr(), "{complaint}");
             return ExitCode::from(2);
         }
     };
     if options.list {
         experiments
             .iter()
-            .for_each(|(name, _)| println!("{name}: test"));
+            .for_each(|(name, _)| say(format_args!("{name}: test")));
         return ExitCode::SUCCESS;
     }
-    println!("tier {:?}, seed {}", options.tier, options.seed);
+    say(format_args!(
+        "tier {:?}, seed {}",
+        options.tier, options.seed
+    ));
     let mut lab = Lab {
         tier: options.tier,
         random: options.seed.max(1),
@@ -120,15 +125,30 @@ fn conclude(tallies: &[Tally]) -> ExitCode {
         }
     }
     let verdict = if failed == 0 { "ok" } else { "FAILED" };
-    println!(
+    say(format_args!(
         "\ntest result: {verdict}. {} passed; {failed} failed; 0 ignored; 0 measured; 0 filtered \
          out; finished in 0.00s",
         tallies.len() - failed - skipped
-    );
+    ));
+    if let Some(error) = LOST.get() {
+        let _ = writeln!(io::stderr(), "error: standard output: {error}");
+        return ExitCode::from(2);
+    }
     if failed == 0 {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
+    }
+}
+
+/// The first failure of standard output but that of a reader who has read enough.
+static LOST: OnceLock<io::Error> = OnceLock::new();
+
+fn say(line: fmt::Arguments<'_>) {
+    if let Err(error) = writeln!(io::stdout(), "{line}")
+        && error.kind() != io::ErrorKind::BrokenPipe
+    {
+        let _ = LOST.set(error);
     }
 }
 

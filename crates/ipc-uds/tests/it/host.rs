@@ -2,7 +2,7 @@
 
 use ipc_testkit::{TempDir, deny, deny_where, isolated, skip, watchdog, without_stdio};
 use ipc_uds::{Address, Ancillary, ErrorKind, Options};
-use rustix::process::{Resource, getrlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::PermissionsExt;
@@ -145,5 +145,39 @@ fn without_proc_what_would_have_to_follow_links_is_refused_instead() {
         }
         assert!(dir.join("stale").exists());
         drop(listener);
+    });
+}
+
+#[test]
+fn the_first_descriptor_that_is_missing_is_told_with_the_address() {
+    isolated!({
+        let dir = TempDir::new();
+        let path = dir.join("here.sock");
+        let _listener = ipc_uds::bind(dir.join("there.sock")).expect("bind");
+        let there = dir.join("there.sock");
+        let maximum = getrlimit(Resource::Nofile).maximum;
+        let free = File::open("/dev/null").expect("a descriptor");
+        let next = u64::try_from(free.as_raw_fd()).expect("positive");
+        drop(free);
+        let mut errors = Vec::new();
+        for more in 0..4 {
+            let current = Some(next + more);
+            setrlimit(Resource::Nofile, Rlimit { current, maximum }).expect("lower is allowed");
+            errors.push((&path, ipc_uds::bind(&path).map(drop)));
+            errors.push((&path, ipc_uds::bind_seqpacket(&path).map(drop)));
+            errors.push((&path, ipc_uds::bind_datagram(&path).map(drop)));
+            errors.push((&there, ipc_uds::try_connect(&there).map(drop)));
+            errors.push((&there, ipc_uds::connect_datagram(&there).map(drop)));
+        }
+        let current = maximum;
+        setrlimit(Resource::Nofile, Rlimit { current, maximum }).expect("as it was");
+        let mut without = 0;
+        for (path, outcome) in errors {
+            let Err(error) = outcome else { continue };
+            without += usize::from(error.kind() == ErrorKind::LimitReached);
+            let shown = format!("`{}`", path.display());
+            assert!(error.to_string().contains(&shown), "{error}");
+        }
+        assert!(without >= 5, "{without}");
     });
 }

@@ -6,6 +6,7 @@ mod credentials;
 mod datagrams;
 mod death;
 mod descriptors;
+mod examples;
 mod fallbacks;
 mod fd_kinds;
 mod fd_limits;

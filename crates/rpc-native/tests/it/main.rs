@@ -8,6 +8,7 @@ mod chain;
 mod contract_rules;
 mod crossing;
 mod endings;
+mod examples;
 mod false_servers;
 mod floods;
 mod foreign;

@@ -5,6 +5,7 @@ mod calls;
 mod chaos;
 mod deaths;
 mod exactly_once;
+mod examples;
 mod here;
 mod ledger;
 mod lies;
