@@ -23,6 +23,7 @@ mod network_faults;
 mod panics;
 mod raw;
 mod remote;
+mod reserving;
 mod restarts;
 mod shared_memory;
 mod straight;
@@ -31,6 +32,9 @@ mod transports;
 mod verified;
 
 use rpc_testkit::identities;
+
+#[global_allocator]
+static ALLOCATOR: ipc_testkit::CountingAllocator = ipc_testkit::CountingAllocator;
 
 ipc_testkit::roles! {
     "server" => remote::serve,
