@@ -17,11 +17,12 @@ use std::time::Instant;
 impl BlockingSession {
     /// Serves the call that the bytes which came are, if that is all they are, or its beginning,
     /// from where they stand, and the rest as it comes; whether the client is still there. `None`
-    /// where they are something else, and then nothing has been done.
+    /// where they are something else, and then nothing has been done. The first of them came at
+    /// one time and the last at another.
     pub(super) fn serve_alone(
         &mut self,
         length: usize,
-        now: Instant,
+        (first, last): (Instant, Instant),
     ) -> Result<Option<bool>, Status> {
         let came = &self.buffer[..length];
         let Some(Asked {
@@ -45,10 +46,10 @@ impl BlockingSession {
         if method.admit(message_bytes).is_err() || !target.serves_directly(method) {
             return Ok(None);
         }
-        if !self.machine.called_alone(call, message_bytes, whole, now) {
+        if !self.machine.called_alone(call, message_bytes, whole, last) {
             return Ok(None);
         }
-        let until = self.frame_until(now);
+        let until = self.frame_until(first);
         let codec = format.codec();
         let (wire, limits, machine) = (&self.wire, &self.limits, &mut self.machine);
         let mut give = |answer: &dyn rpc_core::Wire| {
@@ -58,8 +59,8 @@ impl BlockingSession {
         };
         let mut request = DirectRequest {
             method,
-            context: context(self.wire.peer(), &head, now),
-            now,
+            context: context(self.wire.peer(), &head, first),
+            now: last,
             codec,
             message: Came::Whole(&[]),
             give: &mut give,

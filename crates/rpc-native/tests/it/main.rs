@@ -13,6 +13,7 @@ mod floods;
 mod foreign;
 mod hostile;
 mod in_place;
+mod late;
 mod lengths;
 mod lie_cases;
 mod lies;
