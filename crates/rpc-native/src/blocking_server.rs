@@ -288,6 +288,12 @@ impl BlockingSession {
     /// Writes what is to be written; a client that takes nothing for too long is left. The clock
     /// is read only where it has to be waited for.
     fn flush(&mut self) -> Result<(), Status> {
+        if let (Some(ended), true) = (
+            &self.machine.link.ended,
+            self.machine.link.output.is_empty(),
+        ) {
+            return Err(ended.clone());
+        }
         let mut until = Until::Now;
         while !self.machine.link.output.is_empty() {
             let written = self.wire.write_until(&[], &self.machine.link.output, until);

@@ -112,8 +112,9 @@ pub(super) fn give(
     }
 }
 
-/// Sends a message of so many bytes behind what is to be written. What is left of it when the
-/// client has taken nothing for too long is met by the next that is written.
+/// Sends a message of so many bytes behind what is to be written. Where the client takes nothing for
+/// too long, the rest is dropped, and the connection has ended: nothing is left that somebody would
+/// wait for again.
 pub(super) fn send_straight(
     link: &mut Link,
     wire: &Wire,
@@ -122,14 +123,30 @@ pub(super) fn send_straight(
     message: Message<'_>,
     bytes: usize,
 ) {
-    let write = |head: &[u8], body: &[u8]| match wire.write_until(head, body, Until::Now) {
-        Err(error) if error.kind() == ErrorKind::WouldBlock => {
-            wire.write_until(head, body, Until::after(limits.frame))
+    let mut stopped = None;
+    let write = |head: &[u8], body: &[u8]| {
+        let all = head.len() + body.len();
+        if stopped.is_some() {
+            return Ok(all);
         }
-        outcome => outcome,
+        let written = match wire.write_until(head, body, Until::Now) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                wire.write_until(head, body, Until::after(limits.frame))
+            }
+            outcome => outcome,
+        };
+        Ok(written.unwrap_or_else(|error| {
+            stopped = Some(error);
+            all
+        }))
     };
-    if !message.send(codec, bytes, &mut link.output, write) {
-        // The client takes what follows for a part of it.
-        wire.shut_down();
+    let is_whole = message.send(codec, bytes, &mut link.output, write);
+    if let Some(error) = stopped {
+        link.forget_output();
+        link.lost(Status::from(error));
+    } else if is_whole {
+        return;
     }
+    // The client takes what follows for a part of it.
+    wire.shut_down();
 }

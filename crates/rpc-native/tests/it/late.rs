@@ -6,7 +6,6 @@ use ipc_core::{ByteSink, ByteSource, Debt, Interest, Pollable, Result, Until};
 use ipc_testkit::watchdog;
 use rpc_core::{Code, Context, Peer, Router, Server, Status, service};
 use rpc_native::Options;
-use rpc_testkit::shm;
 use rpc_transport::Wire;
 use std::collections::VecDeque;
 use std::os::fd::BorrowedFd;
@@ -77,43 +76,39 @@ fn a_call_whose_end_comes_when_its_time_is_over_does_not_run() {
     let _watchdog = watchdog(PATIENCE);
     let hour = Duration::from_secs(3_600);
     for (timeout, in_time) in [(hour, true), (Duration::from_millis(1), false)] {
-        for (near, far) in [
-            Wire::pair().expect("a pair"),
-            shm::pair(&ipc_ring::Options::new()).expect("memory"),
-        ] {
-            let text = crate::raw::text("some words");
-            let micros = u64::try_from(timeout.as_micros()).expect("an hour");
-            let micros = micros.to_le_bytes();
-            let call = call(1, "Count", LAST | DEADLINE, &[&micros, &text]);
-            let (first, last) = call.split_at(call.len() - 5);
-            let greeting = [hello(), bind(1, 1, &COUNTER_SERVICE)].concat();
-            let pieces = [
-                (Duration::ZERO, greeting),
-                (Duration::ZERO, first.to_vec()),
-                (Duration::from_millis(2), last.to_vec()),
-            ];
-            let far = Arc::new(Raw::over(far));
-            let slow = Slow {
-                wire: near,
-                far: Arc::clone(&far),
-                pieces: Mutex::new(pieces.into()),
-            };
-            let counted = Counted::default();
-            let router = Router::new().service(CounterServer::new(counted.clone()));
-            let wire = Wire::new(slow, Peer::Unknown);
-            let mut session = Options::new().session(wire, Server::new(router).served());
-            assert_eq!(session.serve_next(), Ok(true), "the greeting");
-            assert_eq!(session.serve_next(), Ok(true), "the call");
-            drop(session);
-            let mut far = Arc::into_inner(far).expect("it has ended");
-            let came = far.next_of_a_call().expect("a return");
-            let (code, runs) = match in_time {
-                true => (Code::Ok, 1),
-                false => (Code::DeadlineExceeded, 0),
-            };
-            assert_eq!(came.kind, RETURN);
-            assert_eq!(Code::from_number(came.payload[0]), code);
-            assert_eq!(counted.0.load(Relaxed), runs);
-        }
+        let (near, far) = Wire::pair().expect("a pair");
+        let text = crate::raw::text("some words");
+        let micros = u64::try_from(timeout.as_micros()).expect("an hour");
+        let micros = micros.to_le_bytes();
+        let call = call(1, "Count", LAST | DEADLINE, &[&micros, &text]);
+        let (first, last) = call.split_at(call.len() - 5);
+        let greeting = [hello(), bind(1, 1, &COUNTER_SERVICE)].concat();
+        let pieces = [
+            (Duration::ZERO, greeting),
+            (Duration::ZERO, first.to_vec()),
+            (Duration::from_millis(2), last.to_vec()),
+        ];
+        let far = Arc::new(Raw::over(far));
+        let slow = Slow {
+            wire: near,
+            far: Arc::clone(&far),
+            pieces: Mutex::new(pieces.into()),
+        };
+        let counted = Counted::default();
+        let router = Router::new().service(CounterServer::new(counted.clone()));
+        let wire = Wire::new(slow, Peer::Unknown);
+        let mut session = Options::new().session(wire, Server::new(router).served());
+        assert_eq!(session.serve_next(), Ok(true), "the greeting");
+        assert_eq!(session.serve_next(), Ok(true), "the call");
+        drop(session);
+        let mut far = Arc::into_inner(far).expect("it has ended");
+        let came = far.next_of_a_call().expect("a return");
+        let (code, runs) = match in_time {
+            true => (Code::Ok, 1),
+            false => (Code::DeadlineExceeded, 0),
+        };
+        assert_eq!(came.kind, RETURN);
+        assert_eq!(Code::from_number(came.payload[0]), code);
+        assert_eq!(counted.0.load(Relaxed), runs);
     }
 }

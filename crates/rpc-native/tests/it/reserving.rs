@@ -3,12 +3,14 @@
 
 use crate::raw::{BOUND, CALL, LAST, RETURN, Raw, bind, call, frame, hello};
 use crate::remote::PATIENCE;
-use ipc_testkit::{largest_allocation, watchdog};
-use rpc_core::{Context, Describe, Router, Server, Status, block_on, service};
-use rpc_native::Options;
+use crate::straight::narrow;
+use ipc_testkit::{large_allocations, largest_allocation, watchdog};
+use rpc_core::{Code, Context, Describe, Router, Server, Status, block_on, service};
+use rpc_native::{Limits, Options};
 use rpc_testkit::shm;
 use rpc_transport::Wire;
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// What is said of a message: as much as is allowed, less what goes before it.
 const SAID: usize = (4 << 20) - 32;
@@ -36,6 +38,8 @@ trait Store {
     async fn text(&self, cx: &Context, text: String) -> Result<String, Status>;
     async fn blob(&self, cx: &Context, blob: Vec<u8>) -> Result<Vec<u8>, Status>;
     async fn outer(&self, cx: &Context, outer: Outer) -> Result<Outer, Status>;
+    /// So many bytes.
+    async fn give(&self, cx: &Context, bytes: u64) -> Result<Vec<u8>, Status>;
 }
 
 struct Shelf;
@@ -49,6 +53,9 @@ impl Store for Shelf {
     }
     async fn outer(&self, _: &Context, outer: Outer) -> Result<Outer, Status> {
         Ok(outer)
+    }
+    async fn give(&self, _: &Context, bytes: u64) -> Result<Vec<u8>, Status> {
+        Ok(vec![7; bytes as usize])
     }
 }
 
@@ -189,4 +196,35 @@ fn an_awaited_client_takes_no_more_for_an_answer_than_comes() {
         serving.join().expect("no panic");
         largest
     });
+}
+
+/// It is waited for once: nothing of it is kept that would be written, and waited for, again.
+#[test]
+fn a_large_answer_that_nobody_takes_is_dropped_with_its_connection() {
+    const LARGE: usize = 1_000_000;
+    let _watchdog = watchdog(PATIENCE);
+    let (near, far) = narrow();
+    let serving = std::thread::spawn(move || {
+        let limits = Limits::new()
+            .frame_timeout(Duration::from_millis(50))
+            .clone();
+        let mut session = Options::new().limits(limits).session(far, served());
+        let mut outcome = Ok(true);
+        let taken = large_allocations(LARGE / 8, || {
+            while outcome == Ok(true) {
+                outcome = session.serve_next();
+            }
+        });
+        (taken, outcome.map_err(|status| status.code()))
+    });
+    let mut raw = Raw::over(near);
+    raw.send(&[hello(), bind(1, 1, &STORE_SERVICE)].concat());
+    while raw.next().expect("a word on it").kind != BOUND {}
+    let mut asked = vec![0x08];
+    prost::encoding::encode_varint(LARGE as u64, &mut asked);
+    raw.send(&call(1, "Give", LAST, &[&asked]));
+    let (taken, outcome) = serving.join().expect("no panic");
+    assert_eq!(outcome, Err(Code::DeadlineExceeded));
+    assert_eq!(taken, 1, "the answer itself");
+    assert_eq!(raw.next(), None, "it is cut off");
 }
