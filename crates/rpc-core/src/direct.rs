@@ -57,6 +57,9 @@ pub enum Came<'a> {
 /// with it. Where nothing more comes, it gives fewer than it was asked for, what is read besides is
 /// noughts, and there may be an end before the end that was told.
 pub trait Arriving: Buf {
+    /// Waits until so many of them have come, or no more come.
+    fn wait_for(&mut self, bytes: usize);
+
     /// Whether all have come that were read.
     ///
     /// # Errors

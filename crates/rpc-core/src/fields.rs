@@ -1,11 +1,10 @@
-//! A message that is read field by field while it comes, and none before all of it is there.
+//! A message that is read field by field while it comes, and no field before half of it is there.
 //!
-//! What reads a field of bytes or text makes room for all of it first. Its length is the sender's
-//! word, so it is read from what has come: where that is a part of it only, the bytes put the field
-//! together, as they come, and then it is read.
+//! What reads a field of text makes room for all of it first. Its length is the sender's word: so
+//! it is read when so much has come that the room is at most twice as much.
 
 use crate::direct::Arriving;
-use bytes::{Buf, Bytes};
+use bytes::Buf;
 use prost::DecodeError;
 use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, encode_varint};
 
@@ -51,16 +50,16 @@ fn merge_delimited<M: prost::Message>(
         return Ok(());
     }
     let length = decode_varint(&mut bytes)?;
-    let field = match usize::try_from(length) {
-        Ok(length) if length <= bytes.remaining() => bytes.copy_to_bytes(length),
-        // Whoever reads it says what is wrong with it.
-        _ => Bytes::new(),
-    };
+    // What is longer than all that comes is refused by whoever reads it.
+    let field = usize::try_from(length).unwrap_or(usize::MAX);
+    if field <= bytes.remaining() {
+        bytes.wait_for(field.div_ceil(2));
+    }
     let mut prefix = [0; 10];
     let mut room = &mut prefix[..];
     encode_varint(length, &mut room);
     let used = 10 - room.len();
-    merge_field(message, key, &mut prefix[..used].chain(field))
+    merge_field(message, key, &mut prefix[..used].chain(bytes.take(field)))
 }
 
 /// All fields of all messages come by one type of bytes: the code is there once.

@@ -40,7 +40,7 @@ pub trait Wire: Any + Send + Sync {
         self.merge_protobuf(Bytes::copy_from_slice(bytes))
     }
 
-    /// Reads protobuf's bytes while they come, each field when it is there: a field of [`Bytes`]
+    /// Reads protobuf's bytes while they come, each field when half of it is there: one of [`Bytes`]
     /// may be a share of what it was put together in, and every other one is copied.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use ipc_core::{ByteSource, Error, Until};
-use rpc_core::{Code, Status};
+use rpc_core::{Arriving as _, Code, Status};
 use rpc_transport::Wire;
 use std::ops::Range;
 
@@ -38,6 +38,8 @@ impl Source for Stream<'_> {
 /// What came of a message, and what will.
 pub(crate) struct Arriving<'a, R> {
     buffer: &'a mut [u8],
+    /// What has come stands in `spare`, and not in `buffer`.
+    aside: bool,
     at: usize,
     filled: usize,
     /// How many bytes have not come.
@@ -86,6 +88,7 @@ impl<'a, R: Source> Arriving<'a, R> {
     ) -> Self {
         let mut arriving = Self {
             buffer,
+            aside: false,
             at,
             filled,
             more,
@@ -105,7 +108,7 @@ impl<'a, R: Source> Arriving<'a, R> {
         let most = self.more.min(self.buffer.len());
         match self.source.read(&mut self.buffer[..most]) {
             Some(length @ 1..) => {
-                (self.at, self.filled) = (0, length);
+                (self.aside, self.at, self.filled) = (false, 0, length);
                 self.more -= length;
             }
             _ => self.fail(),
@@ -117,40 +120,39 @@ impl<'a, R: Source> Arriving<'a, R> {
     #[cold]
     fn fail(&mut self) {
         self.missing = self.more;
-        (self.at, self.filled) = (0, self.more.min(self.buffer.len()));
+        (self.aside, self.at, self.filled) = (false, 0, self.more.min(self.buffer.len()));
         self.more = 0;
         self.buffer[..self.filled].fill(0);
     }
 
-    /// Puts `len` bytes together, more memory only as they come, and shares them: fewer, where no
-    /// more come.
-    fn together(&mut self, len: usize) -> Bytes {
-        self.take_back();
-        let mut whole = std::mem::take(self.spare);
-        let mut filled = len.min(self.filled - self.at);
-        whole.resize(whole.len().max(filled), 0);
-        whole[..filled].copy_from_slice(&self.chunk()[..filled]);
-        self.at += filled;
-        while filled < len {
-            if filled == whole.len() {
-                whole.resize(len.min(2 * filled.max(LONG_BYTES)), 0);
-            }
-            let end = len.min(whole.len());
-            match self.source.read(&mut whole[filled..end]) {
-                Some(length @ 1..) => {
-                    filled += length;
-                    self.more -= length;
-                }
-                _ => {
-                    self.fail();
-                    break;
-                }
-            }
+    /// Puts what has come where it can grow.
+    fn set_aside(&mut self) {
+        if self.aside {
+            return;
         }
-        self.refill();
-        let whole = Bytes::from(whole);
-        let share = whole.slice(..filled);
+        self.take_back();
+        let came = &self.buffer[self.at..self.filled];
+        self.spare.resize(self.spare.len().max(came.len()), 0);
+        self.spare[..came.len()].copy_from_slice(came);
+        (self.aside, self.at, self.filled) = (true, 0, came.len());
+    }
+
+    /// Puts `len` bytes together and shares them: fewer, where no more come.
+    fn together(&mut self, len: usize) -> Bytes {
+        self.wait_for(len);
+        let come = self.chunk();
+        if come.len() > len {
+            // What follows them stands there too.
+            let copy = Bytes::copy_from_slice(&come[..len]);
+            self.advance(len);
+            return copy;
+        }
+        self.set_aside();
+        let whole = Bytes::from(std::mem::take(self.spare));
+        let share = whole.slice(self.at..self.filled);
+        (self.aside, self.at, self.filled) = (false, 0, 0);
         self.lent = Some(whole);
+        self.refill();
         share
     }
 
@@ -174,7 +176,10 @@ impl<R: Source> Buf for Arriving<'_, R> {
     }
 
     fn chunk(&self) -> &[u8] {
-        &self.buffer[self.at..self.filled]
+        match self.aside {
+            true => &self.spare[self.at..self.filled],
+            false => &self.buffer[self.at..self.filled],
+        }
     }
 
     fn advance(&mut self, mut count: usize) {
@@ -217,6 +222,33 @@ impl<R: Source> Buf for Arriving<'_, R> {
 }
 
 impl<R: Source> rpc_core::Arriving for Arriving<'_, R> {
+    /// More memory is taken only as they come.
+    fn wait_for(&mut self, bytes: usize) {
+        if bytes <= self.filled - self.at || self.missing > 0 {
+            return;
+        }
+        self.set_aside();
+        let end = self.at + bytes.min(self.remaining());
+        while self.filled < end {
+            if self.filled == self.spare.len() {
+                let more = 2 * self.filled.max(LONG_BYTES);
+                self.spare.resize(end.min(more), 0);
+            }
+            let most = end.min(self.spare.len());
+            match self.source.read(&mut self.spare[self.filled..most]) {
+                Some(length @ 1..) => {
+                    self.filled += length;
+                    self.more -= length;
+                }
+                _ => {
+                    self.missing = std::mem::take(&mut self.more);
+                    break;
+                }
+            }
+        }
+        self.refill();
+    }
+
     fn outcome(&self) -> Result<(), Status> {
         match self.missing {
             0 => Ok(()),
@@ -226,113 +258,4 @@ impl<R: Source> rpc_core::Arriving for Arriving<'_, R> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use rpc_core::Arriving as _;
-
-    impl<R: FnMut(&mut [u8]) -> Option<usize>> Source for R {
-        fn read(&mut self, room: &mut [u8]) -> Option<usize> {
-            self(room)
-        }
-    }
-
-    #[test]
-    fn what_comes_in_pieces_is_one_message_and_nothing_behind_it_is_read() {
-        let all: Vec<u8> = (0..10_000).map(|at| (at % 251) as u8).collect();
-        for step in [1, 7, 300, 5000] {
-            let (mut buffer, mut spare) = ([0; 512], Vec::new());
-            buffer[3..20].copy_from_slice(&all[..17]);
-            let mut at = 17;
-            let read = |room: &mut [u8]| {
-                let length = room.len().min(step);
-                room[..length].copy_from_slice(&all[at..at + length]);
-                at += length;
-                Some(length)
-            };
-            let mut arriving = Arriving::new((&mut buffer, &mut spare), (3, 20), 8_000 - 17, read);
-            assert_eq!(arriving.remaining(), 8_000);
-            arriving.advance(5);
-            assert_eq!(arriving.copy_to_bytes(6_000), all[5..6_005]);
-            assert_eq!(arriving.outcome(), Ok(()));
-            assert_eq!((arriving.read_to_end().0, at), (0, 8_000));
-        }
-    }
-
-    #[test]
-    fn what_does_not_come_is_nought_and_then_the_end_and_told() {
-        let (mut buffer, mut spare) = ([7; 8], Vec::new());
-        let reads = std::cell::Cell::new(0);
-        let read = |room: &mut [u8]| {
-            reads.set(reads.get() + 1);
-            (reads.get() == 1).then_some(room.len())
-        };
-        let mut arriving = Arriving::new((&mut buffer, &mut spare), (0, 8), 20, read);
-        assert_eq!(arriving.copy_to_bytes(14)[..], [7; 14]);
-        assert_eq!((arriving.remaining(), arriving.missing), (14, 0));
-        assert_eq!(arriving.get_u64(), 0x0707_0000_0000_0000);
-        assert_eq!((arriving.remaining(), arriving.missing), (2, 12));
-        let mut room = [7; 20];
-        arriving.copy_to_slice(&mut room);
-        assert_eq!((room, arriving.remaining()), ([0; 20], 0));
-        arriving.advance(4);
-        assert_eq!(arriving.copy_to_bytes(4), Bytes::new());
-        assert!(arriving.outcome().is_err());
-        assert_eq!((arriving.read_to_end().0, reads.get()), (12, 2));
-        let (mut buffer, mut spare) = ([7; 8], Vec::new());
-        let arriving = Arriving::new((&mut buffer, &mut spare), (8, 8), 20, |_: &mut [u8]| None);
-        assert!(arriving.outcome().is_err());
-        assert_eq!(arriving.read_to_end().0, 20);
-    }
-
-    #[test]
-    fn a_long_field_is_put_together_and_its_memory_is_used_again() {
-        let all: Vec<u8> = (0..200_000).map(|at| (at % 251) as u8).collect();
-        let (mut buffer, mut spare, mut places) = ([0; 512], Vec::new(), Vec::new());
-        for keeps in [false, false, true, false] {
-            buffer[..100].copy_from_slice(&all[..100]);
-            let (mut at, mut ahead) = (100, 0);
-            let read = |room: &mut [u8]| {
-                ahead = ahead.max(room.len().saturating_sub(at.max(LONG_BYTES)));
-                let length = room.len().min(5_000);
-                room[..length].copy_from_slice(&all[at..at + length]);
-                at += length;
-                Some(length)
-            };
-            let more = all.len() - 100;
-            let mut arriving = Arriving::new((&mut buffer, &mut spare), (0, 100), more, read);
-            arriving.advance(50);
-            let long = arriving.copy_to_bytes(150_000);
-            assert_eq!(long, all[50..150_050]);
-            places.push(long.as_ptr());
-            let kept = keeps.then_some(long);
-            assert_eq!(arriving.copy_to_bytes(1_000), all[150_050..151_050]);
-            assert_eq!(arriving.outcome(), Ok(()));
-            assert_eq!((arriving.read_to_end().0, at), (0, all.len()));
-            assert_eq!(spare.len() >= 150_000, !keeps, "{kept:?} has it");
-        }
-        assert_eq!(places[0], places[1]);
-        assert_eq!(places[1], places[2]);
-    }
-
-    #[test]
-    fn a_long_field_that_does_not_come_is_what_has_come_of_it() {
-        let (mut buffer, mut spare, mut reads) = ([7; 512], Vec::new(), 0);
-        let read = |room: &mut [u8]| {
-            reads += 1;
-            room.fill(7);
-            (reads == 1).then_some(room.len())
-        };
-        let mut arriving = Arriving::new((&mut buffer, &mut spare), (0, 512), 4 << 20, read);
-        let long = arriving.copy_to_bytes(4 << 20);
-        assert!(long.iter().all(|byte| *byte == 7) && long.len() < 2 * LONG_BYTES + 512);
-        assert!(arriving.outcome().is_err());
-        let came = long.len();
-        drop(long);
-        assert_eq!(arriving.read_to_end().0, 512 + (4 << 20) - came);
-        assert!(
-            spare.len() <= 2 * LONG_BYTES,
-            "{} bytes of memory",
-            spare.len()
-        );
-    }
-}
+mod tests;

@@ -29,6 +29,7 @@ impl Buf for Until {
 }
 
 impl Arriving for Until {
+    fn wait_for(&mut self, _: usize) {}
     fn outcome(&self) -> Result<(), Status> {
         Ok(())
     }
@@ -147,6 +148,7 @@ impl Buf for Steps<'_> {
 }
 
 impl Arriving for Steps<'_> {
+    fn wait_for(&mut self, _: usize) {}
     fn outcome(&self) -> Result<(), Status> {
         Ok(())
     }
