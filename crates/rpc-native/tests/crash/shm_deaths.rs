@@ -108,7 +108,7 @@ fn kills(
             while begun.load(SeqCst) == 0 {
                 std::thread::yield_now();
             }
-            spin(Duration::from_micros(after[number as usize]));
+            spin(Duration::from_micros(after[(number % count) as usize]));
             killed.store(now(), SeqCst);
             kill(id, Signal::SIGKILL).expect("it is not reaped");
         });
@@ -124,7 +124,7 @@ fn kills(
             _ => Ok(()),
         }
     };
-    soak::repeat(lab, "R2", &format!("shm: kill -9 of a {what}"), count, turn);
+    soak::repeat_freely(lab, "R2", &format!("shm: kill -9 of a {what}"), count, turn);
     let mut told = Tally::new("R2", format!("shm: told of the death of a {what}"));
     for late in times.into_inner() {
         told.time(late);
