@@ -40,8 +40,8 @@ pub trait Wire: Any + Send + Sync {
         self.merge_protobuf(Bytes::copy_from_slice(bytes))
     }
 
-    /// Reads protobuf's bytes while they come, each field when half of it is there: one of [`Bytes`]
-    /// may be a share of what it was put together in, and every other one is copied.
+    /// Reads protobuf's bytes while they come, each field when half of it is there: one of
+    /// [`Bytes`] may be a share of what it was put together in, and every other one is copied.
     ///
     /// # Errors
     /// As [`merge_protobuf`](Wire::merge_protobuf).

@@ -112,9 +112,9 @@ pub(super) fn give(
     }
 }
 
-/// Sends a message of so many bytes behind what is to be written. Where the client takes nothing for
-/// too long, the rest is dropped, and the connection has ended: nothing is left that somebody would
-/// wait for again.
+/// Sends a message of so many bytes behind what is to be written. Where the client takes nothing
+/// for too long, the rest is dropped, and the connection has ended: nothing is left that somebody
+/// would wait for again.
 pub(super) fn send_straight(
     link: &mut Link,
     wire: &Wire,
