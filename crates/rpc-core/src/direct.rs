@@ -51,8 +51,15 @@ pub enum Came<'a> {
     Arriving(&'a mut dyn Arriving),
 }
 
-/// Bytes that come while they are read. Those that come no more are noughts.
+/// Bytes that come while they are read.
+///
+/// How many remain is their sender's word, and memory follows what has come: `copy_to_bytes` grows
+/// with it. Where nothing more comes, it gives fewer than it was asked for, what is read besides is
+/// noughts, and there may be an end before the end that was told.
 pub trait Arriving: Buf {
+    /// Waits until so many of them have come, or no more come.
+    fn wait_for(&mut self, bytes: usize);
+
     /// Whether all have come that were read.
     ///
     /// # Errors
@@ -92,7 +99,7 @@ pub struct DirectRequest<'a> {
     pub method: &'static MethodDescriptor,
     /// Deadline, trace, identity, metadata.
     pub context: Context,
-    /// When it came.
+    /// When all of it had come that is here. Where its time is over by then, nothing runs.
     pub now: Instant,
     /// What reads its message.
     pub codec: &'static dyn Codec,

@@ -8,6 +8,7 @@ mod describe;
 mod descriptor;
 mod direct;
 mod executor;
+mod fields;
 mod identity;
 pub mod introspect;
 pub mod layers;

@@ -40,7 +40,8 @@ pub trait Wire: Any + Send + Sync {
         self.merge_protobuf(Bytes::copy_from_slice(bytes))
     }
 
-    /// Reads protobuf's bytes while they come: every field is copied.
+    /// Reads protobuf's bytes while they come, each field when half of it is there: one of
+    /// [`Bytes`] may be a share of what it was put together in, and every other one is copied.
     ///
     /// # Errors
     /// As [`merge_protobuf`](Wire::merge_protobuf).
@@ -103,7 +104,7 @@ where
             .map_err(|error| Status::new(Code::InvalidArgument, error.to_string()))
     }
     fn merge_protobuf_arriving(&mut self, bytes: &mut dyn Arriving) -> Result<(), Status> {
-        prost::Message::merge(self, bytes)
+        crate::fields::merge(self, bytes)
             .map_err(|error| Status::new(Code::InvalidArgument, error.to_string()))
     }
     fn as_serialize(&self) -> &dyn erased_serde::Serialize {

@@ -3,7 +3,7 @@
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use ipc_core::{ByteSource, Error, Until};
-use rpc_core::{Code, Status};
+use rpc_core::{Arriving as _, Code, Status};
 use rpc_transport::Wire;
 use std::ops::Range;
 
@@ -38,6 +38,8 @@ impl Source for Stream<'_> {
 /// What came of a message, and what will.
 pub(crate) struct Arriving<'a, R> {
     buffer: &'a mut [u8],
+    /// What has come stands in `spare`, and not in `buffer`.
+    aside: bool,
     at: usize,
     filled: usize,
     /// How many bytes have not come.
@@ -86,6 +88,7 @@ impl<'a, R: Source> Arriving<'a, R> {
     ) -> Self {
         let mut arriving = Self {
             buffer,
+            aside: false,
             at,
             filled,
             more,
@@ -103,54 +106,53 @@ impl<'a, R: Source> Arriving<'a, R> {
             return;
         }
         let most = self.more.min(self.buffer.len());
-        let came = match self.missing {
-            0 => self
-                .source
-                .read(&mut self.buffer[..most])
-                .filter(|length| *length > 0),
-            _ => None,
-        };
-        (self.at, self.filled) = (0, came.unwrap_or(most));
-        if came.is_none() {
-            // Whoever decodes sees noughts, and then hears of it.
-            self.missing = self.missing.max(self.more);
-            self.buffer[..most].fill(0);
+        match self.source.read(&mut self.buffer[..most]) {
+            Some(length @ 1..) => {
+                (self.aside, self.at, self.filled) = (false, 0, length);
+                self.more -= length;
+            }
+            _ => self.fail(),
         }
-        self.more -= self.filled;
     }
 
-    /// Puts `len` bytes together, more memory only as they come, and shares them.
-    fn together(&mut self, len: usize) -> Bytes {
-        self.take_back();
-        let mut whole = std::mem::take(self.spare);
-        let mut filled = len.min(self.filled - self.at);
-        whole.resize(whole.len().max(filled), 0);
-        whole[..filled].copy_from_slice(&self.chunk()[..filled]);
-        self.at += filled;
-        while filled < len {
-            if filled == whole.len() {
-                whole.resize(len.min(2 * filled.max(LONG_BYTES)), 0);
-            }
-            let end = len.min(whole.len());
-            match self.source.read(&mut whole[filled..end]) {
-                Some(length @ 1..) => {
-                    filled += length;
-                    self.more -= length;
-                }
-                _ => {
-                    // As in `refill`.
-                    self.missing = self.missing.max(self.more);
-                    self.more -= len - filled;
-                    whole.resize(len.max(whole.len()), 0);
-                    whole[filled..len].fill(0);
-                    break;
-                }
-            }
+    /// Nothing more comes. Whoever is in the middle of a number sees noughts, then an end, and then
+    /// hears of it.
+    #[cold]
+    fn fail(&mut self) {
+        self.missing = self.more;
+        (self.aside, self.at, self.filled) = (false, 0, self.more.min(self.buffer.len()));
+        self.more = 0;
+        self.buffer[..self.filled].fill(0);
+    }
+
+    /// Puts what has come where it can grow.
+    fn set_aside(&mut self) {
+        if self.aside {
+            return;
         }
-        self.refill();
-        let whole = Bytes::from(whole);
-        let share = whole.slice(..len);
+        self.take_back();
+        let came = &self.buffer[self.at..self.filled];
+        self.spare.resize(self.spare.len().max(came.len()), 0);
+        self.spare[..came.len()].copy_from_slice(came);
+        (self.aside, self.at, self.filled) = (true, 0, came.len());
+    }
+
+    /// Puts `len` bytes together and shares them: fewer, where no more come.
+    fn together(&mut self, len: usize) -> Bytes {
+        self.wait_for(len);
+        let come = self.chunk();
+        if come.len() > len {
+            // What follows them stands there too.
+            let copy = Bytes::copy_from_slice(&come[..len]);
+            self.advance(len);
+            return copy;
+        }
+        self.set_aside();
+        let whole = Bytes::from(std::mem::take(self.spare));
+        let share = whole.slice(self.at..self.filled);
+        (self.aside, self.at, self.filled) = (false, 0, 0);
         self.lent = Some(whole);
+        self.refill();
         share
     }
 
@@ -162,9 +164,7 @@ impl<'a, R: Source> Arriving<'a, R> {
     }
 
     fn read_to_end(mut self) -> (usize, R) {
-        if self.missing == 0 {
-            self.advance(self.remaining());
-        }
+        self.advance(self.remaining());
         self.take_back();
         (self.missing, self.source)
     }
@@ -176,31 +176,79 @@ impl<R: Source> Buf for Arriving<'_, R> {
     }
 
     fn chunk(&self) -> &[u8] {
-        &self.buffer[self.at..self.filled]
+        match self.aside {
+            true => &self.spare[self.at..self.filled],
+            false => &self.buffer[self.at..self.filled],
+        }
     }
 
     fn advance(&mut self, mut count: usize) {
         while count > 0 {
             let step = count.min(self.filled - self.at);
-            assert!(step > 0, "nobody advances beyond the end");
+            if step == 0 {
+                assert!(self.missing > 0, "nobody advances beyond the end");
+                return;
+            }
             self.at += step;
             count -= step;
             self.refill();
         }
     }
 
+    fn copy_to_slice(&mut self, mut room: &mut [u8]) {
+        while !room.is_empty() {
+            let come = self.chunk();
+            let step = room.len().min(come.len());
+            if step == 0 {
+                assert!(self.missing > 0, "nobody takes more than there is");
+                return room.fill(0);
+            }
+            room[..step].copy_from_slice(&come[..step]);
+            room = &mut room[step..];
+            self.advance(step);
+        }
+    }
+
     fn copy_to_bytes(&mut self, len: usize) -> Bytes {
-        assert!(len <= self.remaining(), "nobody takes more than there is");
+        let has = len <= self.remaining() || self.missing > 0;
+        assert!(has, "nobody takes more than there is");
         if len >= LONG_BYTES && self.missing == 0 {
             return self.together(len);
         }
-        let mut copy = BytesMut::with_capacity(len);
+        let mut copy = BytesMut::with_capacity(len.min(self.remaining()));
         copy.put(self.take(len));
         copy.freeze()
     }
 }
 
 impl<R: Source> rpc_core::Arriving for Arriving<'_, R> {
+    /// More memory is taken only as they come.
+    fn wait_for(&mut self, bytes: usize) {
+        if bytes <= self.filled - self.at || self.missing > 0 {
+            return;
+        }
+        self.set_aside();
+        let end = self.at + bytes.min(self.remaining());
+        while self.filled < end {
+            if self.filled == self.spare.len() {
+                let more = 2 * self.filled.max(LONG_BYTES);
+                self.spare.resize(end.min(more), 0);
+            }
+            let most = end.min(self.spare.len());
+            match self.source.read(&mut self.spare[self.filled..most]) {
+                Some(length @ 1..) => {
+                    self.filled += length;
+                    self.more -= length;
+                }
+                _ => {
+                    self.missing = std::mem::take(&mut self.more);
+                    break;
+                }
+            }
+        }
+        self.refill();
+    }
+
     fn outcome(&self) -> Result<(), Status> {
         match self.missing {
             0 => Ok(()),
@@ -210,100 +258,4 @@ impl<R: Source> rpc_core::Arriving for Arriving<'_, R> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use rpc_core::Arriving as _;
-
-    impl<R: FnMut(&mut [u8]) -> Option<usize>> Source for R {
-        fn read(&mut self, room: &mut [u8]) -> Option<usize> {
-            self(room)
-        }
-    }
-
-    #[test]
-    fn what_comes_in_pieces_is_one_message_and_nothing_behind_it_is_read() {
-        let all: Vec<u8> = (0..10_000).map(|at| (at % 251) as u8).collect();
-        for step in [1, 7, 300, 5000] {
-            let (mut buffer, mut spare) = ([0; 512], Vec::new());
-            buffer[3..20].copy_from_slice(&all[..17]);
-            let mut at = 17;
-            let read = |room: &mut [u8]| {
-                let length = room.len().min(step);
-                room[..length].copy_from_slice(&all[at..at + length]);
-                at += length;
-                Some(length)
-            };
-            let mut arriving = Arriving::new((&mut buffer, &mut spare), (3, 20), 8_000 - 17, read);
-            assert_eq!(arriving.remaining(), 8_000);
-            arriving.advance(5);
-            assert_eq!(arriving.copy_to_bytes(6_000), all[5..6_005]);
-            assert_eq!(arriving.outcome(), Ok(()));
-            assert_eq!((arriving.read_to_end().0, at), (0, 8_000));
-        }
-    }
-
-    #[test]
-    fn what_does_not_come_is_nought_and_told() {
-        let (mut buffer, mut spare) = ([7; 8], Vec::new());
-        let mut reads = 0;
-        let read = |room: &mut [u8]| {
-            reads += 1;
-            (reads == 1).then_some(room.len())
-        };
-        let mut arriving = Arriving::new((&mut buffer, &mut spare), (0, 8), 20, read);
-        assert_eq!(arriving.copy_to_bytes(28)[16..], [0; 12]);
-        assert!(arriving.outcome().is_err());
-        assert_eq!(arriving.read_to_end().0, 12);
-        let (mut buffer, mut spare) = ([7; 8], Vec::new());
-        let arriving = Arriving::new((&mut buffer, &mut spare), (8, 8), 20, |_: &mut [u8]| None);
-        assert!(arriving.outcome().is_err());
-        assert_eq!(arriving.read_to_end().0, 20);
-    }
-
-    #[test]
-    fn a_long_field_is_put_together_and_its_memory_is_used_again() {
-        let all: Vec<u8> = (0..200_000).map(|at| (at % 251) as u8).collect();
-        let (mut buffer, mut spare, mut places) = ([0; 512], Vec::new(), Vec::new());
-        for keeps in [false, false, true, false] {
-            buffer[..100].copy_from_slice(&all[..100]);
-            let (mut at, mut ahead) = (100, 0);
-            let read = |room: &mut [u8]| {
-                ahead = ahead.max(room.len().saturating_sub(at.max(LONG_BYTES)));
-                let length = room.len().min(5_000);
-                room[..length].copy_from_slice(&all[at..at + length]);
-                at += length;
-                Some(length)
-            };
-            let more = all.len() - 100;
-            let mut arriving = Arriving::new((&mut buffer, &mut spare), (0, 100), more, read);
-            arriving.advance(50);
-            let long = arriving.copy_to_bytes(150_000);
-            assert_eq!(long, all[50..150_050]);
-            places.push(long.as_ptr());
-            let kept = keeps.then_some(long);
-            assert_eq!(arriving.copy_to_bytes(1_000), all[150_050..151_050]);
-            assert_eq!(arriving.outcome(), Ok(()));
-            assert_eq!((arriving.read_to_end().0, at), (0, all.len()));
-            assert_eq!(spare.len() >= 150_000, !keeps, "{kept:?} has it");
-        }
-        assert_eq!(places[0], places[1]);
-        assert_eq!(places[1], places[2]);
-    }
-
-    #[test]
-    fn a_long_field_that_does_not_come_is_nought_behind_what_has() {
-        let (mut buffer, mut spare, mut reads) = ([7; 512], Vec::new(), 0);
-        let read = |room: &mut [u8]| {
-            reads += 1;
-            room.fill(7);
-            (reads == 1).then_some(room.len())
-        };
-        let mut arriving = Arriving::new((&mut buffer, &mut spare), (0, 512), 100_000, read);
-        let long = arriving.copy_to_bytes(90_000);
-        let came = long.iter().take_while(|byte| **byte == 7).count();
-        assert!(long[came..].iter().all(|byte| *byte == 0));
-        assert!(arriving.outcome().is_err());
-        assert_eq!(arriving.remaining(), 10_512);
-        assert_eq!(arriving.read_to_end().0, 100_512 - came);
-    }
-}
+mod tests;

@@ -100,11 +100,17 @@ impl BlockingSession {
             Ok(0) => return Ok(false),
             Ok(mut length) => {
                 let now = Instant::now();
+                let mut gathered = now;
                 // A socket gives more at once where there is room for all.
                 if !self.wire.writes_to_memory() {
-                    length = self.gather(length, now);
+                    let more = self.gather(length, now);
+                    if more > length {
+                        // Its time runs from when it began to come, and may be over.
+                        gathered = Instant::now();
+                    }
+                    length = more;
                 }
-                if serves && let Some(goes_on) = self.serve_alone(length, now)? {
+                if serves && let Some(goes_on) = self.serve_alone(length, (now, gathered))? {
                     return Ok(goes_on);
                 }
                 let length = self.gather(length, now);
@@ -282,6 +288,12 @@ impl BlockingSession {
     /// Writes what is to be written; a client that takes nothing for too long is left. The clock
     /// is read only where it has to be waited for.
     fn flush(&mut self) -> Result<(), Status> {
+        if let (Some(ended), true) = (
+            &self.machine.link.ended,
+            self.machine.link.output.is_empty(),
+        ) {
+            return Err(ended.clone());
+        }
         let mut until = Until::Now;
         while !self.machine.link.output.is_empty() {
             let written = self.wire.write_until(&[], &self.machine.link.output, until);

@@ -17,11 +17,12 @@ use std::time::Instant;
 impl BlockingSession {
     /// Serves the call that the bytes which came are, if that is all they are, or its beginning,
     /// from where they stand, and the rest as it comes; whether the client is still there. `None`
-    /// where they are something else, and then nothing has been done.
+    /// where they are something else, and then nothing has been done. The first of them came at
+    /// one time and the last at another.
     pub(super) fn serve_alone(
         &mut self,
         length: usize,
-        now: Instant,
+        (first, last): (Instant, Instant),
     ) -> Result<Option<bool>, Status> {
         let came = &self.buffer[..length];
         let Some(Asked {
@@ -45,10 +46,10 @@ impl BlockingSession {
         if method.admit(message_bytes).is_err() || !target.serves_directly(method) {
             return Ok(None);
         }
-        if !self.machine.called_alone(call, message_bytes, whole, now) {
+        if !self.machine.called_alone(call, message_bytes, whole, last) {
             return Ok(None);
         }
-        let until = self.frame_until(now);
+        let until = self.frame_until(first);
         let codec = format.codec();
         let (wire, limits, machine) = (&self.wire, &self.limits, &mut self.machine);
         let mut give = |answer: &dyn rpc_core::Wire| {
@@ -58,8 +59,8 @@ impl BlockingSession {
         };
         let mut request = DirectRequest {
             method,
-            context: context(self.wire.peer(), &head, now),
-            now,
+            context: context(self.wire.peer(), &head, first),
+            now: last,
             codec,
             message: Came::Whole(&[]),
             give: &mut give,
@@ -111,8 +112,9 @@ pub(super) fn give(
     }
 }
 
-/// Sends a message of so many bytes behind what is to be written. What is left of it when the
-/// client has taken nothing for too long is met by the next that is written.
+/// Sends a message of so many bytes behind what is to be written. Where the client takes nothing
+/// for too long, the rest is dropped, and the connection has ended: nothing is left that somebody
+/// would wait for again.
 pub(super) fn send_straight(
     link: &mut Link,
     wire: &Wire,
@@ -121,14 +123,30 @@ pub(super) fn send_straight(
     message: Message<'_>,
     bytes: usize,
 ) {
-    let write = |head: &[u8], body: &[u8]| match wire.write_until(head, body, Until::Now) {
-        Err(error) if error.kind() == ErrorKind::WouldBlock => {
-            wire.write_until(head, body, Until::after(limits.frame))
+    let mut stopped = None;
+    let write = |head: &[u8], body: &[u8]| {
+        let all = head.len() + body.len();
+        if stopped.is_some() {
+            return Ok(all);
         }
-        outcome => outcome,
+        let written = match wire.write_until(head, body, Until::Now) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                wire.write_until(head, body, Until::after(limits.frame))
+            }
+            outcome => outcome,
+        };
+        Ok(written.unwrap_or_else(|error| {
+            stopped = Some(error);
+            all
+        }))
     };
-    if !message.send(codec, bytes, &mut link.output, write) {
-        // The client takes what follows for a part of it.
-        wire.shut_down();
+    let is_whole = message.send(codec, bytes, &mut link.output, write);
+    if let Some(error) = stopped {
+        link.forget_output();
+        link.lost(Status::from(error));
+    } else if is_whole {
+        return;
     }
+    // The client takes what follows for a part of it.
+    wire.shut_down();
 }

@@ -14,6 +14,7 @@ mod floods;
 mod foreign;
 mod hostile;
 mod in_place;
+mod late;
 mod lengths;
 mod lie_cases;
 mod lies;
@@ -24,6 +25,7 @@ mod network_faults;
 mod panics;
 mod raw;
 mod remote;
+mod reserving;
 mod restarts;
 mod shared_memory;
 mod straight;
@@ -32,6 +34,9 @@ mod transports;
 mod verified;
 
 use rpc_testkit::identities;
+
+#[global_allocator]
+static ALLOCATOR: ipc_testkit::CountingAllocator = ipc_testkit::CountingAllocator;
 
 ipc_testkit::roles! {
     "server" => remote::serve,
