@@ -1,17 +1,17 @@
 //! Large messages that meet on one connection: a blocking client takes in while it writes.
 
 use crate::raw::{LAST, Raw, bind, call, hello};
+use crate::reads::reads;
 use crate::remote::PATIENCE;
 use crate::straight::narrow;
 use crate::verified::verified;
 use futures_core::Stream;
-use ipc_core::{ByteSink, ByteSource, Debt, Interest, Pollable, Until};
+use ipc_core::ByteSource;
 use ipc_testkit::watchdog;
-use rpc_core::{Code, Context, Peer, Router, Server, Status, block_on, items, next, service};
+use rpc_core::{Code, Context, Router, Server, Status, block_on, items, next, service};
 use rpc_native::{BlockingConnection, Limits, Options};
 use rpc_testkit::shm;
 use rpc_transport::Wire;
-use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
@@ -214,54 +214,25 @@ fn a_large_call_passes_an_item_that_nobody_has_taken_yet() {
     }
 }
 
-/// A stream from which so many more bytes come before a time is over.
-struct Slow {
-    wire: Wire,
-    left: Arc<AtomicUsize>,
-}
-
-impl Pollable for Slow {
-    fn descriptor(&self, interest: Interest) -> BorrowedFd<'_> {
-        self.wire.descriptor(interest)
-    }
-    fn wait_ready(&self, interests: &[Interest], until: Until) -> ipc_core::Result<()> {
-        self.wire.wait_ready(interests, until)
-    }
-}
-
-impl ByteSource for Slow {
-    fn read_until(&self, buffer: &mut [u8], until: Until) -> ipc_core::Result<usize> {
-        let left = self.left.load(Relaxed);
-        if left == 0 {
-            return Err(until.over("read"));
-        }
-        let most = buffer.len().min(left);
-        let length = self.wire.read_until(&mut buffer[..most], until)?;
-        self.left.fetch_sub(length, Relaxed);
-        Ok(length)
-    }
-}
-
-impl ByteSink for Slow {
-    fn write_until(&self, head: &[u8], body: &[u8], until: Until) -> ipc_core::Result<usize> {
-        self.wire.write_until(head, body, until)
-    }
-    fn debt(&self) -> &Debt {
-        self.wire.debt()
-    }
-}
-
 #[test]
 fn a_large_call_passes_the_rest_of_an_answer_that_was_given_up_halfway() {
     let _watchdog = watchdog(PATIENCE);
     for come in [100, 70_000, 1 << 20] {
+        // So many more bytes come before a time is over.
         let left = Arc::new(AtomicUsize::new(usize::MAX));
         let (wire, far) = Wire::pair().expect("a pair");
-        let slow = Slow {
-            wire,
-            left: Arc::clone(&left),
-        };
-        let (ferry, gate, server) = meet((Wire::new(slow, Peer::Unknown), far));
+        let coming = Arc::clone(&left);
+        let near = reads(wire, move |wire, buffer, until| {
+            let left = coming.load(Relaxed);
+            if left == 0 {
+                return Err(until.over("read"));
+            }
+            let most = buffer.len().min(left);
+            let length = wire.read_until(&mut buffer[..most], until)?;
+            coming.fetch_sub(length, Relaxed);
+            Ok(length)
+        });
+        let (ferry, gate, server) = meet((near, far));
         goes_on(&ferry, "before");
         gate.open();
         left.store(come, Relaxed);

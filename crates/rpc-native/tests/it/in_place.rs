@@ -1,11 +1,11 @@
 //! A large message of a blocking call over a stream is read straight to where it is decoded from.
 
-use ipc_core::{ByteSink, ByteSource, Debt, Interest, Pollable, Result, Until};
-use rpc_core::{Context, Peer, Router, Server, Status, block_on, service};
+use crate::reads::reads;
+use ipc_core::ByteSource;
+use rpc_core::{Context, Router, Server, Status, block_on, service};
 use rpc_native::{Limits, Options};
 use rpc_testkit::shm;
 use rpc_transport::Wire;
-use std::os::fd::BorrowedFd;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -13,58 +13,19 @@ const LARGE: usize = 1 << 20;
 
 #[service(name = "place.v1.Echo")]
 trait Echo {
-    async fn echo(&self, cx: &Context, bytes: Vec<u8>) -> std::result::Result<Vec<u8>, Status>;
+    async fn echo(&self, cx: &Context, bytes: Vec<u8>) -> Result<Vec<u8>, Status>;
 }
 
 struct Back;
 
 impl Echo for Back {
-    async fn echo(&self, _: &Context, bytes: Vec<u8>) -> std::result::Result<Vec<u8>, Status> {
+    async fn echo(&self, _: &Context, bytes: Vec<u8>) -> Result<Vec<u8>, Status> {
         Ok(bytes)
     }
 }
 
 /// Where each piece was read to, and how long it was.
 type Pieces = Arc<Mutex<Vec<(usize, usize)>>>;
-
-/// A stream that remembers where it was asked to put what came.
-struct Recorded {
-    wire: Wire,
-    pieces: Pieces,
-}
-
-impl Pollable for Recorded {
-    fn descriptor(&self, interest: Interest) -> BorrowedFd<'_> {
-        self.wire.descriptor(interest)
-    }
-    fn wait_ready(&self, interests: &[Interest], until: Until) -> Result<()> {
-        self.wire.wait_ready(interests, until)
-    }
-    fn owes(&self) -> bool {
-        self.wire.owes()
-    }
-}
-
-impl ByteSource for Recorded {
-    fn read_until(&self, buffer: &mut [u8], until: Until) -> Result<usize> {
-        let at = buffer.as_ptr() as usize;
-        let length = self.wire.read_until(buffer, until)?;
-        self.pieces.lock().expect("no panic").push((at, length));
-        Ok(length)
-    }
-}
-
-impl ByteSink for Recorded {
-    fn write_until(&self, head: &[u8], body: &[u8], until: Until) -> Result<usize> {
-        self.wire.write_until(head, body, until)
-    }
-    fn debt(&self) -> &Debt {
-        self.wire.debt()
-    }
-    fn pay_until(&self, until: Until) -> Result<()> {
-        self.wire.pay_until(until)
-    }
-}
 
 #[test]
 fn a_large_message_is_read_piece_behind_piece_and_moved_no_more() {
@@ -77,11 +38,14 @@ fn a_large_message_is_read_piece_behind_piece_and_moved_no_more() {
     ] {
         let sides = [near, far].map(|wire| {
             let pieces = Pieces::default();
-            let recorded = Recorded {
-                wire,
-                pieces: Arc::clone(&pieces),
-            };
-            (Wire::new(recorded, Peer::Unknown), pieces)
+            let recorded = Arc::clone(&pieces);
+            let wire = reads(wire, move |wire, buffer, until| {
+                let at = buffer.as_ptr() as usize;
+                let length = wire.read_until(buffer, until)?;
+                recorded.lock().expect("no panic").push((at, length));
+                Ok(length)
+            });
+            (wire, pieces)
         });
         let [(near, ours), (far, theirs)] = sides;
         let served = Server::new(Router::new().service(EchoServer::new(Back))).served();

@@ -1,73 +1,29 @@
 //! A call whose last bytes come when its time is over.
 
 use crate::raw::{DEADLINE, LAST, RETURN, Raw, bind, call, hello};
+use crate::reads::reads;
 use crate::remote::PATIENCE;
-use ipc_core::{ByteSink, ByteSource, Debt, Interest, Pollable, Result, Until};
+use ipc_core::ByteSource;
 use ipc_testkit::watchdog;
-use rpc_core::{Code, Context, Peer, Router, Server, Status, service};
+use rpc_core::{Code, Context, Router, Server, Status, service};
 use rpc_native::Options;
 use rpc_transport::Wire;
 use std::collections::VecDeque;
-use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 #[service(name = "late.v1.Counter")]
 trait Counter {
-    async fn count(&self, cx: &Context, text: String) -> std::result::Result<u64, Status>;
+    async fn count(&self, cx: &Context, text: String) -> Result<u64, Status>;
 }
 
 #[derive(Clone, Default)]
 struct Counted(Arc<AtomicU64>);
 
 impl Counter for Counted {
-    async fn count(&self, _: &Context, _: String) -> std::result::Result<u64, Status> {
+    async fn count(&self, _: &Context, _: String) -> Result<u64, Status> {
         Ok(self.0.fetch_add(1, Relaxed))
-    }
-}
-
-/// A stream to which a piece comes with each read, after some time.
-struct Slow {
-    wire: Wire,
-    far: Arc<Raw>,
-    pieces: Mutex<VecDeque<(Duration, Vec<u8>)>>,
-}
-
-impl Pollable for Slow {
-    fn descriptor(&self, interest: Interest) -> BorrowedFd<'_> {
-        self.wire.descriptor(interest)
-    }
-    fn wait_ready(&self, interests: &[Interest], until: Until) -> Result<()> {
-        self.wire.wait_ready(interests, until)
-    }
-    fn owes(&self) -> bool {
-        self.wire.owes()
-    }
-}
-
-impl ByteSource for Slow {
-    fn read_until(&self, buffer: &mut [u8], until: Until) -> Result<usize> {
-        if let Some((time, piece)) = self.pieces.lock().expect("no panic").pop_front() {
-            let end = Instant::now() + time;
-            while Instant::now() < end {
-                std::thread::yield_now();
-            }
-            self.far.send(&piece);
-        }
-        self.wire.read_until(buffer, until)
-    }
-}
-
-impl ByteSink for Slow {
-    fn write_until(&self, head: &[u8], body: &[u8], until: Until) -> Result<usize> {
-        self.wire.write_until(head, body, until)
-    }
-    fn debt(&self) -> &Debt {
-        self.wire.debt()
-    }
-    fn pay_until(&self, until: Until) -> Result<()> {
-        self.wire.pay_until(until)
     }
 }
 
@@ -89,15 +45,21 @@ fn a_call_whose_end_comes_when_its_time_is_over_does_not_run() {
             (Duration::from_millis(2), last.to_vec()),
         ];
         let far = Arc::new(Raw::over(far));
-        let slow = Slow {
-            wire: near,
-            far: Arc::clone(&far),
-            pieces: Mutex::new(pieces.into()),
-        };
+        // A piece comes with each read, after some time.
+        let (sends, pieces) = (Arc::clone(&far), Mutex::new(VecDeque::from(pieces)));
+        let near = reads(near, move |wire, buffer, until| {
+            if let Some((time, piece)) = pieces.lock().expect("no panic").pop_front() {
+                let end = Instant::now() + time;
+                while Instant::now() < end {
+                    std::thread::yield_now();
+                }
+                sends.send(&piece);
+            }
+            wire.read_until(buffer, until)
+        });
         let counted = Counted::default();
         let router = Router::new().service(CounterServer::new(counted.clone()));
-        let wire = Wire::new(slow, Peer::Unknown);
-        let mut session = Options::new().session(wire, Server::new(router).served());
+        let mut session = Options::new().session(near, Server::new(router).served());
         assert_eq!(session.serve_next(), Ok(true), "the greeting");
         assert_eq!(session.serve_next(), Ok(true), "the call");
         drop(session);

@@ -24,6 +24,7 @@ mod network_devices;
 mod network_faults;
 mod panics;
 mod raw;
+mod reads;
 mod remote;
 mod reserving;
 mod restarts;

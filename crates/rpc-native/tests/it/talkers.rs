@@ -3,15 +3,15 @@
 use crate::raw::{
     BIND, BOUND, CALL, CANCEL, CLOSE, CREDIT, MESSAGE, PING, PONG, RETURN, Raw, frame, hello,
 };
+use crate::reads::{reads, reads_what_has_come};
 use crate::remote::PATIENCE;
 use crate::straight::narrow;
-use ipc_core::{ByteSink, ByteSource, Debt, Interest, Pollable, Until};
+use ipc_core::ByteSource;
 use ipc_testkit::watchdog;
-use rpc_core::{Code, Context, Peer, block_on};
+use rpc_core::{Code, Context, block_on};
 use rpc_native::{BlockingConnection, Limits, Options};
 use rpc_testkit::inventory::{Item, StockClient, item};
 use rpc_transport::Wire;
-use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::thread::JoinHandle;
@@ -89,11 +89,12 @@ fn an_answer_that_comes_before_all_of_its_call_is_sent_counts() {
     let _watchdog = watchdog(PATIENCE);
     let taken = Arc::new(AtomicUsize::new(0));
     let (wire, far) = Wire::pair().expect("a pair");
-    let counted = Counted {
-        wire,
-        taken: Arc::clone(&taken),
-    };
-    let near = Wire::new(counted, Peer::Unknown);
+    let counted = Arc::clone(&taken);
+    let near = reads(wire, move |wire, buffer, until| {
+        let length = wire.read_until(buffer, until)?;
+        counted.fetch_add(length, Relaxed);
+        Ok(length)
+    });
     for (pair, taken) in [((near, far), Some(taken)), (narrow(), None)] {
         let (stock, server) = client(pair, move |mut raw| {
             let before = taken.as_ref().map_or(0, |taken| taken.load(Relaxed));
@@ -175,13 +176,20 @@ fn a_server_that_talks_without_end_holds_no_call_up_beyond_its_time() {
     for length in [MANY, 1] {
         let (wire, far) = Wire::pair().expect("a pair");
         let talks = Arc::new(AtomicBool::new(false));
-        let endless = Endless {
-            wire,
-            talks: Arc::clone(&talks),
-            items: items(),
-            at: AtomicUsize::new(0),
+        // More items have always come, whatever was read.
+        let (talking, come) = (Arc::clone(&talks), Arc::clone(&talks));
+        let (items, place) = (items(), AtomicUsize::new(0));
+        let read = move |wire: &Wire, buffer: &mut [u8], until| {
+            if !talking.load(Relaxed) {
+                return wire.read_until(buffer, until);
+            }
+            let at = place.load(Relaxed);
+            let length = buffer.len().min(items.len() - at);
+            buffer[..length].copy_from_slice(&items[at..at + length]);
+            place.store((at + length) % items.len(), Relaxed);
+            Ok(length)
         };
-        let near = Wire::new(endless, Peer::Unknown);
+        let near = reads_what_has_come(wire, read, move || come.load(Relaxed));
         // Without credits that nobody takes.
         let limits = Limits::new().connection_credit_bytes(1 << 30).clone();
         let options = Options::new().limits(limits).clone();
@@ -195,80 +203,6 @@ fn a_server_that_talks_without_end_holds_no_call_up_beyond_its_time() {
         assert_eq!(late.code(), Code::DeadlineExceeded, "{late}");
         drop(stock);
         drop(server.join().expect("no panic"));
-    }
-}
-
-/// A stream that counts what was taken from it.
-struct Counted {
-    wire: Wire,
-    taken: Arc<AtomicUsize>,
-}
-
-impl Pollable for Counted {
-    fn descriptor(&self, interest: Interest) -> BorrowedFd<'_> {
-        self.wire.descriptor(interest)
-    }
-    fn wait_ready(&self, interests: &[Interest], until: Until) -> ipc_core::Result<()> {
-        self.wire.wait_ready(interests, until)
-    }
-}
-
-impl ByteSource for Counted {
-    fn read_until(&self, buffer: &mut [u8], until: Until) -> ipc_core::Result<usize> {
-        let length = self.wire.read_until(buffer, until)?;
-        self.taken.fetch_add(length, Relaxed);
-        Ok(length)
-    }
-}
-
-impl ByteSink for Counted {
-    fn write_until(&self, head: &[u8], body: &[u8], until: Until) -> ipc_core::Result<usize> {
-        self.wire.write_until(head, body, until)
-    }
-    fn debt(&self) -> &Debt {
-        self.wire.debt()
-    }
-}
-
-/// A stream on which more items have always come, whatever was read.
-struct Endless {
-    wire: Wire,
-    talks: Arc<AtomicBool>,
-    items: Vec<u8>,
-    at: AtomicUsize,
-}
-
-impl Pollable for Endless {
-    fn descriptor(&self, interest: Interest) -> BorrowedFd<'_> {
-        self.wire.descriptor(interest)
-    }
-    fn wait_ready(&self, interests: &[Interest], until: Until) -> ipc_core::Result<()> {
-        match self.talks.load(Relaxed) && interests.contains(&Interest::Read) {
-            true => Ok(()),
-            false => self.wire.wait_ready(interests, until),
-        }
-    }
-}
-
-impl ByteSource for Endless {
-    fn read_until(&self, buffer: &mut [u8], until: Until) -> ipc_core::Result<usize> {
-        if !self.talks.load(Relaxed) {
-            return self.wire.read_until(buffer, until);
-        }
-        let at = self.at.load(Relaxed);
-        let length = buffer.len().min(self.items.len() - at);
-        buffer[..length].copy_from_slice(&self.items[at..at + length]);
-        self.at.store((at + length) % self.items.len(), Relaxed);
-        Ok(length)
-    }
-}
-
-impl ByteSink for Endless {
-    fn write_until(&self, head: &[u8], body: &[u8], until: Until) -> ipc_core::Result<usize> {
-        self.wire.write_until(head, body, until)
-    }
-    fn debt(&self) -> &Debt {
-        self.wire.debt()
     }
 }
 
