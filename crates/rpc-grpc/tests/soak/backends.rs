@@ -222,7 +222,7 @@ pub(crate) fn that_are_late(lab: &mut Lab) {
 pub(crate) fn that_die(lab: &mut Lab) {
     let _watchdog = watchdog(PATIENCE);
     // What is under way at the dead server (a call of each caller at most) and finds no token is
-    // lost, however many calls are made: of a thousand that alone can be more than one in a hundred.
+    // lost, however many calls are made: of a thousand that can be more than one in a hundred.
     let calls = lab.count(10_000, 100_000, 1_000_000);
     for pick in [Pick::RoundRobin, Pick::TwoChoices] {
         let what = format!("one of three servers killed under load, {pick:?}");
