@@ -10,19 +10,25 @@ use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(120);
 
+/// A task that waits for what is there already; whether it has had its turn.
+fn patient<R: Runtime>(runtime: &R) -> Arc<AtomicBool> {
+    let (tx, rx) = ipc_pipe::pair().expect("a pipe");
+    let patient = Async::on(runtime.clone(), rx).expect("registered");
+    let heard = Arc::new(AtomicBool::new(false));
+    let hearing = Arc::clone(&heard);
+    runtime.spawn(async move {
+        assert_eq!(patient.recv(&mut [0; 8]).await.expect("a message"), 1);
+        hearing.store(true, Ordering::SeqCst);
+    });
+    tx.send(b"x").expect("a reader");
+    heard
+}
+
 /// One task sends to itself, and so never waits, until the other has received what another task
 /// sends.
 async fn busy_and_patient<R: Runtime>(runtime: R) {
     for ring in [false, true] {
-        let (tx, rx) = ipc_pipe::pair().expect("a pipe");
-        let patient = Async::on(runtime.clone(), rx).expect("registered");
-        let heard = Arc::new(AtomicBool::new(false));
-        let hearing = Arc::clone(&heard);
-        runtime.spawn(async move {
-            assert_eq!(patient.recv(&mut [0; 8]).await.expect("a message"), 1);
-            hearing.store(true, Ordering::SeqCst);
-        });
-        tx.send(b"x").expect("a reader");
+        let heard = patient(&runtime);
         let mut bytes = [0; 8];
         if ring {
             let (tx, rx) = ipc_ring::pair().expect("a ring");
@@ -47,15 +53,7 @@ async fn busy_and_patient<R: Runtime>(runtime: R) {
 /// The same of one who sends to an address.
 async fn addressed_and_patient<R: Runtime>(runtime: R) {
     let directory = TempDir::new();
-    let (tx, rx) = ipc_pipe::pair().expect("a pipe");
-    let patient = Async::on(runtime.clone(), rx).expect("registered");
-    let heard = Arc::new(AtomicBool::new(false));
-    let hearing = Arc::clone(&heard);
-    runtime.spawn(async move {
-        assert_eq!(patient.recv(&mut [0; 8]).await.expect("a message"), 1);
-        hearing.store(true, Ordering::SeqCst);
-    });
-    tx.send(b"x").expect("a reader");
+    let heard = patient(&runtime);
     let far = ipc_uds::bind_datagram(directory.join("far")).expect("bound");
     let near = ipc_uds::Options::new().datagram().expect("a socket");
     let near = Async::on(runtime, near).expect("registered");
