@@ -20,11 +20,13 @@ fn main() -> ExitCode {
         .is_some_and(|first| first == "--documents");
     let result = match arguments.as_slice() {
         [_, root, json] if documents => documented(Path::new(json), Path::new(root)),
-        [json] if readme => read(Path::new(json)).map(|run| say(&report::readme_table(&run))),
+        [json] if readme => {
+            read(Path::new(json)).map(|run| say(format_args!("{}", report::readme_table(&run))))
+        }
         [json] => remake(Path::new(json), Path::new("report")),
         [json, out_dir] if !readme => remake(Path::new(json), Path::new(out_dir)),
         [] => {
-            say(&format!("{USAGE}\n"));
+            say(format_args!("{USAGE}\n"));
             Ok(())
         }
         _ => {
@@ -44,20 +46,17 @@ fn main() -> ExitCode {
 
 fn remake(json: &Path, out_dir: &Path) -> Result<(), Box<dyn Error>> {
     let run = read(json)?;
-    say(&report::terminal(
-        &run,
-        100,
-        std::io::stdout().is_terminal(),
-    ));
+    let colours = std::io::stdout().is_terminal();
+    say(format_args!("{}", report::terminal(&run, 100, colours)));
     for path in report::write(&run, out_dir)? {
-        say(&format!("wrote {}\n", path.display()));
+        say(format_args!("wrote {}\n", path.display()));
     }
     Ok(())
 }
 
 fn documented(json: &Path, root: &Path) -> Result<(), Box<dyn Error>> {
     for path in report::refresh(&read(json)?, root)? {
-        say(&format!("wrote {}\n", path.display()));
+        say(format_args!("wrote {}\n", path.display()));
     }
     Ok(())
 }

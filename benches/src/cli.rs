@@ -160,7 +160,7 @@ fn number(text: &str) -> io::Result<usize> {
 fn command(arguments: &Arguments) -> ExitCode {
     let families = mechanisms::all();
     if arguments.list {
-        say(&list(&families));
+        say(format_args!("{}", list(&families)));
         return ExitCode::SUCCESS;
     }
     let selection = match selection(arguments, &families) {
@@ -190,13 +190,13 @@ fn measured(
     let run = run::run(selection, families, said())?;
     let colours = io::stdout().is_terminal();
     let width = if arguments.wide { WIDE } else { width() };
-    say(&report::terminal(&run, width, colours));
+    say(format_args!("{}", report::terminal(&run, width, colours)));
     let written = report::write(&run, &arguments.out);
     if let Some(path) = &arguments.json {
         report::write_json(&run, path)?;
     }
     for path in written? {
-        say(&format!("wrote {}\n", path.display()));
+        say(format_args!("wrote {}\n", path.display()));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -242,7 +242,7 @@ fn compared(
     };
     let comparison = compare::run(selection, families, base, plants)?;
     let summary = comparison.markdown();
-    say(&summary);
+    say(format_args!("{summary}"));
     if let Some(path) = &arguments.summary {
         std::fs::write(path, &summary)?;
     }

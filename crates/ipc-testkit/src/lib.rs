@@ -10,6 +10,7 @@ mod isolate;
 mod leaks;
 mod names;
 mod overshoot;
+pub mod printed;
 mod role;
 mod skip;
 pub mod soak;

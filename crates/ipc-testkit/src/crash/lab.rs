@@ -1,11 +1,10 @@
 //! The laboratory's table: which experiments run, how often, and what they found.
 
 use super::Tally;
+use crate::printed::{complain, failure, say};
 use crate::shared_words;
-use std::fmt;
-use std::io::{self, Write};
 use std::process::ExitCode;
-use std::sync::{OnceLock, atomic::AtomicU64};
+use std::sync::atomic::AtomicU64;
 
 /// How many trials: with each change, by night, by week.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -61,7 +60,7 @@ impl Lab {
 
     /// Enters a finished tally, and prints its line.
     pub fn enter(&mut self, tally: Tally) {
-        say(format_args!("{tally}"));
+        say(format_args!("{tally}\n"));
         self.tallies.push(tally);
     }
 }
@@ -75,18 +74,18 @@ pub fn laboratory(experiments: &[(&str, Experiment)]) -> ExitCode {
     let options = match Options::parse(std::env::args().skip(1)) {
         Ok(options) => options,
         Err(complaint) => {
-            let _ = writeln!(io::stderr(), "{complaint}");
+            complain(format_args!("{complaint}"));
             return ExitCode::from(2);
         }
     };
     if options.list {
         experiments
             .iter()
-            .for_each(|(name, _)| say(format_args!("{name}: test")));
+            .for_each(|(name, _)| say(format_args!("{name}: test\n")));
         return ExitCode::SUCCESS;
     }
     say(format_args!(
-        "tier {:?}, seed {}",
+        "tier {:?}, seed {}\n",
         options.tier, options.seed
     ));
     let mut lab = Lab {
@@ -127,28 +126,17 @@ fn conclude(tallies: &[Tally]) -> ExitCode {
     let verdict = if failed == 0 { "ok" } else { "FAILED" };
     say(format_args!(
         "\ntest result: {verdict}. {} passed; {failed} failed; 0 ignored; 0 measured; 0 filtered \
-         out; finished in 0.00s",
+         out; finished in 0.00s\n",
         tallies.len() - failed - skipped
     ));
-    if let Some(error) = LOST.get() {
-        let _ = writeln!(io::stderr(), "error: standard output: {error}");
+    if let Some(error) = failure() {
+        complain(format_args!("error: standard output: {error}"));
         return ExitCode::from(2);
     }
     if failed == 0 {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
-    }
-}
-
-/// The first failure of standard output but that of a reader who has read enough.
-static LOST: OnceLock<io::Error> = OnceLock::new();
-
-fn say(line: fmt::Arguments<'_>) {
-    if let Err(error) = writeln!(io::stdout(), "{line}")
-        && error.kind() != io::ErrorKind::BrokenPipe
-    {
-        let _ = LOST.set(error);
     }
 }
 
