@@ -12,7 +12,13 @@ use std::time::Duration;
 /// Of a tracer with its copy.
 const PATIENCE: Duration = Duration::from_millis(300);
 
+/// Set where this program is the laboratory whose failure another one reads.
+const PLANTED: &str = "IPC_TESTKIT_PLANTED";
+
 fn main() -> ExitCode {
+    if std::env::var_os(PLANTED).is_some() {
+        return laboratory(&[("planted", what_fails)]);
+    }
     laboratory(&[
         ("good order", a_good_order_has_no_bad_state),
         ("planted", a_planted_bug_is_found),
@@ -29,7 +35,32 @@ fn main() -> ExitCode {
         ("paused", a_stopped_process_is_not_dead),
         ("pid reuse", a_process_id_is_used_again),
         ("hanging", what_waits_for_its_turn_does_not_hang),
+        ("named", a_failure_is_named_at_the_end),
     ])
+}
+
+fn what_fails(lab: &mut Lab) {
+    let mut good = Tally::new("R0", "what is well");
+    good.trial(Ok(()));
+    lab.enter(good);
+    let mut bad = Tally::new("R0", "what fails");
+    bad.trial(Err("as it should".into()));
+    lab.enter(bad);
+}
+
+/// Whoever reads the end of a long output learns which row failed.
+fn a_failure_is_named_at_the_end(lab: &mut Lab) {
+    let mut tally = Tally::new("R0", "the rows that failed are named at the end");
+    let program = std::env::current_exe().expect("proc is mounted");
+    let mut laboratory = std::process::Command::new(program);
+    let ran = laboratory.env(PLANTED, "1").output().expect("it starts");
+    let said = String::from_utf8_lossy(&ran.stdout);
+    let named = said.contains("\nfailures:\n    R0 what fails\n\ntest result: FAILED. 1 passed; 1");
+    tally.trial(match (named, ran.status.code()) {
+        (true, Some(1)) => Ok(()),
+        (_, code) => Err(format!("{code:?}: {said}")),
+    });
+    lab.enter(tally);
 }
 
 /// A message of two words and a flag that says it is whole.

@@ -108,12 +108,20 @@ pub fn laboratory(experiments: &[(&str, Experiment)]) -> ExitCode {
     conclude(&lab.tallies)
 }
 
-/// The closing line is the one that test runners print, so that the trials are counted as tests.
+/// The closing lines are those that test runners print, so that the trials are counted as tests
+/// and those that failed are named.
 fn conclude(tallies: &[Tally]) -> ExitCode {
-    let failed = tallies
+    let failed: Vec<&Tally> = tallies
         .iter()
-        .filter(|t| t.failures > 0 || (t.trials == 0 && t.skipped.is_none()));
-    let failed = failed.count();
+        .filter(|t| t.failures > 0 || (t.trials == 0 && t.skipped.is_none()))
+        .collect();
+    if !failed.is_empty() {
+        say(format_args!("\nfailures:\n"));
+    }
+    for tally in &failed {
+        say(format_args!("    {} {}\n", tally.claim, tally.what));
+    }
+    let failed = failed.len();
     let skipped = tallies
         .iter()
         .filter(|tally| tally.skipped.is_some())
