@@ -29,6 +29,7 @@ mod spin;
 mod stream;
 mod subscriber;
 mod timed;
+mod tries;
 mod turns;
 mod when_full;
 

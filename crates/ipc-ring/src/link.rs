@@ -13,6 +13,7 @@ use crate::ground::{
 };
 use crate::layout::{AT_ASYMMETRIC, AT_CLOSED, AT_CPU, AT_PARKED};
 use crate::spin::{Budget, Spin};
+use crate::tries::{LOOKS_PER_END, Tries};
 use crate::turns::{Cell, Holding, Inside, Turns};
 use ipc_core::{Error, ErrorKind, Rest, Result, Until};
 use ipc_sys::crash_point;
@@ -21,12 +22,6 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 
 /// Messages in a row that found the other side awake before barriers are given up.
 pub(crate) const AWAKE_BEFORE_ASYMMETRIC: u64 = if cfg!(ipc_model) { 2 } else { 64 };
-/// Tries in a row that find nothing before the first look at the other side's end.
-pub(crate) const TRIES_BEFORE_END: u64 = 256;
-/// And between two later ones: who tries without a pause has a system call for so many.
-pub(crate) const TRIES_PER_END: u64 = 4096;
-/// Looks between two at the other side's end.
-pub(crate) const LOOKS_PER_END: u64 = 1 << 16;
 
 /// One side's connection to the other.
 #[derive(Debug)]
@@ -54,10 +49,7 @@ pub(crate) struct Link {
     can_be_asymmetric: bool,
     /// The processor that we said we run on, plus 1.
     cpu: Cell,
-    /// Tries in a row that may yet find nothing before one looks at the other side's end.
-    tries: Cell,
-    /// How far we were at the last of them.
-    tried_at: Cell,
+    tries: Tries,
 }
 
 impl Link {
@@ -77,8 +69,7 @@ impl Link {
             rung: Cell::new(0),
             awake: Cell::new(0),
             can_be_asymmetric: expect_barriers(),
-            tries: Cell::new(0),
-            tried_at: Cell::new(u64::MAX),
+            tries: Tries::new(),
             cpu: Cell::new(0),
             own: own.writable_window(0, own.len_bytes())?,
             theirs: theirs.window(0, theirs.len_bytes())?,
@@ -364,16 +355,11 @@ impl Link {
         self.theirs.load_u32(AT_CLOSED, Acquire) != 0
     }
 
-    /// Counts one more try in a row that finds nothing, if that is all to do: the
-    /// first of them, and those that look for the other side's end, are left to a whole try.
+    /// Counts one more try in a row that finds nothing, if that is all to do; else a whole try
+    /// is.
     #[inline]
     pub(crate) fn nothing_again(&self, at: u64) -> bool {
-        let left = self.tries.get();
-        if self.tried_at.get() != at || left == 0 || self.they_closed() {
-            return false;
-        }
-        self.tries.set(left - 1);
-        true
+        !self.they_closed() && self.tries.again(at)
     }
 
     /// Fails where the other side is gone, as a try tells it.
@@ -391,17 +377,7 @@ impl Link {
         at: u64,
         mut ready: impl FnMut() -> Result<Option<T>>,
     ) -> Result<T> {
-        let in_a_row = self.tried_at.get() == at;
-        let left = if in_a_row {
-            self.tries.get()
-        } else {
-            TRIES_BEFORE_END - 1
-        };
-        let look = left == 0;
-        self.tries
-            .set(if look { TRIES_PER_END - 1 } else { left - 1 });
-        self.tried_at.set(at);
-        let alone = look && self.try_hear()? == Some(Woken::Alone);
+        let alone = self.tries.is_due(at) && self.try_hear()? == Some(Woken::Alone);
         match ready()? {
             Some(found) => Ok(found),
             None if alone => Err(self.alone(operation)),

@@ -15,9 +15,9 @@ use crate::bells::Bells;
 use crate::cell::Cell;
 use crate::ground::{Held, Turn, fence, this_processor};
 use crate::layout::LINE;
-use crate::link::{LOOKS_PER_END, TRIES_BEFORE_END, TRIES_PER_END};
 use crate::mailbox::Mailbox;
 use crate::spin::{Budget, Spin};
+use crate::tries::{LOOKS_PER_END, Tries};
 use crate::turns::{Holding, Turns};
 use ipc_core::{Error, Result, Until};
 use ipc_sys::crash_point;
@@ -46,7 +46,7 @@ pub(super) struct Member {
     /// Nobody of the other role is there, and one has been.
     ended: Cell,
     /// Tries in a row that found nothing.
-    tries: Cell,
+    tries: Tries,
     cpu: Cell,
 }
 
@@ -81,7 +81,7 @@ impl Member {
             peers: Turn::new(peers),
             changes: Cell::new(0),
             ended: Cell::new(0),
-            tries: Cell::new(0),
+            tries: Tries::new(),
             cpu: Cell::new(0),
         };
         member.with_peers(|peers| peers.refresh(&member.slots))?;
@@ -209,9 +209,8 @@ impl Member {
         if let Some(found) = look()? {
             return Ok(found);
         }
-        let tries = self.tries.get() + 1;
-        self.tries.set(tries);
-        if tries == TRIES_BEFORE_END || tries.is_multiple_of(TRIES_PER_END) {
+        // Whoever finds something says so: a place is none that a row of tries could be told by.
+        if self.tries.is_due(0) {
             self.attend()?;
             if let Some(found) = look()? {
                 return Ok(found);
@@ -223,7 +222,7 @@ impl Member {
     /// The tries in a row that find nothing are over.
     #[inline]
     pub(super) fn found(&self) {
-        self.tries.set(0);
+        self.tries.found();
     }
 
     /// Says that we sleep; what comes after this returns, somebody wakes us for.

@@ -35,6 +35,8 @@ mod sender;
 mod spin;
 #[path = "../../src/subscriber.rs"]
 mod subscriber;
+#[path = "../../src/tries.rs"]
+mod tries;
 #[path = "../../src/when_full.rs"]
 mod when_full;
 

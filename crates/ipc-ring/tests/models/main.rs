@@ -33,6 +33,8 @@ mod sender;
 mod spin;
 #[path = "../../src/subscriber.rs"]
 mod subscriber;
+#[path = "../../src/tries.rs"]
+mod tries;
 #[path = "../../src/turns.rs"]
 mod turns;
 #[path = "../../src/when_full.rs"]
