@@ -167,8 +167,30 @@ impl Error {
         self.more.as_ref()?.source.as_ref()?.raw_os_error()
     }
 
+    /// What is wrong, without the operation and its object: what stands behind the colon of the
+    /// whole text.
+    #[must_use]
+    pub fn reason(&self) -> impl fmt::Display + '_ {
+        Reason(self)
+    }
+
     fn more(&mut self) -> &mut More {
         self.more.get_or_insert_default()
+    }
+}
+
+struct Reason<'a>(&'a Error);
+
+impl fmt::Display for Reason<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(error) = self;
+        let more = error.more.as_deref();
+        let hint = more.and_then(|more| more.hint.as_deref());
+        match (hint, more.and_then(|more| more.source.as_ref())) {
+            (Some(hint), _) => f.write_str(hint),
+            (None, Some(source)) if error.kind == ErrorKind::Other => write!(f, "{source}"),
+            _ => f.write_str(error.kind.text()),
+        }
     }
 }
 
@@ -178,13 +200,7 @@ impl fmt::Display for Error {
         if let Some(object) = self.object() {
             write!(f, " `{}`", object.escape_debug())?;
         }
-        let more = self.more.as_deref();
-        let hint = more.and_then(|more| more.hint.as_deref());
-        match (hint, more.and_then(|more| more.source.as_ref())) {
-            (Some(hint), _) => write!(f, ": {hint}"),
-            (None, Some(source)) if self.kind == ErrorKind::Other => write!(f, ": {source}"),
-            _ => write!(f, ": {}", self.kind.text()),
-        }
+        write!(f, ": {}", self.reason())
     }
 }
 
@@ -239,6 +255,7 @@ mod tests {
         assert_eq!(plain.to_string(), "recv: the channel is closed");
         let named = Error::new("open", ErrorKind::NotFound).on("/run/x\n");
         assert_eq!(named.to_string(), "open `/run/x\\n`: not found");
+        assert_eq!(named.reason().to_string(), "not found");
     }
 
     #[test]

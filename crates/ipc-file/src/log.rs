@@ -235,12 +235,10 @@ impl Queue {
     }
 }
 
-/// What an error says without its operation and object, which each caller's error has again.
+/// What an error says without the verb, which each caller's error has again.
 fn clause(error: &Error) -> String {
-    let text = error.to_string();
-    let head = match error.object() {
-        Some(object) => format!("append `{}`: ", object.escape_debug()),
-        None => "append: ".to_owned(),
-    };
-    text.strip_prefix(&head).unwrap_or(&text).to_owned()
+    match error.operation() {
+        "append" => error.reason().to_string(),
+        _ => error.to_string(),
+    }
 }
