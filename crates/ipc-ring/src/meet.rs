@@ -386,12 +386,21 @@ fn receive(socket: &SeqPacket, options: &Options, until: Until) -> Result<Theirs
 }
 
 pub(crate) fn attach(fd: OwnedFd, side: Side) -> Result<Region> {
-    ipc_shm::Options::new()
-        .read_only(true)
-        .any_word(true)
-        .prefault(true)
-        .layout(layout::layout(side))
-        .attach(fd)
+    let mut options = ipc_shm::Options::new();
+    options.read_only(true).any_word(true).prefault(true);
+    whole(options.layout(layout::layout(side)).attach(fd)?, side)
+}
+
+/// Refuses memory without the lines that a side's begins with. A receiver's is nothing else; how
+/// large a sender's is it says itself.
+pub(crate) fn whole(region: Region, side: Side) -> Result<Region> {
+    let size = region.len_bytes();
+    match side {
+        Side::Receiver if size != layout::AT_SLOTS => {}
+        _ if size >= layout::AT_SLOTS => return Ok(region),
+        _ => {}
+    }
+    Err(corrupt("the memory of an end is of another size"))
 }
 
 /// The shape that the sender says, read once and checked against what it has given.

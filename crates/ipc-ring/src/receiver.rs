@@ -224,6 +224,16 @@ impl Receiver {
         Ok(Some(self.beside(len)))
     }
 
+    /// How many messages an honest sender has under way at most.
+    pub(crate) fn slot_count(&self) -> usize {
+        self.shape.slots as usize
+    }
+
+    /// Whether an honest sender had room for that message before it is told of the others.
+    pub(crate) fn had_room(&self, found: Found) -> bool {
+        found.end.wrapping_sub(self.told_end.get()) <= self.shape.bytes
+    }
+
     /// A message that stands beside its slot.
     #[inline]
     fn beside(&self, len: usize) -> Found {

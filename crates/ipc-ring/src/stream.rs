@@ -135,7 +135,16 @@ impl Stream {
             Err(_) if self.ended.load(Acquire) => return Ok(0),
             Err(error) => return Err(error),
         };
-        let len = buffer.len().min(message.len() - *read);
+        // A sender that breaks the rules can make a shorter message of it, or none.
+        let left = match message.len().checked_sub(*read) {
+            Some(left @ 1..) => left,
+            _ => {
+                message.leave();
+                return Err(Error::new("recv", ErrorKind::Corrupt)
+                    .hint("a message of a stream is empty, or shorter than it was"));
+            }
+        };
+        let len = buffer.len().min(left);
         message.read_at(*read, &mut buffer[..len])?;
         *read += len;
         match *read == message.len() {
