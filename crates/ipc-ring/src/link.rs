@@ -14,7 +14,7 @@ use crate::ground::{
 use crate::layout::{AT_ASYMMETRIC, AT_CLOSED, AT_CPU, AT_PARKED};
 use crate::spin::{Budget, Spin};
 use crate::tries::{LOOKS_PER_END, Tries};
-use crate::turns::{Cell, Holding, Inside, Turns};
+use crate::turns::{Cell, Holding, Inside, Lending, Turns};
 use ipc_core::{Error, ErrorKind, Rest, Result, Until};
 use ipc_sys::crash_point;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -97,8 +97,23 @@ impl Link {
     pub(crate) fn turn(&self, operation: &'static str, until: Until) -> Result<Holding<'_>> {
         match self.turns.take(until) {
             Some(turn) => Ok(turn),
-            None => Err(until.over(operation)),
+            None => Err(self.turned_away(operation, until)),
         }
+    }
+
+    #[cold]
+    fn turned_away(&self, operation: &'static str, until: Until) -> Error {
+        match self.turns.is_lent_here() {
+            true => Error::new(operation, ErrorKind::Deadlock)
+                .hint("this thread has a loan of this end, which is to be given back first"),
+            false => until.over(operation),
+        }
+    }
+
+    /// What the turn is held for is lent.
+    #[inline]
+    pub(crate) fn lend<'a>(&'a self, turn: Holding<'a>) -> Lending<'a> {
+        self.turns.lend(turn)
     }
 
     /// What was just written is to be seen: wakes the other side where it sleeps.

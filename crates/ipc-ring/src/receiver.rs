@@ -93,7 +93,8 @@ impl Receiver {
         /// Receives a message where it stands, without copying it.
         ///
         /// # Errors
-        /// As [`recv`](Receiver::recv), but for `TooLarge`.
+        /// As [`recv`](Receiver::recv), but for `TooLarge`; [`Deadlock`](ErrorKind::Deadlock)
+        /// where this thread has one already.
         recv_loan / try_recv_loan / recv_loan_timeout / recv_loan_deadline
             = recv_loan_until() -> Lent<'_>
     }
@@ -180,7 +181,7 @@ impl Receiver {
             receiver: self,
             found: self.found(until)?,
             taken: true,
-            _turn: turn,
+            _turn: self.link.lend(turn),
         })
     }
 

@@ -94,7 +94,8 @@ impl Sender {
         /// waits while the channel is full.
         ///
         /// # Errors
-        /// As [`send`](Sender::send); [`Full`](ErrorKind::Full) with [`WhenFull::DropNewest`], too.
+        /// As [`send`](Sender::send); [`Full`](ErrorKind::Full) with [`WhenFull::DropNewest`], too;
+        /// [`Deadlock`](ErrorKind::Deadlock) where this thread has a loan already.
         loan / try_loan / loan_timeout / loan_deadline = loan_until(len: usize) -> Loan<'_>
     }
 
@@ -145,7 +146,7 @@ impl Sender {
         let (at, end) = self.room(len, until)?;
         Ok(Loan {
             sender: self,
-            _turn: turn,
+            _turn: self.link.lend(turn),
             at,
             len,
             end,
