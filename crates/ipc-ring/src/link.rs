@@ -219,6 +219,9 @@ impl Link {
                 if let Some(Woken::Alone) = self.try_hear()? {
                     return ready()?.ok_or_else(|| self.alone(operation));
                 }
+                if self.we_closed() {
+                    return ready()?.ok_or_else(|| Error::new(operation, ErrorKind::Closed));
+                }
                 if looks == u64::MAX {
                     look = 0;
                 }
@@ -242,7 +245,11 @@ impl Link {
     ) -> Result<T> {
         loop {
             self.park();
-            let found = ready();
+            let found = match ready() {
+                // Another may have heard what it was rung for.
+                Ok(None) if self.we_closed() => Err(Error::new(operation, ErrorKind::Closed)),
+                found => found,
+            };
             if !matches!(found, Ok(None)) {
                 self.unpark();
                 return found.map(|found| found.unwrap_or_else(|| unreachable!()));
@@ -254,9 +261,6 @@ impl Link {
                 Ok(Some(Woken::Rung)) => {
                     if let Some(found) = ready()? {
                         return Ok(found);
-                    }
-                    if self.own.u32(AT_CLOSED).load(Relaxed) != 0 {
-                        return Err(Error::new(operation, ErrorKind::Closed));
                     }
                 }
                 Ok(Some(Woken::Alone)) => return ready()?.ok_or_else(|| self.alone(operation)),
@@ -368,6 +372,16 @@ impl Link {
     #[inline]
     pub(crate) fn they_closed(&self) -> bool {
         self.theirs.load_u32(AT_CLOSED, Acquire) != 0
+    }
+
+    /// Whether either side has.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.they_closed() || self.we_closed()
+    }
+
+    /// Whether this side has, while it is waited at.
+    fn we_closed(&self) -> bool {
+        self.own.u32(AT_CLOSED).load(Relaxed) != 0
     }
 
     /// Counts one more try in a row that finds nothing, if that is all to do; else a whole try

@@ -372,7 +372,7 @@ impl Pollable for Receiver {
         self.tell();
         self.link.arm()?;
         self.armed_at.set(self.taken.get());
-        Ok(self.look()?.is_some() || self.link.they_closed())
+        Ok(self.look()?.is_some() || self.link.has_ended())
     }
 
     fn rest(&self, _interest: Interest) -> Option<&Rest> {

@@ -355,7 +355,7 @@ impl Pollable for Sender {
         let _turn = self.link.turn("wait", Until::Forever)?;
         self.link.arm()?;
         self.look_at_progress()?;
-        Ok(self.has_room(self.next_end()) || self.link.they_closed())
+        Ok(self.has_room(self.next_end()) || self.link.has_ended())
     }
 
     fn arms_anew(&self) -> bool {

@@ -52,6 +52,36 @@ fn a_stream_that_is_shut_down_ends_for_those_who_wait_at_it_here_and_there() {
 }
 
 #[test]
+fn who_only_looks_is_told_of_the_end_too() {
+    let _watchdog = watchdog(PATIENCE);
+    let mut options = Options::new();
+    options.capacity_messages(2).spin(ipc_ring::Spin::Always);
+    let (here, _there) = pair(&options);
+    std::thread::scope(|scope| {
+        let reader = scope.spawn(|| here.recv(&mut [0; 4]));
+        let writer = scope.spawn(|| while here.write_until(&[], b"x", Until::Forever).is_ok() {});
+        let_it_sleep();
+        here.shut_down();
+        let error = reader.join().expect("no panic").expect_err("it has ended");
+        assert_eq!(error.kind(), ErrorKind::Closed);
+        writer.join().expect("no panic");
+    });
+}
+
+#[test]
+fn who_arms_behind_the_end_here_is_told_of_it() {
+    let (here, _there) = pair(Options::new().capacity_messages(2));
+    while here.write_until(&[], b"x", Until::Now).is_ok() {}
+    here.shut_down();
+    // Each arm takes in what was rung before it.
+    for _ in 0..2 {
+        for interest in [Interest::Read, Interest::Write] {
+            assert!(here.arm(interest).expect("armed"), "{interest:?}");
+        }
+    }
+}
+
+#[test]
 fn a_writer_that_waits_for_room_is_woken_by_the_end() {
     let _watchdog = watchdog(PATIENCE);
     for ends_here in [true, false] {
