@@ -425,6 +425,11 @@ impl Link {
     /// Closes our end while it may be waited at, here too.
     pub(crate) fn end(&self) {
         self.close();
+        self.ring_here();
+    }
+
+    /// Wakes who sleeps at our own bell.
+    pub(crate) fn ring_here(&self) {
         self.bell.ring_here();
     }
 

@@ -206,6 +206,14 @@ impl Receiver {
         self.link.wait_or_end("recv", at, until, || self.look())
     }
 
+    /// Prepares for a sleep on the bell, by who has the turn.
+    pub(crate) fn arm_in_turn(&self) -> Result<bool> {
+        self.tell();
+        self.link.arm()?;
+        self.armed_at.set(self.taken.get());
+        Ok(self.look()?.is_some() || self.link.has_ended())
+    }
+
     /// The next message, if it is there. Its word is read once; what it says is checked before
     /// it is believed.
     #[inline]
@@ -369,10 +377,7 @@ impl Pollable for Receiver {
 
     fn arm(&self, _interest: Interest) -> Result<bool> {
         let _turn = self.link.turn("wait", Until::Forever)?;
-        self.tell();
-        self.link.arm()?;
-        self.armed_at.set(self.taken.get());
-        Ok(self.look()?.is_some() || self.link.has_ended())
+        self.arm_in_turn()
     }
 
     fn rest(&self, _interest: Interest) -> Option<&Rest> {

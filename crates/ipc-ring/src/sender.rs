@@ -34,7 +34,7 @@ pub struct Sender {
     wanted: Cell,
     /// Where those of each message under way end, by slot.
     ends: Box<[Cell]>,
-    when_full: WhenFull,
+    pub(crate) when_full: WhenFull,
     /// Messages that were dropped, since there was no room.
     dropped: AtomicU64,
 }
@@ -256,6 +256,13 @@ impl Sender {
         }
     }
 
+    /// Prepares for a sleep on the bell, by who has the turn.
+    pub(crate) fn arm_in_turn(&self) -> Result<bool> {
+        self.link.arm()?;
+        self.look_at_progress()?;
+        Ok(self.has_room(self.next_end()) || self.link.has_ended())
+    }
+
     /// There is no room, or nobody: the dead empty no channel.
     fn no_room(&self) -> Result<()> {
         self.link.still_there("send", self.sent.get())?;
@@ -353,9 +360,7 @@ impl Pollable for Sender {
 
     fn arm(&self, _interest: Interest) -> Result<bool> {
         let _turn = self.link.turn("wait", Until::Forever)?;
-        self.link.arm()?;
-        self.look_at_progress()?;
-        Ok(self.has_room(self.next_end()) || self.link.has_ended())
+        self.arm_in_turn()
     }
 
     fn arms_anew(&self) -> bool {

@@ -221,3 +221,75 @@ fn looks_in_vain_are_given_up_and_return_when_they_pay() {
     let (never, _there) = pair(Options::new().spin(ipc_ring::Spin::Never));
     assert_eq!(never.looks(), 0);
 }
+
+/// Leaves a tail of a message behind that the other side has no room for.
+fn owing(options: &Options) -> (Stream, Stream, usize) {
+    let (here, there) = pair(options);
+    let all = vec![7; 20_000];
+    here.try_send(&all).expect("a part is out");
+    assert!(here.owes());
+    (here, there, all.len())
+}
+
+#[test]
+fn who_reads_is_not_held_up_by_one_who_waits_for_room() {
+    let _watchdog = watchdog(PATIENCE);
+    let (here, there, len) = owing(Options::new().capacity_messages(8).capacity_bytes(8192));
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| here.send(b"more"));
+        let_it_sleep();
+        let reader = scope.spawn(|| here.recv(&mut [0; 16]));
+        let_it_sleep();
+        // It reads nothing before this has been read.
+        there.send(b"an answer").expect("room");
+        assert_eq!(reader.join().expect("no panic").expect("it came"), 9);
+        let mut came = vec![0; len + 4];
+        std::io::Read::read_exact(&mut &there, &mut came).expect("all of it");
+        assert!(came.ends_with(b"\x07more"));
+        writer.join().expect("no panic").expect("room");
+    });
+}
+
+#[test]
+fn who_reads_pays_though_another_has_tried_and_given_up() {
+    let _watchdog = watchdog(PATIENCE);
+    for first in [true, false] {
+        let (here, there, len) = owing(Options::new().capacity_messages(8).capacity_bytes(8192));
+        std::thread::scope(|scope| {
+            let give_up = || {
+                let late = here.flush_timeout(Duration::from_millis(30));
+                assert_eq!(late.expect_err("no room").kind(), ErrorKind::TimedOut);
+            };
+            let gives_up = first.then(|| scope.spawn(give_up));
+            let_it_sleep();
+            let reader = scope.spawn(|| here.recv(&mut [0; 16]));
+            let_it_sleep();
+            match gives_up {
+                Some(thread) => thread.join().expect("no panic"),
+                None => give_up(),
+            }
+            let mut came = vec![0; len];
+            std::io::Read::read_exact(&mut &there, &mut came).expect("all of it");
+            there.send(b"an answer").expect("room");
+            assert_eq!(reader.join().expect("no panic").expect("it came"), 9);
+        });
+    }
+}
+
+#[test]
+fn a_stream_waits_for_room_whatever_its_channel_does() {
+    let _watchdog = watchdog(PATIENCE);
+    for policy in [ipc_ring::WhenFull::Fail, ipc_ring::WhenFull::DropNewest] {
+        let mut options = Options::new();
+        options.capacity_bytes(8192).when_full(policy);
+        let (here, there) = pair(&options);
+        let sent: Vec<u8> = (0..40_000).map(|at| (at % 251) as u8).collect();
+        let mut came = vec![0; sent.len()];
+        std::thread::scope(|scope| {
+            let writer = scope.spawn(|| here.send(&sent));
+            std::io::Read::read_exact(&mut &there, &mut came).expect("all of it");
+            writer.join().expect("no panic").expect("it has waited");
+        });
+        assert!(came == sent);
+    }
+}
