@@ -241,19 +241,28 @@ impl Sender {
 
     #[cold]
     fn wait_for_room(&self, end: u64, until: Until) -> Result<()> {
-        let look = || {
-            if self.link.they_closed() {
-                return Err(Error::new("send", ErrorKind::Closed));
-            }
-            self.look_at_progress()?;
-            Ok(self.has_room(end).then_some(()))
-        };
         self.wanted.set(end);
-        match look()? {
+        match self.look_for_room(end)? {
             Some(()) => Ok(()),
             None if self.when_full != WhenFull::Block => self.no_room(),
-            None => self.link.wait("send", self.sent.get(), until, look),
+            None => self.wait_until_room(end, until),
         }
+    }
+
+    /// Waits for it whatever a send does where there is none.
+    fn wait_until_room(&self, end: u64, until: Until) -> Result<()> {
+        match self.has_room(end) {
+            true => Ok(()),
+            false => (self.link).wait("send", self.sent.get(), until, || self.look_for_room(end)),
+        }
+    }
+
+    fn look_for_room(&self, end: u64) -> Result<Option<()>> {
+        if self.link.they_closed() {
+            return Err(Error::new("send", ErrorKind::Closed));
+        }
+        self.look_at_progress()?;
+        Ok(self.has_room(end).then_some(()))
     }
 
     /// Prepares for a sleep on the bell, by who has the turn.
@@ -351,11 +360,7 @@ impl Pollable for Sender {
 
     fn wait_ready(&self, _interests: &[Interest], until: Until) -> Result<()> {
         let _turn = self.link.turn("wait", until)?;
-        let end = self.next_end();
-        if self.has_room(end) {
-            return Ok(());
-        }
-        self.wait_for_room(end, until)
+        self.wait_until_room(self.next_end(), until)
     }
 
     fn arm(&self, _interest: Interest) -> Result<bool> {

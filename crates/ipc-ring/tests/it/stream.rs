@@ -293,3 +293,23 @@ fn a_stream_waits_for_room_whatever_its_channel_does() {
         assert!(came == sent);
     }
 }
+
+#[test]
+fn who_waits_at_many_pays_for_a_stream_once_there_is_room() {
+    let _watchdog = watchdog(PATIENCE);
+    let (here, there, len) = owing(Options::new().capacity_messages(8).capacity_bytes(8192));
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| {
+            let set = ipc_async::WaitSet::new();
+            set.add(&here, ()).expect("added");
+            while here.try_recv(&mut [0; 16]).is_err() {
+                set.wait().expect("ready");
+            }
+        });
+        let_it_sleep();
+        let mut came = vec![0; len];
+        std::io::Read::read_exact(&mut &there, &mut came).expect("all of it");
+        there.send(b"an answer").expect("room");
+        waiting.join().expect("no panic");
+    });
+}
