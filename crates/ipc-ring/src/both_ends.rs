@@ -4,7 +4,7 @@ use crate::{Receiver, Sender};
 use ipc_core::{ErrorKind, Interest, Pollable, Result, Until};
 use ipc_sys::{PollFd, PollFlags, os_error, wait_any};
 use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering::SeqCst;
+use std::sync::atomic::Ordering::AcqRel;
 
 /// Sleeps until there is something to receive or room to send, or perhaps for nothing.
 ///
@@ -20,7 +20,8 @@ pub(crate) fn wait_for_either(
 ) -> Result<()> {
     let _receives = receiver.link.turn("wait", until)?;
     loop {
-        passed_over.store(true, SeqCst);
+        // An exchange here and there: either we see that the turn was left, or who leaves sees us.
+        passed_over.swap(true, AcqRel);
         let sends = match sender.link.turn("wait", Until::Now) {
             Ok(turn) => Some(turn),
             Err(error) if error.kind() == ErrorKind::WouldBlock => None,

@@ -8,7 +8,7 @@ use ipc_core::{
 };
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering::{AcqRel, Acquire, Release, SeqCst};
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Release};
 
 /// Bytes of the pieces in which much is written: while the receiver copies one out, the next is
 /// copied in. Sizes from 16 to 256 KiB could not be told apart by their intervals.
@@ -187,7 +187,7 @@ impl ByteSink for Stream {
         }
         let loan = self.sender.loan_until(head.len() + body.len(), until);
         // Who gives up leaves it to who waits to read, if one has relied on it.
-        if loan.is_err() && self.passed_over.swap(false, SeqCst) {
+        if loan.is_err() && self.passed_over.swap(false, AcqRel) {
             self.receiver.link.ring_here();
         }
         let mut loan = loan?;

@@ -165,6 +165,31 @@ fn a_meeting_waits_no_longer_than_it_may() {
     );
 }
 
+#[test]
+fn who_tries_to_finish_a_meeting_does_not_wait_for_one_who_waits() {
+    let _watchdog = watchdog(PATIENCE);
+    let (here, there) = ipc_uds::pair_seqpacket().expect("a pair");
+    let mut options = Options::new();
+    options.meet_timeout(Duration::from_secs(3600));
+    let meeting = options.begin(here).expect("our half");
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| meeting.finish());
+        let_it_sleep();
+        let kind = |outcome: Result<(), ipc_ring::Error>| outcome.expect_err("not yet").kind();
+        assert_eq!(kind(meeting.try_finish()), ErrorKind::WouldBlock);
+        let brief = Duration::from_millis(1);
+        assert_eq!(kind(meeting.finish_timeout(brief)), ErrorKind::TimedOut);
+        assert_eq!(
+            kind(meeting.channel().map(drop)),
+            ErrorKind::WouldBlock,
+            "before it is finished"
+        );
+        let other = options.begin(there).expect("the other");
+        waiting.join().expect("no panic").expect("it is there");
+        drop(other);
+    });
+}
+
 /// Lets another thread fall asleep, which it need not: it is right in either order.
 fn let_it_sleep() {
     std::thread::park_timeout(Duration::from_millis(20));
