@@ -93,7 +93,7 @@ impl Link {
     }
 
     /// Takes the turn at this end.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn turn(&self, operation: &'static str, until: Until) -> Result<Holding<'_>> {
         match self.turns.take(until) {
             Some(turn) => Ok(turn),

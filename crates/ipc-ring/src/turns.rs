@@ -29,12 +29,12 @@ const EVERYBODY: usize = 1;
 pub(crate) struct Turns {
     /// The thread that owns it, by the address of something of its own.
     owner: AtomicUsize,
-    /// The owner again, while it may come in: nothing of its own is lent, and nobody is known to
-    /// have revoked it. Only the owner writes it.
+    /// The owner again, while it may come in: nobody is known to have revoked it. While it lends
+    /// something out of its turn, all its bits are turned round. Only the owner writes it.
     open: AtomicUsize,
     /// The owner is inside.
     inside: AtomicBool,
-    /// Who has lent something out of its turn.
+    /// Who else has lent something out of its turn.
     lender: AtomicUsize,
     shared: Turn,
     /// Whether the owner has left for good.
@@ -107,9 +107,9 @@ impl Turns {
     /// Something is lent out of the turn that `holding` is.
     #[inline]
     pub(crate) fn lend<'a>(&'a self, holding: Holding<'a>) -> Lending<'a> {
-        self.lender.store(this_thread(), Relaxed);
-        if matches!(holding, Holding::Owner(_)) {
-            self.open.store(NOBODY, Relaxed);
+        match holding {
+            Holding::Owner(_) => self.open.store(!this_thread(), Relaxed),
+            Holding::Other(_) => self.lender.store(this_thread(), Relaxed),
         }
         Lending {
             turns: self,
@@ -119,7 +119,8 @@ impl Turns {
 
     /// Whether this thread has lent something out of its turn.
     pub(crate) fn is_lent_here(&self) -> bool {
-        self.lender.load(Relaxed) == this_thread()
+        let me = this_thread();
+        self.open.load(Relaxed) == !me || self.lender.load(Relaxed) == me
     }
 
     #[cold]
@@ -191,11 +192,10 @@ impl Drop for Lending<'_> {
     #[inline]
     fn drop(&mut self) {
         // The turn itself ends behind this.
-        if matches!(self.holding, Holding::Owner(_)) {
-            let me = self.turns.lender.load(Relaxed);
-            self.turns.open.store(me, Relaxed);
+        match self.holding {
+            Holding::Owner(_) => self.turns.open.store(this_thread(), Relaxed),
+            Holding::Other(_) => self.turns.lender.store(NOBODY, Relaxed),
         }
-        self.turns.lender.store(NOBODY, Relaxed);
     }
 }
 
