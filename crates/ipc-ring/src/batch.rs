@@ -119,9 +119,9 @@ impl Sender {
 
 impl Receiver {
     four_forms! {
-        /// Receives all messages that are there, at most `most` and what the channel holds, and tells
-        /// the sender once; waits while there is none. `batch` is replaced by them. Returns how
-        /// many they are.
+        /// Receives all messages that are there, at most `most` and what the channel holds, and
+        /// tells the sender once; waits while there is none. `batch` is replaced by them. Returns
+        /// how many they are.
         ///
         /// # Errors
         /// As [`recv_vec`](Receiver::recv_vec), for the first of them.
