@@ -119,8 +119,9 @@ impl Sender {
 
 impl Receiver {
     four_forms! {
-        /// Receives all messages that are there, at most `most`, and tells the sender once; waits
-        /// while there is none. `batch` is replaced by them. Returns how many they are.
+        /// Receives all messages that are there, at most `most` and what the channel holds, and
+        /// tells the sender once; waits while there is none. `batch` is replaced by them. Returns
+        /// how many they are.
         ///
         /// # Errors
         /// As [`recv_vec`](Receiver::recv_vec), for the first of them.
@@ -136,6 +137,8 @@ impl Receiver {
         }
         let _turn = self.link.turn("recv", until)?;
         let mut found = self.found(until)?;
+        // A sender that breaks the rules goes on over what was not taken: it ends nevertheless.
+        let most = most.min(self.slot_count());
         loop {
             let start = batch.bytes.len();
             batch.bytes.resize(start + found.len, 0);
@@ -143,7 +146,7 @@ impl Receiver {
             batch.ends.push(batch.bytes.len());
             self.pass(found);
             match self.look() {
-                Ok(Some(next)) if batch.len() < most => found = next,
+                Ok(Some(next)) if batch.len() < most && self.had_room(next) => found = next,
                 // What is wrong with the next one, the next call tells.
                 _ => break,
             }

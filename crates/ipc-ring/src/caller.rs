@@ -1,8 +1,9 @@
 //! The side of a channel that asks: each request has a number, by which its reply is known.
 
-use crate::both_ends::spins_at_both_ends;
-use crate::{Channel, Receiver, Sender};
+use crate::both_ends::{spins_at_both_ends, wait_for_either};
+use crate::{Channel, Lent, Loan, Receiver, Sender};
 use ipc_core::{Error, ErrorKind, Result, Turn, Until, four_forms};
+use std::sync::atomic::AtomicBool;
 
 /// Bytes of a request's number, which stands before it and before its reply.
 pub(crate) const NUMBER_BYTES: usize = 8;
@@ -72,27 +73,84 @@ impl Caller {
     fn call_until(&self, request: &[u8], reply: &mut Vec<u8>, until: Until) -> Result<()> {
         let mut next = (self.next.take(until)).ok_or_else(|| until.over("call"))?;
         let len = request.len().saturating_add(NUMBER_BYTES);
-        let mut loan = self.sender.loan_until(len, until)?;
         let number = *next;
+        let mut loan = self.room(len, number, until)?;
         loan.write(&number.to_le_bytes())?;
         loan.write(request)?;
         loan.send();
         *next += 1;
-        loop {
+        for passed in 0.. {
+            self.in_time(passed, until)?;
             let lent = self.receiver.recv_loan_until(until)?;
-            let mut word = [0; NUMBER_BYTES];
-            lent.read_at(0, &mut word)
-                .map_err(|_| corrupt("a reply has no number"))?;
-            let of = u64::from_le_bytes(word);
-            if of > number {
-                return Err(corrupt("a reply to what was not asked"));
-            }
-            if of == number {
+            if number_of(&lent, number)? == number {
                 reply.clear();
                 reply.resize(lent.len() - NUMBER_BYTES, 0);
                 return lent.read_at(NUMBER_BYTES, reply);
             }
         }
+        Err(until.over("call"))
+    }
+
+    /// Ends a call that has passed over so many replies: one who sends them without end holds up
+    /// none beyond its time.
+    fn in_time(&self, passed: usize, until: Until) -> Result<()> {
+        let is_over = match until {
+            Until::Forever => false,
+            Until::Now => passed > self.receiver.slot_count(),
+            Until::At(_) => passed > 0 && until.remaining().is_some_and(|left| left.is_zero()),
+        };
+        match is_over {
+            true => Err(until.over("call")),
+            false => Ok(()),
+        }
+    }
+
+    /// Room for request `number`. Who answers may have none itself for replies to requests that
+    /// were given up: they are passed over meanwhile.
+    fn room(&self, len: usize, number: u64, until: Until) -> Result<Loan<'_>> {
+        loop {
+            let full = match self.sender.loan_until(len, Until::Now) {
+                Err(error) if is_full(&error) => error,
+                outcome => return outcome,
+            };
+            self.pass_over(number, until)?;
+            if until == Until::Now || full.kind() == ErrorKind::Full {
+                return Err(full);
+            }
+            wait_for_either(&self.sender, &self.receiver, &AtomicBool::default(), until)?;
+        }
+    }
+
+    /// Takes what has come before request `number` goes out.
+    fn pass_over(&self, number: u64, until: Until) -> Result<()> {
+        for passed in 0.. {
+            self.in_time(passed, until)?;
+            match self.receiver.recv_loan_until(Until::Now) {
+                Ok(lent) if number_of(&lent, number)? == number => {
+                    return Err(corrupt("a reply to what was not asked"));
+                }
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn is_full(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Full)
+}
+
+/// The number of a reply, where `last` was asked last.
+fn number_of(reply: &Lent<'_>, last: u64) -> Result<u64> {
+    let mut word = [0; NUMBER_BYTES];
+    reply
+        .read_at(0, &mut word)
+        .map_err(|_| corrupt("a reply has no number"))?;
+    match u64::from_le_bytes(word) {
+        number if number > last => Err(corrupt("a reply to what was not asked")),
+        number => Ok(number),
     }
 }
 

@@ -251,6 +251,7 @@ fn take<const WORDS: usize>(
     let own = (ipc_shm::Options::new().any_word(true).prefault(true))
         .layout(layout::layout(side))
         .attach(own)?;
+    let own = meet::whole(own, side)?;
     if own.is_read_only() {
         return Err(meet::corrupt("an end's own memory cannot be written"));
     }

@@ -14,7 +14,7 @@ use crate::ground::{
 use crate::layout::{AT_ASYMMETRIC, AT_CLOSED, AT_CPU, AT_PARKED};
 use crate::spin::{Budget, Spin};
 use crate::tries::{LOOKS_PER_END, Tries};
-use crate::turns::{Cell, Holding, Inside, Turns};
+use crate::turns::{Cell, Holding, Inside, Lending, Turns};
 use ipc_core::{Error, ErrorKind, Rest, Result, Until};
 use ipc_sys::crash_point;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -93,12 +93,27 @@ impl Link {
     }
 
     /// Takes the turn at this end.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn turn(&self, operation: &'static str, until: Until) -> Result<Holding<'_>> {
         match self.turns.take(until) {
             Some(turn) => Ok(turn),
-            None => Err(until.over(operation)),
+            None => Err(self.turned_away(operation, until)),
         }
+    }
+
+    #[cold]
+    fn turned_away(&self, operation: &'static str, until: Until) -> Error {
+        match self.turns.is_lent_here() {
+            true => Error::new(operation, ErrorKind::Deadlock)
+                .hint("this thread has a loan of this end, which is to be given back first"),
+            false => until.over(operation),
+        }
+    }
+
+    /// What the turn is held for is lent.
+    #[inline]
+    pub(crate) fn lend<'a>(&'a self, turn: Holding<'a>) -> Lending<'a> {
+        self.turns.lend(turn)
     }
 
     /// What was just written is to be seen: wakes the other side where it sleeps.
@@ -204,6 +219,9 @@ impl Link {
                 if let Some(Woken::Alone) = self.try_hear()? {
                     return ready()?.ok_or_else(|| self.alone(operation));
                 }
+                if self.we_closed() {
+                    return ready()?.ok_or_else(|| Error::new(operation, ErrorKind::Closed));
+                }
                 if looks == u64::MAX {
                     look = 0;
                 }
@@ -227,7 +245,11 @@ impl Link {
     ) -> Result<T> {
         loop {
             self.park();
-            let found = ready();
+            let found = match ready() {
+                // Another may have heard what it was rung for.
+                Ok(None) if self.we_closed() => Err(Error::new(operation, ErrorKind::Closed)),
+                found => found,
+            };
             if !matches!(found, Ok(None)) {
                 self.unpark();
                 return found.map(|found| found.unwrap_or_else(|| unreachable!()));
@@ -239,9 +261,6 @@ impl Link {
                 Ok(Some(Woken::Rung)) => {
                     if let Some(found) = ready()? {
                         return Ok(found);
-                    }
-                    if self.own.u32(AT_CLOSED).load(Relaxed) != 0 {
-                        return Err(Error::new(operation, ErrorKind::Closed));
                     }
                 }
                 Ok(Some(Woken::Alone)) => return ready()?.ok_or_else(|| self.alone(operation)),
@@ -355,6 +374,16 @@ impl Link {
         self.theirs.load_u32(AT_CLOSED, Acquire) != 0
     }
 
+    /// Whether either side has.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.they_closed() || self.we_closed()
+    }
+
+    /// Whether this side has, while it is waited at.
+    fn we_closed(&self) -> bool {
+        self.own.u32(AT_CLOSED).load(Relaxed) != 0
+    }
+
     /// Counts one more try in a row that finds nothing, if that is all to do; else a whole try
     /// is.
     #[inline]
@@ -396,6 +425,11 @@ impl Link {
     /// Closes our end while it may be waited at, here too.
     pub(crate) fn end(&self) {
         self.close();
+        self.ring_here();
+    }
+
+    /// Wakes who sleeps at our own bell.
+    pub(crate) fn ring_here(&self) {
         self.bell.ring_here();
     }
 

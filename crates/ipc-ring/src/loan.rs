@@ -1,18 +1,19 @@
 //! Messages that are written and read where they stand, in the shared memory.
 
 use crate::receiver::Found;
-use crate::turns::Holding;
+use crate::turns::Lending;
 use crate::{Receiver, Sender};
 use ipc_core::{Error, ErrorKind, Result};
 
 /// Room for a message, to be filled and then sent. Dropped, it is given back and nothing is sent.
 ///
-/// Other threads' sends wait for it.
+/// Other threads' sends wait for it; those of the thread that has it are refused
+/// ([`Deadlock`](ErrorKind::Deadlock)).
 #[derive(Debug)]
 #[must_use = "what is not sent is given back"]
 pub struct Loan<'a> {
     pub(crate) sender: &'a Sender,
-    pub(crate) _turn: Holding<'a>,
+    pub(crate) _turn: Lending<'a>,
     pub(crate) at: usize,
     pub(crate) len: usize,
     /// Where the bytes of all messages up to it end.
@@ -64,10 +65,13 @@ impl Loan<'_> {
 
 /// A message that stands where it was sent, to be read there. Dropped, it is taken, and its room
 /// is the sender's again: at once where half of all room is, else with the next receive.
+///
+/// Other threads' receives wait for it; those of the thread that has it are refused
+/// ([`Deadlock`](ErrorKind::Deadlock)).
 #[derive(Debug)]
 pub struct Lent<'a> {
     pub(crate) receiver: &'a Receiver,
-    pub(crate) _turn: Holding<'a>,
+    pub(crate) _turn: Lending<'a>,
     pub(crate) found: Found,
     pub(crate) taken: bool,
 }

@@ -11,13 +11,12 @@ use crate::layout::{self, AT_BYTE_COUNT, AT_SLOT_COUNT, FORMAT_VERSION, Shape, S
 use crate::link::Link;
 use crate::options::named;
 use crate::{Options, Receiver, Sender};
-use ipc_core::{Credentials, Error, ErrorKind, Interest, Pollable, Result, TryAccept, Until};
+use ipc_core::{Credentials, Error, ErrorKind, Interest, Pollable, Result, TryAccept, Turn, Until};
 use ipc_shm::{Protection, Region};
 use ipc_sys::{DescriptorKind, crash_point, descriptor_kind};
 use ipc_uds::{Ancillary, SeqPacket, SeqPacketListener};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 const MAGIC: [u8; 8] = *b"ipc-ring";
 /// Memory to send, memory to take, the rope of the receiver's bell, that of the sender's.
@@ -155,7 +154,7 @@ struct Theirs {
 #[derive(Debug)]
 pub struct Meeting {
     socket: SeqPacket,
-    halves: Mutex<Halves>,
+    halves: Turn<Halves>,
     options: Options,
     late: Until,
 }
@@ -178,7 +177,7 @@ impl Meeting {
         let (ours, theirs) = (Some(ours), None);
         Ok(Self {
             socket,
-            halves: Mutex::new(Halves { ours, theirs }),
+            halves: Turn::new(Halves { ours, theirs }),
             options: options.clone(),
             late,
         })
@@ -201,11 +200,13 @@ impl Meeting {
     }
 
     fn finish_until(&self, until: Until) -> Result<()> {
-        let mut halves = self.halves();
+        let in_time = not_later(until, self.late);
+        let taken = self.halves.take(in_time);
+        let mut halves = taken.ok_or_else(|| until.over("meet"))?;
         if halves.theirs.is_some() {
             return Ok(());
         }
-        halves.theirs = match receive(&self.socket, &self.options, not_later(until, self.late)) {
+        halves.theirs = match receive(&self.socket, &self.options, in_time) {
             Ok(theirs) => Some(theirs),
             Err(error) if error.kind() == ErrorKind::WouldBlock && self.is_late() => {
                 return Err(self.late.over("meet"));
@@ -221,7 +222,8 @@ impl Meeting {
     /// [`WouldBlock`](ErrorKind::WouldBlock) before it is [finished](Meeting::finish),
     /// [`Closed`](ErrorKind::Closed) once it was taken.
     pub fn channel(&self) -> Result<Channel> {
-        let mut halves = self.halves();
+        let taken = self.halves.take(Until::Now);
+        let mut halves = taken.ok_or_else(|| Until::Now.over("meet"))?;
         let (ours, theirs) = match (halves.ours.take(), halves.theirs.take()) {
             (Some(ours), Some(theirs)) => (ours, theirs),
             (None, _) => return Err(Error::new("meet", ErrorKind::Closed)),
@@ -239,10 +241,6 @@ impl Meeting {
             receiver: Receiver::new(receiver, theirs.shape)?,
             socket: self.socket.try_clone()?,
         })
-    }
-
-    fn halves(&self) -> MutexGuard<'_, Halves> {
-        self.halves.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn is_late(&self) -> bool {
@@ -386,12 +384,21 @@ fn receive(socket: &SeqPacket, options: &Options, until: Until) -> Result<Theirs
 }
 
 pub(crate) fn attach(fd: OwnedFd, side: Side) -> Result<Region> {
-    ipc_shm::Options::new()
-        .read_only(true)
-        .any_word(true)
-        .prefault(true)
-        .layout(layout::layout(side))
-        .attach(fd)
+    let mut options = ipc_shm::Options::new();
+    options.read_only(true).any_word(true).prefault(true);
+    whole(options.layout(layout::layout(side)).attach(fd)?, side)
+}
+
+/// Refuses memory without the lines that a side's begins with. A receiver's is nothing else; how
+/// large a sender's is it says itself.
+pub(crate) fn whole(region: Region, side: Side) -> Result<Region> {
+    let size = region.len_bytes();
+    match side {
+        Side::Receiver if size != layout::AT_SLOTS => {}
+        _ if size >= layout::AT_SLOTS => return Ok(region),
+        _ => {}
+    }
+    Err(corrupt("the memory of an end is of another size"))
 }
 
 /// The shape that the sender says, read once and checked against what it has given.

@@ -93,7 +93,8 @@ impl Receiver {
         /// Receives a message where it stands, without copying it.
         ///
         /// # Errors
-        /// As [`recv`](Receiver::recv), but for `TooLarge`.
+        /// As [`recv`](Receiver::recv), but for `TooLarge`; [`Deadlock`](ErrorKind::Deadlock)
+        /// where this thread has one already.
         recv_loan / try_recv_loan / recv_loan_timeout / recv_loan_deadline
             = recv_loan_until() -> Lent<'_>
     }
@@ -180,7 +181,7 @@ impl Receiver {
             receiver: self,
             found: self.found(until)?,
             taken: true,
-            _turn: turn,
+            _turn: self.link.lend(turn),
         })
     }
 
@@ -205,6 +206,14 @@ impl Receiver {
         self.link.wait_or_end("recv", at, until, || self.look())
     }
 
+    /// Prepares for a sleep on the bell, by who has the turn.
+    pub(crate) fn arm_in_turn(&self) -> Result<bool> {
+        self.tell();
+        self.link.arm()?;
+        self.armed_at.set(self.taken.get());
+        Ok(self.look()?.is_some() || self.link.has_ended())
+    }
+
     /// The next message, if it is there. Its word is read once; what it says is checked before
     /// it is believed.
     #[inline]
@@ -222,6 +231,16 @@ impl Receiver {
             return self.look_closer(number, len).map(Some);
         }
         Ok(Some(self.beside(len)))
+    }
+
+    /// How many messages an honest sender has under way at most.
+    pub(crate) fn slot_count(&self) -> usize {
+        self.shape.slots as usize
+    }
+
+    /// Whether an honest sender had room for that message before it is told of the others.
+    pub(crate) fn had_room(&self, found: Found) -> bool {
+        found.end.wrapping_sub(self.told_end.get()) <= self.shape.bytes
     }
 
     /// A message that stands beside its slot.
@@ -358,10 +377,7 @@ impl Pollable for Receiver {
 
     fn arm(&self, _interest: Interest) -> Result<bool> {
         let _turn = self.link.turn("wait", Until::Forever)?;
-        self.tell();
-        self.link.arm()?;
-        self.armed_at.set(self.taken.get());
-        Ok(self.look()?.is_some() || self.link.they_closed())
+        self.arm_in_turn()
     }
 
     fn rest(&self, _interest: Interest) -> Option<&Rest> {

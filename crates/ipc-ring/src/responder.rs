@@ -2,9 +2,12 @@
 
 use crate::both_ends::spins_at_both_ends;
 use crate::caller::{NUMBER_BYTES, corrupt};
+use crate::link::something_to_tell;
 use crate::{Channel, Receiver, Sender};
 use ipc_core::{ErrorKind, Interest, Pollable, Rest, Result, Turn, Until, four_forms};
 use std::os::fd::BorrowedFd;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::{Acquire, Release};
 
 /// The side of a channel that answers what a [`Caller`](crate::Caller) asks. Threads take turns.
 #[derive(Debug)]
@@ -12,6 +15,8 @@ pub struct Responder {
     sender: Sender,
     receiver: Receiver,
     state: Turn<State>,
+    /// The last reply is still to be sent: there was no room in time.
+    owed: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -19,8 +24,6 @@ struct State {
     request: Vec<u8>,
     number: [u8; NUMBER_BYTES],
     reply: Vec<u8>,
-    /// The reply is still to be sent: there was no room in time.
-    owed: bool,
 }
 
 impl Channel {
@@ -32,6 +35,7 @@ impl Channel {
             sender,
             receiver,
             state: Turn::default(),
+            owed: AtomicBool::new(false),
         }
     }
 }
@@ -62,7 +66,7 @@ impl Responder {
     fn answer_until(&self, handler: impl FnOnce(&[u8], &mut Vec<u8>), until: Until) -> Result<()> {
         let mut state = (self.state.take(until)).ok_or_else(|| until.over("answer"))?;
         let state = &mut *state;
-        if state.owed {
+        if self.owes() {
             self.send(state, until)?;
         }
         let request = &mut state.request;
@@ -77,12 +81,23 @@ impl Responder {
         state.number = *number;
         state.reply.clear();
         handler(body, &mut state.reply);
-        state.owed = true;
+        self.owed.store(true, Release);
         self.send(state, until)
     }
 
+    /// Sends what is owed, and waits for room.
+    fn pay_until(&self, until: Until) -> Result<()> {
+        let state = (self.state.take(until)).ok_or_else(|| until.over("answer"))?;
+        if !self.owes() {
+            return Ok(());
+        }
+        // Of as much as the last try has wanted.
+        self.sender.wait_ready(&[Interest::Write], until)?;
+        self.send(&state, Until::Now)
+    }
+
     /// Sends the reply; one that can never be sent is owed no more.
-    fn send(&self, state: &mut State, until: Until) -> Result<()> {
+    fn send(&self, state: &State, until: Until) -> Result<()> {
         let len = state.reply.len().saturating_add(NUMBER_BYTES);
         let sent = self.sender.loan_until(len, until).and_then(|mut loan| {
             loan.write(&state.number)?;
@@ -90,30 +105,61 @@ impl Responder {
             loan.send();
             Ok(())
         });
-        state.owed = sent.as_ref().is_err_and(|error| {
+        let owed = sent.as_ref().is_err_and(|error| {
             matches!(
                 error.kind(),
                 ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Full
             )
         });
+        self.owed.store(owed, Release);
         sent
     }
 }
 
+/// What is owed goes out before the next request is received, and so before one is waited for.
 impl Pollable for Responder {
     fn descriptor(&self, interest: Interest) -> BorrowedFd<'_> {
-        self.receiver.descriptor(interest)
+        match interest {
+            Interest::Read => self.receiver.descriptor(interest),
+            Interest::Write => self.sender.descriptor(interest),
+        }
+    }
+    fn shown_by(&self, _interest: Interest) -> Interest {
+        Interest::Read
     }
     fn wait_ready(&self, interests: &[Interest], until: Until) -> Result<()> {
-        self.receiver.wait_ready(interests, until)
+        if *interests == [Interest::Write] {
+            return self.sender.wait_ready(interests, until);
+        }
+        match self.pay_until(until) {
+            Ok(()) => self.receiver.wait_ready(&[Interest::Read], until),
+            outcome => something_to_tell(outcome),
+        }
     }
     fn arm(&self, interest: Interest) -> Result<bool> {
-        self.receiver.arm(interest)
+        match interest {
+            // No readiness of the receiver's tells of room: who waits is to ask `wait_ready`.
+            Interest::Read if self.owes() => Ok(true),
+            Interest::Read => self.receiver.arm(interest),
+            Interest::Write => self.sender.arm(interest),
+        }
     }
     fn rest(&self, interest: Interest) -> Option<&Rest> {
-        self.receiver.rest(interest)
+        match interest {
+            Interest::Read => self.receiver.rest(interest),
+            Interest::Write => self.sender.rest(interest),
+        }
     }
     fn is_armed(&self, interest: Interest) -> bool {
-        self.receiver.is_armed(interest)
+        match interest {
+            Interest::Read => !self.owes() && self.receiver.is_armed(interest),
+            Interest::Write => self.sender.is_armed(interest),
+        }
+    }
+    fn owes(&self) -> bool {
+        self.owed.load(Acquire)
+    }
+    fn pay(&self) -> Result<()> {
+        self.pay_until(Until::Now)
     }
 }

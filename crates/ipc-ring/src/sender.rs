@@ -34,7 +34,7 @@ pub struct Sender {
     wanted: Cell,
     /// Where those of each message under way end, by slot.
     ends: Box<[Cell]>,
-    when_full: WhenFull,
+    pub(crate) when_full: WhenFull,
     /// Messages that were dropped, since there was no room.
     dropped: AtomicU64,
 }
@@ -94,7 +94,8 @@ impl Sender {
         /// waits while the channel is full.
         ///
         /// # Errors
-        /// As [`send`](Sender::send); [`Full`](ErrorKind::Full) with [`WhenFull::DropNewest`], too.
+        /// As [`send`](Sender::send); [`Full`](ErrorKind::Full) with [`WhenFull::DropNewest`], too;
+        /// [`Deadlock`](ErrorKind::Deadlock) where this thread has a loan already.
         loan / try_loan / loan_timeout / loan_deadline = loan_until(len: usize) -> Loan<'_>
     }
 
@@ -145,7 +146,7 @@ impl Sender {
         let (at, end) = self.room(len, until)?;
         Ok(Loan {
             sender: self,
-            _turn: turn,
+            _turn: self.link.lend(turn),
             at,
             len,
             end,
@@ -240,19 +241,35 @@ impl Sender {
 
     #[cold]
     fn wait_for_room(&self, end: u64, until: Until) -> Result<()> {
-        let look = || {
-            if self.link.they_closed() {
-                return Err(Error::new("send", ErrorKind::Closed));
-            }
-            self.look_at_progress()?;
-            Ok(self.has_room(end).then_some(()))
-        };
         self.wanted.set(end);
-        match look()? {
+        match self.look_for_room(end)? {
             Some(()) => Ok(()),
             None if self.when_full != WhenFull::Block => self.no_room(),
-            None => self.link.wait("send", self.sent.get(), until, look),
+            None => self.wait_until_room(end, until),
         }
+    }
+
+    /// Waits for it whatever a send does where there is none.
+    fn wait_until_room(&self, end: u64, until: Until) -> Result<()> {
+        match self.has_room(end) {
+            true => Ok(()),
+            false => (self.link).wait("send", self.sent.get(), until, || self.look_for_room(end)),
+        }
+    }
+
+    fn look_for_room(&self, end: u64) -> Result<Option<()>> {
+        if self.link.they_closed() {
+            return Err(Error::new("send", ErrorKind::Closed));
+        }
+        self.look_at_progress()?;
+        Ok(self.has_room(end).then_some(()))
+    }
+
+    /// Prepares for a sleep on the bell, by who has the turn.
+    pub(crate) fn arm_in_turn(&self) -> Result<bool> {
+        self.link.arm()?;
+        self.look_at_progress()?;
+        Ok(self.has_room(self.next_end()) || self.link.has_ended())
     }
 
     /// There is no room, or nobody: the dead empty no channel.
@@ -343,18 +360,12 @@ impl Pollable for Sender {
 
     fn wait_ready(&self, _interests: &[Interest], until: Until) -> Result<()> {
         let _turn = self.link.turn("wait", until)?;
-        let end = self.next_end();
-        if self.has_room(end) {
-            return Ok(());
-        }
-        self.wait_for_room(end, until)
+        self.wait_until_room(self.next_end(), until)
     }
 
     fn arm(&self, _interest: Interest) -> Result<bool> {
         let _turn = self.link.turn("wait", Until::Forever)?;
-        self.link.arm()?;
-        self.look_at_progress()?;
-        Ok(self.has_room(self.next_end()) || self.link.they_closed())
+        self.arm_in_turn()
     }
 
     fn arms_anew(&self) -> bool {

@@ -1,12 +1,11 @@
 //! A channel as a stream of bytes, for protocols that were written for sockets.
 
-use crate::both_ends::spins_at_both_ends;
-use crate::{Channel, Receiver, Sender};
+use crate::both_ends::{spins_at_both_ends, wait_for_either};
+use crate::{Channel, Receiver, Sender, WhenFull};
 use ipc_core::{
     ByteSink, ByteSource, Debt, Error, ErrorKind, Framed, HalfClose, Interest, Pollable, Rest,
     Result, Turn, Until, byte_stream, four_forms,
 };
-use ipc_sys::{PollFd, PollFlags, os_error, wait_any};
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Release};
@@ -40,13 +39,17 @@ pub struct Stream {
     ended: AtomicBool,
     /// No more is sent from here.
     write_ended: AtomicBool,
+    /// Who waits to read has left it to another to send what is owed.
+    passed_over: AtomicBool,
 }
 
 impl Channel {
-    /// The channel as a stream of bytes.
+    /// The channel as a stream of bytes. Where it is full its verbs wait, as their forms say, and
+    /// not as [`WhenFull`] does: a stream drops nothing of what it has begun.
     #[must_use]
     pub fn stream(self) -> Stream {
-        let (sender, receiver) = self.split();
+        let (mut sender, receiver) = self.split();
+        sender.when_full = WhenFull::Block;
         Stream {
             sender,
             receiver,
@@ -54,6 +57,7 @@ impl Channel {
             debt: Debt::default(),
             ended: AtomicBool::new(false),
             write_ended: AtomicBool::new(false),
+            passed_over: AtomicBool::new(false),
         }
     }
 }
@@ -135,7 +139,16 @@ impl Stream {
             Err(_) if self.ended.load(Acquire) => return Ok(0),
             Err(error) => return Err(error),
         };
-        let len = buffer.len().min(message.len() - *read);
+        // A sender that breaks the rules can make a shorter message of it, or none.
+        let left = match message.len().checked_sub(*read) {
+            Some(left @ 1..) => left,
+            _ => {
+                message.leave();
+                return Err(Error::new("recv", ErrorKind::Corrupt)
+                    .hint("a message of a stream is empty, or shorter than it was"));
+            }
+        };
+        let len = buffer.len().min(left);
         message.read_at(*read, &mut buffer[..len])?;
         *read += len;
         match *read == message.len() {
@@ -172,7 +185,12 @@ impl ByteSink for Stream {
         if head.is_empty() && body.is_empty() {
             return Ok(0);
         }
-        let mut loan = self.sender.loan_until(head.len() + body.len(), until)?;
+        let loan = self.sender.loan_until(head.len() + body.len(), until);
+        // Who gives up leaves it to who waits to read, if one has relied on it.
+        if loan.is_err() && self.passed_over.swap(false, AcqRel) {
+            self.receiver.link.ring_here();
+        }
+        let mut loan = loan?;
         loan.write(head)?;
         loan.write(body)?;
         loan.send();
@@ -212,7 +230,7 @@ impl Pollable for Stream {
         match *interests {
             [Interest::Read] => self.receiver.wait_ready(interests, until),
             [Interest::Write] => self.sender.wait_ready(interests, until),
-            _ => self.wait_for_either(until),
+            _ => wait_for_either(&self.sender, &self.receiver, &self.passed_over, until),
         }
     }
     fn arm(&self, interest: Interest) -> Result<bool> {
@@ -253,29 +271,6 @@ impl Pollable for Stream {
     }
     fn pay(&self) -> Result<()> {
         self.try_flush()
-    }
-}
-
-impl Stream {
-    /// Sleeps until there is something to read or room to write.
-    fn wait_for_either(&self, until: Until) -> Result<()> {
-        loop {
-            if self.receiver.arm(Interest::Read)? || self.sender.arm(Interest::Write)? {
-                return Ok(());
-            }
-            let bells = [Interest::Read, Interest::Write].map(|interest| self.descriptor(interest));
-            let fds = &mut bells.map(|bell| PollFd::from_borrowed_fd(bell, PollFlags::IN));
-            match wait_any(fds, until) {
-                Ok(true) => {}
-                Ok(false) => return Err(until.over("wait")),
-                Err(errno) => return Err(os_error("wait", errno)),
-            }
-            // A bell that has ended is told by the try that follows.
-            let ended = PollFlags::HUP;
-            if fds.iter().any(|fd| fd.revents().contains(ended)) {
-                return Ok(());
-            }
-        }
     }
 }
 

@@ -5,6 +5,9 @@
 //! runs a thread of this process (membarrier(2)). After it either the owner has seen that it
 //! owns the lock no more, or the other sees that it is inside, and waits until it has left. From
 //! then on all threads take an ordinary lock.
+//!
+//! Who lends something out of its turn says so, and does not get in again before that is back: a
+//! wait for itself would never end, and its own plain store would let it in.
 
 pub(crate) use crate::cell::Cell;
 
@@ -26,8 +29,13 @@ const EVERYBODY: usize = 1;
 pub(crate) struct Turns {
     /// The thread that owns it, by the address of something of its own.
     owner: AtomicUsize,
+    /// The owner again, while it may come in: nobody is known to have revoked it. While it lends
+    /// something out of its turn, all its bits are turned round. Only the owner writes it.
+    open: AtomicUsize,
     /// The owner is inside.
     inside: AtomicBool,
+    /// Who else has lent something out of its turn.
+    lender: AtomicUsize,
     shared: Turn,
     /// Whether the owner has left for good.
     left: Mutex<bool>,
@@ -45,6 +53,13 @@ pub(crate) enum Holding<'a> {
 #[derive(Debug)]
 pub(crate) struct Inside<'a>(&'a Turns);
 
+/// The turn is held until this is dropped, and meanwhile its holder does not get in again.
+#[derive(Debug)]
+pub(crate) struct Lending<'a> {
+    turns: &'a Turns,
+    holding: Holding<'a>,
+}
+
 impl Turns {
     pub(crate) fn new() -> Self {
         let owner = match expect_own_barriers() {
@@ -53,14 +68,16 @@ impl Turns {
         };
         Self {
             owner: AtomicUsize::new(owner),
+            open: AtomicUsize::new(NOBODY),
             inside: AtomicBool::new(false),
+            lender: AtomicUsize::new(NOBODY),
             shared: Turn::default(),
             left: Mutex::new(owner == EVERYBODY),
             leaving: Condvar::new(),
         }
     }
 
-    /// Takes the turn, or `None` when `until` is over.
+    /// Takes the turn, or `None` when `until` is over, and where this thread lends out of it.
     #[inline]
     pub(crate) fn take(&self, until: Until) -> Option<Holding<'_>> {
         match self.enter() {
@@ -73,7 +90,7 @@ impl Turns {
     #[inline]
     pub(crate) fn enter(&self) -> Option<Inside<'_>> {
         let me = this_thread();
-        if self.owner.load(Relaxed) != me {
+        if self.open.load(Relaxed) != me {
             return None;
         }
         self.inside.store(true, Relaxed);
@@ -82,15 +99,39 @@ impl Turns {
         if self.owner.load(Acquire) == me {
             return Some(Inside(self));
         }
+        self.open.store(NOBODY, Relaxed);
         self.leave();
         None
+    }
+
+    /// Something is lent out of the turn that `holding` is.
+    #[inline]
+    pub(crate) fn lend<'a>(&'a self, holding: Holding<'a>) -> Lending<'a> {
+        match holding {
+            Holding::Owner(_) => self.open.store(!this_thread(), Relaxed),
+            Holding::Other(_) => self.lender.store(this_thread(), Relaxed),
+        }
+        Lending {
+            turns: self,
+            holding,
+        }
+    }
+
+    /// Whether this thread has lent something out of its turn.
+    pub(crate) fn is_lent_here(&self) -> bool {
+        let me = this_thread();
+        self.open.load(Relaxed) == !me || self.lender.load(Relaxed) == me
     }
 
     #[cold]
     fn take_slowly(&self, me: usize, until: Until) -> Option<Holding<'_>> {
         let first = self.owner.compare_exchange(NOBODY, me, Acquire, Relaxed);
         if first.is_ok() {
+            self.open.store(me, Relaxed);
             return self.take(until);
+        }
+        if self.is_lent_here() {
+            return None;
         }
         let held = self.shared.take(until)?;
         if self.owner.load(Relaxed) != EVERYBODY {
@@ -147,6 +188,17 @@ impl Drop for Inside<'_> {
     }
 }
 
+impl Drop for Lending<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        // The turn itself ends behind this.
+        match self.holding {
+            Holding::Owner(_) => self.turns.open.store(this_thread(), Relaxed),
+            Holding::Other(_) => self.turns.lender.store(NOBODY, Relaxed),
+        }
+    }
+}
+
 #[cfg(all(test, not(ipc_model)))]
 mod tests {
     use super::*;
@@ -168,6 +220,31 @@ mod tests {
             scope.spawn(|| count_up(100_000));
         });
         assert_eq!(count.get(), 400_000);
+    }
+
+    #[test]
+    fn who_lends_does_not_get_in_again_and_others_wait() {
+        let turns = Turns::new();
+        for owns in [true, false] {
+            let lent = turns.lend(turns.take(Until::Now).expect("free"));
+            assert!(turns.enter().is_none());
+            assert!(turns.take(Until::Forever).is_none(), "owns: {owns}");
+            assert!(turns.is_lent_here());
+            let refused = || turns.take(Until::Now).is_none() && !turns.is_lent_here();
+            assert!(!owns || turns.owner.load(Relaxed) == this_thread());
+            drop(lent);
+            assert!(!turns.is_lent_here());
+            drop(turns.take(Until::Now).expect("it is back"));
+            assert_eq!(turns.enter().is_some(), owns);
+            let lent = turns.lend(turns.take(Until::Now).expect("free"));
+            // It also revokes the owner, who finds so when what it lends is back.
+            let other = std::thread::scope(|scope| scope.spawn(refused).join());
+            assert!(other.expect("no panic"));
+            assert!(turns.take(Until::Forever).is_none());
+            drop(lent);
+            assert!(turns.enter().is_none());
+            assert!(turns.take(Until::Forever).is_some());
+        }
     }
 
     #[test]

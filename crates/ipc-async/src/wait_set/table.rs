@@ -379,8 +379,9 @@ const fn flags(interest: Interest) -> EventFlags {
     }
 }
 
-/// Pays; whether nothing is left to wait for, also since the peer that would read it is gone.
+/// Pays; whether nothing is left to wait for, also since the peer that would read it is gone. Where
+/// something is, the endpoint is told of the sleep, and its descriptor shows the room.
 pub(super) fn pay(endpoint: &dyn Pollable) -> bool {
-    let paid = endpoint.pay();
-    !matches!(paid, Err(error) if error.kind() == ErrorKind::WouldBlock)
+    let paid = || !matches!(endpoint.pay(), Err(error) if error.kind() == ErrorKind::WouldBlock);
+    paid() || endpoint.arm(Interest::Write).unwrap_or(true) && paid()
 }

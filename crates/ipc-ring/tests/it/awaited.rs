@@ -153,3 +153,90 @@ async fn who_is_polled_often_for_nothing_is_woken_by_the_next_message() {
     }
     server.await.expect("no panic");
 }
+
+/// A channel whose one side has asked for five replies, of which four fit.
+fn asked() -> (ipc_ring::Channel, ipc_ring::Responder) {
+    let (left, right) = ipc_uds::pair_seqpacket().expect("a pair");
+    let mut options = Options::new();
+    options.capacity_messages(8).capacity_bytes(4096);
+    let left = options.begin(left).expect("a half");
+    let right = options.begin(right).expect("a half");
+    left.finish().expect("the other");
+    right.finish().expect("the other");
+    let asker = left.channel().expect("both");
+    (0..5_u64).for_each(|number| {
+        let asked = asker.sender().send(&number.to_le_bytes());
+        asked.expect("room");
+    });
+    (asker, right.channel().expect("both").responder())
+}
+
+fn takes_five(asker: &ipc_ring::Channel) {
+    for number in 0..5_u64 {
+        let mut reply = Vec::new();
+        asker.receiver().recv_vec(&mut reply).expect("a reply");
+        assert_eq!(reply[..8], number.to_le_bytes());
+    }
+}
+
+fn large(_: &[u8], reply: &mut Vec<u8>) {
+    reply.resize(1_000, 9);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_awaited_responder_sends_what_it_owes_once_there_is_room() {
+    let _watchdog = watchdog(PATIENCE);
+    let (asker, responder) = asked();
+    let responder = Async::new(responder).expect("registered");
+    let answering = tokio::spawn(async move {
+        loop {
+            let answer = |responder: &ipc_ring::Responder| responder.try_answer(large);
+            if let Err(error) = responder.ready(Interest::Read, answer).await {
+                return error.kind();
+            }
+        }
+    });
+    while asker
+        .receiver()
+        .wait_ready(&[Interest::Read], ipc_core::Until::Now)
+        .is_err()
+    {
+        tokio::task::yield_now().await;
+    }
+    tokio::task::spawn_blocking(move || takes_five(&asker))
+        .await
+        .expect("no panic");
+    assert_eq!(
+        answering.await.expect("no panic"),
+        ipc_ring::ErrorKind::Closed
+    );
+}
+
+#[test]
+fn a_responder_in_a_wait_set_sends_what_it_owes_once_there_is_room() {
+    let _watchdog = watchdog(PATIENCE);
+    let (asker, responder) = asked();
+    let answers = || {
+        let set = ipc_async::WaitSet::new();
+        set.add(&responder, ()).expect("added");
+        let mut told = 0;
+        loop {
+            set.wait().expect("ready");
+            told += 1;
+            match responder.try_answer(large) {
+                Ok(()) => {}
+                Err(error) if error.kind() == ipc_ring::ErrorKind::WouldBlock => {}
+                Err(error) => return (error.kind(), told),
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        let answering = scope.spawn(answers);
+        std::thread::park_timeout(Duration::from_millis(20));
+        takes_five(&asker);
+        drop(asker);
+        let (end, told) = answering.join().expect("no panic");
+        assert_eq!(end, ipc_ring::ErrorKind::Closed);
+        assert!(told < 50, "it was told {told} times");
+    });
+}

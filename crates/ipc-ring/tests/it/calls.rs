@@ -151,6 +151,65 @@ fn a_reply_without_room_is_owed_and_not_lost() {
 }
 
 #[test]
+fn calls_that_were_given_up_hold_up_no_later_one() {
+    let _watchdog = watchdog(PATIENCE);
+    let (left, right) = both();
+    let (caller, responder) = (left.caller(), right.responder());
+    // As many requests as there is room for; their replies are too many.
+    for _ in 0..9 {
+        let late = caller.try_call(&[1; 600], &mut Vec::new());
+        let kind = late.expect_err("nobody answers").kind();
+        assert_eq!(kind, ErrorKind::WouldBlock);
+    }
+    std::thread::scope(|scope| {
+        let answering = scope.spawn(|| {
+            loop {
+                let answer = |_: &[u8], reply: &mut Vec<u8>| reply.resize(1_000, 9);
+                if let Err(error) = responder.answer(answer) {
+                    return error.kind();
+                }
+            }
+        });
+        let_it_answer();
+        // A request that needs all the room there is.
+        let request = vec![7; caller.max_request_bytes()];
+        let mut reply = Vec::new();
+        caller.call(&request, &mut reply).expect("a reply");
+        assert_eq!(reply, [9; 1_000]);
+        drop(caller);
+        assert_eq!(answering.join().expect("no panic"), ErrorKind::Closed);
+    });
+}
+
+#[test]
+fn replies_that_nobody_awaits_hold_no_call_beyond_its_time() {
+    let _watchdog = watchdog(PATIENCE);
+    let (left, right) = both();
+    let (caller, sender) = (left.caller(), right.sender());
+    let late = caller.try_call(b"given up", &mut Vec::new());
+    assert_eq!(late.expect_err("none").kind(), ErrorKind::WouldBlock);
+    // They have the number of the first call, again and again.
+    let reply = 0_u64.to_le_bytes();
+    assert_eq!(sender.send_batch(&[&reply[..]; 8]).expect("room"), 8);
+    let long_ago = std::time::Instant::now();
+    let late = caller.call_deadline(b"late", &mut Vec::new(), long_ago);
+    assert_eq!(late.expect_err("late").kind(), ErrorKind::TimedOut);
+    // It has not gone on to their end.
+    let full = sender.try_send(&reply).expect_err("no room");
+    assert_eq!(full.kind(), ErrorKind::WouldBlock);
+    let late = caller.try_call(b"at once", &mut Vec::new());
+    assert_eq!(late.expect_err("none").kind(), ErrorKind::WouldBlock);
+    sender
+        .try_send(&reply)
+        .expect("a try passes over all of them");
+}
+
+/// Lets the responder go on until it has no room, which it need not: it is right in either order.
+fn let_it_answer() {
+    std::thread::park_timeout(Duration::from_millis(20));
+}
+
+#[test]
 fn what_is_no_request_or_no_reply_is_corrupt() {
     let _watchdog = watchdog(PATIENCE);
     let (left, right) = both();

@@ -1,10 +1,12 @@
 //! Peers that lie: about what they send to begin with, and in their memory afterwards.
 
 use crate::liar::with_liar;
-use ipc_ring::{Channel, ErrorKind, Options, Result};
+use ipc_ring::{Batch, Channel, ErrorKind, Options, Result};
+use ipc_shm::{Protection, Region};
 use ipc_testkit::watchdog;
 use ipc_uds::{Ancillary, SeqPacket};
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::atomic::Ordering::{Relaxed, Release};
 use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -86,6 +88,32 @@ fn memory_that_could_be_cut_short_is_refused() {
 }
 
 #[test]
+fn memory_of_another_size_than_its_layout_has_is_refused() {
+    let _watchdog = watchdog(PATIENCE);
+    let (mut honest, _real) = overhear(&Options::new());
+    let real = attached(&honest.fds[1]);
+    for size in [8, 64, 120, 4096] {
+        let mut other = ipc_shm::Options::new()
+            .size_bytes(size)
+            .layout(real.layout())
+            .narrowable(true)
+            .anonymous()
+            .expect("memory");
+        other.protect(Protection::ReadOnly).expect("sealed");
+        honest.fds[1] = other.to_read_only_fd().expect("a descriptor");
+        let error = answer_to(HELLO, &honest.fds).expect_err("it says less or more");
+        assert_eq!(error.kind(), ErrorKind::Corrupt, "{size} bytes");
+    }
+}
+
+fn attached(fd: &OwnedFd) -> Region {
+    let copy = fd.try_clone().expect("a copy");
+    let mut options = ipc_shm::Options::new();
+    let memory = options.read_only(true).any_word(true).attach(copy);
+    memory.expect("its memory")
+}
+
+#[test]
 fn a_sender_of_larger_messages_than_are_accepted_is_refused() {
     let _watchdog = watchdog(PATIENCE);
     let (left, right) = ipc_uds::pair_seqpacket().expect("a pair");
@@ -131,10 +159,7 @@ fn whatever_stands_in_a_peers_memory_is_a_message_or_an_error() {
                     2 => random() % 8,
                     _ => (1 << 32) | (random() % 64),
                 };
-                region
-                    .atomic_u64(at)
-                    .expect("ours")
-                    .store(value, std::sync::atomic::Ordering::Relaxed);
+                region.atomic_u64(at).expect("ours").store(value, Relaxed);
             }
             match channel.receiver().try_recv_vec(&mut buffer) {
                 Ok(()) => {
@@ -168,4 +193,63 @@ fn whatever_stands_in_a_peers_memory_is_a_message_or_an_error() {
         messages > 0 && errors > 0,
         "{messages} messages, {errors} errors"
     );
+}
+
+/// Commits message `number` of `len` bytes, as the liar whose memory `sends` is.
+fn commit(sends: &Region, number: u64, len: u64) {
+    let at = 128 + (number % 4) as usize * 128;
+    let word = ((number + 1) << 32) | len;
+    sends.atomic_u64(at).expect("ours").store(word, Release);
+}
+
+#[test]
+fn a_batch_ends_though_its_sender_goes_on_over_what_was_not_taken() {
+    let _watchdog = watchdog(PATIENCE);
+    let mut batch = Batch::new();
+    // One of them goes on about as fast as the receiver takes.
+    for pause in (0..160).step_by(4) {
+        let (channel, [sends, _takes], _bell) = with_liar();
+        let most = std::thread::scope(|scope| {
+            let liar = scope.spawn(|| {
+                for number in 0..3_000 {
+                    (0..pause).for_each(|_| std::hint::spin_loop());
+                    commit(&sends, number, 0);
+                }
+            });
+            let mut most = 0;
+            while !liar.is_finished() {
+                let count = channel.receiver().try_recv_batch(&mut batch, usize::MAX);
+                most = most.max(count.unwrap_or(0));
+            }
+            most
+        });
+        assert!(most <= 4, "{most} messages of four slots");
+    }
+    // And no more bytes than there is room for.
+    let (channel, [sends, _takes], _bell) = with_liar();
+    (0..4).for_each(|number| commit(&sends, number, 256));
+    let mut batch = Batch::new();
+    let count = channel.receiver().try_recv_batch(&mut batch, usize::MAX);
+    assert_eq!(count.expect("the first is right"), 1);
+}
+
+#[test]
+fn a_stream_whose_message_shrinks_or_is_empty_is_corrupt() {
+    let _watchdog = watchdog(PATIENCE);
+    for len in [0, 1, 3] {
+        let (channel, [sends, _takes], _bell) = with_liar();
+        let stream = channel.stream();
+        commit(&sends, 0, 100);
+        assert_eq!(stream.try_recv(&mut [0; 4]).expect("a part"), 4);
+        commit(&sends, 0, len);
+        for _ in 0..2 {
+            let error = stream.try_recv(&mut [0; 4]).expect_err("it was longer");
+            assert_eq!(error.kind(), ErrorKind::Corrupt, "{len} bytes");
+        }
+    }
+    let (channel, [sends, _takes], _bell) = with_liar();
+    let stream = channel.stream();
+    commit(&sends, 0, 0);
+    let error = stream.try_recv(&mut [0; 4]).expect_err("it is no end");
+    assert_eq!(error.kind(), ErrorKind::Corrupt);
 }

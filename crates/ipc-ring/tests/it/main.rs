@@ -12,6 +12,7 @@ mod hostile_queue;
 mod idle;
 mod interop;
 mod liar;
+mod loans;
 mod meeting;
 mod models;
 mod policies;

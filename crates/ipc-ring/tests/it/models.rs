@@ -22,12 +22,16 @@ const MODELS: [(&str, [&str; 2]); 2] = [
 
 /// Sources that only count; the one by which models put their own ground under the others; one
 /// with two flags that are raised once for the threads of its process, while what ends their
-/// waits, an end that is closed here, has a model; the maker of a queue, who takes members in one
-/// at a time, as the model's own maker does; and one behind the bell, which the models have of
-/// their own: only the holder of the turn sleeps there.
-const NEEDS_NONE: [&str; 5] = [
+/// waits, an end that is closed here, has a model; one with a flag that is exchanged before a turn
+/// is tried, and once it is left, so that one of two sees the other; one whose flag only the
+/// holder of a lock changes; the maker of a queue, who takes members in one at a time, as the
+/// model's own maker does; and one behind the bell, which the models have of their own: only the
+/// holder of the turn sleeps there.
+const NEEDS_NONE: [&str; 7] = [
+    "both_ends.rs",
     "cell.rs",
     "ground.rs",
+    "responder.rs",
     "stream.rs",
     "timed.rs",
     "many/queue.rs",

@@ -52,6 +52,36 @@ fn a_stream_that_is_shut_down_ends_for_those_who_wait_at_it_here_and_there() {
 }
 
 #[test]
+fn who_only_looks_is_told_of_the_end_too() {
+    let _watchdog = watchdog(PATIENCE);
+    let mut options = Options::new();
+    options.capacity_messages(2).spin(ipc_ring::Spin::Always);
+    let (here, _there) = pair(&options);
+    std::thread::scope(|scope| {
+        let reader = scope.spawn(|| here.recv(&mut [0; 4]));
+        let writer = scope.spawn(|| while here.write_until(&[], b"x", Until::Forever).is_ok() {});
+        let_it_sleep();
+        here.shut_down();
+        let error = reader.join().expect("no panic").expect_err("it has ended");
+        assert_eq!(error.kind(), ErrorKind::Closed);
+        writer.join().expect("no panic");
+    });
+}
+
+#[test]
+fn who_arms_behind_the_end_here_is_told_of_it() {
+    let (here, _there) = pair(Options::new().capacity_messages(2));
+    while here.write_until(&[], b"x", Until::Now).is_ok() {}
+    here.shut_down();
+    // Each arm takes in what was rung before it.
+    for _ in 0..2 {
+        for interest in [Interest::Read, Interest::Write] {
+            assert!(here.arm(interest).expect("armed"), "{interest:?}");
+        }
+    }
+}
+
+#[test]
 fn a_writer_that_waits_for_room_is_woken_by_the_end() {
     let _watchdog = watchdog(PATIENCE);
     for ends_here in [true, false] {
@@ -135,6 +165,31 @@ fn a_meeting_waits_no_longer_than_it_may() {
     );
 }
 
+#[test]
+fn who_tries_to_finish_a_meeting_does_not_wait_for_one_who_waits() {
+    let _watchdog = watchdog(PATIENCE);
+    let (here, there) = ipc_uds::pair_seqpacket().expect("a pair");
+    let mut options = Options::new();
+    options.meet_timeout(Duration::from_secs(3600));
+    let meeting = options.begin(here).expect("our half");
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| meeting.finish());
+        let_it_sleep();
+        let kind = |outcome: Result<(), ipc_ring::Error>| outcome.expect_err("not yet").kind();
+        assert_eq!(kind(meeting.try_finish()), ErrorKind::WouldBlock);
+        let brief = Duration::from_millis(1);
+        assert_eq!(kind(meeting.finish_timeout(brief)), ErrorKind::TimedOut);
+        assert_eq!(
+            kind(meeting.channel().map(drop)),
+            ErrorKind::WouldBlock,
+            "before it is finished"
+        );
+        let other = options.begin(there).expect("the other");
+        waiting.join().expect("no panic").expect("it is there");
+        drop(other);
+    });
+}
+
 /// Lets another thread fall asleep, which it need not: it is right in either order.
 fn let_it_sleep() {
     std::thread::park_timeout(Duration::from_millis(20));
@@ -190,4 +245,96 @@ fn looks_in_vain_are_given_up_and_return_when_they_pay() {
     assert_eq!(here.looks(), first);
     let (never, _there) = pair(Options::new().spin(ipc_ring::Spin::Never));
     assert_eq!(never.looks(), 0);
+}
+
+/// Leaves a tail of a message behind that the other side has no room for.
+fn owing(options: &Options) -> (Stream, Stream, usize) {
+    let (here, there) = pair(options);
+    let all = vec![7; 20_000];
+    here.try_send(&all).expect("a part is out");
+    assert!(here.owes());
+    (here, there, all.len())
+}
+
+#[test]
+fn who_reads_is_not_held_up_by_one_who_waits_for_room() {
+    let _watchdog = watchdog(PATIENCE);
+    let (here, there, len) = owing(Options::new().capacity_messages(8).capacity_bytes(8192));
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| here.send(b"more"));
+        let_it_sleep();
+        let reader = scope.spawn(|| here.recv(&mut [0; 16]));
+        let_it_sleep();
+        // It reads nothing before this has been read.
+        there.send(b"an answer").expect("room");
+        assert_eq!(reader.join().expect("no panic").expect("it came"), 9);
+        let mut came = vec![0; len + 4];
+        std::io::Read::read_exact(&mut &there, &mut came).expect("all of it");
+        assert!(came.ends_with(b"\x07more"));
+        writer.join().expect("no panic").expect("room");
+    });
+}
+
+#[test]
+fn who_reads_pays_though_another_has_tried_and_given_up() {
+    let _watchdog = watchdog(PATIENCE);
+    for first in [true, false] {
+        let (here, there, len) = owing(Options::new().capacity_messages(8).capacity_bytes(8192));
+        std::thread::scope(|scope| {
+            let give_up = || {
+                let late = here.flush_timeout(Duration::from_millis(30));
+                assert_eq!(late.expect_err("no room").kind(), ErrorKind::TimedOut);
+            };
+            let gives_up = first.then(|| scope.spawn(give_up));
+            let_it_sleep();
+            let reader = scope.spawn(|| here.recv(&mut [0; 16]));
+            let_it_sleep();
+            match gives_up {
+                Some(thread) => thread.join().expect("no panic"),
+                None => give_up(),
+            }
+            let mut came = vec![0; len];
+            std::io::Read::read_exact(&mut &there, &mut came).expect("all of it");
+            there.send(b"an answer").expect("room");
+            assert_eq!(reader.join().expect("no panic").expect("it came"), 9);
+        });
+    }
+}
+
+#[test]
+fn a_stream_waits_for_room_whatever_its_channel_does() {
+    let _watchdog = watchdog(PATIENCE);
+    for policy in [ipc_ring::WhenFull::Fail, ipc_ring::WhenFull::DropNewest] {
+        let mut options = Options::new();
+        options.capacity_bytes(8192).when_full(policy);
+        let (here, there) = pair(&options);
+        let sent: Vec<u8> = (0..40_000).map(|at| (at % 251) as u8).collect();
+        let mut came = vec![0; sent.len()];
+        std::thread::scope(|scope| {
+            let writer = scope.spawn(|| here.send(&sent));
+            std::io::Read::read_exact(&mut &there, &mut came).expect("all of it");
+            writer.join().expect("no panic").expect("it has waited");
+        });
+        assert!(came == sent);
+    }
+}
+
+#[test]
+fn who_waits_at_many_pays_for_a_stream_once_there_is_room() {
+    let _watchdog = watchdog(PATIENCE);
+    let (here, there, len) = owing(Options::new().capacity_messages(8).capacity_bytes(8192));
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| {
+            let set = ipc_async::WaitSet::new();
+            set.add(&here, ()).expect("added");
+            while here.try_recv(&mut [0; 16]).is_err() {
+                set.wait().expect("ready");
+            }
+        });
+        let_it_sleep();
+        let mut came = vec![0; len];
+        std::io::Read::read_exact(&mut &there, &mut came).expect("all of it");
+        there.send(b"an answer").expect("room");
+        waiting.join().expect("no panic");
+    });
 }

@@ -13,6 +13,8 @@ pub(crate) struct Holding<'a>(#[allow(dead_code, reason = "as the other")] &'a T
 /// There is but one way in.
 pub(crate) type Inside<'a> = Holding<'a>;
 
+pub(crate) type Lending<'a> = Holding<'a>;
+
 impl Turns {
     pub(crate) fn new() -> Self {
         Self
@@ -24,5 +26,13 @@ impl Turns {
 
     pub(crate) fn enter(&self) -> Option<Inside<'_>> {
         Some(Holding(self))
+    }
+
+    pub(crate) fn lend<'a>(&'a self, turn: Holding<'a>) -> Lending<'a> {
+        turn
+    }
+
+    pub(crate) fn is_lent_here(&self) -> bool {
+        false
     }
 }
