@@ -298,8 +298,7 @@ impl Member {
 
     /// How many members of `role` there are besides ourselves.
     pub(super) fn count(&self, role: Role) -> Result<usize> {
-        self.attend()?;
-        self.with_peers(|peers| Ok(peers.count(role)))
+        self.with_peers(|peers| peers.count(&self.slots, role))
     }
 
     /// Takes in who came, left and died, and what was rung.

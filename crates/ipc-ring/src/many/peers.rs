@@ -87,8 +87,10 @@ pub(super) struct Peers {
     peers: Vec<Option<Peer>>,
     /// Those who leave, and in whose seats others sit already.
     leaving: Vec<Peer>,
-    /// None where nobody will come any more.
+    /// None where it has been told that nobody will come any more.
     mailbox: Option<Mailbox>,
+    /// Nobody will.
+    is_complete: bool,
     /// Tells of our bell, our mailbox and the ends of ropes.
     events: Bells,
     /// Of each role: how many there are, whether one has ever come, whether one has died, and
@@ -116,6 +118,7 @@ impl Peers {
             peers: (0..MAX_MEMBERS).map(|_| None).collect(),
             leaving: Vec::new(),
             mailbox: Some(mailbox),
+            is_complete: false,
             events,
             here: [0; 2],
             came,
@@ -126,9 +129,12 @@ impl Peers {
         })
     }
 
-    /// How many members of `role` there are, as far as we know.
-    pub(super) const fn count(&self, role: Role) -> usize {
-        self.here[role as usize]
+    /// How many members of `role` there are. Another thread may sleep at our events, or a task
+    /// wait for them: whatever would wake it is left as it is.
+    pub(super) fn count(&mut self, slots: &Slots, role: Role) -> Result<usize> {
+        self.refresh(slots)?;
+        let here = |peer: &&Peer| peer.note.role == role && !peer.leaves && peer.rope.is_heard();
+        Ok(self.peers.iter().flatten().filter(here).count())
     }
 
     /// What a wait for `role` ends with, where nobody of it is there.
@@ -137,7 +143,7 @@ impl Peers {
             return self.broken;
         }
         let nobody = self.here[role as usize] == 0;
-        let ever = self.came[role as usize] || self.mailbox.is_none();
+        let ever = self.came[role as usize] || self.is_complete;
         (nobody && ever).then_some(match self.died[role as usize] {
             true => ErrorKind::PeerDied,
             false => ErrorKind::Closed,
@@ -193,7 +199,12 @@ impl Peers {
         for name in events.names.iter().take(events.count) {
             match *name {
                 BELL => self.hear(bell)?,
-                MAILBOX => self.open_mailbox()?,
+                MAILBOX => {
+                    self.open_mailbox()?;
+                    if let Some(mailbox) = self.mailbox.take_if(|_| self.is_complete) {
+                        self.events.forget_mailbox(&mailbox);
+                    }
+                }
                 member => {
                     let its = |peer: &Peer| u64::from(peer.note.member) == member;
                     let its = |peer: &Option<Peer>| peer.as_ref().is_some_and(its);
@@ -263,8 +274,7 @@ impl Peers {
                 Ok(Some(mail)) => mail,
                 Ok(None) => return Ok(()),
                 Err(error) if error.kind() == ErrorKind::Closed => {
-                    self.events.forget_mailbox(mailbox);
-                    self.mailbox = None;
+                    self.is_complete = true;
                     return Ok(());
                 }
                 Err(error) => return Err(error),

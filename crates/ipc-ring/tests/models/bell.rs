@@ -82,6 +82,10 @@ impl Rope {
         self.0.tell();
         is_heard
     }
+
+    pub(crate) fn is_heard(&self) -> bool {
+        self.0.is_heard()
+    }
 }
 
 impl Clone for Rope {
