@@ -186,7 +186,7 @@ impl Slots {
             let (number, state) = self.read(word, at, "recv")?;
             if number != at {
                 self.behind(number, at)?;
-                self.bring_on(AT_HEAD, at);
+                self.bring_head_on(number, at);
                 continue;
             }
             match state {
@@ -237,7 +237,7 @@ impl Slots {
             } else {
                 self.behind(number, at)?;
                 if passed.count == 0 {
-                    self.bring_on(AT_HEAD, at);
+                    self.bring_head_on(number, at);
                 }
                 if number == at + slots {
                     at += 1;
@@ -320,9 +320,34 @@ impl Slots {
     /// Brings a counter on that stands at `number`, which is done with.
     #[inline]
     fn bring_on(&self, at: usize, number: u64) {
-        if self.memory.load_u64(at, Relaxed) == number {
-            let counter = self.memory.u64(at);
-            let _ = counter.compare_exchange(number, number + 1, SeqCst, Relaxed);
+        self.raise(at, number, number + 1);
+    }
+
+    /// Brings the head on where it stands at message `at`, whose slot message `number` has.
+    #[inline]
+    fn bring_head_on(&self, number: u64, at: u64) {
+        match number - at > self.shape.slots {
+            true => self.bring_head_far_on(at),
+            false => self.bring_on(AT_HEAD, at),
+        }
+    }
+
+    /// Nobody has looked for rounds: those who drop the oldest bring the head on only where they
+    /// find it at what they drop.
+    #[cold]
+    fn bring_head_far_on(&self, at: u64) {
+        // No slot is claimed again before its message is done with.
+        let done = self.tail().saturating_sub(self.shape.slots);
+        self.raise(AT_HEAD, at, done.max(at + 1));
+    }
+
+    #[inline]
+    fn raise(&self, at: usize, from: u64, to: u64) {
+        if self.memory.load_u64(at, Relaxed) == from {
+            let _ = self
+                .memory
+                .u64(at)
+                .compare_exchange(from, to, SeqCst, Relaxed);
         }
     }
 }

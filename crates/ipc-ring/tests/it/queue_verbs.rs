@@ -37,6 +37,32 @@ fn policies_of_a_full_queue() {
 }
 
 #[test]
+fn who_has_not_looked_for_many_rounds_finds_the_newest_messages() {
+    let _watchdog = watchdog(PATIENCE);
+    const SENT: u64 = 200_000;
+    let mut options = Options::new();
+    options.capacity_messages(8).when_full(WhenFull::DropOldest);
+    let queue = options.queue().expect("memory");
+    let (producer, consumer) = (
+        queue.producer().expect("a seat"),
+        queue.consumer().expect("a seat"),
+    );
+    // No producer brings the head past what came to nothing.
+    drop(producer.loan(8).expect("room"));
+    for number in 0..SENT {
+        producer
+            .send(&number.to_le_bytes())
+            .expect("it never waits");
+    }
+    let mut buffer = [0; 8];
+    for number in SENT - 8..SENT {
+        assert_eq!(consumer.recv(&mut buffer).expect("a message"), 8);
+        assert_eq!(u64::from_le_bytes(buffer), number);
+    }
+    assert_eq!(consumer.dropped(), SENT - 8);
+}
+
+#[test]
 fn loans_batches_and_sizes() {
     let _watchdog = watchdog(PATIENCE);
     let queue = options().queue().expect("memory");
