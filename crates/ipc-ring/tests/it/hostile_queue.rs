@@ -21,7 +21,7 @@ fn say(socket: &SeqPacket, bytes: &[u8], fds: &[BorrowedFd<'_>]) {
     socket.send_with_fds(bytes, fds).expect("sent");
 }
 
-fn hear(socket: &SeqPacket) -> (Vec<u8>, Vec<OwnedFd>) {
+pub(crate) fn hear(socket: &SeqPacket) -> (Vec<u8>, Vec<OwnedFd>) {
     let (mut bytes, mut ancillary) = ([0; 64], Ancillary::new());
     let len = socket.recv_with_fds(&mut bytes, &mut ancillary);
     let bytes = bytes[..len.expect("it is said")].to_vec();
@@ -29,14 +29,15 @@ fn hear(socket: &SeqPacket) -> (Vec<u8>, Vec<OwnedFd>) {
 }
 
 /// A member that does nothing but what we do: what it was answered, and its bell.
-struct Liar {
-    answer: Vec<u8>,
-    fds: Vec<OwnedFd>,
+pub(crate) struct Liar {
+    pub(crate) answer: Vec<u8>,
+    /// The memory and the mailbox.
+    pub(crate) fds: Vec<OwnedFd>,
     _bell: OwnedFd,
 }
 
 impl Liar {
-    fn of(queue: &Queue) -> Self {
+    pub(crate) fn of(queue: &Queue) -> Self {
         let (ours, theirs) = ipc_uds::pair_seqpacket().expect("a pair");
         let (bell, rope) = rustix::pipe::pipe().expect("a pipe");
         say(&ours, HELLO, &[rope.as_fd()]);
@@ -49,7 +50,7 @@ impl Liar {
         }
     }
 
-    fn memory(&self) -> Region {
+    pub(crate) fn memory(&self) -> Region {
         let memory = self.fds[0].try_clone().expect("a copy");
         let attached = ipc_shm::Options::new().any_word(true).attach(memory);
         attached.expect("its memory")
