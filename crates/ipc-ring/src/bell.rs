@@ -120,6 +120,12 @@ impl Bell {
         self.hear().map(Some)
     }
 
+    /// Whether whoever could ring is gone; what has been rung is left as it is.
+    pub(crate) fn is_alone(&self) -> bool {
+        let fds = &mut [PollFd::new(&self.fd, PollFlags::empty())];
+        wait_any(fds, Until::Now).unwrap_or(false)
+    }
+
     /// Takes what has been rung; blocks where nothing has.
     pub(crate) fn hear(&self) -> Result<Woken> {
         match ipc_sys::retry(|| rustix::io::read(&self.fd, &mut [0; 64])) {

@@ -121,6 +121,10 @@ impl Bell {
         Ok(self.sleep(Until::Forever)?.expect("it waits for ever"))
     }
 
+    pub(crate) fn is_alone(&self) -> bool {
+        self.0.lock().ropes == 0
+    }
+
     pub(crate) fn ring_here(&self) {
         machine::fence();
         if !machine::is_dead() {
