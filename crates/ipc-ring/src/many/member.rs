@@ -186,6 +186,10 @@ impl Member {
                 return Ok(found);
             }
             slept.and(attended)?;
+            // A member may ring without end.
+            if until.remaining().is_some_and(|left| left.is_zero()) {
+                return Err(until.over(operation));
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 //! Makers and members of a queue that lie: the worst is an error, or a message that comes not.
 
+use crate::hostile_broadcast::ring_often;
 use crate::queue::{message, options};
 use ipc_ring::{Consumer, ErrorKind, Options, Producer, Queue, Result};
 use ipc_shm::Region;
@@ -304,4 +305,22 @@ fn memory_that_a_member_has_punched_is_corrupt() {
     assert_eq!(error.kind(), ErrorKind::Corrupt);
     let error = producer.send(b"message").expect_err("no slot is there");
     assert_eq!(error.kind(), ErrorKind::Corrupt);
+}
+
+#[test]
+fn a_member_that_rings_all_the_time_takes_no_deadline_from_others() {
+    let _watchdog = watchdog(PATIENCE);
+    let queue = options().queue().expect("memory");
+    let (producer, consumer) = ends(&queue);
+    let liar = Liar::of(&queue);
+    let mailbox = SeqPacket::from(liar.fds[1].try_clone().expect("a copy"));
+    // Those of both.
+    let ropes = [(); 2].map(|()| hear(&mailbox).1);
+    for rope in ropes.into_iter().flatten() {
+        ring_often(&rope);
+        let late = consumer.recv_timeout(&mut [0; 8], Duration::from_micros(1));
+        assert_eq!(late.expect_err("nothing").kind(), ErrorKind::TimedOut);
+        assert!(rustix::io::ioctl_fionread(&rope).expect("a pipe") > 0);
+    }
+    drop(producer);
 }
