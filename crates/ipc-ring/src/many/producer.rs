@@ -18,6 +18,8 @@ pub struct Producer {
     when_full: WhenFull,
     /// Messages that were dropped, since there was no room.
     dropped: AtomicU64,
+    /// Slots that are lent; those that are forgotten stay so.
+    lent: AtomicU64,
 }
 
 impl Producer {
@@ -26,6 +28,7 @@ impl Producer {
             member,
             when_full,
             dropped: AtomicU64::new(0),
+            lent: AtomicU64::new(0),
         }
     }
 
@@ -128,8 +131,10 @@ impl Producer {
 
     fn loan_until(&self, len: usize, until: Until) -> Result<Slot<'_>> {
         let turn = self.member.turn("send", until)?;
+        let number = self.claim(len, until)?;
+        self.lent.fetch_add(1, Relaxed);
         Ok(Slot {
-            number: self.claim(len, until)?,
+            number,
             producer: self,
             _turn: turn,
             len,
@@ -209,6 +214,15 @@ impl Producer {
         Error::new("send", ErrorKind::TooLarge).hint(format!(
             "the message has {len} bytes, and a slot of the queue room for {most}"
         ))
+    }
+}
+
+impl Drop for Producer {
+    fn drop(&mut self) {
+        // One that leaves is not dead: nobody else would give back what it has forgotten.
+        if self.lent.load(Relaxed) > 0 {
+            self.member.slots.recover(self.member.number);
+        }
     }
 }
 
@@ -315,6 +329,7 @@ impl Slot<'_> {
 
 impl Drop for Slot<'_> {
     fn drop(&mut self) {
+        self.producer.lent.fetch_sub(1, Relaxed);
         if !self.sent {
             let member = &self.producer.member;
             member.slots.give_up(self.number, member.number);

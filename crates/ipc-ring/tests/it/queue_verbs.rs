@@ -94,6 +94,34 @@ fn loans_batches_and_sizes() {
     assert_eq!(none.kind(), ErrorKind::WouldBlock);
 }
 
+#[test]
+fn what_a_producer_has_forgotten_is_given_back_when_it_leaves() {
+    let _watchdog = watchdog(PATIENCE);
+    let queue = options().queue().expect("memory");
+    let consumer = queue.consumer().expect("a seat");
+    for _ in 0..2 {
+        let careless = queue.producer().expect("a seat");
+        std::mem::forget(careless.loan(6).expect("room"));
+        careless.send(b"sent").expect("room");
+        drop(careless);
+        assert_eq!(consumer.recv(&mut [0; 8]).expect("a message"), 4);
+    }
+    let producer = queue.producer().expect("a seat");
+    for _ in 0..40 {
+        producer.try_send(b"message").expect("room");
+        assert_eq!(consumer.recv(&mut [0; 8]).expect("a message"), 7);
+    }
+}
+
+#[test]
+fn a_slot_that_no_number_counts_is_refused_before_there_is_memory() {
+    let mut options = Options::new();
+    options.capacity_messages(1).capacity_bytes(1 << 32);
+    options.max_receive_bytes(usize::MAX);
+    let error = options.queue().expect_err("too large");
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn awaited_members_lose_nothing_and_see_the_end() {
     use ipc_async::Async;
