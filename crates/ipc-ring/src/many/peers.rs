@@ -158,16 +158,14 @@ impl Peers {
 
     /// Rings for who sits in `seat`; false where nobody hears it.
     pub(super) fn ring(&mut self, slots: &Slots, seat: usize) -> Result<bool> {
-        // Who came in the meantime: its rope was there before it could sleep.
-        self.refresh(slots)?;
-        let Some(peer) = &self.peers[seat] else {
-            return Ok(false);
-        };
-        if peer.rope.ring() {
-            return Ok(true);
+        // Who came in the meantime: its rope was there before it could sleep. Where that cannot be
+        // had, those whom we know are woken all the same.
+        let refreshed = self.refresh(slots);
+        let rung = self.peers[seat].as_ref().map(|peer| peer.rope.ring());
+        if rung == Some(false) {
+            self.gone(slots, seat);
         }
-        self.gone(slots, seat);
-        Ok(false)
+        refreshed.map(|()| rung == Some(true))
     }
 
     /// Takes in what has happened: who came, who left, who died. What a dead one was writing is
