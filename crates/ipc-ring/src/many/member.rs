@@ -51,12 +51,20 @@ pub(super) struct Member {
 }
 
 /// Who becomes a member.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Seated {
     pub(super) number: u32,
     pub(super) role: Role,
     pub(super) seat: usize,
     pub(super) came: [bool; 2],
+}
+
+impl Seated {
+    /// Says that it leaves, and is not dead.
+    pub(super) fn leave(&self, slots: &Slots) {
+        let word = slots.memory.u64(AT_SEATS + self.seat * LINE + SEAT_MEMBER);
+        word.store(seat(self.number, false), Release);
+    }
 }
 
 impl Member {
@@ -67,8 +75,12 @@ impl Member {
         bell: Bell,
         spin: Spin,
     ) -> Result<Self> {
-        let events = Bells::new()?;
-        let peers = Peers::new(&bell, mailbox, events.try_clone()?, seated.came)?;
+        let events = || -> Result<(Bells, Peers)> {
+            let events = Bells::new()?;
+            let peers = Peers::new(&bell, mailbox, events.try_clone()?, seated.came)?;
+            Ok((events, peers))
+        };
+        let (events, peers) = events().inspect_err(|_| seated.leave(&slots))?;
         let member = Self {
             slots,
             number: seated.number,

@@ -2,6 +2,7 @@
 
 use super::layout::Role;
 use super::member::Member;
+use crate::cell::Cell;
 use crate::turns::Holding;
 use crate::{Spin, WhenFull};
 use ipc_core::{Error, ErrorKind, Flush, Interest, Pollable, Result, TrySend, Until, four_forms};
@@ -19,16 +20,16 @@ pub struct Producer {
     /// Messages that were dropped, since there was no room.
     dropped: AtomicU64,
     /// Slots that are lent; those that are forgotten stay so.
-    lent: AtomicU64,
+    lent: Cell,
 }
 
 impl Producer {
-    pub(super) const fn new(member: Member, when_full: WhenFull) -> Self {
+    pub(super) fn new(member: Member, when_full: WhenFull) -> Self {
         Self {
             member,
             when_full,
             dropped: AtomicU64::new(0),
-            lent: AtomicU64::new(0),
+            lent: Cell::new(0),
         }
     }
 
@@ -132,7 +133,7 @@ impl Producer {
     fn loan_until(&self, len: usize, until: Until) -> Result<Slot<'_>> {
         let turn = self.member.turn("send", until)?;
         let number = self.claim(len, until)?;
-        self.lent.fetch_add(1, Relaxed);
+        self.lent.set(self.lent.get() + 1);
         Ok(Slot {
             number,
             producer: self,
@@ -220,7 +221,7 @@ impl Producer {
 impl Drop for Producer {
     fn drop(&mut self) {
         // One that leaves is not dead: nobody else would give back what it has forgotten.
-        if self.lent.load(Relaxed) > 0 {
+        if self.lent.get() > 0 {
             self.member.slots.recover(self.member.number);
         }
     }
@@ -329,7 +330,8 @@ impl Slot<'_> {
 
 impl Drop for Slot<'_> {
     fn drop(&mut self) {
-        self.producer.lent.fetch_sub(1, Relaxed);
+        let lent = &self.producer.lent;
+        lent.set(lent.get() - 1);
         if !self.sent {
             let member = &self.producer.member;
             member.slots.give_up(self.number, member.number);

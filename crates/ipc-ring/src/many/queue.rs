@@ -70,8 +70,10 @@ impl Queue {
             .prefault(true)
             .anonymous()?;
         layout::begin(&memory.writable_window(0, bytes)?, shape);
+        let slots = join::slots(&memory)?;
+        join::fits(&slots, options)?;
         Ok(Self {
-            slots: join::slots(&memory, options)?,
+            slots,
             memory,
             options: options.clone(),
             guests: Turn::new(Guests {
@@ -137,9 +139,7 @@ impl Queue {
     /// It never was there: it wakes nobody, and the others see that its bell has no reader.
     fn send_away(&self, seated: &Seated) {
         let mut guests = self.guests();
-        let at = AT_SEATS + seated.seat * LINE + SEAT_MEMBER;
-        let left = seat(seated.number, false);
-        self.slots.memory.u64(at).store(left, Release);
+        seated.leave(&self.slots);
         guests.by_seat[seated.seat].take_if(|guest| guest.note.member == seated.number);
     }
 
@@ -166,8 +166,8 @@ impl Queue {
 
     fn member(&self, role: Role) -> Result<Member> {
         let (rope, bell) = bell()?;
+        let slots = join::slots(&self.memory)?;
         let welcome = self.admit(role, rope)?;
-        let slots = join::slots(&self.memory, &self.options)?;
         let mailbox = Mailbox::new(welcome.mailbox);
         Member::new(slots, welcome.seated, mailbox, bell, self.options.spin)
     }

@@ -1,8 +1,9 @@
-//! A member of a queue that leaves slowly: until its bell is gone it may wake others, or die at that.
+//! Members of a queue that leave slowly, and may wake others until they are gone or die at that; and
+//! those that cannot stay.
 
 use crate::hostile_queue::{Liar, hear};
 use crate::queue::options;
-use ipc_ring::Queue;
+use ipc_ring::{ErrorKind, Options, Queue};
 use ipc_shm::Region;
 use ipc_testkit::watchdog;
 use ipc_uds::SeqPacket;
@@ -84,4 +85,24 @@ fn who_dies_while_it_leaves_takes_no_wake_up_of_a_newcomer_with_it() {
         drop(leaver);
         assert_eq!(waits.join().expect("no panic").expect("a message"), 7);
     });
+}
+
+#[test]
+fn who_refuses_a_queue_is_not_told_as_a_death() {
+    let _watchdog = watchdog(PATIENCE);
+    let queue = options().queue().expect("memory");
+    let producer = queue.producer().expect("a seat");
+    let (ours, theirs) = ipc_uds::pair_seqpacket().expect("a pair");
+    let refuses = || Options::new().max_receive_bytes(8).consume_over(theirs);
+    let refuses = std::thread::spawn(refuses);
+    queue.add(ours).expect("it comes");
+    let error = refuses.join().expect("no panic").expect_err("it refuses");
+    assert_eq!(error.kind(), ErrorKind::TooLarge);
+    let end = loop {
+        if let Err(error) = producer.send(b"message") {
+            break error.kind();
+        }
+    };
+    assert_eq!(end, ErrorKind::Closed);
+    assert_eq!(queue.members().expect("counted"), (1, 0));
 }
