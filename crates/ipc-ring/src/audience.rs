@@ -82,6 +82,13 @@ impl Audience {
             .retain(|reader| reader.name != name || forget(bells, reader));
     }
 
+    /// Forgets those whose death nobody was told of.
+    pub(crate) fn forget_the_dead(&mut self) {
+        let bells = &self.bells;
+        self.readers
+            .retain(|reader| !reader.bell.is_alone() || forget(bells, reader));
+    }
+
     /// How many there are, whether or not those that are gone were forgotten.
     pub(crate) fn count(&self) -> usize {
         let here = |reader: &&Reader| {

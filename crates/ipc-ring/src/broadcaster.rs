@@ -100,7 +100,7 @@ impl Broadcaster {
         let mut writer = self.writer("accept", until)?;
         let start = writer.sent;
         // Of those who drop the oldest messages nobody else ever does.
-        writer.forget_the_gone()?;
+        writer.forget_the_gone();
         let name = writer
             .audience
             .enter(guest.takes, guest.rope, guest.bell, start)?;
@@ -118,7 +118,7 @@ impl Broadcaster {
     /// As the system says.
     pub fn readers(&self) -> Result<usize> {
         let mut writer = self.writer("look", Until::Forever)?;
-        writer.forget_the_gone()?;
+        writer.forget_the_gone();
         Ok(writer.audience.count())
     }
 
@@ -214,12 +214,11 @@ impl Writer {
 
     /// Forgets readers that have closed their ends, or died. Where a task waits for our
     /// descriptor, what would wake it is left as it is.
-    fn forget_the_gone(&mut self) -> Result<()> {
+    fn forget_the_gone(&mut self) {
         if !self.audience.is_parked() {
-            self.audience.hear()?;
+            self.audience.forget_the_dead();
             self.slowest();
         }
-        Ok(())
     }
 
     /// Looks how far the slowest reader is, which only ever goes on.

@@ -133,7 +133,7 @@ impl Producer {
     fn loan_until(&self, len: usize, until: Until) -> Result<Slot<'_>> {
         let turn = self.member.turn("send", until)?;
         let number = self.claim(len, until)?;
-        self.lent.set(self.lent.get() + 1);
+        self.lent.set(self.lent.get().wrapping_add(1));
         Ok(Slot {
             number,
             producer: self,
@@ -221,7 +221,7 @@ impl Producer {
 impl Drop for Producer {
     fn drop(&mut self) {
         // One that leaves is not dead: nobody else would give back what it has forgotten.
-        if self.lent.get() > 0 {
+        if self.lent.get() != 0 {
             self.member.slots.recover(self.member.number);
         }
     }
@@ -331,7 +331,7 @@ impl Slot<'_> {
 impl Drop for Slot<'_> {
     fn drop(&mut self) {
         let lent = &self.producer.lent;
-        lent.set(lent.get() - 1);
+        lent.set(lent.get().wrapping_sub(1));
         if !self.sent {
             let member = &self.producer.member;
             member.slots.give_up(self.number, member.number);
