@@ -177,6 +177,7 @@ impl Member {
         mut look: impl FnMut() -> Result<Option<T>>,
     ) -> Result<T> {
         loop {
+            self.peers().will_be_awaited();
             self.park(ASLEEP);
             crash_point!("queue.park.said");
             let slept = match look() {
@@ -257,6 +258,7 @@ impl Member {
     /// Prepares for a sleep on the descriptor; whether the end is there already.
     pub(super) fn arm(&self) -> Result<bool> {
         self.attend()?;
+        self.peers().will_be_awaited();
         self.park(ARMED);
         self.has_ended()
     }
@@ -314,7 +316,7 @@ impl Member {
 
     /// How many members of `role` there are besides ourselves.
     pub(super) fn count(&self, role: Role) -> Result<usize> {
-        self.with_peers(|peers| peers.count(&self.slots, role))
+        self.with_peers(|peers| peers.count(&self.slots, &self.bell, role))
     }
 
     /// Takes in who came, left and died, and what was rung.

@@ -103,6 +103,8 @@ pub(super) struct Peers {
     broken: Option<ErrorKind>,
     /// The count of changes that we have taken in.
     changes: u64,
+    /// Somebody sleeps at our events, or awaits their descriptor.
+    awaited: bool,
 }
 
 impl Peers {
@@ -126,15 +128,24 @@ impl Peers {
             told: [false; 2],
             broken: None,
             changes: 0,
+            awaited: false,
         })
     }
 
-    /// How many members of `role` there are. Another thread may sleep at our events, or a task
-    /// wait for them: whatever would wake it is left as it is.
-    pub(super) fn count(&mut self, slots: &Slots, role: Role) -> Result<usize> {
-        self.refresh(slots)?;
+    /// How many members of `role` there are. Where another thread sleeps at our events, or a task
+    /// awaits them, whatever would wake it is left as it is.
+    pub(super) fn count(&mut self, slots: &Slots, bell: &Bell, role: Role) -> Result<usize> {
+        match self.awaited {
+            true => self.refresh(slots)?,
+            false => self.attend(slots, bell)?,
+        }
         let here = |peer: &&Peer| peer.note.role == role && !peer.leaves && peer.rope.is_heard();
         Ok(self.peers.iter().flatten().filter(here).count())
+    }
+
+    /// From now on somebody awaits our events, until they are taken in.
+    pub(super) const fn will_be_awaited(&mut self) {
+        self.awaited = true;
     }
 
     /// What a wait for `role` ends with, where nobody of it is there.
@@ -171,6 +182,7 @@ impl Peers {
     /// Takes in what has happened: who came, who left, who died. What a dead one was writing is
     /// given back.
     pub(super) fn attend(&mut self, slots: &Slots, bell: &Bell) -> Result<()> {
+        self.awaited = false;
         self.take_all(slots, bell)?;
         self.refresh(slots)?;
         let leave = |peer: &Peer| peer.leaves;
@@ -194,6 +206,7 @@ impl Peers {
 
     /// Takes in what has been told.
     pub(super) fn take_in(&mut self, slots: &Slots, bell: &Bell, events: &Events) -> Result<()> {
+        self.awaited = false;
         for name in events.names.iter().take(events.count) {
             match *name {
                 BELL => self.hear(bell)?,

@@ -1,5 +1,5 @@
-//! Members of a queue that leave slowly, and may wake others until they are gone or die at that; and
-//! those that cannot stay.
+//! Members of a queue that leave slowly, and may wake others until they are gone or die at that;
+//! and those that cannot stay.
 
 use crate::hostile_queue::{Liar, hear};
 use crate::queue::options;
