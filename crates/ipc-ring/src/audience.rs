@@ -82,8 +82,19 @@ impl Audience {
             .retain(|reader| reader.name != name || forget(bells, reader));
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.readers.len()
+    /// Forgets those whose death nobody was told of.
+    pub(crate) fn forget_the_dead(&mut self) {
+        let bells = &self.bells;
+        self.readers
+            .retain(|reader| !reader.bell.is_alone() || forget(bells, reader));
+    }
+
+    /// How many there are, whether or not those that are gone were forgotten.
+    pub(crate) fn count(&self) -> usize {
+        let here = |reader: &&Reader| {
+            reader.theirs.load_u32(AT_CLOSED, Acquire) == 0 && !reader.bell.is_alone()
+        };
+        self.readers.iter().filter(here).count()
     }
 
     /// How many messages all readers have taken, of those that were sent. One that says it has
@@ -156,6 +167,11 @@ impl Audience {
         }
     }
 
+    /// Whether we sleep, or somebody waits for our descriptor.
+    pub(crate) const fn is_parked(&self) -> bool {
+        self.parked & 1 == 1
+    }
+
     pub(crate) fn unpark(&mut self) {
         if self.parked & 1 == 1 {
             self.parked += 1;
@@ -173,7 +189,8 @@ impl Audience {
 
     /// Takes what has been rung, and forgets the readers that are gone.
     pub(crate) fn hear(&mut self) -> Result<()> {
-        loop {
+        // Who rings without end is not heard without end.
+        for _ in 0..=self.readers.len() / TOLD {
             let mut names = [0; TOLD];
             let rung = self.bells.rung(&mut names)?;
             for &name in &names[..rung] {
@@ -186,9 +203,10 @@ impl Audience {
                 }
             }
             if rung < TOLD {
-                return Ok(());
+                break;
             }
         }
+        Ok(())
     }
 
     /// Whether one of the readers that we may wait for runs where we do.

@@ -69,6 +69,12 @@ impl Rope {
         rung != Err(Errno::PIPE)
     }
 
+    /// Whether somebody hears it.
+    pub(crate) fn is_heard(&self) -> bool {
+        let fds = &mut [PollFd::new(&self.fd, PollFlags::empty())];
+        !wait_any(fds, Until::Now).unwrap_or(false)
+    }
+
     /// Puts a byte, without blocking. The description may be another's, who may have it block.
     fn put(&self) -> std::result::Result<usize, Errno> {
         let slices = &[IoSlice::new(&[1])];
@@ -112,6 +118,12 @@ impl Bell {
             }
         }
         self.hear().map(Some)
+    }
+
+    /// Whether whoever could ring is gone; what has been rung is left as it is.
+    pub(crate) fn is_alone(&self) -> bool {
+        let fds = &mut [PollFd::new(&self.fd, PollFlags::empty())];
+        wait_any(fds, Until::Now).unwrap_or(false)
     }
 
     /// Takes what has been rung; blocks where nothing has.

@@ -98,10 +98,9 @@ impl Broadcaster {
         let until = self.options.meet_until(until);
         let guest = join::receive(&socket, until)?;
         let mut writer = self.writer("accept", until)?;
-        let (start, end) = (writer.sent, writer.end);
-        // Nobody has taken what nobody is there to take.
-        writer.slowest();
-        debug_assert!(writer.freed <= end);
+        let start = writer.sent;
+        // Of those who drop the oldest messages nobody else ever does.
+        writer.forget_the_gone();
         let name = writer
             .audience
             .enter(guest.takes, guest.rope, guest.bell, start)?;
@@ -112,23 +111,23 @@ impl Broadcaster {
         told
     }
 
-    /// How many readers there are, now that the dead ones have been left out.
+    /// How many readers there are, now that the dead ones have been left out. Waits while a send
+    /// is held back.
     ///
     /// # Errors
     /// As the system says.
     pub fn readers(&self) -> Result<usize> {
         let mut writer = self.writer("look", Until::Forever)?;
-        writer.audience.hear()?;
-        writer.slowest();
-        Ok(writer.audience.len())
+        writer.forget_the_gone();
+        Ok(writer.audience.count())
     }
 
-    /// How many messages were dropped unsent ([`WhenFull::DropNewest`]), or before all had
-    /// the time to receive them ([`WhenFull::DropOldest`]).
+    /// How many messages were dropped unsent ([`WhenFull::DropNewest`]), or before all readers
+    /// had taken them ([`WhenFull::DropOldest`]), as far as they had told.
     #[must_use]
     pub fn dropped(&self) -> u64 {
         match self.turn.take(Until::Forever) {
-            Some(writer) => writer.dropped + writer.oldest,
+            Some(writer) => writer.dropped,
             None => 0,
         }
     }
@@ -213,6 +212,15 @@ impl Writer {
             && (self.sent == self.taken || end - self.freed <= self.shape.bytes)
     }
 
+    /// Forgets readers that have closed their ends, or died. Where a task waits for our
+    /// descriptor, what would wake it is left as it is.
+    fn forget_the_gone(&mut self) {
+        if !self.audience.is_parked() {
+            self.audience.forget_the_dead();
+            self.slowest();
+        }
+    }
+
     /// Looks how far the slowest reader is, which only ever goes on.
     fn slowest(&mut self) {
         let taken = self.audience.slowest(self.sent);
@@ -254,6 +262,8 @@ impl Writer {
                 oldest += 1;
             }
         }
+        let taken = self.audience.slowest(self.sent);
+        self.dropped += oldest.saturating_sub(taken.max(self.oldest));
         self.oldest = oldest;
         self.own.u64(AT_PROGRESS).store(oldest, Relaxed);
         // Who sees a byte of what is written from now on sees this.
@@ -312,6 +322,10 @@ impl Writer {
                 return Ok(());
             }
             slept?;
+            // A reader may ring without end.
+            if until.remaining().is_some_and(|left| left.is_zero()) {
+                return Err(until.over("send"));
+            }
         }
     }
 

@@ -86,7 +86,8 @@ pub(super) fn join(
         came: [came0 != 0, came1 != 0],
     };
     crash_point!("queue.join.answered");
-    let slots = slots(&attach(memory)?, options)?;
+    let slots = slots(&attach(memory)?)?;
+    fits(&slots, options).inspect_err(|_| seated.leave(&slots))?;
     let mailbox = Mailbox::new(socket_of(mailbox)?);
     Member::new(slots, seated, mailbox, bell, options.spin)
 }
@@ -107,19 +108,24 @@ fn socket_of(fd: OwnedFd) -> Result<SeqPacket> {
 }
 
 /// The slots in a queue's memory, whose shape is read once and checked.
-pub(super) fn slots(memory: &Region, options: &Options) -> Result<Slots> {
+pub(super) fn slots(memory: &Region) -> Result<Slots> {
     let words = (
         memory.load_u32(AT_SLOT_COUNT, Relaxed)?,
         memory.load_u32(AT_SLOT_BYTES, Relaxed)?,
     );
     let shape = Shape::read(words.0, words.1, memory.len_bytes())
         .ok_or_else(|| meet::corrupt("the queue's slots are not those of its memory"))?;
-    if shape.max_message_bytes() > options.max_receive_bytes {
-        return Err(Error::new("meet", ErrorKind::TooLarge)
-            .hint("a message may be larger than Options::max_receive_bytes accepts"));
-    }
     Ok(Slots {
         memory: memory.writable_window(0, memory.len_bytes())?,
         shape,
     })
+}
+
+/// Whether its messages are as large as we accept.
+pub(super) fn fits(slots: &Slots, options: &Options) -> Result<()> {
+    match slots.shape.max_message_bytes() <= options.max_receive_bytes {
+        true => Ok(()),
+        false => Err(Error::new("meet", ErrorKind::TooLarge)
+            .hint("a message may be larger than Options::max_receive_bytes accepts")),
+    }
 }

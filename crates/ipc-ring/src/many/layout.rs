@@ -102,18 +102,15 @@ impl Shape {
     pub(super) fn of(options: &Options) -> Result<Self> {
         let shape = options.shape()?;
         let each = (shape.bytes / shape.slots) as usize;
+        let slot_bytes = (SLOT_MESSAGE + each.max(LEAST_BYTES)).next_multiple_of(LINE);
+        if u32::try_from(slot_bytes).is_err() {
+            return Err(Error::new("create", ErrorKind::InvalidInput)
+                .hint("a slot of a queue has less than 4 GiB"));
+        }
         Ok(Self {
             slots: shape.slots,
-            slot_bytes: SLOT_MESSAGE + each.max(LEAST_BYTES).next_multiple_of(8),
-        }
-        .whole_lines())
-    }
-
-    const fn whole_lines(self) -> Self {
-        Self {
-            slots: self.slots,
-            slot_bytes: self.slot_bytes.next_multiple_of(LINE),
-        }
+            slot_bytes,
+        })
     }
 
     /// The shape that stands in a queue's memory of `len` bytes, if it can be.

@@ -51,12 +51,20 @@ pub(super) struct Member {
 }
 
 /// Who becomes a member.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Seated {
     pub(super) number: u32,
     pub(super) role: Role,
     pub(super) seat: usize,
     pub(super) came: [bool; 2],
+}
+
+impl Seated {
+    /// Says that it leaves, and is not dead.
+    pub(super) fn leave(&self, slots: &Slots) {
+        let word = slots.memory.u64(AT_SEATS + self.seat * LINE + SEAT_MEMBER);
+        word.store(seat(self.number, false), Release);
+    }
 }
 
 impl Member {
@@ -67,8 +75,12 @@ impl Member {
         bell: Bell,
         spin: Spin,
     ) -> Result<Self> {
-        let events = Bells::new()?;
-        let peers = Peers::new(&bell, mailbox, events.try_clone()?, seated.came)?;
+        let events = || -> Result<(Bells, Peers)> {
+            let events = Bells::new()?;
+            let peers = Peers::new(&bell, mailbox, events.try_clone()?, seated.came)?;
+            Ok((events, peers))
+        };
+        let (events, peers) = events().inspect_err(|_| seated.leave(&slots))?;
         let member = Self {
             slots,
             number: seated.number,
@@ -165,6 +177,7 @@ impl Member {
         mut look: impl FnMut() -> Result<Option<T>>,
     ) -> Result<T> {
         loop {
+            self.peers().will_be_awaited();
             self.park(ASLEEP);
             crash_point!("queue.park.said");
             let slept = match look() {
@@ -186,6 +199,10 @@ impl Member {
                 return Ok(found);
             }
             slept.and(attended)?;
+            // A member may ring without end.
+            if until.remaining().is_some_and(|left| left.is_zero()) {
+                return Err(until.over(operation));
+            }
         }
     }
 
@@ -241,6 +258,7 @@ impl Member {
     /// Prepares for a sleep on the descriptor; whether the end is there already.
     pub(super) fn arm(&self) -> Result<bool> {
         self.attend()?;
+        self.peers().will_be_awaited();
         self.park(ARMED);
         self.has_ended()
     }
@@ -298,8 +316,7 @@ impl Member {
 
     /// How many members of `role` there are besides ourselves.
     pub(super) fn count(&self, role: Role) -> Result<usize> {
-        self.attend()?;
-        self.with_peers(|peers| Ok(peers.count(role)))
+        self.with_peers(|peers| peers.count(&self.slots, &self.bell, role))
     }
 
     /// Takes in who came, left and died, and what was rung.

@@ -87,8 +87,10 @@ pub(super) struct Peers {
     peers: Vec<Option<Peer>>,
     /// Those who leave, and in whose seats others sit already.
     leaving: Vec<Peer>,
-    /// None where nobody will come any more.
+    /// None where it has been told that nobody will come any more.
     mailbox: Option<Mailbox>,
+    /// Nobody will.
+    is_complete: bool,
     /// Tells of our bell, our mailbox and the ends of ropes.
     events: Bells,
     /// Of each role: how many there are, whether one has ever come, whether one has died, and
@@ -101,6 +103,8 @@ pub(super) struct Peers {
     broken: Option<ErrorKind>,
     /// The count of changes that we have taken in.
     changes: u64,
+    /// Somebody sleeps at our events, or awaits their descriptor.
+    awaited: bool,
 }
 
 impl Peers {
@@ -116,6 +120,7 @@ impl Peers {
             peers: (0..MAX_MEMBERS).map(|_| None).collect(),
             leaving: Vec::new(),
             mailbox: Some(mailbox),
+            is_complete: false,
             events,
             here: [0; 2],
             came,
@@ -123,12 +128,24 @@ impl Peers {
             told: [false; 2],
             broken: None,
             changes: 0,
+            awaited: false,
         })
     }
 
-    /// How many members of `role` there are, as far as we know.
-    pub(super) const fn count(&self, role: Role) -> usize {
-        self.here[role as usize]
+    /// How many members of `role` there are. Where another thread sleeps at our events, or a task
+    /// awaits them, whatever would wake it is left as it is.
+    pub(super) fn count(&mut self, slots: &Slots, bell: &Bell, role: Role) -> Result<usize> {
+        match self.awaited {
+            true => self.refresh(slots)?,
+            false => self.attend(slots, bell)?,
+        }
+        let here = |peer: &&Peer| peer.note.role == role && !peer.leaves && peer.rope.is_heard();
+        Ok(self.peers.iter().flatten().filter(here).count())
+    }
+
+    /// From now on somebody awaits our events, until they are taken in.
+    pub(super) const fn will_be_awaited(&mut self) {
+        self.awaited = true;
     }
 
     /// What a wait for `role` ends with, where nobody of it is there.
@@ -137,7 +154,7 @@ impl Peers {
             return self.broken;
         }
         let nobody = self.here[role as usize] == 0;
-        let ever = self.came[role as usize] || self.mailbox.is_none();
+        let ever = self.came[role as usize] || self.is_complete;
         (nobody && ever).then_some(match self.died[role as usize] {
             true => ErrorKind::PeerDied,
             false => ErrorKind::Closed,
@@ -152,21 +169,20 @@ impl Peers {
 
     /// Rings for who sits in `seat`; false where nobody hears it.
     pub(super) fn ring(&mut self, slots: &Slots, seat: usize) -> Result<bool> {
-        // Who came in the meantime: its rope was there before it could sleep.
-        self.refresh(slots)?;
-        let Some(peer) = &self.peers[seat] else {
-            return Ok(false);
-        };
-        if peer.rope.ring() {
-            return Ok(true);
+        // Who came in the meantime: its rope was there before it could sleep. Where that cannot be
+        // had, those whom we know are woken all the same.
+        let refreshed = self.refresh(slots);
+        let rung = self.peers[seat].as_ref().map(|peer| peer.rope.ring());
+        if rung == Some(false) {
+            self.gone(slots, seat);
         }
-        self.gone(slots, seat);
-        Ok(false)
+        refreshed.map(|()| rung == Some(true))
     }
 
     /// Takes in what has happened: who came, who left, who died. What a dead one was writing is
     /// given back.
     pub(super) fn attend(&mut self, slots: &Slots, bell: &Bell) -> Result<()> {
+        self.awaited = false;
         self.take_all(slots, bell)?;
         self.refresh(slots)?;
         let leave = |peer: &Peer| peer.leaves;
@@ -190,10 +206,16 @@ impl Peers {
 
     /// Takes in what has been told.
     pub(super) fn take_in(&mut self, slots: &Slots, bell: &Bell, events: &Events) -> Result<()> {
+        self.awaited = false;
         for name in events.names.iter().take(events.count) {
             match *name {
                 BELL => self.hear(bell)?,
-                MAILBOX => self.open_mailbox()?,
+                MAILBOX => {
+                    self.open_mailbox()?;
+                    if let Some(mailbox) = self.mailbox.take_if(|_| self.is_complete) {
+                        self.events.forget_mailbox(&mailbox);
+                    }
+                }
                 member => {
                     let its = |peer: &Peer| u64::from(peer.note.member) == member;
                     let its = |peer: &Option<Peer>| peer.as_ref().is_some_and(its);
@@ -263,8 +285,7 @@ impl Peers {
                 Ok(Some(mail)) => mail,
                 Ok(None) => return Ok(()),
                 Err(error) if error.kind() == ErrorKind::Closed => {
-                    self.events.forget_mailbox(mailbox);
-                    self.mailbox = None;
+                    self.is_complete = true;
                     return Ok(());
                 }
                 Err(error) => return Err(error),

@@ -2,6 +2,7 @@
 
 use super::layout::Role;
 use super::member::Member;
+use crate::cell::Cell;
 use crate::turns::Holding;
 use crate::{Spin, WhenFull};
 use ipc_core::{Error, ErrorKind, Flush, Interest, Pollable, Result, TrySend, Until, four_forms};
@@ -18,14 +19,17 @@ pub struct Producer {
     when_full: WhenFull,
     /// Messages that were dropped, since there was no room.
     dropped: AtomicU64,
+    /// Slots that are lent; those that are forgotten stay so.
+    lent: Cell,
 }
 
 impl Producer {
-    pub(super) const fn new(member: Member, when_full: WhenFull) -> Self {
+    pub(super) fn new(member: Member, when_full: WhenFull) -> Self {
         Self {
             member,
             when_full,
             dropped: AtomicU64::new(0),
+            lent: Cell::new(0),
         }
     }
 
@@ -128,8 +132,10 @@ impl Producer {
 
     fn loan_until(&self, len: usize, until: Until) -> Result<Slot<'_>> {
         let turn = self.member.turn("send", until)?;
+        let number = self.claim(len, until)?;
+        self.lent.set(self.lent.get().wrapping_add(1));
         Ok(Slot {
-            number: self.claim(len, until)?,
+            number,
             producer: self,
             _turn: turn,
             len,
@@ -209,6 +215,15 @@ impl Producer {
         Error::new("send", ErrorKind::TooLarge).hint(format!(
             "the message has {len} bytes, and a slot of the queue room for {most}"
         ))
+    }
+}
+
+impl Drop for Producer {
+    fn drop(&mut self) {
+        // One that leaves is not dead: nobody else would give back what it has forgotten.
+        if self.lent.get() != 0 {
+            self.member.slots.recover(self.member.number);
+        }
     }
 }
 
@@ -315,6 +330,8 @@ impl Slot<'_> {
 
 impl Drop for Slot<'_> {
     fn drop(&mut self) {
+        let lent = &self.producer.lent;
+        lent.set(lent.get().wrapping_sub(1));
         if !self.sent {
             let member = &self.producer.member;
             member.slots.give_up(self.number, member.number);

@@ -15,7 +15,6 @@ use crate::mailbox::Mailbox;
 use crate::{Listener, Options};
 use ipc_core::{Error, ErrorKind, Held, Result, Turn, Until, four_forms};
 use ipc_shm::Region;
-use ipc_sys::{PollFd, PollFlags, wait_any};
 use ipc_uds::SeqPacket;
 use std::os::fd::AsFd;
 use std::sync::atomic::Ordering::{Release, SeqCst};
@@ -71,8 +70,10 @@ impl Queue {
             .prefault(true)
             .anonymous()?;
         layout::begin(&memory.writable_window(0, bytes)?, shape);
+        let slots = join::slots(&memory)?;
+        join::fits(&slots, options)?;
         Ok(Self {
-            slots: join::slots(&memory, options)?,
+            slots,
             memory,
             options: options.clone(),
             guests: Turn::new(Guests {
@@ -130,12 +131,16 @@ impl Queue {
         let welcome = self.admit(role, rope)?;
         let answered = join::answer(&socket, &welcome, until);
         if answered.is_err() {
-            // It never was there; the others see that its bell has no reader.
-            let at = AT_SEATS + welcome.seated.seat * LINE + SEAT_MEMBER;
-            let left = seat(welcome.seated.number, false);
-            self.slots.memory.u64(at).store(left, Release);
+            self.send_away(&welcome.seated);
         }
         answered
+    }
+
+    /// It never was there: it wakes nobody, and the others see that its bell has no reader.
+    fn send_away(&self, seated: &Seated) {
+        let mut guests = self.guests();
+        seated.leave(&self.slots);
+        guests.by_seat[seated.seat].take_if(|guest| guest.note.member == seated.number);
     }
 
     /// How many members there are, producers and consumers, now that the dead ones are left out.
@@ -145,9 +150,10 @@ impl Queue {
     pub fn members(&self) -> Result<(usize, usize)> {
         let mut guests = self.guests();
         guests.sweep(&self.slots);
+        let here = |guest: &&Guest| !guest.has_left(&self.slots);
         let count = |role| {
-            let notes = guests.by_seat.iter().flatten().map(|guest| guest.note.role);
-            notes.filter(|its| *its == role).count()
+            let here = guests.by_seat.iter().flatten().filter(here);
+            here.filter(|guest| guest.note.role == role).count()
         };
         Ok((count(Role::Producer), count(Role::Consumer)))
     }
@@ -160,8 +166,8 @@ impl Queue {
 
     fn member(&self, role: Role) -> Result<Member> {
         let (rope, bell) = bell()?;
+        let slots = join::slots(&self.memory)?;
         let welcome = self.admit(role, rope)?;
-        let slots = join::slots(&self.memory, &self.options)?;
         let mailbox = Mailbox::new(welcome.mailbox);
         Member::new(slots, welcome.seated, mailbox, bell, self.options.spin)
     }
@@ -256,14 +262,14 @@ impl Guests {
     fn sweep(&mut self, slots: &Slots) {
         for held in &mut self.by_seat {
             let Some(guest) = held else { continue };
-            let mut fds = [PollFd::new(&guest.rope, PollFlags::empty())];
-            let left = slots.seat(guest.note.seat) == seat(guest.note.member, false);
-            if !left && !wait_any(&mut fds, Until::Now).unwrap_or(false) {
+            // Who says that it leaves may still be about to wake others, and die at that: until
+            // its bell is gone it keeps its seat, is told of who comes, and they of it.
+            if guest.rope.is_heard() {
                 continue;
             }
             let bit = 1 << guest.note.seat;
             self.deaths &= !bit;
-            if !left {
+            if !guest.has_left(slots) {
                 slots.recover(guest.note.member);
                 self.deaths |= bit;
             }
@@ -273,6 +279,11 @@ impl Guests {
 }
 
 impl Guest {
+    /// Whether it says that it leaves.
+    fn has_left(&self, slots: &Slots) -> bool {
+        slots.seat(self.note.seat) == seat(self.note.member, false)
+    }
+
     /// Puts the rope of another into our mailbox.
     fn tell_of(&self, other: &Self) -> Result<()> {
         let rope = [other.rope.as_fd()];

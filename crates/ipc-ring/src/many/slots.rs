@@ -83,8 +83,8 @@ impl Slots {
         Ok(matches!(self.room()?, Room::At { .. }))
     }
 
-    /// The first slot that is free.
-    #[inline]
+    /// The first slot that is free. A call of its own would cost a loan a twentieth.
+    #[inline(always)]
     fn room(&self) -> Result<Room> {
         let mut at = self.tail();
         for _ in 0..self.most_looks() {
@@ -186,7 +186,7 @@ impl Slots {
             let (number, state) = self.read(word, at, "recv")?;
             if number != at {
                 self.behind(number, at)?;
-                self.bring_on(AT_HEAD, at);
+                self.bring_head_on(number, at);
                 continue;
             }
             match state {
@@ -237,7 +237,7 @@ impl Slots {
             } else {
                 self.behind(number, at)?;
                 if passed.count == 0 {
-                    self.bring_on(AT_HEAD, at);
+                    self.bring_head_on(number, at);
                 }
                 if number == at + slots {
                     at += 1;
@@ -324,6 +324,25 @@ impl Slots {
             let counter = self.memory.u64(at);
             let _ = counter.compare_exchange(number, number + 1, SeqCst, Relaxed);
         }
+    }
+
+    /// Brings the head on where it stands at message `at`, whose slot message `number` has.
+    #[inline]
+    fn bring_head_on(&self, number: u64, at: u64) {
+        match number - at > self.shape.slots {
+            true => self.bring_head_far_on(at),
+            false => self.bring_on(AT_HEAD, at),
+        }
+    }
+
+    /// Nobody has looked for rounds: those who drop the oldest bring the head on only where they
+    /// find it at what they drop.
+    #[cold]
+    fn bring_head_far_on(&self, at: u64) {
+        // No slot is claimed again before its message is done with.
+        let done = self.tail().saturating_sub(self.shape.slots);
+        let head = self.memory.u64(AT_HEAD);
+        let _ = head.compare_exchange(at, done.max(at + 1), SeqCst, Relaxed);
     }
 }
 

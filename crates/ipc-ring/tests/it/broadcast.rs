@@ -1,7 +1,9 @@
 //! One writer and many readers.
 
+use ipc_core::{Interest, Pollable, Until};
 use ipc_ring::{Broadcaster, ErrorKind, Options, Received, Subscriber, WhenFull};
-use ipc_testkit::{Role, Stage, TempDir, watchdog};
+use ipc_sys::{PollFd, PollFlags, wait_any};
+use ipc_testkit::{Role, Snapshot, Stage, TempDir, isolated, watchdog};
 use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -136,6 +138,29 @@ fn a_slow_reader_learns_exactly_how_many_it_missed() {
 }
 
 #[test]
+fn what_all_readers_have_taken_is_not_dropped() {
+    let _watchdog = watchdog(PATIENCE);
+    for slots in [1, 4, 16, 64] {
+        let mut options = options(WhenFull::DropOldest);
+        let (writer, readers) = with_readers(options.capacity_messages(slots), 2);
+        let mut buffer = [0; 256];
+        for number in 0..1_000 {
+            writer.send(&message(number)).expect("it never waits");
+            for reader in &readers {
+                let received = reader.recv(&mut buffer).expect("a message");
+                assert_eq!(received, Received::Message(message(number).len()));
+            }
+        }
+        assert_eq!(writer.dropped(), 0, "{slots} slots");
+        drop(readers);
+        for number in 0..1_000 {
+            writer.send(&message(number)).expect("it never waits");
+        }
+        assert_eq!(writer.dropped(), 0, "nobody was there");
+    }
+}
+
+#[test]
 fn what_is_overwritten_while_it_is_read_is_never_delivered() {
     let _watchdog = watchdog(PATIENCE);
     let (writer, readers) = with_readers(&options(WhenFull::DropOldest), 3);
@@ -187,6 +212,60 @@ fn a_reader_that_goes_or_dies_holds_nobody_back() {
         assert_eq!(what, (MESSAGES, 0, ErrorKind::Closed));
     });
     silent.wait_dead();
+}
+
+#[test]
+fn dead_readers_leave_nothing_behind_where_the_oldest_are_dropped() {
+    isolated!({
+        let dir = TempDir::new();
+        let path = dir.join("socket");
+        let listener = Options::new().bind(&path).expect("bind");
+        let writer = options(WhenFull::DropOldest).broadcast().expect("memory");
+        let mut before = None;
+        for _ in 0..8 {
+            let silent = Role::new("silent subscriber")
+                .argument(path.display())
+                .spawn();
+            writer.accept(&listener).expect("it comes");
+            let now = Snapshot::take().descriptors();
+            assert_eq!(*before.get_or_insert(now), now);
+            writer.send(b"message").expect("it never waits");
+            silent.kill();
+            silent.wait_dead();
+        }
+        assert_eq!(writer.readers().expect("counted"), 0);
+    });
+}
+
+#[test]
+fn who_counts_readers_takes_nothing_from_who_awaits_the_descriptor() {
+    let _watchdog = watchdog(PATIENCE);
+    let (writer, mut readers) = with_readers(&options(WhenFull::Block), 2);
+    let second = readers.pop().expect("two");
+    let reader = readers.pop().expect("two");
+    let is_told = || {
+        let fd = writer.descriptor(Interest::Write);
+        let mut fds = [PollFd::new(&fd, PollFlags::IN)];
+        wait_any(&mut fds, Until::Now).expect("polled")
+    };
+    let mut buffer = [0; 8];
+    for _ in 0..2 {
+        while writer.try_send(b"message").is_ok() {}
+        assert!(!writer.arm(Interest::Write).expect("armed"));
+        assert!(!is_told());
+        for reader in [&reader, &second] {
+            while reader.try_recv(&mut buffer).is_ok() {}
+        }
+        assert_eq!(writer.readers().expect("counted"), 2);
+        assert!(is_told(), "of room");
+    }
+    while writer.try_send(b"message").is_ok() {}
+    while reader.try_recv(&mut buffer).is_ok() {}
+    assert!(!writer.arm(Interest::Write).expect("armed"));
+    drop(second);
+    assert_eq!(writer.readers().expect("counted"), 1);
+    assert!(is_told(), "of one that holds it back no more");
+    writer.send(b"message").expect("room");
 }
 
 pub(crate) fn silent(stage: Stage) {

@@ -71,6 +71,32 @@ fn a_reader_that_says_it_took_what_was_not_sent_is_left_out_alone() {
 }
 
 #[test]
+fn a_reader_that_rings_all_the_time_takes_no_deadline_from_the_writer() {
+    let _watchdog = watchdog(PATIENCE);
+    let (_, fds) = real_reader();
+    let writer = options(WhenFull::Block).broadcast().expect("memory");
+    let (ours, theirs) = ipc_uds::pair_seqpacket().expect("a pair");
+    let takes = like(&fds[0]);
+    let memory = takes.to_read_only_fd().expect("a descriptor");
+    theirs
+        .send_with_fds(HELLO, &[memory.as_fd(), fds[1].as_fd()])
+        .expect("sent");
+    writer.add(ours).expect("it looks like a reader");
+    let rope = hear(&theirs).1.pop().expect("it wakes the writer");
+    while writer.try_send(b"message").is_ok() {}
+    ring_often(&rope);
+    let late = writer.send_timeout(b"message", Duration::from_micros(1));
+    assert_eq!(late.expect_err("no room").kind(), ErrorKind::TimedOut);
+    assert!(rustix::io::ioctl_fionread(&rope).expect("a pipe") > 0);
+}
+
+/// Rings as often as fits.
+pub(crate) fn ring_often(rope: &OwnedFd) {
+    rustix::io::ioctl_fionbio(rope, true).expect("a pipe");
+    while rustix::io::write(rope, &[1; 4096]).is_ok() {}
+}
+
+#[test]
 fn whatever_stands_in_a_writers_memory_is_a_message_a_miss_or_an_error() {
     let _watchdog = watchdog(PATIENCE);
     assert!(with_lying_writer(u64::MAX).0.is_err());

@@ -1,5 +1,6 @@
 //! Makers and members of a queue that lie: the worst is an error, or a message that comes not.
 
+use crate::hostile_broadcast::ring_often;
 use crate::queue::{message, options};
 use ipc_ring::{Consumer, ErrorKind, Options, Producer, Queue, Result};
 use ipc_shm::Region;
@@ -21,7 +22,7 @@ fn say(socket: &SeqPacket, bytes: &[u8], fds: &[BorrowedFd<'_>]) {
     socket.send_with_fds(bytes, fds).expect("sent");
 }
 
-fn hear(socket: &SeqPacket) -> (Vec<u8>, Vec<OwnedFd>) {
+pub(crate) fn hear(socket: &SeqPacket) -> (Vec<u8>, Vec<OwnedFd>) {
     let (mut bytes, mut ancillary) = ([0; 64], Ancillary::new());
     let len = socket.recv_with_fds(&mut bytes, &mut ancillary);
     let bytes = bytes[..len.expect("it is said")].to_vec();
@@ -29,14 +30,15 @@ fn hear(socket: &SeqPacket) -> (Vec<u8>, Vec<OwnedFd>) {
 }
 
 /// A member that does nothing but what we do: what it was answered, and its bell.
-struct Liar {
-    answer: Vec<u8>,
-    fds: Vec<OwnedFd>,
+pub(crate) struct Liar {
+    pub(crate) answer: Vec<u8>,
+    /// The memory and the mailbox.
+    pub(crate) fds: Vec<OwnedFd>,
     _bell: OwnedFd,
 }
 
 impl Liar {
-    fn of(queue: &Queue) -> Self {
+    pub(crate) fn of(queue: &Queue) -> Self {
         let (ours, theirs) = ipc_uds::pair_seqpacket().expect("a pair");
         let (bell, rope) = rustix::pipe::pipe().expect("a pipe");
         say(&ours, HELLO, &[rope.as_fd()]);
@@ -49,7 +51,7 @@ impl Liar {
         }
     }
 
-    fn memory(&self) -> Region {
+    pub(crate) fn memory(&self) -> Region {
         let memory = self.fds[0].try_clone().expect("a copy");
         let attached = ipc_shm::Options::new().any_word(true).attach(memory);
         attached.expect("its memory")
@@ -303,4 +305,22 @@ fn memory_that_a_member_has_punched_is_corrupt() {
     assert_eq!(error.kind(), ErrorKind::Corrupt);
     let error = producer.send(b"message").expect_err("no slot is there");
     assert_eq!(error.kind(), ErrorKind::Corrupt);
+}
+
+#[test]
+fn a_member_that_rings_all_the_time_takes_no_deadline_from_others() {
+    let _watchdog = watchdog(PATIENCE);
+    let queue = options().queue().expect("memory");
+    let (producer, consumer) = ends(&queue);
+    let liar = Liar::of(&queue);
+    let mailbox = SeqPacket::from(liar.fds[1].try_clone().expect("a copy"));
+    // Those of both.
+    let ropes = [(); 2].map(|()| hear(&mailbox).1);
+    for rope in ropes.into_iter().flatten() {
+        ring_often(&rope);
+        let late = consumer.recv_timeout(&mut [0; 8], Duration::from_micros(1));
+        assert_eq!(late.expect_err("nothing").kind(), ErrorKind::TimedOut);
+        assert!(rustix::io::ioctl_fionread(&rope).expect("a pipe") > 0);
+    }
+    drop(producer);
 }

@@ -17,6 +17,7 @@ mod meeting;
 mod models;
 mod policies;
 mod queue;
+mod queue_leaving;
 mod queue_members;
 mod queue_verbs;
 mod scarce;

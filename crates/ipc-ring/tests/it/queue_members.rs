@@ -1,9 +1,13 @@
 //! Who comes to a queue and who goes: limits, late comers, deaths, and what the others see.
 
 use crate::queue::{message, options};
-use ipc_ring::{ErrorKind, MAX_MEMBERS, Options};
+use ipc_core::{Interest, Pollable, Until};
+use ipc_ring::{ErrorKind, MAX_MEMBERS, Options, Spin};
+use ipc_sys::{PollFd, PollFlags, wait_any};
 use ipc_testkit::{Role, Stage, TempDir, watchdog};
 use rustix::process::Signal;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -56,6 +60,59 @@ fn a_member_that_never_looks_keeps_nobody_out_and_hears_of_all_when_it_does() {
         }
         sending.join().expect("no panic").expect("sent");
     });
+}
+
+#[test]
+fn who_counts_the_others_takes_no_ring_from_a_thread_that_waits() {
+    let _watchdog = watchdog(PATIENCE);
+    let mut sleepy = options();
+    let queue = sleepy.spin(Spin::Never).queue().expect("memory");
+    let (producer, consumer) = (
+        queue.producer().expect("a seat"),
+        queue.consumer().expect("a seat"),
+    );
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(SeqCst) {
+                let _ = consumer.producers().expect("counted");
+            }
+        });
+        scope.spawn(|| (0..5_000).for_each(|_| producer.send(b"message!").expect("room comes")));
+        for _ in 0..5_000 {
+            assert_eq!(consumer.recv(&mut [0; 8]).expect("a message"), 8);
+        }
+        over.store(true, SeqCst);
+    });
+}
+
+#[test]
+fn who_counts_the_others_takes_nothing_from_who_awaits_the_descriptor() {
+    let _watchdog = watchdog(PATIENCE);
+    let Beginner { queue, child, .. } = beginner("fill");
+    let consumer = queue.consumer().expect("a seat");
+    let is_told = || {
+        let fd = consumer.descriptor(Interest::Read);
+        let mut fds = [PollFd::new(&fd, PollFlags::IN)];
+        wait_any(&mut fds, Until::Now).expect("polled")
+    };
+    assert_eq!(consumer.recv(&mut [0; 16]).expect("committed"), 9);
+    assert!(!consumer.arm(Interest::Read).expect("armed"));
+    assert!(!is_told());
+    let second = queue.producer().expect("a seat");
+    second.send(b"message").expect("room");
+    assert_eq!(consumer.producers().expect("counted"), 2);
+    assert!(is_told(), "of a message");
+    assert_eq!(consumer.recv(&mut [0; 16]).expect("it came"), 7);
+    drop(second);
+    assert!(!consumer.arm(Interest::Read).expect("armed"));
+    assert!(!is_told());
+    child.kill();
+    child.wait_dead();
+    assert_eq!(consumer.producers().expect("counted"), 0);
+    assert!(is_told(), "of a death");
+    let end = consumer.recv(&mut [0; 16]).expect_err("the end");
+    assert_eq!(end.kind(), ErrorKind::PeerDied);
 }
 
 #[test]

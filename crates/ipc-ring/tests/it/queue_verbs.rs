@@ -37,6 +37,32 @@ fn policies_of_a_full_queue() {
 }
 
 #[test]
+fn who_has_not_looked_for_many_rounds_finds_the_newest_messages() {
+    let _watchdog = watchdog(PATIENCE);
+    const SENT: u64 = 200_000;
+    let mut options = Options::new();
+    options.capacity_messages(8).when_full(WhenFull::DropOldest);
+    let queue = options.queue().expect("memory");
+    let (producer, consumer) = (
+        queue.producer().expect("a seat"),
+        queue.consumer().expect("a seat"),
+    );
+    // No producer brings the head past what came to nothing.
+    drop(producer.loan(8).expect("room"));
+    for number in 0..SENT {
+        producer
+            .send(&number.to_le_bytes())
+            .expect("it never waits");
+    }
+    let mut buffer = [0; 8];
+    for number in SENT - 8..SENT {
+        assert_eq!(consumer.recv(&mut buffer).expect("a message"), 8);
+        assert_eq!(u64::from_le_bytes(buffer), number);
+    }
+    assert_eq!(consumer.dropped(), SENT - 8);
+}
+
+#[test]
 fn loans_batches_and_sizes() {
     let _watchdog = watchdog(PATIENCE);
     let queue = options().queue().expect("memory");
@@ -66,6 +92,34 @@ fn loans_batches_and_sizes() {
     assert!(batch.iter().eq([&b"abcdef"[..], b"one", b"", b"three"]));
     let none = consumer.try_recv_batch(&mut batch, 9).expect_err("nothing");
     assert_eq!(none.kind(), ErrorKind::WouldBlock);
+}
+
+#[test]
+fn what_a_producer_has_forgotten_is_given_back_when_it_leaves() {
+    let _watchdog = watchdog(PATIENCE);
+    let queue = options().queue().expect("memory");
+    let consumer = queue.consumer().expect("a seat");
+    for _ in 0..2 {
+        let careless = queue.producer().expect("a seat");
+        std::mem::forget(careless.loan(6).expect("room"));
+        careless.send(b"sent").expect("room");
+        drop(careless);
+        assert_eq!(consumer.recv(&mut [0; 8]).expect("a message"), 4);
+    }
+    let producer = queue.producer().expect("a seat");
+    for _ in 0..40 {
+        producer.try_send(b"message").expect("room");
+        assert_eq!(consumer.recv(&mut [0; 8]).expect("a message"), 7);
+    }
+}
+
+#[test]
+fn a_slot_that_no_number_counts_is_refused_before_there_is_memory() {
+    let mut options = Options::new();
+    options.capacity_messages(1).capacity_bytes(1 << 32);
+    options.max_receive_bytes(usize::MAX);
+    let error = options.queue().expect_err("too large");
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -82,6 +82,10 @@ impl Rope {
         self.0.tell();
         is_heard
     }
+
+    pub(crate) fn is_heard(&self) -> bool {
+        self.0.is_heard()
+    }
 }
 
 impl Clone for Rope {
@@ -115,6 +119,10 @@ impl Bell {
 
     pub(crate) fn hear(&self) -> Result<Woken> {
         Ok(self.sleep(Until::Forever)?.expect("it waits for ever"))
+    }
+
+    pub(crate) fn is_alone(&self) -> bool {
+        self.0.lock().ropes == 0
     }
 
     pub(crate) fn ring_here(&self) {
