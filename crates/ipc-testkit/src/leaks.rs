@@ -7,6 +7,9 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+/// How long a thread that has ended may be listed: whoever looks may stand still meanwhile.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// What this process holds at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
@@ -77,7 +80,7 @@ impl Snapshot {
     pub fn leaks_until_now(&self) -> Vec<String> {
         // The kernel lists a thread for a moment after it was joined: joining waits for the end
         // of its program, not of its task.
-        let patience = Instant::now() + Duration::from_secs(2);
+        let patience = Instant::now() + PATIENCE;
         let mut now = Self::take();
         while now.threads > self.threads && Instant::now() < patience {
             std::thread::yield_now();
@@ -129,7 +132,7 @@ fn names() -> BTreeSet<String> {
     let mut names: BTreeSet<String> = listed
         .flatten()
         .flatten()
-        .filter(|entry| entry.file_name().to_string_lossy().contains(&process))
+        .filter(|entry| has_number(&entry.file_name().to_string_lossy(), &process))
         .map(|entry| entry.path().display().to_string())
         .collect();
     // Columns of /proc/sysvipc/shm: key shmid perms size cpid …; of msg: key msqid perms cbytes
@@ -145,6 +148,12 @@ fn names() -> BTreeSet<String> {
         }
     }
     names
+}
+
+/// Whether `name` has this number in it: as such, not among the digits of another's.
+fn has_number(name: &str, number: &str) -> bool {
+    name.split(|c: char| !c.is_ascii_digit())
+        .any(|digits| digits == number)
 }
 
 impl fmt::Display for Snapshot {
