@@ -1,6 +1,8 @@
 //! The event: set, taken, awaited across processes, and the death of who should set it.
 
-use crate::stage::{add, await_asleep, await_ready, counted, enter, for_ever, region, say_ready, spawn};
+use crate::stage::{
+    add, await_asleep, await_ready, counted, enter, for_ever, region, say_ready, spawn,
+};
 use ipc_sem::{ErrorKind, Event, Options};
 use ipc_testkit::{Stage, Storm, watchdog};
 use std::time::{Duration, Instant};
