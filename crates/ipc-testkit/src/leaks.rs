@@ -132,7 +132,7 @@ fn names() -> BTreeSet<String> {
     let mut names: BTreeSet<String> = listed
         .flatten()
         .flatten()
-        .filter(|entry| has_number(&entry.file_name().to_string_lossy(), &process))
+        .filter(|entry| first_number(&entry.file_name().to_string_lossy()) == Some(&process))
         .map(|entry| entry.path().display().to_string())
         .collect();
     // Columns of /proc/sysvipc/shm: key shmid perms size cpid …; of msg: key msqid perms cbytes
@@ -150,10 +150,10 @@ fn names() -> BTreeSet<String> {
     names
 }
 
-/// Whether `name` has this number in it: as such, not among the digits of another's.
-fn has_number(name: &str, number: &str) -> bool {
-    name.split(|c: char| !c.is_ascii_digit())
-        .any(|digits| digits == number)
+/// The first number in a name: its maker's, where what follows may count up to any number.
+fn first_number(name: &str) -> Option<&str> {
+    let mut numbers = name.split(|c: char| !c.is_ascii_digit());
+    numbers.find(|digits| !digits.is_empty())
 }
 
 impl fmt::Display for Snapshot {
@@ -163,5 +163,22 @@ impl fmt::Display for Snapshot {
             f,
             "{fds} descriptors, {threads} threads, {children} children"
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::first_number;
+
+    #[test]
+    fn a_name_is_its_makers_and_not_of_whoever_has_the_number_of_a_count() {
+        for (name, maker) in [
+            ("ipc test 31776 368", Some("31776")),
+            ("sem.ipc-sem-test.12.held", Some("12")),
+            ("ipc-testkit-7", Some("7")),
+            ("no number", None),
+        ] {
+            assert_eq!(first_number(name), maker);
+        }
     }
 }
