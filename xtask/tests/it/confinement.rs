@@ -89,11 +89,9 @@ fn the_program_does_not_outlive_who_asked() {
     // A shell starts `launch` and is killed once the program is up; the program's end closes the
     // pipe that it holds.
     let (mut reader, writer) = std::io::pipe().unwrap();
-    let xtask = env!("CARGO_BIN_EXE_xtask");
-    let program = "sh -c 'printf up; exec sleep 600'";
-    let script = format!("{xtask} __launch --parent $$ -- {program} & wait");
+    let script = "\"$0\" __launch --parent $$ -- sh -c 'printf up; exec sleep 600' & wait";
     let mut shell = Command::new("sh")
-        .args(["-c", &script])
+        .args(["-c", script, env!("CARGO_BIN_EXE_xtask")])
         .stdout(writer)
         .spawn()
         .unwrap();
