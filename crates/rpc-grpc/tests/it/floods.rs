@@ -191,8 +191,18 @@ async fn a_server_without_descriptors_serves_on_and_recovers() {
         assert_eq!(early.put(&cx, item("a", 1)).await, Ok(count));
     }
     drop(crowd);
-    let late = StockClient::new(plain().connect(&endpoint).await.expect("it listens"));
-    assert_eq!(late.put(&cx, item("a", 1)).await, Ok(20));
+    // On a slow host the crowd holds its descriptors yet when this one is accepted with the last.
+    let late = loop {
+        let put = match plain().connect(&endpoint).await {
+            Ok(connection) => StockClient::new(connection).put(&cx, item("a", 1)).await,
+            Err(status) => Err(status),
+        };
+        match put {
+            Err(status) if status.code() == Code::Unavailable => tokio::task::yield_now().await,
+            put => break put,
+        }
+    };
+    assert_eq!(late, Ok(20), "and none of them ran");
     drop(server);
 }
 
