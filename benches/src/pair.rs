@@ -30,7 +30,7 @@ use crate::{
 pub const WORKER: &str = "worker";
 
 /// A worker that has not said hello after this time never will.
-const START: Duration = Duration::from_secs(5);
+const START: Duration = Duration::from_secs(20);
 
 /// Why a pair is of no more use.
 #[derive(Debug)]

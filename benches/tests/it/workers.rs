@@ -3,7 +3,7 @@
 use std::{
     os::fd::AsFd,
     process::{Command, Stdio},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use ipc_bench::{
@@ -23,6 +23,9 @@ use ipc_bench::{
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::binary;
+
+/// How long an answer may take before its worker is said to hang: a host may stand still.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A pair on one CPU with a connected pipe.
 fn connected(directory: &Directory, interrupt: &Interrupt) -> Pair {
@@ -46,7 +49,7 @@ fn connected(directory: &Directory, interrupt: &Interrupt) -> Pair {
         shape,
     };
     let answers = pair
-        .ask(&order, Duration::from_secs(5), interrupt)
+        .ask(&order, PATIENCE, interrupt)
         .expect("pipes connect");
     assert!(matches!(answers, [Answer::Connected, Answer::Connected]));
     pair
@@ -80,13 +83,9 @@ fn a_worker_that_dies_is_reported() {
     let (directory, interrupt) = (Directory::create().unwrap(), Interrupt::watch().unwrap());
     let pair = connected(&directory, &interrupt);
     signal(pair.server.id(), Signal::KILL);
-    let begun = Instant::now();
-    let why = why(pair.ask(&slice(1000), Duration::from_secs(30), &interrupt));
+    let why = why(pair.ask(&slice(1000), PATIENCE, &interrupt));
     assert!(why.contains("the server"), "{why}");
-    assert!(
-        begun.elapsed() < Duration::from_secs(20),
-        "nobody waits for the dead"
-    );
+    assert!(!why.contains("hangs"), "nobody waits for the dead: {why}");
 }
 
 #[test]
@@ -111,7 +110,7 @@ fn an_unknown_maker_is_an_answer() {
         maker: "nobody".into(),
         shape,
     };
-    let why = why(pair.ask(&order, Duration::from_secs(5), &interrupt));
+    let why = why(pair.ask(&order, PATIENCE, &interrupt));
     assert!(why.contains("no maker pipe/nobody"), "{why}");
 }
 
@@ -154,9 +153,9 @@ fn a_fan_in_has_four_senders_and_leaves_none() {
         maker: "ipc-pipe".into(),
         shape,
     };
-    pair.ask(&order, Duration::from_secs(20), &interrupt)
+    pair.ask(&order, PATIENCE, &interrupt)
         .expect("four senders open one FIFO");
-    let answers = pair.ask(&slice(1001), Duration::from_secs(20), &interrupt);
+    let answers = pair.ask(&slice(1001), PATIENCE, &interrupt);
     let [Answer::Slice(client), Answer::Slice(server)] = answers.expect("all arrive") else {
         panic!("a slice is answered by its report");
     };
@@ -213,9 +212,9 @@ fn members_of_a_channel_go_with_their_pair() {
         maker: "3x2".into(),
         shape,
     };
-    pair.ask(&order, Duration::from_secs(20), &interrupt)
+    pair.ask(&order, PATIENCE, &interrupt)
         .expect("members meet");
-    let answers = pair.ask(&slice(1001), Duration::from_secs(20), &interrupt);
+    let answers = pair.ask(&slice(1001), PATIENCE, &interrupt);
     let [Answer::Slice(client), Answer::Slice(server)] = answers.expect("all arrive") else {
         panic!("a slice is answered by its report");
     };
@@ -248,10 +247,10 @@ fn a_sender_that_dies_is_reported() {
             scenario: Scenario::FanIn,
         },
     };
-    pair.ask(&order, Duration::from_secs(20), &interrupt)
+    pair.ask(&order, PATIENCE, &interrupt)
         .expect("four senders share one pipe");
     signal(pair.others[1].id(), Signal::KILL);
-    let why = why(pair.ask(&slice(1000), Duration::from_secs(20), &interrupt));
+    let why = why(pair.ask(&slice(1000), PATIENCE, &interrupt));
     assert!(why.contains("sender 2"), "{why}");
 }
 

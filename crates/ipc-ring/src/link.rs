@@ -262,6 +262,10 @@ impl Link {
                     if let Some(found) = ready()? {
                         return Ok(found);
                     }
+                    // The other side may ring without end.
+                    if until.remaining().is_some_and(|left| left.is_zero()) {
+                        return Err(until.over(operation));
+                    }
                 }
                 Ok(Some(Woken::Alone)) => return ready()?.ok_or_else(|| self.alone(operation)),
                 Ok(None) => return ready()?.ok_or_else(|| until.over(operation)),

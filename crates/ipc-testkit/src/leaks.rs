@@ -7,6 +7,9 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+/// How long a thread that has ended may be listed: whoever looks may stand still meanwhile.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// What this process holds at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
@@ -77,7 +80,7 @@ impl Snapshot {
     pub fn leaks_until_now(&self) -> Vec<String> {
         // The kernel lists a thread for a moment after it was joined: joining waits for the end
         // of its program, not of its task.
-        let patience = Instant::now() + Duration::from_secs(2);
+        let patience = Instant::now() + PATIENCE;
         let mut now = Self::take();
         while now.threads > self.threads && Instant::now() < patience {
             std::thread::yield_now();
@@ -129,7 +132,7 @@ fn names() -> BTreeSet<String> {
     let mut names: BTreeSet<String> = listed
         .flatten()
         .flatten()
-        .filter(|entry| entry.file_name().to_string_lossy().contains(&process))
+        .filter(|entry| first_number(&entry.file_name().to_string_lossy()) == Some(&process))
         .map(|entry| entry.path().display().to_string())
         .collect();
     // Columns of /proc/sysvipc/shm: key shmid perms size cpid …; of msg: key msqid perms cbytes
@@ -147,6 +150,12 @@ fn names() -> BTreeSet<String> {
     names
 }
 
+/// The first number in a name: its maker's, where what follows may count up to any number.
+fn first_number(name: &str) -> Option<&str> {
+    let mut numbers = name.split(|c: char| !c.is_ascii_digit());
+    numbers.find(|digits| !digits.is_empty())
+}
+
 impl fmt::Display for Snapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (fds, threads, children) = (self.descriptors.len(), self.threads, self.children);
@@ -154,5 +163,22 @@ impl fmt::Display for Snapshot {
             f,
             "{fds} descriptors, {threads} threads, {children} children"
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::first_number;
+
+    #[test]
+    fn a_name_is_its_makers_and_not_of_whoever_has_the_number_of_a_count() {
+        for (name, maker) in [
+            ("ipc test 31776 368", Some("31776")),
+            ("sem.ipc-sem-test.12.held", Some("12")),
+            ("ipc-testkit-7", Some("7")),
+            ("no number", None),
+        ] {
+            assert_eq!(first_number(name), maker);
+        }
     }
 }

@@ -24,7 +24,7 @@ pub trait Stock {
     /// Looks up one item.
     #[rpc(
         idempotency = "no_side_effects",
-        deadline = "2s",
+        deadline = "60s",
         http = "GET /v1/items/{sku}"
     )]
     async fn get(&self, cx: &Context, sku: String) -> Result<Item, Status>;

@@ -20,12 +20,12 @@ fn this_thread() -> i32 {
     rustix::thread::gettid().as_raw_nonzero().get()
 }
 
-/// Until a thread of this process sleeps.
+/// Until a thread of this process sleeps, or has ended.
 fn until_asleep(thread: i32) {
     let is_asleep = || {
         let stat = std::fs::read_to_string(format!("/proc/self/task/{thread}/stat"));
         // Behind its name, which may hold anything, stands the letter of its state.
-        stat.is_ok_and(|stat| {
+        stat.map_or(true, |stat| {
             stat.rsplit_once(") ")
                 .is_some_and(|(_, rest)| rest.starts_with('S'))
         })

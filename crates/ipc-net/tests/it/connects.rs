@@ -4,7 +4,9 @@ use crate::loopback::{PATIENCE, SHORT, own_network};
 use ipc_core::{Interest, Pollable, Until};
 use ipc_net::{ErrorKind, Options};
 use ipc_testkit::{Storm, isolated, skip, watchdog};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
+use std::net::{SocketAddr, TcpStream};
+use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 /// A listener whose queue is full: the kernel drops what knocks there, as a host does that does
@@ -42,10 +44,22 @@ impl Silent {
     }
 }
 
-/// An address at which nobody listens.
-fn nobody() -> SocketAddr {
-    let gone = TcpListener::bind("127.0.0.1:0").expect("bind");
-    gone.local_addr().expect("bound")
+/// An address at which nobody listens, and nobody can as long as it is held.
+struct Nobody {
+    _bound: OwnedFd,
+    address: SocketAddr,
+}
+
+fn nobody() -> Nobody {
+    let (family, kind) = (AddressFamily::INET, SocketType::STREAM);
+    let bound = socket_with(family, kind, SocketFlags::CLOEXEC, None).expect("a socket");
+    let any = SocketAddr::from(([127, 0, 0, 1], 0));
+    rustix::net::bind(&bound, &any).expect("a port");
+    let address = rustix::net::getsockname(&bound).expect("bound");
+    Nobody {
+        _bound: bound,
+        address: address.try_into().expect("an address"),
+    }
 }
 
 #[test]
@@ -95,7 +109,8 @@ fn an_address_that_refuses_gives_way_at_once() {
     let _watchdog = watchdog(PATIENCE);
     let listener = ipc_net::bind("127.0.0.1:0").expect("bind");
     let good = listener.address().expect("bound");
-    let addresses = [nobody(), nobody(), good];
+    let (first, second) = (nobody(), nobody());
+    let addresses = [first.address, second.address, good];
     // Two refusals and an answer, all without waiting.
     let stream = ipc_net::connect_timeout(&addresses[..], PATIENCE).expect("the third");
     assert_eq!(stream.peer_address().expect("connected"), good);
@@ -103,7 +118,8 @@ fn an_address_that_refuses_gives_way_at_once() {
     assert_eq!(error.kind(), ErrorKind::Refused);
     assert!(error.to_string().contains("nobody listens"), "{error}");
     let silent = Silent::new();
-    let error = ipc_net::connect_timeout(&[silent.address(), nobody()][..], 60 * SHORT)
+    let addresses = [silent.address(), first.address];
+    let error = ipc_net::connect_timeout(&addresses[..], 60 * SHORT)
         .expect_err("one is silent and one refuses");
     assert_eq!(error.kind(), ErrorKind::TimedOut);
 }
@@ -152,7 +168,8 @@ fn a_connect_that_was_begun_is_waited_for_like_any_endpoint() {
     };
     assert_eq!(stream.peer_address().expect("connected"), good);
     assert!(rounds < 20, "{rounds} rounds: it does not spin");
-    let begun = options.begin_connect(nobody()).expect("begun");
+    let nobody = nobody();
+    let begun = options.begin_connect(nobody.address).expect("begun");
     let error = begun.finish().expect_err("nobody listens");
     assert_eq!(error.kind(), ErrorKind::Refused);
     let begun = options.begin_connect(silent.address()).expect("begun");

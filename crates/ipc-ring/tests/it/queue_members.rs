@@ -4,8 +4,8 @@ use crate::queue::{message, options};
 use ipc_core::{Interest, Pollable, Until};
 use ipc_ring::{ErrorKind, MAX_MEMBERS, Options, Spin};
 use ipc_sys::{PollFd, PollFlags, wait_any};
-use ipc_testkit::{Role, Stage, TempDir, watchdog};
-use rustix::process::Signal;
+use ipc_testkit::{Role, Stage, TempDir, isolated, skip, watchdog};
+use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
@@ -14,22 +14,32 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 #[test]
 fn a_queue_has_so_many_members_and_no_more() {
-    let _watchdog = watchdog(PATIENCE);
-    let queue = options().queue().expect("memory");
-    let consumer = queue.consumer().expect("a seat");
-    let mut producers: Vec<_> = (1..MAX_MEMBERS)
-        .map(|_| queue.producer().expect("a seat"))
-        .collect();
-    let error = queue.producer().expect_err("no seat");
-    assert_eq!(error.kind(), ErrorKind::LimitReached);
-    let error = queue.consumer().expect_err("no seat");
-    assert_eq!(error.kind(), ErrorKind::LimitReached);
-    assert_eq!(queue.members().expect("counted"), (MAX_MEMBERS - 1, 1));
-    producers.pop();
-    let late = queue.producer().expect("the seat of one that left");
-    late.send(b"late").expect("room");
-    assert_eq!(consumer.recv(&mut [0; 8]).expect("a message"), 4);
-    assert_eq!(consumer.producers().expect("counted"), MAX_MEMBERS - 1);
+    // Each member has a descriptor of each other.
+    const DESCRIPTORS: u64 = 5_000;
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    if maximum.is_some_and(|most| most < DESCRIPTORS) {
+        skip!("fewer than {DESCRIPTORS} descriptors (RLIMIT_NOFILE)");
+    }
+    isolated!({
+        let _watchdog = watchdog(PATIENCE);
+        let current = Some(DESCRIPTORS);
+        setrlimit(Resource::Nofile, Rlimit { current, maximum }).expect("up to the maximum");
+        let queue = options().queue().expect("memory");
+        let consumer = queue.consumer().expect("a seat");
+        let mut producers: Vec<_> = (1..MAX_MEMBERS)
+            .map(|_| queue.producer().expect("a seat"))
+            .collect();
+        let error = queue.producer().expect_err("no seat");
+        assert_eq!(error.kind(), ErrorKind::LimitReached);
+        let error = queue.consumer().expect_err("no seat");
+        assert_eq!(error.kind(), ErrorKind::LimitReached);
+        assert_eq!(queue.members().expect("counted"), (MAX_MEMBERS - 1, 1));
+        producers.pop();
+        let late = queue.producer().expect("the seat of one that left");
+        late.send(b"late").expect("room");
+        assert_eq!(consumer.recv(&mut [0; 8]).expect("a message"), 4);
+        assert_eq!(consumer.producers().expect("counted"), MAX_MEMBERS - 1);
+    });
 }
 
 #[test]

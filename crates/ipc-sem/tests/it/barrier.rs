@@ -1,6 +1,6 @@
 //! The barrier: rounds of processes, and the death of one of them.
 
-use crate::stage::{add, await_ready, counted, enter, region, say_ready, spawn};
+use crate::stage::{add, await_asleep, await_ready, counted, enter, region, say_ready, spawn};
 use ipc_sem::{Barrier, ErrorKind, MAX_PARTICIPANTS};
 use ipc_testkit::{Stage, watchdog};
 use std::time::Duration;
@@ -57,8 +57,8 @@ fn the_death_of_one_ends_the_wait_of_all_until_it_is_repaired() {
             .map(|_| spawn("barrier party", &region, "once"))
             .collect();
         await_ready(&region, 1 + others);
-        // That it has a seat shows only to it: it waits by then.
-        std::thread::sleep(20 * SHORT);
+        // That it has a seat shows only to it: who sleeps has one.
+        await_asleep(crowd.iter().chain([&victim]));
         victim.kill();
         for party in crowd {
             party.done();

@@ -1,6 +1,8 @@
 //! The event: set, taken, awaited across processes, and the death of who should set it.
 
-use crate::stage::{add, await_ready, counted, enter, for_ever, region, say_ready, spawn};
+use crate::stage::{
+    add, await_asleep, await_ready, counted, enter, for_ever, region, say_ready, spawn,
+};
 use ipc_sem::{ErrorKind, Event, Options};
 use ipc_testkit::{Stage, Storm, watchdog};
 use std::time::{Duration, Instant};
@@ -101,9 +103,9 @@ fn the_death_of_a_notifier_ends_every_wait() {
         let crowd: Vec<_> = (0..waiters)
             .map(|_| spawn("event waiter", &region, ""))
             .collect();
-        // All of them are seen to sleep, or about to: the death comes after they looked.
+        // All of them sleep: the death comes after they looked.
         await_ready(&region, 1 + waiters);
-        std::thread::sleep(20 * SHORT);
+        await_asleep(&crowd);
         notifier.kill();
         for waiter in crowd {
             waiter.done();

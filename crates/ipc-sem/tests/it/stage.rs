@@ -45,6 +45,26 @@ pub(crate) fn await_ready(region: &Region, count: u32) {
     }
 }
 
+/// Until all threads of all of them sleep: who has said that it is ready waits in the next call by
+/// then, however long the host had let it stand before that.
+pub(crate) fn await_asleep<'a>(crowd: impl IntoIterator<Item = &'a Child> + Clone) {
+    let all_sleep = || crowd.clone().into_iter().all(sleeps);
+    // Once more: in one look a sleeper may be told by one who is found asleep after it.
+    while !(all_sleep() && all_sleep()) {
+        std::thread::yield_now();
+    }
+}
+
+/// Whether all its threads sleep; one that is stopped does not.
+fn sleeps(child: &Child) -> bool {
+    let tasks = std::fs::read_dir(format!("/proc/{}/task", child.id())).expect("our child");
+    tasks.flatten().all(|task| {
+        let stat = std::fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+        let state = stat.rsplit_once(") ");
+        state.is_some_and(|(_, state)| state.starts_with('S'))
+    })
+}
+
 pub(crate) fn add(region: &Region, number: u32) {
     region
         .atomic_u32(COUNT)

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 /// How long whoever comes after a crash may wait.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(2);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 /// A size that no other program's segments are likely to have.
 pub(crate) const SIZE: usize = 4112;
 pub(crate) const NAMED: [Backing; 3] = [Backing::Posix, Backing::File, Backing::SystemV];

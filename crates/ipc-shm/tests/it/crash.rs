@@ -83,6 +83,7 @@ fn a_dead_owners_object_is_stale_and_a_living_owners_is_not() {
 
 pub(crate) fn create_until_killed(stage: Stage) {
     let (options, name) = staged(&stage);
+    std::fs::write(stage.argument(3), "begun").expect("ours");
     loop {
         match options.open_or_create(&name) {
             Ok(region) => region.write_at(0, &[7; 64]).expect("inside"),
@@ -98,14 +99,22 @@ fn a_creator_killed_at_any_time_leaves_a_name_that_can_be_taken_up() {
     for kind in NAMED {
         let named = Named::new(kind);
         for round in 0..25u32 {
-            let child = named.role("killed creator", kind).spawn();
-            // Some die before they begin, most in the middle of making or removing.
+            let begun = named.dir.join(format!("begun {round}"));
+            let child = named
+                .role("killed creator", kind)
+                .argument(begun.display())
+                .spawn();
+            // Some die before they begin, most in the middle of making or removing. Its word that
+            // it began is waited for, not its name: that comes and goes, and on one processor it
+            // is seldom there when this process has its turn.
+            if !round.is_multiple_of(5) {
+                wait_for(&begun);
+            }
             // Spun, not yielded: beside a busy process each yield costs a slice.
             let begun = Instant::now();
             while begun.elapsed() < Duration::from_micros(150) * round {
                 std::hint::spin_loop();
             }
-            wait_until_seen(&named, round);
             child.kill();
             let id = child.id();
             child.wait();
@@ -138,16 +147,6 @@ fn await_no_segment_of(pid: u32, when: &str) {
         let goes = mode.is_some_and(|mode| mode & REMOVED != 0);
         assert!(goes && Instant::now() < deadline, "{when}: {line}");
         std::thread::yield_now();
-    }
-}
-
-/// In most rounds the child is at work when it is killed.
-fn wait_until_seen(named: &Named, round: u32) {
-    if !round.is_multiple_of(5) {
-        wait_for(named.path().parent().expect("a directory"));
-        while std::fs::symlink_metadata(named.path()).is_err() {
-            std::hint::spin_loop();
-        }
     }
 }
 

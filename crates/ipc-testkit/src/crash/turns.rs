@@ -43,7 +43,7 @@ pub fn ping_pong(tally: &mut Tally, rounds: u64, pairs: usize, turn: impl Fn(usi
             }
             let both = &players[2 * pair..2 * pair + 2];
             let stands = *count < each && since.elapsed() > STALL;
-            if stands && (both.iter().all(Forked::is_asleep) || since.elapsed() > LIMIT) {
+            if stands && (sleep_for_good(both) || since.elapsed() > LIMIT) {
                 tally.trial(Err(format!("pair {pair} hangs in round {now} of {each}")));
                 return;
             }
@@ -56,6 +56,18 @@ pub fn ping_pong(tally: &mut Tally, rounds: u64, pairs: usize, turn: impl Fn(usi
         true => (0..each * pairs as u64).for_each(|_| tally.trial(Ok(()))),
         false => tally.trial(Err("a player failed".into())),
     }
+}
+
+/// Whether both sleep, and neither had a turn between: one after the other is found asleep also
+/// where they wake each other in turn, as they do where this process is late to look.
+fn sleep_for_good(both: &[Forked]) -> bool {
+    let turns = |player: &Forked| {
+        let turns = std::fs::read_to_string(format!("/proc/{}/schedstat", player.id()));
+        turns.unwrap_or_default()
+    };
+    let before: Vec<_> = both.iter().map(turns).collect();
+    let asleep = both.iter().all(Forked::is_asleep);
+    asleep && both.iter().map(turns).eq(before)
 }
 
 /// C7: what two processes do together comes out the same under ten thousand signals a second at

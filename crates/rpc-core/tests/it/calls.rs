@@ -86,7 +86,7 @@ fn the_descriptor_has_what_the_trait_says() {
     let methods = STOCK_SERVICE.methods();
     let names: Vec<_> = methods.iter().map(|method| method.name).collect();
     assert_eq!(names, ["Get", "Put", "Fill", "List", "Look", "Note"]);
-    assert_eq!(methods[0].deadline, Some(Duration::from_secs(2)));
+    assert_eq!(methods[0].deadline, Some(Duration::from_secs(60)));
     assert_eq!(methods[0].http, Some("GET /v1/items/{sku}"));
     assert_eq!(methods[1].roles, ["clerk"]);
     assert!(methods[0].idempotency.may_repeat() && !methods[1].idempotency.may_repeat());

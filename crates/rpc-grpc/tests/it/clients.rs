@@ -9,7 +9,7 @@ use rpc_grpc::{CallCredentials, HealthGate, ServiceConfig};
 use rpc_testkit::inventory::{StockClient, item};
 use rpc_transport::{Backend, Balanced, Pick, Pool};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use tower_layer::layer_fn;
 
@@ -137,14 +137,26 @@ async fn a_hedged_call_is_answered_by_the_server_that_can() {
     // What the silent server was asked is cancelled there.
     silent.running(0).await;
     // What is not idempotent is never hedged.
-    let before = silent.count();
-    let short = || Context::new().timeout(Duration::from_millis(200));
-    let puts = [
-        stock.put(&short(), item("a", 1)).await,
-        stock.put(&short(), item("a", 1)).await,
-    ];
-    assert_eq!(puts.iter().filter(|put| put.is_ok()).count(), 1, "{puts:?}");
-    assert_eq!(silent.count(), before + 1);
+    let mut time = Duration::from_millis(200);
+    loop {
+        let before = silent.count();
+        let short = || Context::new().timeout(time);
+        let puts = [
+            stock.put(&short(), item("a", 1)).await,
+            stock.put(&short(), item("a", 1)).await,
+        ];
+        let late = |put: &Result<u32, Status>| {
+            let failed = put.as_ref().err();
+            failed.is_some_and(|status| status.code() == Code::DeadlineExceeded)
+        };
+        // A slow host may let the time of the other pass, or end both before they are sent.
+        if !puts.iter().all(late) && silent.count() > before {
+            assert_eq!(puts.iter().filter(|put| put.is_ok()).count(), 1, "{puts:?}");
+            assert_eq!(silent.count(), before + 1);
+            break;
+        }
+        time *= 2;
+    }
     drop(stock);
     stuck.stop().await;
     good.stop().await;
@@ -322,12 +334,15 @@ async fn one_of_three_killed_under_load_fails_less_than_one_call_in_a_hundred() 
         });
         let stock = StockClient::new(config(RETRY).around(Balanced::new(pick, pools)));
         let done = Arc::new(AtomicU32::new(0));
+        let dead = Arc::new(AtomicBool::new(false));
         let callers: Vec<_> = (0..CALLERS)
             .map(|_| {
-                let (stock, done) = (stock.clone(), Arc::clone(&done));
+                let (stock, done, dead) = (stock.clone(), Arc::clone(&done), Arc::clone(&dead));
                 tokio::spawn(async move {
-                    let mut failed = 0_u32;
-                    for _ in 0..CALLS / CALLERS {
+                    let (mut failed, mut after) = (0_u32, 0);
+                    // The load goes on until the death is there, and then for most of the calls.
+                    while after < 2 * CALLS / CALLERS / 3 {
+                        after += u32::from(dead.load(Ordering::Relaxed));
                         match stock.get(&Context::new(), "a".into()).await {
                             Err(status) if status.code() == Code::NotFound => {}
                             _ => failed += 1,
@@ -342,8 +357,7 @@ async fn one_of_three_killed_under_load_fails_less_than_one_call_in_a_hundred() 
             tokio::task::yield_now().await;
         }
         remotes[1].server.kill();
-        let late = done.load(Ordering::Relaxed);
-        assert!(late < CALLS, "all were made before it died");
+        dead.store(true, Ordering::Relaxed);
         let mut failed = 0;
         for caller in callers {
             failed += caller.await.expect("no panic");

@@ -31,11 +31,11 @@ impl Answered {
 
 pub(crate) async fn sender(endpoint: &str) -> SendRequest<Full<Bytes>> {
     let endpoint: Endpoint = endpoint.parse().expect("an endpoint");
-    let soon = Instant::now() + Duration::from_secs(5);
+    let late = Instant::now() + Duration::from_secs(60);
     let mut options = Options::new();
     options.insecure_plain_text(true);
     let wire = options
-        .connect_async(&endpoint, soon)
+        .connect_async(&endpoint, late)
         .await
         .expect("it listens");
     rpc_http::connect(wire, &Limits::new())

@@ -51,7 +51,10 @@ async fn the_fastest_way_that_is_there_is_taken_and_told() {
     let directory = TempDir::new();
     let names = directory.join("names");
     let options = options(&names);
-    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    // At an address of its own: a port of 127.0.0.1 may be another's as soon as it is let go.
+    let [.., high, low] = std::process::id().to_be_bytes();
+    let own = std::net::Ipv4Addr::new(127, 77, high, low);
+    let free = std::net::TcpListener::bind((own, 0)).expect("a port");
     let address = free.local_addr().expect("it is bound").to_string();
     drop(free);
     let name = format!("local:shop@{address}");

@@ -82,7 +82,7 @@ async fn who_comes_and_does_not_meet_is_cut_and_hinders_nobody() {
     let mut options = Options::new();
     options.limits(
         Limits::new()
-            .handshake_timeout(Duration::from_secs(1))
+            .handshake_timeout(Duration::from_secs(5))
             .clone(),
     );
     let serving = options.bind(&place).expect("bind");

@@ -210,15 +210,25 @@ fn a_server_that_talks_without_end_holds_no_call_up_beyond_its_time() {
 fn who_asks_for_echoes_without_end_and_reads_none_fills_no_memory() {
     let _watchdog = watchdog(PATIENCE);
     let both = [frame(MESSAGE, 0, 1, b"x"), frame(PING, 0, 0, &[0; 8])].concat();
-    for pair in pairs() {
-        let many = both.repeat(1000);
-        let (stock, server) = client(pair, move |raw| talk(&raw, &many));
-        let cx = Context::new().timeout(SHORT);
-        let late = block_on(stock.get(&cx, "x".repeat(MANY))).expect_err("nobody reads");
-        assert_eq!(late.code(), Code::DeadlineExceeded, "{late}");
-        drop(stock);
-        let sent = server.join().expect("no panic");
-        // What echoes were made for, what was read besides, and what the transport holds.
-        assert!((70_000..8 << 20).contains(&sent), "{sent} bytes were taken");
+    let many = both.repeat(1000);
+    for which in 0..2 {
+        let mut time = SHORT;
+        loop {
+            let pair = pairs().into_iter().nth(which).expect("two");
+            let many = many.clone();
+            let (stock, server) = client(pair, move |raw| talk(&raw, &many));
+            let cx = Context::new().timeout(time);
+            let late = block_on(stock.get(&cx, "x".repeat(MANY))).expect_err("nobody reads");
+            assert_eq!(late.code(), Code::DeadlineExceeded, "{late}");
+            drop(stock);
+            let sent = server.join().expect("no panic");
+            // What echoes were made for, what was read besides, and what the transport holds.
+            assert!(sent < 8 << 20, "{sent} bytes were taken");
+            if sent >= 70_000 {
+                break;
+            }
+            // On a slow host the time was over before much had come.
+            time *= 2;
+        }
     }
 }

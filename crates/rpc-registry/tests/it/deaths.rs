@@ -65,6 +65,11 @@ async fn the_death_of_the_host_loses_no_entry_and_no_call() {
     };
     assert_eq!(missing().await, Code::NotFound);
     let mut host = Some(host);
+    // Before, since the next host's time runs from when it sees the death.
+    let killed = Instant::now();
+    // Who stood still for so long comes back later, as it may; who is back stays.
+    let mut back = false;
+    let late = |back: bool| !back && killed.elapsed() >= rpc_registry::TAKE_OVER;
     for round in 0..5 {
         if let Some(host) = host.take() {
             host.kill();
@@ -73,10 +78,14 @@ async fn the_death_of_the_host_loses_no_entry_and_no_call() {
         // All along.
         for _ in 0..50 {
             assert_eq!(missing().await, Code::NotFound);
-            assert_eq!(servers.known(), Some(3), "round {round}");
+            assert!(servers.known() == Some(3) || late(back), "round {round}");
         }
         let known = registry.look_up(SERVICE).await.expect("from the next host");
-        assert_eq!(known.len(), 3, "all are registered again");
+        assert!(known.len() == 3 || late(back), "all are registered again");
+        back |= known.len() == 3 && servers.known() == Some(3);
+    }
+    while registry.look_up(SERVICE).await.expect("an answer").len() != 3 {
+        tokio::task::yield_now().await;
     }
     // Whoever is the host now: one of the shops goes, or the host with it.
     let [first, ..] = &shops;
@@ -92,6 +101,12 @@ async fn the_death_of_the_host_loses_no_entry_and_no_call() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_watch_never_tells_of_fewer_while_the_host_changes() {
     let _watchdog = watchdog(PATIENCE);
+    // Of a server that stood still for as long as the next host waits for it, it may tell later.
+    while !the_change_was_seen_in_time().await {}
+}
+
+/// Whether nobody was missing, or else too long ago for who stood still.
+async fn the_change_was_seen_in_time() -> bool {
     let directory = TempDir::new();
     let mut host = Some(start("member", &place(&directory), ""));
     let _shops =
@@ -108,20 +123,29 @@ async fn a_watch_never_tells_of_fewer_while_the_host_changes() {
     }
     let all = known(&last);
     assert_eq!(all.len(), 3);
+    let killed = Instant::now();
+    let late = || killed.elapsed() >= rpc_registry::TAKE_OVER;
     if let Some(host) = host.take() {
         host.kill();
         host.wait_dead();
     }
     // Whether or not it tells of the change, what it tells is everybody, until one more comes.
     let after = registry.look_up(SERVICE).await.expect("from the next host");
+    if after.len() < 3 && late() {
+        return false;
+    }
     assert_eq!(after.len(), 3, "a lookup waits for those who come again");
     let _fourth = start("shop", &place(&directory), &endpoint(&directory, "d"));
     while known(&last).len() < 4 || last.may_be_more {
         let next = seen.next().await.expect("it never ends");
-        assert!(known(&next).is_superset(&all), "{next:?}");
+        if !known(&next).is_superset(&all) {
+            assert!(late(), "{next:?}");
+            return false;
+        }
         assert_ne!(next, last, "what has not changed is not told");
         last = next;
     }
+    true
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -2,7 +2,7 @@
 
 use crate::ledger::{Book, LedgerServer};
 use ipc_testkit::{Child, Role, Stage};
-use rpc_core::{Router, Server};
+use rpc_core::{Code, Router, Server};
 use rpc_testkit::calculator::{Adder, CalculatorServer};
 use rpc_testkit::inventory::{Shop, StockServer};
 use rpc_udp::Options;
@@ -32,7 +32,15 @@ pub(crate) fn serve(mut stage: Stage) {
         life => Book::logging(stage.descriptor().into(), life),
     };
     runtime.block_on(async {
-        let serving = options().bind(stage.argument(0)).expect("bind");
+        // Started again, it waits where somebody else was given its port for a moment.
+        let serving = loop {
+            match options().bind(stage.argument(0)) {
+                Err(status) if status.code() == Code::AlreadyExists => {
+                    tokio::task::yield_now().await
+                }
+                made => break made.expect("bind"),
+            }
+        };
         let place = serving.endpoint().expect("bound");
         let server = Server::new(router(book))
             .with(serving)
