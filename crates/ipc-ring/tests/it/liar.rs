@@ -48,21 +48,19 @@ pub(crate) fn real_reader() -> (Vec<u8>, Vec<OwnedFd>) {
 
 /// A channel, the memory by which its peer, who is us, talks to it, and what it wakes us by.
 pub(crate) fn with_liar() -> (Channel, [Region; 2], OwnedFd) {
+    let (channel, memory, bell, _ropes) = with_ringing_liar();
+    (channel, memory, bell)
+}
+
+/// As [`with_liar`], and what we ring its receiver and its sender by.
+pub(crate) fn with_ringing_liar() -> (Channel, [Region; 2], OwnedFd, [OwnedFd; 2]) {
     let (ours, theirs) = ipc_uds::pair_seqpacket().expect("a pair");
     let mut options = Options::new();
     options.capacity_messages(4).capacity_bytes(256);
-    let (real, template) = {
-        let options = options.clone();
-        let real = std::thread::spawn(move || options.over(ours));
-        let (mut hello, mut ancillary) = ([0; 64], Ancillary::new());
-        theirs
-            .recv_with_fds(&mut hello, &mut ancillary)
-            .expect("it begins");
-        (real, ancillary)
-    };
-    let mut template = template;
-    let fds: Vec<OwnedFd> = template.take_fds().collect();
-    let (sends, takes) = (like(&fds[0]), like(&fds[1]));
+    let real = std::thread::spawn(move || options.over(ours));
+    let (_, fds) = hear(&theirs);
+    let [sends, takes, ropes @ ..]: [OwnedFd; 4] = fds.try_into().expect("four");
+    let (sends, takes) = (like(&sends), like(&takes));
     let memory = [&sends, &takes].map(|region| region.to_read_only_fd().expect("a descriptor"));
     let (bell, rope) = rustix::pipe::pipe().expect("a pipe");
     let fds = [
@@ -73,7 +71,7 @@ pub(crate) fn with_liar() -> (Channel, [Region; 2], OwnedFd) {
     ];
     theirs.send_with_fds(HELLO, &fds).expect("sent");
     let channel = real.join().expect("no panic").expect("it believes us");
-    (channel, [sends, takes], bell)
+    (channel, [sends, takes], bell, ropes)
 }
 
 /// A reader whose writer, who is us, lies; and the writer's memory.
