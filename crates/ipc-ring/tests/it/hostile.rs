@@ -1,7 +1,6 @@
 //! Peers that lie: about what they send to begin with, and in their memory afterwards.
 
-use crate::hostile_broadcast::ring_often;
-use crate::liar::{with_liar, with_ringing_liar};
+use crate::liar::with_liar;
 use ipc_ring::{Batch, Channel, ErrorKind, Options, Result};
 use ipc_shm::{Protection, Region};
 use ipc_testkit::watchdog;
@@ -201,27 +200,6 @@ fn commit(sends: &Region, number: u64, len: u64) {
     let at = 128 + (number % 4) as usize * 128;
     let word = ((number + 1) << 32) | len;
     sends.atomic_u64(at).expect("ours").store(word, Release);
-}
-
-#[test]
-fn a_peer_that_rings_all_the_time_takes_no_deadline_from_either_side() {
-    let _watchdog = watchdog(PATIENCE);
-    let (channel, _memory, _bell, [receivers, senders]) = with_ringing_liar();
-    let (sender, receiver) = channel.split();
-    (0..4).for_each(|_| sender.send(b"fills it").expect("room"));
-    let late = Duration::from_micros(1);
-    let sending = || sender.send_timeout(b"one too many", late);
-    let receiving = || receiver.recv_timeout(&mut [0; 8], late).map(drop);
-    let sides: [(_, &dyn Fn() -> Result<()>); 2] = [(senders, &sending), (receivers, &receiving)];
-    for (rope, verb) in sides {
-        // At first without a timer of their own, and then with it.
-        for _ in 0..40 {
-            ring_often(&rope);
-            let over = verb().expect_err("nothing comes, nothing is taken");
-            assert_eq!(over.kind(), ErrorKind::TimedOut);
-            assert!(rustix::io::ioctl_fionread(&rope).expect("a pipe") > 0);
-        }
-    }
 }
 
 #[test]
