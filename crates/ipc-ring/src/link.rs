@@ -95,19 +95,7 @@ impl Link {
     /// Takes the turn at this end.
     #[inline(always)]
     pub(crate) fn turn(&self, operation: &'static str, until: Until) -> Result<Holding<'_>> {
-        match self.turns.take(until) {
-            Some(turn) => Ok(turn),
-            None => Err(self.turned_away(operation, until)),
-        }
-    }
-
-    #[cold]
-    fn turned_away(&self, operation: &'static str, until: Until) -> Error {
-        match self.turns.is_lent_here() {
-            true => Error::new(operation, ErrorKind::Deadlock)
-                .hint("this thread has a loan of this end, which is to be given back first"),
-            false => until.over(operation),
-        }
+        self.turns.turn(operation, until)
     }
 
     /// What the turn is held for is lent.

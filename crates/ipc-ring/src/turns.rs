@@ -15,7 +15,7 @@ use crate::ground::{
     AtomicBool, AtomicUsize, Condvar, Held, Mutex, Turn, barrier_on_own_threads, compiler_fence,
     expect_own_barriers, this_thread,
 };
-use ipc_core::Until;
+use ipc_core::{Error, ErrorKind, Result, Until};
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 
@@ -77,6 +77,24 @@ impl Turns {
         }
     }
 
+    /// Takes the turn for a verb.
+    #[inline]
+    pub(crate) fn turn(&self, operation: &'static str, until: Until) -> Result<Holding<'_>> {
+        match self.take(until) {
+            Some(turn) => Ok(turn),
+            None => Err(self.turned_away(operation, until)),
+        }
+    }
+
+    #[cold]
+    fn turned_away(&self, operation: &'static str, until: Until) -> Error {
+        match self.is_lent_here() {
+            true => Error::new(operation, ErrorKind::Deadlock)
+                .hint("this thread has a loan of this end, which is to be given back first"),
+            false => until.over(operation),
+        }
+    }
+
     /// Takes the turn, or `None` when `until` is over, and where this thread lends out of it.
     #[inline]
     pub(crate) fn take(&self, until: Until) -> Option<Holding<'_>> {
@@ -118,7 +136,7 @@ impl Turns {
     }
 
     /// Whether this thread has lent something out of its turn.
-    pub(crate) fn is_lent_here(&self) -> bool {
+    fn is_lent_here(&self) -> bool {
         let me = this_thread();
         self.open.load(Relaxed) == !me || self.lender.load(Relaxed) == me
     }

@@ -18,7 +18,7 @@ use crate::layout::LINE;
 use crate::mailbox::Mailbox;
 use crate::spin::{Budget, Spin};
 use crate::tries::{LOOKS_PER_END, Tries};
-use crate::turns::{Holding, Turns};
+use crate::turns::{Holding, Lending, Turns};
 use ipc_core::{Error, Result, Until};
 use ipc_sys::crash_point;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -103,7 +103,13 @@ impl Member {
     /// Takes the turn at this end.
     #[inline]
     pub(super) fn turn(&self, operation: &'static str, until: Until) -> Result<Holding<'_>> {
-        self.turns.take(until).ok_or_else(|| until.over(operation))
+        self.turns.turn(operation, until)
+    }
+
+    /// What the turn is held for is lent.
+    #[inline]
+    pub(super) fn lend<'a>(&'a self, turn: Holding<'a>) -> Lending<'a> {
+        self.turns.lend(turn)
     }
 
     /// Fails where nobody of the other role is left, as far as the memory says.

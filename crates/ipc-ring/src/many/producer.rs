@@ -3,7 +3,7 @@
 use super::layout::Role;
 use super::member::Member;
 use crate::cell::Cell;
-use crate::turns::Holding;
+use crate::turns::Lending;
 use crate::{Spin, WhenFull};
 use ipc_core::{Error, ErrorKind, Flush, Interest, Pollable, Result, TrySend, Until, four_forms};
 use std::os::fd::BorrowedFd;
@@ -61,7 +61,7 @@ impl Producer {
         ///
         /// # Errors
         /// As [`send`](Producer::send); [`Full`](ErrorKind::Full) with [`WhenFull::DropNewest`],
-        /// too.
+        /// too; [`Deadlock`](ErrorKind::Deadlock) where this thread has a loan already.
         loan / try_loan / loan_timeout / loan_deadline = loan_until(len: usize) -> Slot<'_>
     }
 
@@ -137,7 +137,7 @@ impl Producer {
         Ok(Slot {
             number,
             producer: self,
-            _turn: turn,
+            _turn: self.member.lend(turn),
             len,
             filled: 0,
             sent: false,
@@ -269,12 +269,13 @@ impl Flush for Producer {
 /// Room for a message of a [`Queue`](crate::Queue), to be filled and then sent. Dropped, it is
 /// given back and nothing is sent.
 ///
-/// Other threads' sends by this producer wait for it.
+/// Other threads' sends by this producer wait for it; those of the thread that has it are refused
+/// ([`Deadlock`](ErrorKind::Deadlock)).
 #[derive(Debug)]
 #[must_use = "what is not sent is given back"]
 pub struct Slot<'a> {
     producer: &'a Producer,
-    _turn: Holding<'a>,
+    _turn: Lending<'a>,
     number: u64,
     len: usize,
     filled: usize,

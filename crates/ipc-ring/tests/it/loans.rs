@@ -42,6 +42,35 @@ fn a_thread_with_a_loan_sends_nothing_into_it() {
 }
 
 #[test]
+fn a_thread_with_a_slot_of_a_queue_claims_no_other() {
+    let _watchdog = watchdog(PATIENCE);
+    let queue = ipc_ring::Options::new().queue().expect("memory");
+    let producer = queue.producer().expect("a seat");
+    let consumer = queue.consumer().expect("a seat");
+    let mut buffer = [0; 8];
+    for shared in [false, true] {
+        if shared {
+            std::thread::scope(|scope| _ = scope.spawn(|| producer.send(b"other").expect("room")));
+            assert_eq!(consumer.recv(&mut buffer).expect("a message"), 5);
+        }
+        let mut slot = producer.loan(4).expect("room");
+        refused(producer.send(b"more"));
+        refused(producer.try_send(b"more"));
+        refused(producer.send_batch(&[b"more"]));
+        refused(producer.try_loan(1));
+        slot.write(b"mine").expect("inside");
+        slot.send().expect("committed");
+        drop(producer.loan(4).expect("room"));
+        producer.send(b"next").expect("it is back");
+        for expected in [b"mine", b"next"] {
+            assert_eq!(consumer.recv(&mut buffer).expect("a message"), 4);
+            assert_eq!(&buffer[..4], expected);
+        }
+        assert!(consumer.try_recv(&mut buffer).is_err(), "there was no more");
+    }
+}
+
+#[test]
 fn a_thread_with_a_message_takes_no_other_until_it_is_back() {
     let _watchdog = watchdog(PATIENCE);
     let (sender, receiver) = ipc_ring::pair().expect("a pair");

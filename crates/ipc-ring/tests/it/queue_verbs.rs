@@ -101,8 +101,10 @@ fn what_a_producer_has_forgotten_is_given_back_when_it_leaves() {
     let consumer = queue.consumer().expect("a seat");
     for _ in 0..2 {
         let careless = queue.producer().expect("a seat");
-        std::mem::forget(careless.loan(6).expect("room"));
         careless.send(b"sent").expect("room");
+        std::mem::forget(careless.loan(6).expect("room"));
+        let lent = careless.send(b"more").expect_err("its slot is lent");
+        assert_eq!(lent.kind(), ErrorKind::Deadlock);
         drop(careless);
         assert_eq!(consumer.recv(&mut [0; 8]).expect("a message"), 4);
     }

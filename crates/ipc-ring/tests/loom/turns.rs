@@ -2,7 +2,7 @@
 //! The turns that many take are `revoked`.
 
 pub(crate) use crate::cell::Cell;
-use ipc_core::Until;
+use ipc_core::{Result, Until};
 
 #[derive(Debug)]
 pub(crate) struct Turns;
@@ -20,8 +20,8 @@ impl Turns {
         Self
     }
 
-    pub(crate) fn take(&self, _: Until) -> Option<Holding<'_>> {
-        Some(Holding(self))
+    pub(crate) fn turn(&self, _: &'static str, _: Until) -> Result<Holding<'_>> {
+        Ok(Holding(self))
     }
 
     pub(crate) fn enter(&self) -> Option<Inside<'_>> {
@@ -30,9 +30,5 @@ impl Turns {
 
     pub(crate) fn lend<'a>(&'a self, turn: Holding<'a>) -> Lending<'a> {
         turn
-    }
-
-    pub(crate) fn is_lent_here(&self) -> bool {
-        false
     }
 }
