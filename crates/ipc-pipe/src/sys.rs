@@ -213,17 +213,21 @@ impl ReadEnd {
     }
 
     /// Whether nothing is left, and its last writer has gone; no writer yet is no end.
+    ///
+    /// A poll takes no lock. It looks for bytes before it looks for writers, so that the last one
+    /// may have sent in between; and who opens the FIFO for the first time is counted as having
+    /// been there before it counts as being there. What asks for the bytes does take the lock: who
+    /// opened it as the first poll looked has done so behind the first question, and what those
+    /// sent whom the second poll misses, the second question finds.
     pub(crate) fn is_at_end(&self, operation: &'static str) -> Result<bool> {
-        let look = || {
+        let failed = |errno| os_error(operation, errno);
+        let has_left = || {
             let mut fds = [PollFd::from_borrowed_fd(self.fd(), PollFlags::IN)];
-            wait_any(&mut fds, Until::Now).map_err(|errno| os_error(operation, errno))?;
-            Ok(fds[0].revents())
+            wait_any(&mut fds, Until::Now).map_err(failed)?;
+            Ok(fds[0].revents().contains(PollFlags::HUP))
         };
-        let now = look()?;
-        let left = now.contains(PollFlags::HUP) && !now.contains(PollFlags::IN);
-        // The kernel looks for bytes and then for writers, under no lock: what the last one sent
-        // in between shows to the next look.
-        Ok(left && !look()?.contains(PollFlags::IN))
+        let bytes = || rustix::io::ioctl_fionread(self.fd()).map_err(failed);
+        Ok(has_left()? && bytes()? == 0 && has_left()? && bytes()? == 0)
     }
 
     /// Waits for data, or for the last writer's leaving.
