@@ -7,7 +7,7 @@ use crate::machine::{below, dies_after, spawn};
 use crate::schedules::check;
 
 /// More than a leaving has.
-const STEPS: u32 = 60;
+const STEPS: u32 = 24;
 
 /// A consumer leaves as `leave` has it do, another comes and sleeps, and a message is sent: for it
 /// the newcomer is woken, by whoever is left.
