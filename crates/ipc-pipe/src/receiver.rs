@@ -171,7 +171,8 @@ impl Receiver {
             if length > 0 || !self.awaiting.load(Ordering::Relaxed) {
                 return Ok(length);
             }
-            if self.end.was_written_and_left()? {
+            // One may have come, sent and left since.
+            if self.end.is_at_end("recv")? {
                 self.awaiting.store(false, Ordering::Relaxed);
                 return Ok(0);
             }

@@ -212,11 +212,18 @@ impl ReadEnd {
         }
     }
 
-    /// Whether a writer has been here and gone, as opposed to none having come yet.
-    pub(crate) fn was_written_and_left(&self) -> Result<bool> {
-        let mut fds = [PollFd::from_borrowed_fd(self.fd(), PollFlags::IN)];
-        wait_any(&mut fds, Until::Now).map_err(|errno| os_error("recv", errno))?;
-        Ok(fds[0].revents().contains(PollFlags::HUP))
+    /// Whether nothing is left, and its last writer has gone; no writer yet is no end.
+    pub(crate) fn is_at_end(&self, operation: &'static str) -> Result<bool> {
+        let look = || {
+            let mut fds = [PollFd::from_borrowed_fd(self.fd(), PollFlags::IN)];
+            wait_any(&mut fds, Until::Now).map_err(|errno| os_error(operation, errno))?;
+            Ok(fds[0].revents())
+        };
+        let now = look()?;
+        let left = now.contains(PollFlags::HUP) && !now.contains(PollFlags::IN);
+        // The kernel looks for bytes and then for writers, under no lock: what the last one sent
+        // in between shows to the next look.
+        Ok(left && !look()?.contains(PollFlags::IN))
     }
 
     /// Waits for data, or for the last writer's leaving.

@@ -122,14 +122,6 @@ impl ReadEnd {
             }
         }
     }
-
-    /// Whether nothing is left, and its last writer has gone.
-    fn is_at_end(&self, operation: &'static str) -> Result<bool> {
-        let mut fds = [PollFd::from_borrowed_fd(self.fd(), PollFlags::IN)];
-        wait_any(&mut fds, Until::Now).map_err(|errno| os_error(operation, errno))?;
-        let now = fds[0].revents();
-        Ok(now.contains(PollFlags::HUP) && !now.contains(PollFlags::IN))
-    }
 }
 
 impl WriteEnd {

@@ -34,6 +34,35 @@ fn a_receiver_may_come_before_any_sender_and_waits_for_the_first() {
 }
 
 #[test]
+fn what_a_sender_leaves_behind_is_received_before_its_end_is_told() {
+    let _watchdog = watchdog(PATIENCE);
+    let dir = TempDir::new();
+    // Some of them come, send and leave just as the receiver has found nobody and looks again.
+    for round in 0..2_000 {
+        let path = dir.join(format!("fifo{round}"));
+        let fifo = ipc_pipe::create(&path).expect("a FIFO");
+        let rx = fifo.receiver().expect("at once");
+        let mut bytes = [0; 16];
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                (0..round % 500).for_each(|_| std::hint::spin_loop());
+                let tx = fifo.sender().expect("a receiver is there");
+                tx.send(b"first").expect("send");
+            });
+            let first = loop {
+                match rx.try_recv(&mut bytes) {
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                    told => break told,
+                }
+            };
+            assert_eq!(first.expect("it was sent"), 5, "round {round}");
+        });
+        let end = rx.recv(&mut bytes).expect_err("it left");
+        assert_eq!(end.kind(), ErrorKind::Closed);
+    }
+}
+
+#[test]
 fn a_sender_without_receiver_would_block_and_a_blocking_one_waits() {
     let _watchdog = watchdog(PATIENCE);
     let dir = TempDir::new();
