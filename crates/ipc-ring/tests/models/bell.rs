@@ -16,6 +16,8 @@ pub(crate) struct Pipe {
     pub(crate) group: OnceLock<Weak<crate::bells::Group>>,
     /// Of those who want to know when it is heard no more.
     pub(crate) watchers: Mutex<Vec<Weak<crate::bells::Group>>>,
+    /// Of those who poll it. No switch comes while it is locked.
+    pollers: std::sync::Mutex<Vec<Weak<crate::bells::Group>>>,
 }
 
 #[derive(Debug, Default)]
@@ -50,6 +52,14 @@ impl Pipe {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    pub(crate) fn pollers(&self) -> std::sync::MutexGuard<'_, Vec<Weak<crate::bells::Group>>> {
+        self.pollers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        self.lock().ropes == 0
+    }
+
     /// Whether there is something to hear.
     pub(crate) fn is_ready(&self) -> bool {
         let state = self.lock();
@@ -65,6 +75,9 @@ impl Pipe {
         if let Some(group) = self.group.get().and_then(Weak::upgrade) {
             group.tell();
         }
+        let pollers = self.pollers();
+        let pollers: Vec<_> = pollers.iter().filter_map(Weak::upgrade).collect();
+        pollers.iter().for_each(|group| group.tell());
     }
 }
 
@@ -159,21 +172,26 @@ impl Drop for Bell {
 
 impl AsFd for Bell {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        LENT.with(|lent| *lent.borrow_mut() = Some(Arc::clone(&self.0)));
+        LENT.with(|lent| lent.borrow_mut().push(Arc::clone(&self.0)));
         no_descriptor()
     }
 }
 
 std::thread_local! {
-    /// Whose descriptor was lent last.
-    static LENT: RefCell<Option<Arc<Pipe>>> = const { RefCell::new(None) };
+    /// Whose descriptors were lent, since somebody has polled last.
+    static LENT: RefCell<Vec<Arc<Pipe>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Whose descriptors are polled now.
+pub(crate) fn lent() -> Vec<Arc<Pipe>> {
+    LENT.with(RefCell::take)
 }
 
 /// As poll(2) does: sleeps until the descriptor of an end is readable, and takes nothing.
 pub(crate) fn sleep_on(end: &impl Pollable) {
     machine::fence();
     let _ = end.descriptor(Interest::Read);
-    let pipe = LENT.with(|lent| lent.borrow_mut().take()).expect("lent");
+    let pipe = lent().pop().expect("lent");
     let mut state = pipe.lock();
     while !state.rung && state.ropes > 0 {
         let woken = pipe.changed.wait(state);

@@ -87,6 +87,15 @@ impl Bells {
         Ok(())
     }
 
+    /// For one poll.
+    pub(crate) fn add_pipe(&self, pipe: &Arc<Pipe>) {
+        let mut pollers = pipe.pollers();
+        pollers.retain(|group| group.strong_count() > 0);
+        pollers.push(Arc::downgrade(&self.0));
+        drop(pollers);
+        self.0.lock().push((0, Watched::Bell(Arc::clone(pipe))));
+    }
+
     pub(crate) fn forget(&self, bell: &Bell) {
         let its = |watched: &Watched| match watched {
             Watched::Bell(pipe) => Arc::ptr_eq(pipe, &bell.0),

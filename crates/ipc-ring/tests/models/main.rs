@@ -6,6 +6,7 @@
     unreachable_pub,
     missing_docs,
     unused_imports,
+    unused_macros,
     reason = "the sources are parts of another crate here"
 )]
 
@@ -15,6 +16,8 @@ mod acked;
 mod audience;
 #[path = "../../src/batch.rs"]
 mod batch;
+#[path = "../../src/both_ends.rs"]
+mod both_ends;
 #[path = "../../src/broadcaster.rs"]
 mod broadcaster;
 #[path = "../../src/cell.rs"]
@@ -40,6 +43,14 @@ mod turns;
 #[path = "../../src/when_full.rs"]
 mod when_full;
 
+extern crate ipc_sys as system;
+/// Where the sources poll, they poll the model's kernel.
+extern crate self as ipc_sys;
+pub(crate) use {
+    poll::{PollFd, wait_any},
+    system::{PollFlags, crash_point, os_error},
+};
+
 /// What sleeps and wakes by the scheduler.
 use shuttle::sync as checker;
 
@@ -55,6 +66,8 @@ mod machine;
 mod mailbox;
 mod many;
 mod options;
+mod payers;
+mod poll;
 mod schedules;
 mod sleepers;
 mod slots;

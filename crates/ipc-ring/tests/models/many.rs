@@ -13,6 +13,10 @@ mod producer;
 #[path = "../../src/many/slots.rs"]
 mod slots;
 
+#[path = "leavers.rs"]
+mod leavers;
+#[path = "maker.rs"]
+mod maker;
 #[path = "members.rs"]
 mod members;
 

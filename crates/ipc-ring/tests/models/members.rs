@@ -1,98 +1,18 @@
-//! The members of a queue: how they sleep and wake each other, come, leave and die.
+//! The members of a queue: how they sleep and wake each other, come and die.
 
 use super::consumer::Consumer;
-use super::layout::{self, AT_CHANGES, AT_SEATS, Role, SEAT_MEMBER, Shape, seat};
-use super::member::{Member, Seated};
-use super::peers::Note;
+use super::maker::Maker;
 use super::producer::Producer;
-use super::slots::Slots;
 use super::{message, read};
-use crate::bell::{Bell, Rope, bell};
-use crate::ground::WritableWindow;
-use crate::layout::LINE;
+use crate::ErrorKind;
 use crate::machine::{below, dies_after, spawn};
-use crate::mailbox::{Mailbox, Postman, mailbox};
 use crate::schedules::check;
-use crate::{ErrorKind, Spin, WhenFull};
 use ipc_core::{Interest, Pollable};
 use shuttle::thread::JoinHandle;
-use std::sync::atomic::Ordering::{Release, SeqCst};
 use std::time::{Duration, Instant};
 
 /// More than a part of a model has.
 const STEPS: u32 = 400;
-
-/// The queue as its maker has it, who takes members in and never dies.
-struct Maker {
-    memory: WritableWindow,
-    shape: Shape,
-    guests: Vec<(Note, Rope, Postman)>,
-}
-
-impl Maker {
-    fn new(slots: u64) -> Self {
-        let shape = Shape {
-            slots,
-            slot_bytes: 64,
-        };
-        let len = shape.region_bytes().expect("small");
-        let memory = crate::ground::Region::new(len)
-            .writable_window(0, len)
-            .expect("inside");
-        layout::begin(&memory, shape);
-        Self {
-            memory,
-            shape,
-            guests: Vec::new(),
-        }
-    }
-
-    /// As `Queue::admit` does: the newcomer is told of all, then its seat, then all are told of it.
-    fn admit(&mut self, role: Role) -> (Seated, Mailbox, Bell) {
-        let (rope, bell) = bell();
-        let at = self.guests.len();
-        let note = Note {
-            member: at as u32 + 1,
-            role,
-            seat: at,
-            after_a_death: false,
-        };
-        let (postman, mailbox) = mailbox();
-        for (other, its, _) in &self.guests {
-            postman.put(other.to_bytes(), its.clone());
-        }
-        let came = |role| self.guests.iter().any(|(note, ..)| note.role == role);
-        let seated = Seated {
-            number: note.member,
-            role,
-            seat: at,
-            came: [came(Role::Consumer), came(Role::Producer)],
-        };
-        let word = self.memory.u64(AT_SEATS + at * LINE + SEAT_MEMBER);
-        word.store(seat(note.member, true), Release);
-        for (.., others) in &self.guests {
-            others.put(note.to_bytes(), rope.clone());
-        }
-        self.memory.u64(AT_CHANGES).fetch_add(1, SeqCst);
-        self.guests.push((note, rope, postman));
-        (seated, mailbox, bell)
-    }
-
-    fn member(&mut self, role: Role) -> Member {
-        let (seated, mailbox, bell) = self.admit(role);
-        let (memory, shape) = (self.memory.clone(), self.shape);
-        let slots = Slots { memory, shape };
-        Member::new(slots, seated, mailbox, bell, Spin::Never).expect("memory")
-    }
-
-    fn producer(&mut self) -> Producer {
-        Producer::new(self.member(Role::Producer), WhenFull::Block)
-    }
-
-    fn consumer(&mut self) -> Consumer {
-        Consumer::new(self.member(Role::Consumer))
-    }
-}
 
 /// So many messages of `who`, waiting for room.
 fn sends(producer: Producer, who: u32, count: u64) -> JoinHandle<()> {
@@ -121,7 +41,7 @@ fn receives(
     })
 }
 
-fn blocked(consumer: &Consumer) -> crate::Result<[u8; 16]> {
+pub(super) fn blocked(consumer: &Consumer) -> crate::Result<[u8; 16]> {
     let mut buffer = [0; 16];
     consumer.recv(&mut buffer).map(|_| buffer)
 }
