@@ -75,9 +75,9 @@ impl Pipe {
         if let Some(group) = self.group.get().and_then(Weak::upgrade) {
             group.tell();
         }
-        let pollers = self.pollers();
-        let pollers: Vec<_> = pollers.iter().filter_map(Weak::upgrade).collect();
-        pollers.iter().for_each(|group| group.tell());
+        let pollers = self.pollers().clone();
+        let pollers = pollers.iter().filter_map(Weak::upgrade);
+        pollers.for_each(|group| group.tell());
     }
 }
 
