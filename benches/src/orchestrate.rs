@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// How long connecting may take.
-const CONNECT_PATIENCE: Duration = Duration::from_secs(20);
+const CONNECT_PATIENCE: Duration = Duration::from_secs(60);
 
 /// What a run keeps while it goes from group to group.
 #[derive(Debug)]

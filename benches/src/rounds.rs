@@ -27,7 +27,7 @@ const SLICE_OVERHEAD: Duration = Duration::from_micros(700);
 /// How long starting a pair, connecting and counting system calls take.
 const GROUP_OVERHEAD: Duration = Duration::from_millis(25);
 /// A slice is meant to take a hundredth of a second; who takes so long hangs.
-const SLICE_PATIENCE: Duration = Duration::from_secs(20);
+const SLICE_PATIENCE: Duration = Duration::from_secs(60);
 /// Operations shorter than this are timed in groups of about this length.
 const SHORT_NS: f64 = 2_000.0;
 /// Messages above this size take so long that few are tried at first.

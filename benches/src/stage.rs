@@ -36,7 +36,7 @@ const PROBE_BATCHES: usize = 5;
 /// System calls in one batch of the one-CPU probe.
 const CALL_ROUNDS: u32 = 100;
 /// A partner that does not show up within this time will not come.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// One worker's view of the page.
 #[derive(Debug)]

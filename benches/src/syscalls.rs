@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// How long a traced slice may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Why there is no count.
 #[derive(Debug)]

@@ -48,26 +48,23 @@ impl Instructions {
     /// How many instructions each of two parts takes a time: `ours`, and what it is measured by.
     ///
     /// Whether a side finds bytes or must wait for them is chance, and each wait costs a few
-    /// instructions more: the least of up to three measurements is the path without it.
+    /// instructions more. The least that either number of times takes, of up to six counts, is
+    /// the path without it; the least difference would be that of a count that had many waits
+    /// and one that had few.
     ///
     /// # Panics
     /// When a part fails.
     #[must_use]
     pub fn compare(&self, ours: &str, reference: &str, percent: u64) -> (u64, u64) {
-        let mut least = (u64::MAX, u64::MAX);
-        for _ in 0..3 {
-            least.0 = least.0.min(self.a_time(ours));
-            least.1 = least.1.min(self.a_time(reference));
-            if least.0 * 100 <= least.1 * percent {
+        let mut least = [Least::NONE; 2];
+        for _ in 0..6 {
+            least[0].take(|times| self.count(ours, times));
+            least[1].take(|times| self.count(reference, times));
+            if least[0].a_time() * 100 <= least[1].a_time() * percent {
                 break;
             }
         }
-        least
-    }
-
-    fn a_time(&self, kind: &str) -> u64 {
-        let (few, many) = (self.count(kind, 200), self.count(kind, 1_200));
-        (many - few) / 1_000
+        (least[0].a_time(), least[1].a_time())
     }
 
     fn count(&self, kind: &str, times: u32) -> u64 {
@@ -83,6 +80,31 @@ impl Instructions {
         let (_, count) = said.split_once("Collected :").expect("a count");
         let count = count.split_whitespace().next().expect("a number");
         count.parse().expect("a number")
+    }
+}
+
+/// The least that a part has taken, done few times and many.
+#[derive(Clone, Copy)]
+struct Least {
+    few: u64,
+    many: u64,
+}
+
+impl Least {
+    const FEW: u32 = 200;
+    const MANY: u32 = 1_200;
+    const NONE: Self = Self {
+        few: u64::MAX,
+        many: u64::MAX,
+    };
+
+    fn take(&mut self, count: impl Fn(u32) -> u64) {
+        self.few = self.few.min(count(Self::FEW));
+        self.many = self.many.min(count(Self::MANY));
+    }
+
+    fn a_time(self) -> u64 {
+        self.many.saturating_sub(self.few) / u64::from(Self::MANY - Self::FEW)
     }
 }
 
