@@ -48,7 +48,7 @@ impl Instructions {
     /// How many instructions each of two parts takes a time: `ours`, and what it is measured by.
     ///
     /// Whether a side finds bytes or must wait for them is chance, and each wait costs a few
-    /// instructions more. The least that either number of times takes, of up to six counts, is
+    /// instructions more. The least that either number of times takes, of up to ten counts, is
     /// the path without it; the least difference would be that of a count that had many waits
     /// and one that had few.
     ///
@@ -57,7 +57,7 @@ impl Instructions {
     #[must_use]
     pub fn compare(&self, ours: &str, reference: &str, percent: u64) -> (u64, u64) {
         let mut least = [Least::NONE; 2];
-        for _ in 0..6 {
+        for _ in 0..10 {
             least[0].take(|times| self.count(ours, times));
             least[1].take(|times| self.count(reference, times));
             if least[0].a_time() * 100 <= least[1].a_time() * percent {
