@@ -40,6 +40,12 @@ impl Until {
         }
     }
 
+    /// Whether no time is left: always of a try, never where one waits for ever.
+    #[must_use]
+    pub fn is_over(self) -> bool {
+        self.remaining().is_some_and(|left| left.is_zero())
+    }
+
     /// The error of `operation` when the wait is over: [`ErrorKind::WouldBlock`] for a try form,
     /// else [`ErrorKind::TimedOut`]. Allocates nothing.
     #[must_use]

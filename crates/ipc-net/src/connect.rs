@@ -67,7 +67,7 @@ impl Attempts {
                 .map(|attempt| PollFd::new(&attempt.fd, PollFlags::OUT))
                 .collect();
             let ready = wait_any(&mut fds, soonest).map_err(|errno| os_error("connect", errno))?;
-            if !ready && until.remaining().is_some_and(|left| left.is_zero()) {
+            if !ready && until.is_over() {
                 return Err(until.over("connect"));
             }
         }

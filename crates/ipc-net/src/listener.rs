@@ -101,8 +101,7 @@ impl Listener {
                 return Ok(Stream::new(fd));
             }
             // A flood of strangers does not hold the caller beyond its deadline.
-            if matches!(until, Until::At(_)) && until.remaining().is_some_and(|left| left.is_zero())
-            {
+            if matches!(until, Until::At(_)) && until.is_over() {
                 return Err(until.over("accept"));
             }
         }

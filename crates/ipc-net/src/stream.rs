@@ -195,8 +195,7 @@ impl Stream {
                 length => thrown_away += length as u64,
             }
             // A peer that never stops sending does not hold the caller beyond its deadline.
-            if matches!(until, Until::At(_)) && until.remaining().is_some_and(|left| left.is_zero())
-            {
+            if matches!(until, Until::At(_)) && until.is_over() {
                 return Err(until.over("drain"));
             }
         }

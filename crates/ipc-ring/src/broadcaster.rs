@@ -302,7 +302,7 @@ impl Writer {
             std::hint::spin_loop();
             if look % LOOKS_PER_END == 0 {
                 self.audience.hear()?;
-                if until.remaining().is_some_and(|left| left.is_zero()) {
+                if until.is_over() {
                     return Err(until.over("send"));
                 }
             }
@@ -323,7 +323,7 @@ impl Writer {
             }
             slept?;
             // A reader may ring without end.
-            if until.remaining().is_some_and(|left| left.is_zero()) {
+            if until.is_over() {
                 return Err(until.over("send"));
             }
         }

@@ -97,7 +97,7 @@ impl Caller {
         let is_over = match until {
             Until::Forever => false,
             Until::Now => passed > self.receiver.slot_count(),
-            Until::At(_) => passed > 0 && until.remaining().is_some_and(|left| left.is_zero()),
+            Until::At(_) => passed > 0 && until.is_over(),
         };
         match is_over {
             true => Err(until.over("call")),

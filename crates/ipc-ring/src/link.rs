@@ -213,9 +213,7 @@ impl Link {
                 if looks == u64::MAX {
                     look = 0;
                 }
-                if matches!(until, Until::At(_))
-                    && until.remaining().is_some_and(|left| left.is_zero())
-                {
+                if matches!(until, Until::At(_)) && until.is_over() {
                     return Err(until.over(operation));
                 }
             }
@@ -251,7 +249,7 @@ impl Link {
                         return Ok(found);
                     }
                     // The other side may ring without end.
-                    if until.remaining().is_some_and(|left| left.is_zero()) {
+                    if until.is_over() {
                         return Err(until.over(operation));
                     }
                 }

@@ -244,7 +244,7 @@ impl Meeting {
     }
 
     fn is_late(&self) -> bool {
-        self.late.remaining().is_some_and(|left| left.is_zero())
+        self.late.is_over()
     }
 }
 

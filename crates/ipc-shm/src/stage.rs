@@ -85,7 +85,7 @@ impl Watch {
     /// Returns when something has happened, or should be looked for; an error when `until` is
     /// over.
     pub(crate) fn wait(&self, until: Until) -> Result<()> {
-        if until.remaining().is_some_and(|left| left.is_zero()) {
+        if until.is_over() {
             return Err(until.over("open"));
         }
         let step = Instant::now() + until.remaining().unwrap_or(Self::STEP).min(Self::STEP);

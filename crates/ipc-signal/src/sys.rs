@@ -144,7 +144,7 @@ pub(crate) fn take(set: u64, until: Until) -> Result<Info> {
             Err(Errno::INTR) => {}
             Err(Errno::AGAIN) => {
                 // A timeout longer than the kernel's clock was cut: look at the deadline again.
-                if until.remaining().is_some_and(|left| left.is_zero()) {
+                if until.is_over() {
                     return Err(until.over("wait"));
                 }
             }

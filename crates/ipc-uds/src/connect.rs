@@ -143,7 +143,7 @@ fn wait_for_place(fd: &OwnedFd, target: &Target, until: Until) -> Result<()> {
             waits.map_err(|errno| os_error("connect", errno))?;
             in_tail = left <= TICKS;
         }
-        let late = || until.remaining().is_some_and(|left| left.is_zero());
+        let late = || until.is_over();
         match rustix::net::connect(fd, &target.kernel) {
             Ok(()) => return Ok(()),
             Err(Errno::INTR | Errno::AGAIN) if late() => return Err(until.over("connect")),

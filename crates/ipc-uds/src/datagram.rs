@@ -327,7 +327,7 @@ impl Datagram {
     #[cold]
     pub(crate) fn refuse(&self, until: Until) -> Result<()> {
         self.refused.fetch_add(1, Ordering::Relaxed);
-        if matches!(until, Until::At(_)) && until.remaining().is_some_and(|left| left.is_zero()) {
+        if matches!(until, Until::At(_)) && until.is_over() {
             return Err(until.over("recv"));
         }
         Ok(())

@@ -81,7 +81,7 @@ impl Acceptor {
             // A flood of strangers does not hold the caller beyond its time.
             let over = match until {
                 Until::Now => refused >= REFUSALS_OF_A_TRY,
-                Until::At(_) => until.remaining().is_some_and(|left| left.is_zero()),
+                Until::At(_) => until.is_over(),
                 Until::Forever => false,
             };
             if over {

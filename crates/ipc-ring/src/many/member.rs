@@ -166,7 +166,7 @@ impl Member {
                 if looks == u64::MAX {
                     looked = 0;
                 }
-                if until.remaining().is_some_and(|left| left.is_zero()) {
+                if until.is_over() {
                     return look()?.ok_or_else(|| until.over(operation));
                 }
             }
@@ -206,7 +206,7 @@ impl Member {
             }
             slept.and(attended)?;
             // A member may ring without end.
-            if until.remaining().is_some_and(|left| left.is_zero()) {
+            if until.is_over() {
                 return Err(until.over(operation));
             }
         }

@@ -128,7 +128,7 @@ impl Inner {
     /// something to read that ended the wait.
     fn wait_for_room(&mut self, waited: &mut bool, until: Until) -> Result<()> {
         // Who finds something to read each time never waits, and hears of no end.
-        if until.remaining().is_some_and(|left| left.is_zero()) {
+        if until.is_over() {
             return Err(until.over("write"));
         }
         if self.says_too_much() {
