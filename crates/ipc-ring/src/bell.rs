@@ -71,8 +71,7 @@ impl Rope {
 
     /// Whether somebody hears it.
     pub(crate) fn is_heard(&self) -> bool {
-        let fds = &mut [PollFd::new(&self.fd, PollFlags::empty())];
-        !wait_any(fds, Until::Now).unwrap_or(false)
+        !has_ended(&self.fd)
     }
 
     /// Puts a byte, without blocking. The description may be another's, who may have it block.
@@ -92,6 +91,12 @@ impl Rope {
             rung => rung,
         }
     }
+}
+
+/// Whether the last of the other end of this pipe is gone.
+fn has_ended(pipe: &OwnedFd) -> bool {
+    let fds = &mut [PollFd::new(pipe, PollFlags::empty())];
+    wait_any(fds, Until::Now).unwrap_or(false)
 }
 
 impl Bell {
@@ -122,8 +127,7 @@ impl Bell {
 
     /// Whether whoever could ring is gone; what has been rung is left as it is.
     pub(crate) fn is_alone(&self) -> bool {
-        let fds = &mut [PollFd::new(&self.fd, PollFlags::empty())];
-        wait_any(fds, Until::Now).unwrap_or(false)
+        has_ended(&self.fd)
     }
 
     /// Takes what has been rung; blocks where nothing has.

@@ -21,7 +21,9 @@ pub(crate) fn wait_for_either(
     let _receives = receiver.link.turn("wait", until)?;
     loop {
         // First of all: it takes what was rung before, and who gives up rings after the exchange.
-        let has_come = receiver.arm_in_turn()?;
+        if receiver.arm_in_turn()? {
+            return Ok(());
+        }
         // An exchange here and there: either we see that the turn was left, or who leaves sees us.
         passed_over.swap(true, AcqRel);
         let sends = match sender.link.turn("wait", Until::Now) {
@@ -29,7 +31,7 @@ pub(crate) fn wait_for_either(
             Err(error) if error.kind() == ErrorKind::WouldBlock => None,
             Err(error) => return Err(error),
         };
-        if has_come || sends.is_some() && sender.arm_in_turn()? {
+        if sends.is_some() && sender.arm_in_turn()? {
             return Ok(());
         }
         let bells = [

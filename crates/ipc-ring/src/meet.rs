@@ -393,12 +393,14 @@ pub(crate) fn attach(fd: OwnedFd, side: Side) -> Result<Region> {
 /// large a sender's is it says itself.
 pub(crate) fn whole(region: Region, side: Side) -> Result<Region> {
     let size = region.len_bytes();
-    match side {
-        Side::Receiver if size != layout::AT_SLOTS => {}
-        _ if size >= layout::AT_SLOTS => return Ok(region),
-        _ => {}
+    let is_whole = match side {
+        Side::Receiver => size == layout::AT_SLOTS,
+        _ => size >= layout::AT_SLOTS,
+    };
+    match is_whole {
+        true => Ok(region),
+        false => Err(corrupt("the memory of an end is of another size")),
     }
-    Err(corrupt("the memory of an end is of another size"))
 }
 
 /// The shape that the sender says, read once and checked against what it has given.

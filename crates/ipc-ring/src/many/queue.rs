@@ -238,7 +238,7 @@ impl Queue {
             if let Err(error) = told
                 && error.kind() != ErrorKind::Closed
             {
-                word.store(seat(note.member, false), Release);
+                seated.leave(&self.slots);
                 return Err(error);
             }
         }

@@ -2,8 +2,10 @@
 
 use crate::broadcast::{message, options, with_readers};
 use crate::liar::{hear, like, real_reader, with_lying_writer};
-use ipc_ring::{ErrorKind, Options, Received, WhenFull};
+use ipc_ring::{Broadcaster, ErrorKind, Options, Received, WhenFull};
+use ipc_shm::Region;
 use ipc_testkit::watchdog;
+use ipc_uds::SeqPacket;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -40,20 +42,46 @@ fn a_beginning_that_is_not_a_readers_is_refused() {
     assert_eq!(writer.readers().expect("counted"), 0);
 }
 
+/// A reader that a writer has taken in, and who is us.
+struct LyingReader {
+    takes: Region,
+    hello: Vec<u8>,
+    given: Vec<OwnedFd>,
+    /// Its bell and its socket, without which it would be dead.
+    _lives: (Vec<OwnedFd>, SeqPacket),
+}
+
+impl LyingReader {
+    fn of(writer: &Broadcaster) -> Self {
+        let (_, fds) = real_reader();
+        let (ours, theirs) = ipc_uds::pair_seqpacket().expect("a pair");
+        let takes = like(&fds[0]);
+        let memory = takes.to_read_only_fd().expect("a descriptor");
+        theirs
+            .send_with_fds(HELLO, &[memory.as_fd(), fds[1].as_fd()])
+            .expect("sent");
+        writer.add(ours).expect("it looks like a reader");
+        let (hello, given) = hear(&theirs);
+        Self {
+            takes,
+            hello,
+            given,
+            _lives: (fds, theirs),
+        }
+    }
+}
+
 #[test]
 fn a_reader_that_says_it_took_what_was_not_sent_is_left_out_alone() {
     let _watchdog = watchdog(PATIENCE);
-    let (_, fds) = real_reader();
     let (writer, readers) = with_readers(&options(WhenFull::Block), 1);
     writer.send(&message(0)).expect("room");
-    let (ours, theirs) = ipc_uds::pair_seqpacket().expect("a pair");
-    let takes = like(&fds[0]);
-    let memory = takes.to_read_only_fd().expect("a descriptor");
-    theirs
-        .send_with_fds(HELLO, &[memory.as_fd(), fds[1].as_fd()])
-        .expect("sent");
-    writer.add(ours).expect("it looks like a reader");
-    let (hello, given) = hear(&theirs);
+    let LyingReader {
+        takes,
+        hello,
+        given,
+        ..
+    } = LyingReader::of(&writer);
     assert_eq!(hello[12..], 1_u64.to_le_bytes());
     assert_eq!(given.len(), 2);
     assert_eq!(writer.readers().expect("counted"), 2);
@@ -73,16 +101,9 @@ fn a_reader_that_says_it_took_what_was_not_sent_is_left_out_alone() {
 #[test]
 fn a_reader_that_rings_all_the_time_takes_no_deadline_from_the_writer() {
     let _watchdog = watchdog(PATIENCE);
-    let (_, fds) = real_reader();
     let writer = options(WhenFull::Block).broadcast().expect("memory");
-    let (ours, theirs) = ipc_uds::pair_seqpacket().expect("a pair");
-    let takes = like(&fds[0]);
-    let memory = takes.to_read_only_fd().expect("a descriptor");
-    theirs
-        .send_with_fds(HELLO, &[memory.as_fd(), fds[1].as_fd()])
-        .expect("sent");
-    writer.add(ours).expect("it looks like a reader");
-    let rope = hear(&theirs).1.pop().expect("it wakes the writer");
+    let mut reader = LyingReader::of(&writer);
+    let rope = reader.given.pop().expect("it wakes the writer");
     while writer.try_send(b"message").is_ok() {}
     ring_often(&rope);
     let late = writer.send_timeout(b"message", Duration::from_micros(1));
